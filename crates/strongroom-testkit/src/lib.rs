@@ -1,0 +1,53 @@
+//! What the tests of several crates share. It depends on none of them.
+
+use aes_gcm::{AeadInOut, Aes256Gcm, KeyInit};
+use base64ct::{Base64, Encoding};
+use getrandom::{SysRng, rand_core::UnwrapErr};
+use ml_kem::{EncapsulationKey, MlKem1024, kem::Encapsulate};
+
+/// The operating system's randomness.
+#[must_use]
+pub fn rng() -> UnwrapErr<SysRng> {
+    UnwrapErr(SysRng)
+}
+
+/// The older payload (spec/envelope.md §3) of `plaintext`, made by other libraries than the product's.
+///
+/// # Panics
+/// Where `encapsulation_key` is none.
+#[must_use]
+pub fn older_payload_json(encapsulation_key: &[u8; 1568], plaintext: &[u8]) -> String {
+    let key = EncapsulationKey::<MlKem1024>::new(encapsulation_key.into()).expect("an encapsulation key");
+    let (kem_ciphertext, shared_secret) = key.encapsulate_with_rng(&mut rng());
+    let iv = [0x42; 12];
+    let mut data = plaintext.to_vec();
+    let tag = Aes256Gcm::new(&shared_secret)
+        .encrypt_inout_detached(&iv.into(), &[], data.as_mut_slice().into())
+        .expect("short data");
+    format!(
+        r#"{{"ciphertext":"{}","encryptedData":"{}","iv":"{}","authTag":"{}"}}"#,
+        Base64::encode_string(&kem_ciphertext),
+        Base64::encode_string(&data),
+        Base64::encode_string(&iv),
+        Base64::encode_string(&tag),
+    )
+}
+
+/// The folder of a package that this workspace depends on, for the vectors that it ships.
+///
+/// # Panics
+/// Where cargo does not know the package.
+#[must_use]
+pub fn package_dir(name: &str) -> std::path::PathBuf {
+    let cargo = std::env::var_os("CARGO").expect("cargo runs the tests");
+    let output = std::process::Command::new(cargo)
+        .args(["metadata", "--format-version", "1", "--offline", "--manifest-path"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
+        .output()
+        .expect("cargo metadata runs");
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON");
+    let packages = metadata["packages"].as_array().expect("a list of packages");
+    let package = packages.iter().find(|package| package["name"] == name).expect("a dependency");
+    let manifest = package["manifest_path"].as_str().expect("a path");
+    std::path::Path::new(manifest).parent().expect("a manifest is in a folder").to_owned()
+}

@@ -1,0 +1,74 @@
+//! The payload's key K, and how each generation wraps it.
+
+use super::Generation;
+use crate::aead;
+use crate::kem::SharedSecret;
+use aes_kw::{KeyInit, KwAes256};
+use hkdf::Hkdf;
+use sha2::Sha256;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+/// Bytes of a wrapped K in the first generation.
+pub(crate) const FIRST_BYTES: usize = 32;
+/// Bytes of a wrapped K in the second generation: RFC 3394 adds eight.
+pub(crate) const SECOND_BYTES: usize = 40;
+
+/// K, wiped on drop.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct FileKey([u8; aead::KEY_BYTES]);
+
+impl FileKey {
+    pub(crate) fn new(bytes: &[u8; aead::KEY_BYTES]) -> Self {
+        Self(*bytes)
+    }
+
+    pub(crate) fn expose(&self) -> &[u8; aead::KEY_BYTES] {
+        &self.0
+    }
+
+    pub(crate) fn wrap(&self, generation: Generation, shared_secret: &SharedSecret) -> Vec<u8> {
+        match generation {
+            Generation::First => xor(&self.0, shared_secret.expose()).0.to_vec(),
+            Generation::Second => {
+                let mut wrapped = vec![0; SECOND_BYTES];
+                kek(shared_secret)
+                    .wrap_key(&self.0, &mut wrapped)
+                    .expect("32 bytes wrap into 40 (RFC 3394 §2.2.1)");
+                wrapped
+            }
+        }
+    }
+
+    /// `None` where `wrapped` has another size, or fails RFC 3394's integrity check.
+    pub(crate) fn unwrap(
+        generation: Generation,
+        shared_secret: &SharedSecret,
+        wrapped: &[u8],
+    ) -> Option<Self> {
+        match generation {
+            Generation::First => Some(xor(wrapped.try_into().ok()?, shared_secret.expose())),
+            Generation::Second => unwrap(&kek(shared_secret), wrapped),
+        }
+    }
+}
+
+/// RFC 3394 §2.2.2, of 40 bytes only.
+pub(crate) fn unwrap(kek: &KwAes256, wrapped: &[u8]) -> Option<FileKey> {
+    let wrapped: &[u8; SECOND_BYTES] = wrapped.try_into().ok()?;
+    let mut key = FileKey([0; aead::KEY_BYTES]);
+    kek.unwrap_key(wrapped, &mut key.0).ok()?;
+    Some(key)
+}
+
+fn xor(a: &[u8; aead::KEY_BYTES], b: &[u8; aead::KEY_BYTES]) -> FileKey {
+    FileKey(std::array::from_fn(|at| a[at] ^ b[at]))
+}
+
+/// The key encryption key: HKDF-SHA256 of the shared secret, empty salt, info `w3pk-mlkem-kek-v2`.
+fn kek(shared_secret: &SharedSecret) -> KwAes256 {
+    let mut kek = Zeroizing::new([0; aead::KEY_BYTES]);
+    Hkdf::<Sha256>::new(None, shared_secret.expose())
+        .expand(b"w3pk-mlkem-kek-v2", &mut kek[..])
+        .expect("32 bytes are within HKDF's bound");
+    KwAes256::new(&(*kek).into())
+}
