@@ -1,0 +1,37 @@
+//! Which code holds this key? Evidence and a policy go in; a [`VerifiedServer`] or a named [`Refusal`] comes
+//! out. Pure: no clock, no network (spec/attestation.md).
+//!
+//! It refuses whatever it does not know, and `none`, the platform that proves nothing, unless the policy says
+//! [`allow_no_tee`](Policy::allow_no_tee).
+//!
+//! ```
+//! use strongroom_attest::{Claims, KeyOrigin, Policy, Refusal, verify};
+//! # use strongroom::key::DecapsulationKey;
+//! # use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+//! # let key = DecapsulationKey::from_seed(&[1; 64]).encapsulation_key();
+//! # let now = OffsetDateTime::parse("2026-11-22T10:00:00Z", &Rfc3339).unwrap();
+//! let claims = Claims {
+//!     vault_id: [2; 32],
+//!     epoch: 1,
+//!     encapsulation_key: &key,
+//!     key_origin: KeyOrigin::Generated,
+//!     config_digest: [3; 32],
+//!     tls_spki_sha256: None,
+//!     nonce: [4; 32],
+//!     timestamp: "2026-11-22T10:00:00Z".to_owned(),
+//! };
+//! let evidence = strongroom_attest::platform::none::evidence(&claims);
+//!
+//! let refusal = verify(&evidence, Some(&[4; 32]), &Policy::default(), now).unwrap_err();
+//! assert_eq!(refusal, Refusal::NoTee);
+//! let server = verify(&evidence, Some(&[4; 32]), &Policy { allow_no_tee: true, ..Policy::default() }, now)?;
+//! assert_eq!(server.encapsulation_key(), &key);
+//! # Ok::<(), Refusal>(())
+//! ```
+
+mod evidence;
+pub mod platform;
+mod verify;
+
+pub use evidence::{Claims, Evidence, KeyOrigin, NO_NONCE, VERSION};
+pub use verify::{Policy, Refusal, VerifiedServer, verify};

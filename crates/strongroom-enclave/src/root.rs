@@ -1,0 +1,162 @@
+//! The root and its key tree (spec/access.md, "The root").
+
+use hkdf::Hkdf;
+use rand_core::CryptoRng;
+use sha2::{Digest, Sha256};
+use std::fmt;
+use strongroom::key::DecapsulationKey;
+use strongroom_attest::KeyOrigin;
+use zeroize::{Zeroize, Zeroizing};
+
+const SALT: &[u8] = b"strongroom/root/1";
+/// The epoch of the first key that a generated root makes; 0 is an imported one's.
+const FIRST_EPOCH: u32 = 1;
+const IMPORTED_EPOCH: u32 = 0;
+
+/// A vault's public name: 32 bytes, stable while its keys rotate.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct VaultId([u8; 32]);
+
+impl VaultId {
+    /// The 32 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for VaultId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The 32 bytes that every key of a vault follows from, wiped on drop.
+pub struct Root {
+    bytes: Zeroizing<[u8; 32]>,
+    origin: KeyOrigin,
+}
+
+impl Root {
+    /// A new root.
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
+        let mut bytes = Zeroizing::new([0; 32]);
+        rng.fill_bytes(&mut bytes[..]);
+        Self { bytes, origin: KeyOrigin::Generated }
+    }
+
+    /// The root of a vault whose first key came from outside: SHA-256(`strongroom/imported-root/1` ‖ the expanded
+    /// key).
+    #[must_use]
+    pub fn import(key: &DecapsulationKey) -> Self {
+        let mut digest = Sha256::new()
+            .chain_update(b"strongroom/imported-root/1")
+            .chain_update(&key.to_expanded()[..])
+            .finalize();
+        let bytes = Zeroizing::new(digest.into());
+        digest.zeroize();
+        Self { bytes, origin: KeyOrigin::Imported }
+    }
+
+    pub(crate) fn from_parts(bytes: Zeroizing<[u8; 32]>, origin: KeyOrigin) -> Self {
+        Self { bytes, origin }
+    }
+
+    pub(crate) fn expose(&self) -> &[u8; 32] {
+        &self.bytes
+    }
+
+    /// Where the vault's key comes from.
+    #[must_use]
+    pub fn origin(&self) -> KeyOrigin {
+        self.origin
+    }
+
+    /// The epoch of the key that new secrets are sealed for.
+    #[must_use]
+    pub fn epoch(&self) -> u32 {
+        match self.origin {
+            KeyOrigin::Imported => IMPORTED_EPOCH,
+            _ => FIRST_EPOCH,
+        }
+    }
+
+    /// The ML-KEM-1024 key of an epoch that this root made.
+    #[must_use]
+    pub fn kem_key(&self, epoch: u32) -> DecapsulationKey {
+        let mut seed = Zeroizing::new([0; 64]);
+        self.expand("kem", &epoch.to_be_bytes(), &mut seed[..]);
+        DecapsulationKey::from_seed(&seed)
+    }
+
+    /// The vault's public name.
+    #[must_use]
+    pub fn vault_id(&self) -> VaultId {
+        VaultId(*self.key("vault-id"))
+    }
+
+    /// The key that records are sealed under.
+    #[must_use]
+    pub fn storage_key(&self) -> Zeroizing<[u8; 32]> {
+        self.key("storage")
+    }
+
+    /// The key of the look-up tags.
+    #[must_use]
+    pub fn index_key(&self) -> Zeroizing<[u8; 32]> {
+        self.key("index")
+    }
+
+    /// The key that nonces are issued under.
+    #[must_use]
+    pub fn nonce_key(&self) -> Zeroizing<[u8; 32]> {
+        self.key("nonce")
+    }
+
+    fn key(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
+        let mut key = Zeroizing::new([0; 32]);
+        self.expand(purpose, &[], &mut key[..]);
+        key
+    }
+
+    /// HKDF-Expand under HKDF-Extract(salt, root) (RFC 5869), info `strongroom/<purpose>/1` ‖ context.
+    fn expand(&self, purpose: &str, context: &[u8], out: &mut [u8]) {
+        let info = [format!("strongroom/{purpose}/1").as_bytes(), context].concat();
+        Hkdf::<Sha256>::new(Some(SALT), &self.bytes[..])
+            .expand(&info, out)
+            .expect("at most 64 bytes are asked for");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static_assertions::assert_not_impl_any!(Root: fmt::Debug, fmt::Display, Clone, PartialEq);
+
+    /// Computed apart from this code, with Python's hmac and hashlib: a change of any label would lose every
+    /// vault its data.
+    #[test]
+    fn the_key_tree_stays_as_it_is() {
+        let root = Root::from_parts(Zeroizing::new([0x11; 32]), KeyOrigin::Generated);
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        assert_eq!(hex(root.vault_id().as_bytes()), "b0ce59066ca2c30a0f55409a639ded2a84eb85cd1265bd9ddbcfabd8cfa9dfd8");
+        assert_eq!(hex(&root.storage_key()[..]), "9d1d014af806acd43644d3d53835662e9529b08c73087db037128daafe22294e");
+        assert_eq!(hex(&root.index_key()[..]), "dd4a487f5b5d5962e91a49c06517081bf52b7bff2a2b186a8fb34aad51712c15");
+        assert_eq!(hex(&root.nonce_key()[..]), "f37039508b9b3ef5d1d8c39a38053197adf26bdf5e20131fa5d8e47c97c6b324");
+        let mut seed = [0; 64];
+        root.expand("kem", &1_u32.to_be_bytes(), &mut seed);
+        assert_eq!(hex(&seed), "109bab799cece0de5a27f76309d5f3cba1adc4915e57b422d4983062272c40a2c876d7bfdf6bab3746e7ad47d28370a2dbe03df622b6a50a0654152e16002921");
+        let key = DecapsulationKey::from_seed(&seed).encapsulation_key();
+        assert_eq!(root.kem_key(1).encapsulation_key(), key);
+    }
+
+    #[test]
+    fn epochs_have_keys_of_their_own_and_an_imported_root_follows_its_key() {
+        let root = Root::generate(&mut strongroom_testkit::rng());
+        assert_ne!(root.kem_key(1).encapsulation_key(), root.kem_key(2).encapsulation_key());
+        let key = DecapsulationKey::from_seed(&[1; 64]);
+        assert_eq!(Root::import(&key).vault_id(), Root::import(&key).vault_id());
+        assert_eq!((Root::import(&key).epoch(), root.epoch()), (0, 1));
+    }
+}
