@@ -4,8 +4,10 @@
 //! sealer, `plain`, which keeps the root in the clear and says so. It refuses to overwrite a root, to import a
 //! key over a generated root, and to start from a root file that does not fit.
 
+mod platform;
 mod root;
 mod sealed_root;
 
+pub use platform::Platform;
 pub use root::{Root, VaultId};
-pub use sealed_root::{RootError, Sealer, open_or_create, parse};
+pub use sealed_root::{Opened, RootError, Sealer, open_or_create, parse};

@@ -140,13 +140,28 @@ mod tests {
     fn the_key_tree_stays_as_it_is() {
         let root = Root::from_parts(Zeroizing::new([0x11; 32]), KeyOrigin::Generated);
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        assert_eq!(hex(root.vault_id().as_bytes()), "b0ce59066ca2c30a0f55409a639ded2a84eb85cd1265bd9ddbcfabd8cfa9dfd8");
-        assert_eq!(hex(&root.storage_key()[..]), "9d1d014af806acd43644d3d53835662e9529b08c73087db037128daafe22294e");
-        assert_eq!(hex(&root.index_key()[..]), "dd4a487f5b5d5962e91a49c06517081bf52b7bff2a2b186a8fb34aad51712c15");
-        assert_eq!(hex(&root.nonce_key()[..]), "f37039508b9b3ef5d1d8c39a38053197adf26bdf5e20131fa5d8e47c97c6b324");
+        assert_eq!(
+            hex(root.vault_id().as_bytes()),
+            "b0ce59066ca2c30a0f55409a639ded2a84eb85cd1265bd9ddbcfabd8cfa9dfd8"
+        );
+        assert_eq!(
+            hex(&root.storage_key()[..]),
+            "9d1d014af806acd43644d3d53835662e9529b08c73087db037128daafe22294e"
+        );
+        assert_eq!(
+            hex(&root.index_key()[..]),
+            "dd4a487f5b5d5962e91a49c06517081bf52b7bff2a2b186a8fb34aad51712c15"
+        );
+        assert_eq!(
+            hex(&root.nonce_key()[..]),
+            "f37039508b9b3ef5d1d8c39a38053197adf26bdf5e20131fa5d8e47c97c6b324"
+        );
         let mut seed = [0; 64];
         root.expand("kem", &1_u32.to_be_bytes(), &mut seed);
-        assert_eq!(hex(&seed), "109bab799cece0de5a27f76309d5f3cba1adc4915e57b422d4983062272c40a2c876d7bfdf6bab3746e7ad47d28370a2dbe03df622b6a50a0654152e16002921");
+        assert_eq!(
+            hex(&seed),
+            "109bab799cece0de5a27f76309d5f3cba1adc4915e57b422d4983062272c40a2c876d7bfdf6bab3746e7ad47d28370a2dbe03df622b6a50a0654152e16002921"
+        );
         let key = DecapsulationKey::from_seed(&seed).encapsulation_key();
         assert_eq!(root.kem_key(1).encapsulation_key(), key);
     }

@@ -49,6 +49,16 @@ pub enum RootError {
     KeysNotConfigured,
 }
 
+/// A root that is ready for use.
+pub struct Opened {
+    /// The root.
+    pub root: Root,
+    /// How it is kept.
+    pub sealer: Sealer,
+    /// The ML-KEM-1024 key of the root's present epoch.
+    pub kem_key: DecapsulationKey,
+}
+
 /// Opens the root file at `path`, or makes one: from `imported`, or from `rng`. The file and its folder are synced
 /// before this returns.
 ///
@@ -56,10 +66,19 @@ pub enum RootError {
 /// [`RootError`]; a root that is there is never overwritten.
 pub fn open_or_create(
     path: &Path,
-    imported: Option<&DecapsulationKey>,
+    imported: Option<DecapsulationKey>,
+    rng: &mut impl CryptoRng,
+) -> Result<Opened, RootError> {
+    let (root, sealer) = open_or_create_root(path, imported.as_ref().map(Root::import), rng)?;
+    let kem_key = imported.unwrap_or_else(|| root.kem_key(root.epoch()));
+    Ok(Opened { root, sealer, kem_key })
+}
+
+fn open_or_create_root(
+    path: &Path,
+    wanted: Option<Root>,
     rng: &mut impl CryptoRng,
 ) -> Result<(Root, Sealer), RootError> {
-    let wanted = imported.map(Root::import);
     match File::open(path) {
         Ok(file) => {
             let mut bytes = Zeroizing::new(Vec::with_capacity(256));
@@ -158,7 +177,9 @@ mod tests {
     use strongroom_testkit::rng;
 
     fn open(path: &Path, imported: Option<&DecapsulationKey>) -> Result<Root, RootError> {
-        open_or_create(path, imported, &mut rng()).map(|(root, _)| root)
+        let imported =
+            imported.map(|key| DecapsulationKey::from_expanded(&key.to_expanded()[..]).expect("a copy"));
+        open_or_create(path, imported, &mut rng()).map(|opened| opened.root)
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub struct WalletAddress([u8; ADDRESS_BYTES]);
 impl WalletAddress {
     /// The address of these bytes.
     #[must_use]
-    pub fn from_bytes(bytes: [u8; ADDRESS_BYTES]) -> Self {
+    pub const fn from_bytes(bytes: [u8; ADDRESS_BYTES]) -> Self {
         Self(bytes)
     }
 

@@ -1,0 +1,182 @@
+//! Requests and answers. TLS prefers the hybrid X25519MLKEM768.
+
+use crate::ClientError;
+use crate::sign_in::SignIn;
+use serde::Deserialize;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use strongroom::signin::Origin;
+use ureq::tls::{TlsConfig, TlsProvider};
+use ureq::{Agent, RequestBuilder};
+use zeroize::Zeroizing;
+
+/// Bytes of an answer at most: the base64 of the largest body that a vault takes, and more.
+const MAX_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+pub(crate) struct Http {
+    agent: Agent,
+    origin: Origin,
+}
+
+/// A 2xx answer. Its body may hold an opened secret, so it is wiped.
+pub(crate) struct Answer {
+    pub(crate) body: Zeroizing<Vec<u8>>,
+    etag: Option<String>,
+}
+
+impl Answer {
+    pub(crate) fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ClientError> {
+        serde_json::from_slice(&self.body).map_err(|_| ClientError::Answer("its JSON is another"))
+    }
+
+    pub(crate) fn etag(&self) -> Result<String, ClientError> {
+        self.etag.clone().ok_or(ClientError::Answer("the ETag is missing"))
+    }
+}
+
+impl Http {
+    pub(crate) fn at(url: &str) -> Result<Self, ClientError> {
+        let origin: Origin = url
+            .strip_suffix('/')
+            .unwrap_or(url)
+            .parse()
+            .ok()
+            .filter(is_safe)
+            .ok_or_else(|| ClientError::Url(url.to_owned()))?;
+        let tls = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .build();
+        // HTTPS stays closed to a proxy; plain HTTP is for this machine, where there is none.
+        let proxy = if origin.to_string().starts_with("https:") { ureq::Proxy::try_from_env() } else { None };
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(proxy)
+            .timeout_global(Some(TIMEOUT))
+            .user_agent(concat!("strongroom/", env!("CARGO_PKG_VERSION")))
+            .tls_config(tls)
+            .build()
+            .new_agent();
+        Ok(Self { agent, origin })
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    pub(crate) fn get(&self, path: &str, sign_in: Option<&SignIn>) -> Result<Answer, ClientError> {
+        answer(signed(self.agent.get(self.url(path)), sign_in).call())
+    }
+
+    pub(crate) fn post(
+        &self,
+        path: &str,
+        sign_in: Option<&SignIn>,
+        json: &[u8],
+    ) -> Result<Answer, ClientError> {
+        let request = signed(self.agent.post(self.url(path)), sign_in);
+        answer(request.content_type("application/json").send(json))
+    }
+
+    pub(crate) fn put(
+        &self,
+        path: &str,
+        sign_in: &SignIn,
+        etag: &str,
+        json: &[u8],
+    ) -> Result<Answer, ClientError> {
+        let request = signed(self.agent.put(self.url(path)), Some(sign_in)).header("if-match", etag);
+        answer(request.content_type("application/json").send(json))
+    }
+
+    pub(crate) fn delete(&self, path: &str, sign_in: &SignIn) -> Result<Answer, ClientError> {
+        answer(signed(self.agent.delete(self.url(path)), Some(sign_in)).call())
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin)
+    }
+}
+
+fn signed<B>(request: RequestBuilder<B>, sign_in: Option<&SignIn>) -> RequestBuilder<B> {
+    sign_in
+        .into_iter()
+        .flat_map(SignIn::headers)
+        .fold(request, |request, (name, value)| request.header(name, value))
+}
+
+/// HTTPS anywhere; HTTP only where nobody stands between.
+fn is_safe(origin: &Origin) -> bool {
+    let text = origin.to_string();
+    if text.starts_with("https://") {
+        return true;
+    }
+    let host = origin.without_port();
+    let host = host.authority().trim_start_matches('[').trim_end_matches(']');
+    let loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    text.starts_with("http://") && loopback
+}
+
+fn answer(result: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Answer, ClientError> {
+    let transport = |error| ClientError::Transport(Box::new(error));
+    let mut response = result.map_err(transport)?;
+    let status = response.status();
+    let etag = response.headers().get("etag").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let body = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec().map_err(transport)?;
+    let body = Zeroizing::new(body);
+    if status.is_success() {
+        return Ok(Answer { body, etag });
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Refused {
+        code: String,
+        message: String,
+        request_id: String,
+    }
+    let refused: Refused = serde_json::from_slice(&body)
+        .map_err(|_| ClientError::Answer("an error of another kind of server"))?;
+    Err(ClientError::Refused {
+        status: status.as_u16(),
+        code: refused.code,
+        message: refused.message,
+        request_id: refused.request_id,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_https_or_this_machine() {
+        for good in [
+            "https://a.example",
+            "https://a.example:8443/",
+            "http://localhost:3000",
+            "http://127.0.0.1",
+            "http://[::1]:1",
+        ] {
+            assert!(Http::at(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://a.example",
+            "http://10.0.0.1:3000",
+            "ftp://localhost",
+            "localhost:3000",
+            "https://a/b",
+            "",
+        ] {
+            assert!(matches!(Http::at(bad), Err(ClientError::Url(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn tls_offers_the_post_quantum_group_first() {
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        assert_eq!(provider.kx_groups[0].name(), rustls::NamedGroup::X25519MLKEM768);
+    }
+}

@@ -1,0 +1,342 @@
+//! A vault's client: blocking, and typed so that nothing is sent to a server that has not been verified.
+//!
+//! ```text
+//! Vault -attest-> VerifiedVault -store·open·fetch·replace·delete·slots->
+//! ```
+//!
+//! Only a [`VerifiedVault`] has calls that carry anything of yours, and only [`Vault::attest`] makes one. A server
+//! without a TEE is refused unless the policy says [`allow_no_tee`](Policy::allow_no_tee). Plain HTTP is refused but
+//! to this machine.
+//!
+//! ```no_run
+//! use strongroom::{derive, w3pk, wallet::WalletKey};
+//! use strongroom_client::{Policy, Vault};
+//! # let mut rng = getrandom::rand_core::UnwrapErr(getrandom::SysRng);
+//!
+//! let wallet = WalletKey::generate(&mut rng);
+//! let mine = derive::w3pk(&wallet, derive::W3PK_DEFAULT_CONTEXT);
+//!
+//! let vault = Vault::at("https://vault.example.com")?.attest(&Policy::default())?;
+//! let recipients = [mine.encapsulation_key(), vault.server().encapsulation_key().clone()];
+//! let sealed = w3pk::seal(b"secret", &recipients, w3pk::Generation::Second, &mut rng)?.into();
+//! let stored = vault.store(&sealed, &[wallet.address()], None, Some(&wallet))?;
+//! assert_eq!(vault.open(stored.slot, &wallet)?.expose(), b"secret");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod http;
+mod sign_in;
+
+use http::{Answer, Http};
+use serde::Deserialize;
+use serde_json::json;
+use std::borrow::Cow;
+use strongroom::principal::WalletAddress;
+use strongroom::signin::Act;
+use strongroom::w3pk::{ParseError, Sealed};
+use strongroom::wallet::WalletKey;
+use strongroom::{Plaintext, SlotId, encoding};
+use strongroom_attest::{Evidence, Refusal, VerifiedServer};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use zeroize::Zeroizing;
+
+pub use sign_in::SignIn;
+pub use strongroom_attest::Policy;
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// Not `https://host[:port]`, or `http://` to this machine.
+    #[error("{0} is no vault's URL: https://host[:port], or http:// to this machine")]
+    Url(String),
+    /// Nobody answers, or not as HTTP.
+    #[error("the vault cannot be reached")]
+    Transport(#[source] Box<ureq::Error>),
+    /// The vault said no.
+    #[error("{message} ({code})")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// The stable code of spec/access.md.
+        code: String,
+        /// For people.
+        message: String,
+        /// What the vault's log calls the request.
+        request_id: String,
+    },
+    /// The server's evidence fails the policy.
+    #[error("the server is not trusted")]
+    Untrusted(#[from] Refusal),
+    /// The server shows no evidence that binds its key.
+    #[error("the server shows no evidence of the kind that this client verifies")]
+    NoEvidence,
+    /// The server answers something that a vault does not.
+    #[error("the server's answer is not a vault's: {0}")]
+    Answer(&'static str),
+    /// The server's payload is none.
+    #[error("the server's payload is not one")]
+    Payload(#[from] ParseError),
+}
+
+impl ClientError {
+    /// The vault's code, where it refused.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Refused { code, .. } => Some(code),
+            _ => None,
+        }
+    }
+}
+
+/// A server that nobody has verified yet. It gets no secret.
+pub struct Vault {
+    http: Http,
+}
+
+/// Where a payload is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The slot.
+    pub slot: SlotId,
+    /// Its ETag, for a replacement.
+    pub etag: String,
+    /// Whether the vault can open it.
+    pub openable: bool,
+}
+
+/// A payload as the vault keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The payload.
+    pub sealed: Sealed,
+    /// The slot's ETag, for a replacement.
+    pub etag: String,
+}
+
+/// A slot in one's list.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Listed {
+    /// The slot, 64 hex digits.
+    pub slot: String,
+    /// Whether the wallet owns it.
+    pub owner: bool,
+    /// Whether the wallet may read it.
+    pub reader: bool,
+    /// Whether the vault can open it.
+    pub openable: bool,
+    /// RFC 3339.
+    pub created_at: String,
+    /// RFC 3339.
+    pub expires_at: Option<String>,
+    /// The slot's ETag.
+    pub etag: String,
+}
+
+impl Vault {
+    /// A vault at `https://host[:port]`; nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`ClientError::Url`].
+    pub fn at(url: &str) -> Result<Self, ClientError> {
+        Http::at(url).map(|http| Self { http })
+    }
+
+    /// Asks for evidence with a fresh nonce and verifies it. The only way to a [`VerifiedVault`].
+    ///
+    /// # Errors
+    /// [`ClientError::Untrusted`] with the rule that failed, [`ClientError::NoEvidence`], or one of the transport.
+    pub fn attest(self, policy: &Policy) -> Result<VerifiedVault, ClientError> {
+        let mut nonce = [0; 32];
+        getrandom::rand_core::Rng::fill_bytes(&mut rng(), &mut nonce);
+        let answer = self.http.get(&format!("/secret/attestation?nonce={}", hex::encode(nonce)), None)?;
+        let evidence: Evidence = serde_json::from_slice(&answer.body).map_err(|_| ClientError::NoEvidence)?;
+        let server = strongroom_attest::verify(&evidence, Some(&nonce), policy, OffsetDateTime::now_utc())?;
+        Ok(VerifiedVault { http: self.http, server })
+    }
+}
+
+/// A vault whose evidence passed a policy.
+pub struct VerifiedVault {
+    http: Http,
+    server: VerifiedServer,
+}
+
+impl VerifiedVault {
+    /// What was verified: above all the key to seal for.
+    #[must_use]
+    pub fn server(&self) -> &VerifiedServer {
+        &self.server
+    }
+
+    /// Stores a payload for `readers`; who signs owns the slot.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn store(
+        &self,
+        sealed: &Sealed,
+        readers: &[WalletAddress],
+        expires_at: Option<OffsetDateTime>,
+        signer: Option<&WalletKey>,
+    ) -> Result<Stored, ClientError> {
+        let body = store_body(sealed, readers, expires_at);
+        let sign_in = signer.map(|wallet| self.sign_in(wallet, &Act::store(&body))).transpose()?;
+        self.http.post("/secret/store", sign_in.as_ref(), &body).and_then(stored)
+    }
+
+    /// Asks for a nonce and signs a statement for one act with it.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn sign_in(&self, wallet: &WalletKey, act: &Act) -> Result<SignIn, ClientError> {
+        SignIn::sign(self.http.origin(), &self.nonce()?, wallet, act, OffsetDateTime::now_utc())
+    }
+
+    /// A fresh nonce.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn nonce(&self) -> Result<String, ClientError> {
+        #[derive(Deserialize)]
+        struct Issued {
+            nonce: String,
+        }
+        let answer = self.http.post("/auth/nonce", None, b"{}")?;
+        let issued: Issued = answer.json()?;
+        Ok(issued.nonce)
+    }
+
+    /// Has the vault open a slot.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn open(&self, slot: SlotId, wallet: &WalletKey) -> Result<Plaintext, ClientError> {
+        self.open_with(slot, &self.sign_in(wallet, &Act::Access(slot))?)
+    }
+
+    /// As [`open`](Self::open), with a statement that was signed before.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn open_with(&self, slot: SlotId, sign_in: &SignIn) -> Result<Plaintext, ClientError> {
+        #[derive(Deserialize)]
+        struct Opened<'a> {
+            #[serde(borrow)]
+            secret: Option<Cow<'a, str>>,
+            #[serde(borrow, rename = "secretBase64")]
+            secret_base64: Option<&'a str>,
+        }
+        let answer = self.http.get(&format!("/secret/access/{slot}"), Some(sign_in))?;
+        let opened: Opened<'_> = answer.json()?;
+        let bytes = match (opened.secret, opened.secret_base64) {
+            (Some(text), None) => text.into_owned().into_bytes(),
+            (None, Some(text)) => {
+                encoding::from_base64(text).ok_or(ClientError::Answer("secretBase64 is no base64"))?
+            }
+            _ => return Err(ClientError::Answer("neither secret nor secretBase64")),
+        };
+        Ok(Zeroizing::new(bytes).into())
+    }
+
+    /// Fetches a slot's payload, for opening it here.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn fetch(&self, slot: SlotId, wallet: &WalletKey) -> Result<Fetched, ClientError> {
+        let sign_in = self.sign_in(wallet, &Act::Envelope(slot))?;
+        let answer = self.http.get(&format!("/secret/envelope/{slot}"), Some(&sign_in))?;
+        Ok(Fetched { sealed: Sealed::from_json(&answer.body)?, etag: answer.etag()? })
+    }
+
+    /// Replaces a slot's payload and readers, where its ETag is still `etag`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn replace(
+        &self,
+        slot: SlotId,
+        etag: &str,
+        sealed: &Sealed,
+        readers: &[WalletAddress],
+        expires_at: Option<OffsetDateTime>,
+        owner: &WalletKey,
+    ) -> Result<Stored, ClientError> {
+        let body = store_body(sealed, readers, expires_at);
+        let sign_in = self.sign_in(owner, &Act::put(slot, &body))?;
+        self.http.put(&format!("/secret/envelope/{slot}"), &sign_in, etag, &body).and_then(stored)
+    }
+
+    /// Has the vault forget a slot.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn delete(&self, slot: SlotId, owner: &WalletKey) -> Result<(), ClientError> {
+        let sign_in = self.sign_in(owner, &Act::Delete(slot))?;
+        self.http.delete(&format!("/secret/{slot}"), &sign_in).map(drop)
+    }
+
+    /// All slots that the wallet owns or may read, ascending.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn slots(&self, wallet: &WalletKey) -> Result<Vec<Listed>, ClientError> {
+        #[derive(Deserialize)]
+        struct Page {
+            slots: Vec<Listed>,
+            next: Option<String>,
+        }
+        let mut all = Vec::new();
+        let mut after: Option<SlotId> = None;
+        loop {
+            let path = after.map_or("/secret/slots?limit=1000".to_owned(), |slot| {
+                format!("/secret/slots?limit=1000&after={slot}")
+            });
+            let page: Page = self.http.get(&path, Some(&self.sign_in(wallet, &Act::Slots)?))?.json()?;
+            all.extend(page.slots);
+            let Some(next) = page.next else {
+                return Ok(all);
+            };
+            let next = next.parse().map_err(|_| ClientError::Answer("next is no slot"))?;
+            if after.replace(next).is_some_and(|before| before >= next) {
+                return Err(ClientError::Answer("the list does not go on"));
+            }
+        }
+    }
+}
+
+fn store_body(sealed: &Sealed, readers: &[WalletAddress], expires_at: Option<OffsetDateTime>) -> Vec<u8> {
+    let secret = sealed.to_json();
+    let readers: Vec<String> = readers.iter().map(WalletAddress::to_string).collect();
+    let mut rest = json!({ "publicAddresses": readers });
+    if let Some(at) = expires_at.and_then(|at| at.format(&Rfc3339).ok()) {
+        rest["expiresAt"] = at.into();
+    }
+    // The payload is JSON already; only the rest needs writing.
+    let rest = rest.to_string();
+    let mut body = Vec::with_capacity(secret.len() + rest.len() + 16);
+    body.extend_from_slice(br#"{"secret":"#);
+    body.extend_from_slice(secret.as_bytes());
+    body.push(b',');
+    body.extend_from_slice(&rest.as_bytes()[1..]);
+    body
+}
+
+fn stored(answer: Answer) -> Result<Stored, ClientError> {
+    #[derive(Deserialize)]
+    struct Raw {
+        slot: String,
+        openable: bool,
+    }
+    let etag = answer.etag()?;
+    let raw: Raw = answer.json()?;
+    let slot = raw.slot.parse().map_err(|_| ClientError::Answer("slot is no slot"))?;
+    Ok(Stored { slot, etag, openable: raw.openable })
+}
+
+fn rng() -> getrandom::rand_core::UnwrapErr<getrandom::SysRng> {
+    getrandom::rand_core::UnwrapErr(getrandom::SysRng)
+}

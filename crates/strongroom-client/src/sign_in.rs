@@ -1,0 +1,66 @@
+//! A statement for one act, signed.
+
+use crate::ClientError;
+use strongroom::encoding;
+use strongroom::signin::{Act, Draft, Origin, Statement};
+use strongroom::wallet::{WalletKey, WalletSignature};
+use time::OffsetDateTime;
+
+const MAINNET: u64 = 1;
+
+/// An EIP-4361 statement that names one act, with its signature. It serves once.
+#[derive(Debug, Clone)]
+pub struct SignIn {
+    statement: Statement,
+    signature: WalletSignature,
+}
+
+impl SignIn {
+    /// Signs for one act at the vault of this origin.
+    ///
+    /// # Errors
+    /// [`ClientError::Answer`] where the server's nonce is none.
+    pub fn sign(
+        origin: &Origin,
+        nonce: &str,
+        wallet: &WalletKey,
+        act: &Act,
+        now: OffsetDateTime,
+    ) -> Result<Self, ClientError> {
+        let draft = Draft {
+            domain: origin.authority(),
+            address: wallet.address(),
+            statement: None,
+            uri: &origin.to_string(),
+            chain_id: MAINNET,
+            nonce,
+            issued_at: now.replace_nanosecond(0).expect("zero is a nanosecond"),
+            expiration_time: None,
+            resources: vec![act.resource()],
+        };
+        let statement = draft.write().map_err(|_| ClientError::Answer("the nonce is none"))?;
+        let signature = wallet.sign(&statement.to_string());
+        Ok(Self { statement, signature })
+    }
+
+    /// What was signed.
+    #[must_use]
+    pub fn statement(&self) -> &Statement {
+        &self.statement
+    }
+
+    /// The signature.
+    #[must_use]
+    pub fn signature(&self) -> &WalletSignature {
+        &self.signature
+    }
+
+    /// The two headers of a request.
+    #[must_use]
+    pub fn headers(&self) -> [(&'static str, String); 2] {
+        [
+            ("x-siwe-message", encoding::base64(self.statement.to_string().as_bytes())),
+            ("x-siwe-signature", self.signature.to_string()),
+        ]
+    }
+}

@@ -1,0 +1,224 @@
+//! Every refusal of the vault: one code each, listed in spec/access.md with its remedy.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// A stable code of an error answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// Not JSON, a missing field, a wrong type.
+    MalformedRequest,
+    /// `secret` is a string that is no payload.
+    NotSealed,
+    /// Base64, sizes, recipients, version.
+    MalformedPayload,
+    /// No address, none at all, or too many.
+    MalformedAddress,
+    /// No time, or past.
+    MalformedExpiry,
+    /// `?nonce=` of attestation.
+    MalformedNonce,
+    /// `after` or `limit`.
+    MalformedQuery,
+    /// A sign-in header is missing.
+    SignInRequired,
+    /// Base64, ABNF, checksum, signature shape.
+    SignInMalformed,
+    /// Domain or URI is not configured.
+    SignInWrongDomain,
+    /// The chain is not allowed.
+    SignInWrongChain,
+    /// Outside its times.
+    SignInExpired,
+    /// Bound to another act, or not bound and has to be.
+    SignInForAnotherAct,
+    /// The signature is another's.
+    WrongSigner,
+    /// Not issued here.
+    NonceUnknown,
+    /// Too old.
+    NonceExpired,
+    /// Used before.
+    NonceSpent,
+    /// The slot has no owner.
+    NoOwner,
+    /// A reader asked for an owner's act.
+    NotTheOwner,
+    /// Unknown, gone, or not for this wallet.
+    SlotNotFound,
+    /// No such path.
+    NoSuchRoute,
+    /// No such method there.
+    MethodNotAllowed,
+    /// The body did not come in time.
+    RequestTimeout,
+    /// The vault holds or held this KEM ciphertext.
+    CiphertextHeld,
+    /// `If-Match` is not the present ETag.
+    GenerationChanged,
+    /// Over the body's bound.
+    BodyTooLarge,
+    /// Not JSON by its header.
+    UnsupportedMediaType,
+    /// No entry for the vault.
+    VaultNotRecipient,
+    /// The vault's entry does not open.
+    VaultCannotOpen,
+    /// Two entries for the vault.
+    VaultRecipientRepeated,
+    /// PUT without `If-Match`.
+    IfMatchRequired,
+    /// A sign-in header over its bound.
+    HeaderTooLarge,
+    /// A stored row was altered.
+    RecordDamaged,
+    /// A defect.
+    Internal,
+    /// The store does not serve.
+    StoreUnavailable,
+}
+
+impl Code {
+    /// All of them, in the order of spec/access.md.
+    pub const ALL: [Self; 35] = [
+        Self::MalformedRequest,
+        Self::NotSealed,
+        Self::MalformedPayload,
+        Self::MalformedAddress,
+        Self::MalformedExpiry,
+        Self::MalformedNonce,
+        Self::MalformedQuery,
+        Self::SignInRequired,
+        Self::SignInMalformed,
+        Self::SignInWrongDomain,
+        Self::SignInWrongChain,
+        Self::SignInExpired,
+        Self::SignInForAnotherAct,
+        Self::WrongSigner,
+        Self::NonceUnknown,
+        Self::NonceExpired,
+        Self::NonceSpent,
+        Self::NoOwner,
+        Self::NotTheOwner,
+        Self::SlotNotFound,
+        Self::NoSuchRoute,
+        Self::MethodNotAllowed,
+        Self::RequestTimeout,
+        Self::CiphertextHeld,
+        Self::GenerationChanged,
+        Self::BodyTooLarge,
+        Self::UnsupportedMediaType,
+        Self::VaultNotRecipient,
+        Self::VaultCannotOpen,
+        Self::VaultRecipientRepeated,
+        Self::IfMatchRequired,
+        Self::HeaderTooLarge,
+        Self::RecordDamaged,
+        Self::Internal,
+        Self::StoreUnavailable,
+    ];
+
+    /// The HTTP status and the name on the wire.
+    #[must_use]
+    pub fn parts(self) -> (u16, &'static str) {
+        match self {
+            Self::MalformedRequest => (400, "malformed_request"),
+            Self::NotSealed => (400, "not_sealed"),
+            Self::MalformedPayload => (400, "malformed_payload"),
+            Self::MalformedAddress => (400, "malformed_address"),
+            Self::MalformedExpiry => (400, "malformed_expiry"),
+            Self::MalformedNonce => (400, "malformed_nonce"),
+            Self::MalformedQuery => (400, "malformed_query"),
+            Self::SignInRequired => (401, "sign_in_required"),
+            Self::SignInMalformed => (401, "sign_in_malformed"),
+            Self::SignInWrongDomain => (401, "sign_in_wrong_domain"),
+            Self::SignInWrongChain => (401, "sign_in_wrong_chain"),
+            Self::SignInExpired => (401, "sign_in_expired"),
+            Self::SignInForAnotherAct => (401, "sign_in_for_another_act"),
+            Self::WrongSigner => (401, "wrong_signer"),
+            Self::NonceUnknown => (401, "nonce_unknown"),
+            Self::NonceExpired => (401, "nonce_expired"),
+            Self::NonceSpent => (401, "nonce_spent"),
+            Self::NoOwner => (403, "no_owner"),
+            Self::NotTheOwner => (403, "not_the_owner"),
+            Self::SlotNotFound => (404, "slot_not_found"),
+            Self::NoSuchRoute => (404, "no_such_route"),
+            Self::MethodNotAllowed => (405, "method_not_allowed"),
+            Self::RequestTimeout => (408, "request_timeout"),
+            Self::CiphertextHeld => (409, "ciphertext_held"),
+            Self::GenerationChanged => (412, "generation_changed"),
+            Self::BodyTooLarge => (413, "body_too_large"),
+            Self::UnsupportedMediaType => (415, "unsupported_media_type"),
+            Self::VaultNotRecipient => (422, "vault_not_recipient"),
+            Self::VaultCannotOpen => (422, "vault_cannot_open"),
+            Self::VaultRecipientRepeated => (422, "vault_recipient_repeated"),
+            Self::IfMatchRequired => (428, "if_match_required"),
+            Self::HeaderTooLarge => (431, "header_too_large"),
+            Self::RecordDamaged => (500, "record_damaged"),
+            Self::Internal => (500, "internal"),
+            Self::StoreUnavailable => (503, "store_unavailable"),
+        }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        StatusCode::from_u16(self.parts().0).expect("the table holds statuses")
+    }
+
+    /// This refusal, with a message for the caller.
+    pub fn because(self, message: impl Into<Cow<'static, str>>) -> ApiError {
+        ApiError { code: self, message: message.into(), cause: None }
+    }
+}
+
+/// A refusal on its way to the caller, with the cause that only the log sees.
+#[derive(Debug, Clone)]
+pub struct ApiError {
+    pub(crate) code: Code,
+    pub(crate) message: Cow<'static, str>,
+    pub(crate) cause: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl ApiError {
+    /// Adds what the log shall say.
+    pub(crate) fn caused_by(self, cause: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self { cause: Some(Arc::new(cause)), ..self }
+    }
+}
+
+/// The status alone: the edge writes the body, since only it knows the request id.
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.code.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<strongroom_store::StoreError> for ApiError {
+    fn from(error: strongroom_store::StoreError) -> Self {
+        Code::StoreUnavailable.because("the store does not serve now; try again").caused_by(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table of spec/access.md and this file say the same, in the same order.
+    #[test]
+    fn the_spec_lists_every_code() {
+        let spec = include_str!("../../../spec/access.md");
+        let listed: Vec<(u16, &str)> = spec
+            .lines()
+            .filter_map(|line| {
+                let mut cells = line.strip_prefix("| ")?.split(" | ");
+                Some((cells.next()?.parse().ok()?, cells.next()?.trim_matches('`')))
+            })
+            .collect();
+        assert_eq!(listed, Code::ALL.map(Code::parts));
+    }
+}

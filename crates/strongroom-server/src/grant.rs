@@ -1,0 +1,121 @@
+//! Grants: proof, as a value, that somebody may do something with a slot. Each has one constructor, the check.
+
+use crate::error::{ApiError, Code};
+use crate::record::Record;
+use crate::sign_in::SignIn;
+use crate::vault::Vault;
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use strongroom::SlotId;
+use strongroom::principal::{Principal, WalletAddress};
+use strongroom::signin::Act;
+
+/// What a reader may do with a slot.
+pub trait ReadAct: Send + 'static {
+    /// The act that a bound statement must name.
+    fn of(slot: SlotId) -> Act;
+}
+
+/// Having the vault open the payload.
+pub struct Access;
+
+impl ReadAct for Access {
+    fn of(slot: SlotId) -> Act {
+        Act::Access(slot)
+    }
+}
+
+/// Fetching the payload as it is.
+pub struct Envelope;
+
+impl ReadAct for Envelope {
+    fn of(slot: SlotId) -> Act {
+        Act::Envelope(slot)
+    }
+}
+
+/// A signed-in wallet is a reader of the slot in the path, whose record this carries. An axum extractor.
+pub struct AccessGrant<A> {
+    generation: u64,
+    record: Record,
+    act: PhantomData<fn() -> A>,
+}
+
+impl<A> AccessGrant<A> {
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+}
+
+impl<A: ReadAct> FromRequestParts<Arc<Vault>> for AccessGrant<A> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, vault: &Arc<Vault>) -> Result<Self, ApiError> {
+        let slot = slot_in_path(parts, vault).await?;
+        let address = SignIn::required(&parts.headers)?.verify(vault, &A::of(slot)).await?;
+        let (row, record) = vault.load(slot).await?.ok_or_else(not_found)?;
+        if !record.readers.contains(&Principal::from(address)) {
+            return Err(not_found());
+        }
+        Ok(Self { generation: row.generation, record, act: PhantomData })
+    }
+}
+
+/// A signed-in wallet owns a slot, whose record this carries.
+pub struct OwnerGrant {
+    slot: SlotId,
+    record: Record,
+}
+
+impl OwnerGrant {
+    /// Checks a sign-in for an act on a slot, then that the wallet owns it.
+    pub(crate) async fn check(
+        vault: &Vault,
+        sign_in: &SignIn,
+        slot: SlotId,
+        act: &Act,
+    ) -> Result<Self, ApiError> {
+        let address = sign_in.verify(vault, act).await?;
+        let (_, record) = vault.load(slot).await?.ok_or_else(not_found)?;
+        match (record.owner, Principal::from(address)) {
+            (Some(owner), signer) if owner == signer => Ok(Self { slot, record }),
+            // Only who may read learns that the slot is there.
+            (_, signer) if !record.readers.contains(&signer) => Err(not_found()),
+            (Some(_), _) => Err(Code::NotTheOwner.because("only the slot's owner may do this")),
+            (None, _) => {
+                Err(Code::NoOwner.because("the slot has no owner: it was stored for several, unsigned"))
+            }
+        }
+    }
+
+    pub(crate) fn into_parts(self) -> (SlotId, Record) {
+        (self.slot, self.record)
+    }
+}
+
+/// A signed-in wallet, for its own list.
+pub(crate) struct Lister(pub(crate) WalletAddress);
+
+impl FromRequestParts<Arc<Vault>> for Lister {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, vault: &Arc<Vault>) -> Result<Self, ApiError> {
+        Ok(Self(SignIn::required(&parts.headers)?.verify(vault, &Act::Slots).await?))
+    }
+}
+
+/// The slot of a path such as `/secret/access/{slot}`. A text that names no slot is an unknown one.
+pub(crate) async fn slot_in_path(parts: &mut Parts, vault: &Arc<Vault>) -> Result<SlotId, ApiError> {
+    let Path(text) = Path::<String>::from_request_parts(parts, vault).await.map_err(|_| not_found())?;
+    text.parse().map_err(|_| not_found())
+}
+
+fn not_found() -> ApiError {
+    Code::SlotNotFound.because("no such slot for this wallet")
+}

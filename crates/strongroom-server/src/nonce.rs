@@ -1,0 +1,177 @@
+//! Nonces that cost nothing to issue (spec/access.md, "Nonce").
+//!
+//! ```text
+//! hex( issued-at, Unix milliseconds, u64 || random 16 || MAC 16 )
+//! ```
+
+use getrandom::rand_core::Rng;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use strongroom::principal::WalletAddress;
+use strongroom::signin::{CLOCK_SKEW, NONCE_LIFETIME};
+use strongroom_store::UnixSeconds;
+use subtle::ConstantTimeEq;
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+const RANDOM_BYTES: usize = 16;
+const MAC_BYTES: usize = 16;
+
+/// Issues nonces and recognises its own.
+pub(crate) struct Nonces {
+    key: Zeroizing<[u8; 32]>,
+    /// Random for a store that only this run serves: after a restart no older nonce passes, so a database that was
+    /// put back revives none.
+    start_id: [u8; 32],
+}
+
+/// What `POST /auth/nonce` answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Issued {
+    /// The nonce.
+    pub(crate) nonce: String,
+    /// When.
+    pub(crate) issued_at: OffsetDateTime,
+    /// Until when it can be used.
+    pub(crate) expires_at: OffsetDateTime,
+}
+
+/// A nonce that this vault issued for this wallet and that has not expired. It may have been spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Genuine {
+    /// What is marked as spent.
+    pub(crate) id: [u8; RANDOM_BYTES],
+    /// Until when the mark must be kept.
+    pub(crate) keep_until: UnixSeconds,
+}
+
+/// Why a nonce does not pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NonceError {
+    /// Not issued here, or for another wallet.
+    Unknown,
+    /// Too old.
+    Expired,
+}
+
+impl Nonces {
+    /// With the root's nonce key, and a start id that no other run has.
+    #[must_use]
+    pub(crate) fn for_this_run(key: Zeroizing<[u8; 32]>) -> Self {
+        let mut start_id = [0; 32];
+        crate::rng().fill_bytes(&mut start_id);
+        Self { key, start_id }
+    }
+
+    /// A new nonce, for anybody or for one wallet.
+    #[must_use]
+    pub(crate) fn issue(&self, address: Option<&WalletAddress>, now: OffsetDateTime) -> Issued {
+        let issued_at_ms = u64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
+        let mut random = [0; RANDOM_BYTES];
+        crate::rng().fill_bytes(&mut random);
+        let mac = self.mac(issued_at_ms, &random, address);
+        let nonce = hex::encode([&issued_at_ms.to_be_bytes()[..], &random, &mac].concat());
+        Issued { nonce, issued_at: now, expires_at: now + NONCE_LIFETIME }
+    }
+
+    /// Recognises a nonce that `address` signed.
+    ///
+    /// # Errors
+    /// [`NonceError`].
+    pub(crate) fn check(
+        &self,
+        nonce: &str,
+        address: &WalletAddress,
+        now: OffsetDateTime,
+    ) -> Result<Genuine, NonceError> {
+        let mut bytes = [0; 8 + RANDOM_BYTES + MAC_BYTES];
+        hex::decode_to_slice(nonce, &mut bytes).map_err(|_| NonceError::Unknown)?;
+        let (time, rest) = bytes.split_first_chunk().expect("8 of 40 bytes");
+        let (random, mac) = rest.split_first_chunk().expect("16 of 32 bytes");
+        let issued_at_ms = u64::from_be_bytes(*time);
+        let anybody = mac.ct_eq(&self.mac(issued_at_ms, random, None));
+        let for_address = mac.ct_eq(&self.mac(issued_at_ms, random, Some(address)));
+        if !bool::from(anybody | for_address) {
+            return Err(NonceError::Unknown);
+        }
+        let issued_at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(issued_at_ms) * 1_000_000)
+            .map_err(|_| NonceError::Unknown)?;
+        // One that is from the future by more than two replicas' clocks can differ is none of ours to judge.
+        if now - issued_at > NONCE_LIFETIME || issued_at - now > CLOCK_SKEW {
+            return Err(NonceError::Expired);
+        }
+        let keep_until = (issued_at + NONCE_LIFETIME + CLOCK_SKEW).unix_timestamp() + 1;
+        Ok(Genuine { id: *random, keep_until })
+    }
+
+    /// The first 16 bytes of HMAC-SHA256 over start id, time, randomness, and the wallet where there is one.
+    fn mac(
+        &self,
+        issued_at_ms: u64,
+        random: &[u8; RANDOM_BYTES],
+        address: Option<&WalletAddress>,
+    ) -> [u8; MAC_BYTES] {
+        let mac = Hmac::<Sha256>::new_from_slice(&self.key[..])
+            .expect("HMAC takes any key")
+            .chain_update(self.start_id)
+            .chain_update(issued_at_ms.to_be_bytes())
+            .chain_update(random)
+            .chain_update(address.map_or(&[][..], |address| address.as_bytes()))
+            .finalize()
+            .into_bytes();
+        mac[..MAC_BYTES].try_into().expect("16 of 32 bytes")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::Duration;
+
+    const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH.saturating_add(Duration::days(20_000));
+    const ALICE: WalletAddress = WalletAddress::from_bytes([1; 20]);
+    const BOB: WalletAddress = WalletAddress::from_bytes([2; 20]);
+
+    fn nonces() -> Nonces {
+        Nonces::for_this_run(Zeroizing::new([1; 32]))
+    }
+
+    #[test]
+    fn a_nonce_passes_for_five_minutes() {
+        let nonces = nonces();
+        let issued = nonces.issue(None, NOW);
+        assert!(issued.nonce.bytes().all(|c| c.is_ascii_alphanumeric()));
+        let at = |seconds| nonces.check(&issued.nonce, &ALICE, NOW + Duration::seconds(seconds)).map(|_| ());
+        assert_eq!(at(0), Ok(()));
+        assert_eq!(at(300), Ok(()));
+        assert_eq!(at(301), Err(NonceError::Expired));
+        assert_eq!(at(-121), Err(NonceError::Expired));
+        let genuine = nonces.check(&issued.nonce, &ALICE, NOW).expect("genuine");
+        assert!(genuine.keep_until > (NOW + NONCE_LIFETIME + CLOCK_SKEW).unix_timestamp());
+    }
+
+    #[test]
+    fn a_nonce_for_one_wallet_serves_no_other() {
+        let nonces = nonces();
+        let issued = nonces.issue(Some(&ALICE), NOW);
+        assert!(nonces.check(&issued.nonce, &ALICE, NOW).is_ok());
+        assert_eq!(nonces.check(&issued.nonce, &BOB, NOW), Err(NonceError::Unknown));
+    }
+
+    #[test]
+    fn only_this_run_issued_it_and_only_whole() {
+        let nonces = nonces();
+        let nonce = nonces.issue(None, NOW).nonce;
+        let after_a_restart = Nonces::for_this_run(Zeroizing::new([1; 32]));
+        assert_eq!(after_a_restart.check(&nonce, &ALICE, NOW), Err(NonceError::Unknown));
+        for at in 0..nonce.len() {
+            let mut altered = nonce.clone().into_bytes();
+            altered[at] = if altered[at] == b'0' { b'1' } else { b'0' };
+            let altered = String::from_utf8(altered).expect("ASCII");
+            assert_eq!(nonces.check(&altered, &ALICE, NOW), Err(NonceError::Unknown), "digit {at}");
+        }
+        for other in ["", "abcdefgh", &nonce[2..], &format!("{nonce}00")] {
+            assert_eq!(nonces.check(other, &ALICE, NOW), Err(NonceError::Unknown), "{other}");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Look-up tags: HMACs under the index key, so that the database finds without knowing.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use strongroom::Ciphertext;
+use strongroom::principal::Principal;
+use strongroom_store::Tag;
+use zeroize::Zeroizing;
+
+/// Makes tags.
+pub(crate) struct Index {
+    key: Zeroizing<[u8; 32]>,
+}
+
+impl Index {
+    /// With the root's index key.
+    #[must_use]
+    pub(crate) fn new(key: Zeroizing<[u8; 32]>) -> Self {
+        Self { key }
+    }
+
+    /// The tag of a KEM ciphertext that is addressed to the vault, whatever format it came in.
+    #[must_use]
+    pub(crate) fn held(&self, ciphertext: &Ciphertext) -> Tag {
+        self.tag(b"kem-ciphertext", ciphertext)
+    }
+
+    /// The tag of a principal.
+    #[must_use]
+    pub(crate) fn principal(&self, principal: &Principal) -> Tag {
+        let bytes = minicbor::to_vec(principal).expect("writing to memory does not fail");
+        self.tag(b"principal", &bytes)
+    }
+
+    fn tag(&self, label: &[u8], value: &[u8]) -> Tag {
+        let mac = Hmac::<Sha256>::new_from_slice(&self.key[..]).expect("HMAC takes any key");
+        Tag(mac.chain_update(label).chain_update(value).finalize().into_bytes().into())
+    }
+}

@@ -1,0 +1,264 @@
+//! What the vault does, apart from HTTP: take payloads in, guard them, open them.
+
+use crate::attestation;
+use crate::config::Config;
+use crate::error::{ApiError, Code};
+use crate::grant::OwnerGrant;
+use crate::nonce::Nonces;
+use crate::record::{Record, Records};
+use crate::request::StoreRequest;
+use crate::tag::Index;
+use std::sync::Arc;
+use strongroom::key::{DecapsulationKey, EncapsulationKey};
+use strongroom::principal::{Principal, WalletAddress};
+use strongroom::w3pk::{OpenError, Sealed};
+use strongroom::{Plaintext, SlotId};
+use strongroom_attest::KeyOrigin;
+use strongroom_enclave::{Opened, Platform, VaultId};
+use strongroom_store::{Content, Inserted, Replaced, Row, Store, Tag};
+use time::OffsetDateTime;
+
+/// Where the vault reads the time.
+pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
+
+/// A vault: its keys, its store, its rules.
+pub struct Vault {
+    pub(crate) store: Arc<dyn Store>,
+    records: Records,
+    index: Index,
+    pub(crate) nonces: Nonces,
+    kem_key: DecapsulationKey,
+    pub(crate) encapsulation_key: EncapsulationKey,
+    pub(crate) epoch: u32,
+    pub(crate) key_origin: KeyOrigin,
+    pub(crate) vault_id: VaultId,
+    pub(crate) platform: Platform,
+    pub(crate) config: Config,
+    pub(crate) rules: strongroom::signin::Rules,
+    clock: Clock,
+    pub(crate) attestation: attestation::Cache,
+}
+
+/// What became of a payload that was taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stored {
+    /// Where it is.
+    pub(crate) slot: SlotId,
+    /// Its generation.
+    pub(crate) generation: u64,
+    /// Whether the vault can open it.
+    pub(crate) openable: bool,
+}
+
+/// A slot in somebody's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// Its name.
+    pub(crate) slot: SlotId,
+    /// Its generation.
+    pub(crate) generation: u64,
+    /// What it holds.
+    pub(crate) record: Record,
+}
+
+impl Vault {
+    /// A vault of this root, on this store.
+    #[must_use]
+    pub fn new(
+        opened: Opened,
+        platform: Platform,
+        store: Arc<dyn Store>,
+        config: Config,
+        clock: Clock,
+    ) -> Self {
+        let Opened { root, kem_key, .. } = opened;
+        Self {
+            store,
+            records: Records::new(root.storage_key()),
+            index: Index::new(root.index_key()),
+            nonces: Nonces::for_this_run(root.nonce_key()),
+            encapsulation_key: kem_key.encapsulation_key(),
+            kem_key,
+            epoch: root.epoch(),
+            key_origin: root.origin(),
+            vault_id: root.vault_id(),
+            platform,
+            rules: strongroom::signin::Rules {
+                origins: config.sign_in_origins.clone(),
+                chain_ids: config.chain_ids.clone(),
+            },
+            config,
+            clock,
+            attestation: attestation::Cache::default(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> OffsetDateTime {
+        (self.clock)()
+    }
+
+    /// Takes a payload into a new slot, or finds the slot of the same request (a retry).
+    pub(crate) async fn take_in(
+        &self,
+        request: StoreRequest,
+        signer: Option<WalletAddress>,
+    ) -> Result<Stored, ApiError> {
+        let owner = signer.or(match request.readers[..] {
+            [sole] => Some(sole),
+            _ => None,
+        });
+        let now = self.now().unix_timestamp();
+        let (record, held) = self.admit(request, owner.map(Principal::from), now)?;
+        let slot = SlotId::random(&mut crate::rng());
+        match self.store.insert(slot, self.content(&record, held, slot, 1)).await? {
+            Inserted::Stored => Ok(Stored { slot, generation: 1, openable: record.openable }),
+            Inserted::Held(holder) => self.retry_of(&record, holder).await,
+        }
+    }
+
+    /// The slot that holds the very same thing for the same people: the client asks again after a lost answer.
+    async fn retry_of(&self, record: &Record, holder: SlotId) -> Result<Stored, ApiError> {
+        let held =
+            || Code::CiphertextHeld.because("the vault holds or held this ciphertext: seal the secret again");
+        let (row, holding) = self.load(holder).await?.ok_or_else(held)?;
+        let same = holding.sealed().ok() == record.sealed().ok()
+            && holding.readers == record.readers
+            && holding.owner == record.owner;
+        if !same {
+            return Err(held());
+        }
+        Ok(Stored { slot: holder, generation: row.generation, openable: holding.openable })
+    }
+
+    /// Puts another payload into a slot, for its owner.
+    pub(crate) async fn replace(
+        &self,
+        grant: OwnerGrant,
+        expected_generation: u64,
+        request: StoreRequest,
+    ) -> Result<Stored, ApiError> {
+        let changed = || Code::GenerationChanged.because("the slot has changed: fetch its ETag again");
+        let (slot, before) = grant.into_parts();
+        let (record, held) = self.admit(request, before.owner, before.created_at)?;
+        let generation = expected_generation.checked_add(1).ok_or_else(changed)?;
+        let content = self.content(&record, held, slot, generation);
+        match self.store.replace(slot, expected_generation, content).await? {
+            Replaced::Stored(generation) => Ok(Stored { slot, generation, openable: record.openable }),
+            Replaced::Held => Err(Code::CiphertextHeld
+                .because("another slot holds or held this ciphertext: seal the secret again")),
+            Replaced::Changed => Err(changed()),
+        }
+    }
+
+    /// Forgets a slot, for its owner.
+    pub(crate) async fn forget(&self, grant: OwnerGrant) -> Result<(), ApiError> {
+        let (slot, _) = grant.into_parts();
+        self.store.delete(slot).await?;
+        Ok(())
+    }
+
+    /// The slots that a wallet owns or may read, ascending after `after`; and where to go on, if there may be more.
+    pub(crate) async fn slots_of(
+        &self,
+        address: WalletAddress,
+        after: Option<SlotId>,
+        limit: u32,
+    ) -> Result<(Vec<Listed>, Option<SlotId>), ApiError> {
+        let principal = Principal::from(address);
+        let now = self.now().unix_timestamp();
+        let rows = self.store.slots_of(self.index.principal(&principal), after, limit).await?;
+        let next = rows.last().map(|row| row.slot).filter(|_| rows.len() == limit as usize);
+        let mut listed = Vec::with_capacity(rows.len());
+        for row in rows {
+            let record = self.open_row(&row)?;
+            // The look-up tag stands in clear beside the record: only what is inside counts.
+            let theirs = record.owner == Some(principal) || record.readers.contains(&principal);
+            if theirs && !record.has_expired(now) {
+                listed.push(Listed { slot: row.slot, generation: row.generation, record });
+            }
+        }
+        Ok((listed, next))
+    }
+
+    /// A slot that is there and has not expired.
+    pub(crate) async fn load(&self, slot: SlotId) -> Result<Option<(Row, Record)>, ApiError> {
+        let Some(row) = self.store.slot(slot).await? else {
+            return Ok(None);
+        };
+        let record = self.open_row(&row)?;
+        Ok((!record.has_expired(self.now().unix_timestamp())).then_some((row, record)))
+    }
+
+    fn open_row(&self, row: &Row) -> Result<Record, ApiError> {
+        self.records.open(&row.record, row.slot, row.generation).map_err(|error| {
+            Code::RecordDamaged.because("the stored record was altered and is refused").caused_by(error)
+        })
+    }
+
+    /// Opens the payload of a record.
+    pub(crate) fn open(&self, record: &Record) -> Result<Plaintext, ApiError> {
+        let sealed =
+            record.sealed().map_err(|error| Code::Internal.because("internal error").caused_by(error))?;
+        match sealed.open(&self.kem_key) {
+            Ok(plaintext) => Ok(plaintext),
+            Err(OpenError::NotMine) => Err(Code::VaultNotRecipient
+                .because("the secret was not sealed for this vault: open it locally, or seal it for mlkemPublicKey too")),
+            Err(error) => Err(Code::Internal.because("internal error").caused_by(error)),
+        }
+    }
+
+    /// Checks what is to be kept, and finds the tag that keeps others from having it opened for themselves.
+    fn admit(
+        &self,
+        request: StoreRequest,
+        owner: Option<Principal>,
+        created_at: i64,
+    ) -> Result<(Record, Option<Tag>), ApiError> {
+        let held = self.entry_for_vault(&request.sealed)?;
+        let record = Record {
+            payload: request.sealed.to_json(),
+            readers: request.readers.into_iter().map(Principal::from).collect(),
+            owner,
+            created_at,
+            expires_at: request.expires_at,
+            openable: held.is_some(),
+        };
+        Ok((record, held))
+    }
+
+    /// The tag of the one KEM ciphertext for the vault, after it has opened; none where there is no entry.
+    fn entry_for_vault(&self, sealed: &Sealed) -> Result<Option<Tag>, ApiError> {
+        let ciphertext = match sealed {
+            Sealed::Older(older) => older.kem_ciphertext(),
+            Sealed::Payload(payload) => {
+                let mut ours =
+                    payload.entries().iter().filter(|entry| self.kem_key.is_for(entry.encapsulation_key()));
+                let Some(entry) = ours.next() else {
+                    return Ok(None);
+                };
+                if ours.next().is_some() {
+                    return Err(Code::VaultRecipientRepeated
+                        .because("the vault is named twice among the recipients: name it once"));
+                }
+                entry.kem_ciphertext()
+            }
+        };
+        // An entry that does not open would only occupy its tag.
+        sealed.open(&self.kem_key).map_err(|_| {
+            Code::VaultCannotOpen
+                .because("the vault cannot open its entry: seal for mlkemPublicKey of /secret/attestation")
+        })?;
+        Ok(Some(self.index.held(ciphertext)))
+    }
+
+    fn content(&self, record: &Record, held: Option<Tag>, slot: SlotId, generation: u64) -> Content {
+        let principals =
+            record.readers.iter().chain(&record.owner).map(|p| self.index.principal(p)).collect();
+        Content {
+            record: self.records.seal(record, slot, generation),
+            expires_at: record.expires_at,
+            held,
+            principals,
+        }
+    }
+}

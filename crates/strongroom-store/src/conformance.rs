@@ -1,0 +1,114 @@
+//! What every [`Store`] does, as one suite: each back end's tests call [`run`] on an empty store.
+
+use crate::{Content, Inserted, Replaced, Store, Tag};
+use strongroom::SlotId;
+
+fn slot(n: u8) -> SlotId {
+    SlotId::from_bytes([n; 32])
+}
+
+fn content(record: &[u8], held: Option<u8>, principals: &[u8]) -> Content {
+    Content {
+        record: record.to_vec(),
+        expires_at: None,
+        held: held.map(|n| Tag([n; 32])),
+        principals: principals.iter().map(|n| Tag([*n; 32])).collect(),
+    }
+}
+
+/// Runs the suite; panics where the store does not conform.
+pub(crate) async fn run(store: &dyn Store) {
+    store.ready().await.expect("ready");
+    inserts_and_reads(store).await;
+    holds_for_ever(store).await;
+    replaces_by_generation(store).await;
+    lists_by_principal(store).await;
+    spends_once(store).await;
+    sweeps_what_expired(store).await;
+}
+
+async fn inserts_and_reads(store: &dyn Store) {
+    assert_eq!(store.slot(slot(1)).await.expect("read"), None);
+    let inserted = store.insert(slot(1), content(b"one", None, &[])).await;
+    assert_eq!(inserted.expect("inserted"), Inserted::Stored);
+    let row = store.slot(slot(1)).await.expect("read").expect("there");
+    assert_eq!((row.slot, row.generation, &row.record[..]), (slot(1), 1, &b"one"[..]));
+    assert!(store.insert(slot(1), content(b"again", None, &[])).await.is_err(), "a slot is used once");
+    assert!(store.delete(slot(1)).await.expect("deleted"));
+    assert!(!store.delete(slot(1)).await.expect("asked"));
+    assert_eq!(store.slot(slot(1)).await.expect("read"), None);
+}
+
+async fn holds_for_ever(store: &dyn Store) {
+    let held = content(b"held", Some(10), &[]);
+    assert_eq!(store.insert(slot(2), held.clone()).await.expect("inserted"), Inserted::Stored);
+    assert_eq!(store.insert(slot(3), held.clone()).await.expect("asked"), Inserted::Held(slot(2)));
+    assert_eq!(store.slot(slot(3)).await.expect("read"), None, "nothing of it was stored");
+    // Replaced, the first tag stays.
+    let replaced = store.replace(slot(2), 1, content(b"new", Some(11), &[])).await;
+    assert_eq!(replaced.expect("replaced"), Replaced::Stored(2));
+    assert_eq!(store.insert(slot(3), held.clone()).await.expect("asked"), Inserted::Held(slot(2)));
+    // Deleted, both stay.
+    assert!(store.delete(slot(2)).await.expect("deleted"));
+    for tag in [10, 11] {
+        let inserted = store.insert(slot(3), content(b"x", Some(tag), &[])).await;
+        assert_eq!(inserted.expect("asked"), Inserted::Held(slot(2)), "tag {tag}");
+    }
+}
+
+async fn replaces_by_generation(store: &dyn Store) {
+    let gone = store.replace(slot(4), 1, content(b"x", None, &[])).await;
+    assert_eq!(gone.expect("asked"), Replaced::Changed);
+    store.insert(slot(4), content(b"a", Some(20), &[])).await.expect("inserted");
+    store.insert(slot(5), content(b"b", Some(21), &[])).await.expect("inserted");
+    for generation in [0, 2, u64::MAX] {
+        let replaced = store.replace(slot(4), generation, content(b"x", None, &[])).await;
+        assert_eq!(replaced.expect("asked"), Replaced::Changed, "generation {generation}");
+    }
+    let own = store.replace(slot(4), 1, content(b"a2", Some(20), &[])).await;
+    assert_eq!(own.expect("replaced"), Replaced::Stored(2), "its own tag again");
+    let taken = store.replace(slot(4), 2, content(b"a3", Some(21), &[])).await;
+    assert_eq!(taken.expect("asked"), Replaced::Held);
+    let row = store.slot(slot(4)).await.expect("read").expect("there");
+    assert_eq!((row.generation, &row.record[..]), (2, &b"a2"[..]), "a refusal changes nothing");
+}
+
+async fn lists_by_principal(store: &dyn Store) {
+    for n in [33, 31, 32] {
+        store.insert(slot(n), content(&[n], None, &[1, 2])).await.expect("inserted");
+    }
+    let listed = async |principal: u8, after: Option<u8>, limit| {
+        let rows = store.slots_of(Tag([principal; 32]), after.map(slot), limit).await.expect("listed");
+        rows.iter().map(|row| row.slot.as_bytes()[0]).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(1, None, 10).await, [31, 32, 33]);
+    assert_eq!(listed(1, None, 2).await, [31, 32]);
+    assert_eq!(listed(1, Some(32), 2).await, [33]);
+    assert!(listed(3, None, 10).await.is_empty());
+    store.replace(slot(32), 1, content(b"", None, &[2, 3])).await.expect("replaced");
+    store.delete(slot(33)).await.expect("deleted");
+    assert_eq!(listed(1, None, 10).await, [31]);
+    assert_eq!(listed(2, None, 10).await, [31, 32]);
+    assert_eq!(listed(3, None, 10).await, [32]);
+}
+
+async fn spends_once(store: &dyn Store) {
+    assert!(store.spend_nonce([1; 16], 1000).await.expect("spent"));
+    assert!(!store.spend_nonce([1; 16], 1000).await.expect("asked"));
+    assert!(store.spend_nonce([2; 16], 1000).await.expect("spent"));
+}
+
+async fn sweeps_what_expired(store: &dyn Store) {
+    let expiring = |at, held| Content { expires_at: Some(at), ..content(b"", Some(held), &[9]) };
+    store.insert(slot(41), expiring(1999, 41)).await.expect("inserted");
+    store.insert(slot(42), expiring(2001, 42)).await.expect("inserted");
+    assert_eq!(store.sweep(2000).await.expect("swept"), 1);
+    assert_eq!(store.slot(slot(41)).await.expect("read"), None);
+    assert!(store.slot(slot(42)).await.expect("read").is_some());
+    assert_eq!(store.slots_of(Tag([9; 32]), None, 10).await.expect("listed").len(), 1);
+    let again = store.insert(slot(43), expiring(5000, 41)).await;
+    assert_eq!(again.expect("asked"), Inserted::Held(slot(41)), "an expired tag stays");
+    assert!(store.spend_nonce([3; 16], 3000).await.expect("spent"));
+    assert_eq!(store.sweep(2500).await.expect("swept"), 1);
+    assert!(!store.spend_nonce([3; 16], 3000).await.expect("asked"), "kept until its time");
+}

@@ -1,0 +1,115 @@
+//! What a vault keeps: sealed records, look-up tags, spent nonces. Ciphertext only; no key ever comes here.
+//!
+//! An `Ok` of a writing call means that the bytes are on stable storage. `conformance.rs` is the suite that every
+//! [`Store`] passes.
+
+#[cfg(test)]
+mod conformance;
+mod sqlite;
+
+use std::pin::Pin;
+use strongroom::SlotId;
+
+pub use sqlite::SqliteStore;
+
+/// An HMAC under the vault's index key: it finds a thing without naming it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Tag(pub [u8; 32]);
+
+/// Seconds since 1970, UTC.
+pub type UnixSeconds = i64;
+
+/// What is to stand in a slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// The sealed record.
+    pub record: Vec<u8>,
+    /// When it may be swept away. A hint in clear: the record says it too.
+    pub expires_at: Option<UnixSeconds>,
+    /// The tag of the KEM ciphertext addressed to the vault, if there is one.
+    pub held: Option<Tag>,
+    /// Tags of those who find the slot in their list.
+    pub principals: Vec<Tag>,
+}
+
+/// A slot as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its name.
+    pub slot: SlotId,
+    /// 1 when stored, one more after each replacement.
+    pub generation: u64,
+    /// The sealed record.
+    pub record: Vec<u8>,
+}
+
+/// What became of an insertion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inserted {
+    /// It is stored, with generation 1.
+    Stored,
+    /// The held tag is taken, for ever, by this slot, which may be gone or hold something else by now.
+    Held(SlotId),
+}
+
+/// What became of a replacement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replaced {
+    /// It is stored, with this generation.
+    Stored(u64),
+    /// The held tag is taken by another slot.
+    Held,
+    /// The slot is gone, or has another generation than was expected.
+    Changed,
+}
+
+/// Why a store did not serve.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The database failed: full, unreadable, gone.
+    #[error("the database failed")]
+    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The store was made by a vault with another root.
+    #[error("this store belongs to another vault")]
+    ForeignVault,
+    /// The tables are of a version that this build does not know.
+    #[error("the store's tables have version {0}, which this build does not know")]
+    UnknownSchema(i64),
+    /// The linked SQLite can corrupt its log.
+    #[error("SQLite {0} is linked: 3.51.3 or newer is needed")]
+    OldSqlite(&'static str),
+    /// The store has been shut down.
+    #[error("the store is shut down")]
+    Closed,
+}
+
+/// The answer of a [`Store`].
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Where a vault keeps its records. Every writing call is atomic, and durable when it answers.
+pub trait Store: Send + Sync {
+    /// Puts content into a new slot, unless its held tag was ever used.
+    fn insert(&self, slot: SlotId, content: Content) -> Answer<'_, Inserted>;
+
+    /// Reads a slot; expired ones may still be there.
+    fn slot(&self, slot: SlotId) -> Answer<'_, Option<Row>>;
+
+    /// Replaces a slot's content where its generation is `expected`. The old held tag stays taken.
+    fn replace(&self, slot: SlotId, expected: u64, content: Content) -> Answer<'_, Replaced>;
+
+    /// Forgets a slot, if it is there; its held tags stay taken.
+    fn delete(&self, slot: SlotId) -> Answer<'_, bool>;
+
+    /// Slots with a principal's tag, ascending, after `after`, at most `limit`.
+    fn slots_of(&self, principal: Tag, after: Option<SlotId>, limit: u32) -> Answer<'_, Vec<Row>>;
+
+    /// Marks a nonce as spent; false where it was already. It may be forgotten after `keep_until`.
+    fn spend_nonce(&self, nonce: [u8; 16], keep_until: UnixSeconds) -> Answer<'_, bool>;
+
+    /// Forgets slots that expired and nonces that nobody can use any more; how many slots that were.
+    fn sweep(&self, now: UnixSeconds) -> Answer<'_, u64>;
+
+    /// Whether the store can be written.
+    fn ready(&self) -> Answer<'_, ()>;
+}

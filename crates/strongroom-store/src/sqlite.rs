@@ -1,0 +1,340 @@
+//! The embedded store: one writer that commits what waits as a group, readers beside it.
+
+mod schema;
+mod writer;
+
+use crate::{Answer, Content, Inserted, Replaced, Row, Store, StoreError, Tag, UnixSeconds};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use strongroom::SlotId;
+use tokio::sync::Semaphore;
+use writer::Writer;
+
+const READERS: usize = 4;
+
+/// A [`Store`] in one SQLite file, for one server.
+pub struct SqliteStore {
+    writer: Writer,
+    readers: Arc<Readers>,
+    /// Spent nonces of this run, so that a file put back under the running server revives none.
+    spent: Mutex<HashMap<[u8; 16], UnixSeconds>>,
+}
+
+impl SqliteStore {
+    /// Opens the file at `path`, or makes it for the vault of this id. The file's folder is synced.
+    ///
+    /// # Errors
+    /// [`StoreError::ForeignVault`] for another vault's store, [`StoreError::OldSqlite`],
+    /// [`StoreError::UnknownSchema`], [`StoreError::Database`].
+    pub fn open(path: &Path, vault_id: &[u8; 32]) -> Result<Self, StoreError> {
+        schema::check_sqlite_version(rusqlite::version_number())?;
+        let mut connection = Connection::open(path)?;
+        schema::configure(&connection)?;
+        schema::create_or_check(&mut connection, vault_id)?;
+        sync_folder_of(path)?;
+        Ok(Self {
+            writer: Writer::start(connection)?,
+            readers: Arc::new(Readers::open(path)?),
+            spent: Mutex::new(HashMap::new()),
+        })
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Answer<'_, T> {
+        let readers = Arc::clone(&self.readers);
+        Box::pin(async move {
+            let _permit = readers.permits.acquire().await.map_err(|_| StoreError::Closed)?;
+            let readers = Arc::clone(&readers);
+            tokio::task::spawn_blocking(move || readers.with(read)).await.map_err(|_| StoreError::Closed)?
+        })
+    }
+
+    fn write<T: Send + 'static>(
+        &self,
+        write: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Answer<'_, T> {
+        Box::pin(self.writer.run(write))
+    }
+}
+
+/// SQLite syncs its files; the entry that names a new file is its folder's.
+fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| StoreError::Database(Box::new(error)))
+}
+
+/// Connections that only read, one a permit.
+struct Readers {
+    idle: Mutex<Vec<Connection>>,
+    permits: Semaphore,
+}
+
+impl Readers {
+    fn open(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connections =
+            (0..READERS).map(|_| Connection::open_with_flags(path, flags)).collect::<Result<_, _>>()?;
+        Ok(Self { idle: Mutex::new(connections), permits: Semaphore::new(READERS) })
+    }
+
+    fn with<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = idle().pop().ok_or(StoreError::Closed)?;
+        let result = read(&connection);
+        idle().push(connection);
+        Ok(result?)
+    }
+}
+
+impl Store for SqliteStore {
+    fn insert(&self, slot: SlotId, content: Content) -> Answer<'_, Inserted> {
+        self.write(move |db| {
+            if let Some(tag) = content.held {
+                let holder = holder(db, tag)?;
+                if let Some(holder) = holder {
+                    return Ok(Inserted::Held(holder));
+                }
+                hold(db, tag, slot)?;
+            }
+            db.prepare_cached(
+                "INSERT INTO slot (slot, generation, record, expires_at) VALUES (?1, 1, ?2, ?3)",
+            )?
+            .execute(params![slot.as_bytes(), content.record, content.expires_at])?;
+            list(db, slot, &content.principals)?;
+            Ok(Inserted::Stored)
+        })
+    }
+
+    fn slot(&self, slot: SlotId) -> Answer<'_, Option<Row>> {
+        self.read(move |db| {
+            db.prepare_cached("SELECT slot, generation, record FROM slot WHERE slot = ?1")?
+                .query_row([slot.as_bytes()], row)
+                .optional()
+        })
+    }
+
+    fn replace(&self, slot: SlotId, expected: u64, content: Content) -> Answer<'_, Replaced> {
+        self.write(move |db| {
+            let expected = expected as i64;
+            let generation: Option<i64> = db
+                .prepare_cached("SELECT generation FROM slot WHERE slot = ?1")?
+                .query_row([slot.as_bytes()], |row| row.get(0))
+                .optional()?;
+            if generation != Some(expected) {
+                return Ok(Replaced::Changed);
+            }
+            if let Some(tag) = content.held {
+                match holder(db, tag)? {
+                    Some(holder) if holder != slot => return Ok(Replaced::Held),
+                    Some(_) => {}
+                    None => hold(db, tag, slot)?,
+                }
+            }
+            db.prepare_cached(
+                "UPDATE slot SET generation = ?2, record = ?3, expires_at = ?4 WHERE slot = ?1",
+            )?
+            .execute(params![
+                slot.as_bytes(),
+                expected + 1,
+                content.record,
+                content.expires_at
+            ])?;
+            unlist(db, slot)?;
+            list(db, slot, &content.principals)?;
+            Ok(Replaced::Stored(expected as u64 + 1))
+        })
+    }
+
+    fn delete(&self, slot: SlotId) -> Answer<'_, bool> {
+        self.write(move |db| {
+            unlist(db, slot)?;
+            let gone = db.prepare_cached("DELETE FROM slot WHERE slot = ?1")?.execute([slot.as_bytes()])?;
+            Ok(gone == 1)
+        })
+    }
+
+    fn slots_of(&self, principal: Tag, after: Option<SlotId>, limit: u32) -> Answer<'_, Vec<Row>> {
+        self.read(move |db| {
+            let after = after.map_or(Vec::new(), |slot| slot.as_bytes().to_vec());
+            db.prepare_cached(
+                "SELECT slot.slot, slot.generation, slot.record FROM principal JOIN slot USING (slot)
+                 WHERE principal.tag = ?1 AND principal.slot > ?2 ORDER BY principal.slot LIMIT ?3",
+            )?
+            .query_map(params![principal.0, after, limit], row)?
+            .collect()
+        })
+    }
+
+    fn spend_nonce(&self, nonce: [u8; 16], keep_until: UnixSeconds) -> Answer<'_, bool> {
+        let new =
+            self.spent.lock().unwrap_or_else(PoisonError::into_inner).insert(nonce, keep_until).is_none();
+        if !new {
+            return Box::pin(async { Ok(false) });
+        }
+        self.write(move |db| {
+            let inserted = db
+                .prepare_cached(
+                    "INSERT INTO spent_nonce (nonce, keep_until) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                )?
+                .execute(params![nonce, keep_until])?;
+            Ok(inserted == 1)
+        })
+    }
+
+    fn sweep(&self, now: UnixSeconds) -> Answer<'_, u64> {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, keep_until| *keep_until > now);
+        self.write(move |db| {
+            db.prepare_cached("DELETE FROM spent_nonce WHERE keep_until <= ?1")?.execute([now])?;
+            db.prepare_cached(
+                "DELETE FROM principal WHERE slot IN (SELECT slot FROM slot WHERE expires_at <= ?1)",
+            )?
+            .execute([now])?;
+            Ok(db.prepare_cached("DELETE FROM slot WHERE expires_at <= ?1")?.execute([now])? as u64)
+        })
+    }
+
+    fn ready(&self) -> Answer<'_, ()> {
+        // A write that changes nothing still takes the lock, the log and the disk.
+        self.write(|db| db.prepare_cached("UPDATE vault SET schema = schema")?.execute([]).map(drop))
+    }
+}
+
+fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    Ok(Row {
+        slot: SlotId::from_bytes(row.get(0)?),
+        generation: row.get::<_, i64>(1)? as u64,
+        record: row.get(2)?,
+    })
+}
+
+fn holder(db: &Connection, tag: Tag) -> rusqlite::Result<Option<SlotId>> {
+    db.prepare_cached("SELECT slot FROM held WHERE tag = ?1")?
+        .query_row([tag.0], |row| row.get(0).map(SlotId::from_bytes))
+        .optional()
+}
+
+fn hold(db: &Connection, tag: Tag, slot: SlotId) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT INTO held (tag, slot) VALUES (?1, ?2)")?
+        .execute(params![tag.0, slot.as_bytes()])?;
+    Ok(())
+}
+
+fn list(db: &Connection, slot: SlotId, principals: &[Tag]) -> rusqlite::Result<()> {
+    let mut insert =
+        db.prepare_cached("INSERT INTO principal (tag, slot) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
+    principals.iter().try_for_each(|tag| insert.execute(params![tag.0, slot.as_bytes()]).map(drop))
+}
+
+fn unlist(db: &Connection, slot: SlotId) -> rusqlite::Result<()> {
+    db.prepare_cached("DELETE FROM principal WHERE slot = ?1")?.execute([slot.as_bytes()])?;
+    Ok(())
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(Box::new(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance;
+
+    fn open(folder: &Path) -> SqliteStore {
+        SqliteStore::open(&folder.join("vault.sqlite"), &[1; 32]).expect("a store")
+    }
+
+    #[tokio::test]
+    async fn it_conforms() {
+        let folder = tempfile::tempdir().expect("a folder");
+        conformance::run(&open(folder.path())).await;
+    }
+
+    #[tokio::test]
+    async fn what_was_answered_is_there_after_opening_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let slot = SlotId::from_bytes([7; 32]);
+        let content = Content {
+            record: b"sealed".to_vec(),
+            expires_at: None,
+            held: Some(Tag([8; 32])),
+            principals: vec![],
+        };
+        let store = open(folder.path());
+        assert_eq!(store.insert(slot, content.clone()).await.expect("inserted"), Inserted::Stored);
+        assert!(store.spend_nonce([9; 16], i64::MAX).await.expect("spent"));
+        // No shutdown: a copy of the files as they lie there is what a crash leaves.
+        let crashed = tempfile::tempdir().expect("a folder");
+        for file in std::fs::read_dir(folder.path()).expect("the folder").flatten() {
+            std::fs::copy(file.path(), crashed.path().join(file.file_name())).expect("a copy");
+        }
+        let store = open(crashed.path());
+        assert_eq!(store.slot(slot).await.expect("read").expect("there").record, b"sealed");
+        assert!(!store.spend_nonce([9; 16], i64::MAX).await.expect("asked"));
+        let other = SlotId::from_bytes([6; 32]);
+        assert_eq!(store.insert(other, content).await.expect("asked"), Inserted::Held(slot));
+    }
+
+    #[tokio::test]
+    async fn a_nonce_stays_spent_while_the_server_runs_whatever_becomes_of_the_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = open(folder.path());
+        assert!(store.spend_nonce([9; 16], i64::MAX).await.expect("spent"));
+        let other = Connection::open(folder.path().join("vault.sqlite")).expect("the file");
+        other.execute("DELETE FROM spent_nonce", []).expect("deleted by hand");
+        assert!(!store.spend_nonce([9; 16], i64::MAX).await.expect("asked"));
+    }
+
+    #[tokio::test]
+    async fn the_commit_is_synced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = open(folder.path());
+        let settings = |db: &Connection| {
+            let synchronous: i64 = db.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
+            let journal: String = db.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+            Ok((synchronous, journal))
+        };
+        assert_eq!(store.write(settings).await.expect("settings"), (2, "wal".to_owned()), "2 is FULL");
+    }
+
+    #[test]
+    fn the_store_of_another_vault_and_unknown_tables_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("vault.sqlite");
+        drop(open(folder.path()));
+        assert!(matches!(SqliteStore::open(&path, &[2; 32]), Err(StoreError::ForeignVault)));
+        let db = Connection::open(&path).expect("the file");
+        db.execute("UPDATE vault SET schema = 99", []).expect("changed by hand");
+        drop(db);
+        assert!(matches!(SqliteStore::open(&path, &[1; 32]), Err(StoreError::UnknownSchema(99))));
+    }
+
+    #[tokio::test]
+    async fn one_write_that_fails_does_not_fail_its_group() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = open(folder.path());
+        let slot = |n| SlotId::from_bytes([n; 32]);
+        let content = |record: &[u8]| Content {
+            record: record.to_vec(),
+            expires_at: None,
+            held: None,
+            principals: vec![],
+        };
+        let (a, bad, b) = tokio::join!(
+            store.insert(slot(1), content(b"a")),
+            store.write(|db| db.execute("INSERT INTO no_such_table VALUES (1)", [])),
+            store.insert(slot(2), content(b"b")),
+        );
+        assert!(bad.is_err());
+        assert_eq!((a.expect("a"), b.expect("b")), (Inserted::Stored, Inserted::Stored));
+        assert!(store.slot(slot(1)).await.expect("read").is_some());
+        assert!(store.slot(slot(2)).await.expect("read").is_some());
+    }
+}

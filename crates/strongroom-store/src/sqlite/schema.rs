@@ -1,0 +1,81 @@
+//! Tables, settings and the checks at opening.
+
+use crate::StoreError;
+use rusqlite::{Connection, OptionalExtension, params};
+use std::time::Duration;
+
+const SCHEMA: i64 = 1;
+/// 3.51.3 mends a race that could corrupt a WAL while it is reset.
+const MIN_SQLITE: i32 = 3_051_003;
+
+const TABLES: &str = "
+CREATE TABLE vault (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    vault_id BLOB NOT NULL,
+    schema INTEGER NOT NULL
+) STRICT;
+CREATE TABLE slot (
+    slot BLOB NOT NULL UNIQUE,
+    generation INTEGER NOT NULL,
+    record BLOB NOT NULL,
+    expires_at INTEGER
+) STRICT;
+CREATE INDEX slot_expiry ON slot (expires_at) WHERE expires_at IS NOT NULL;
+-- For ever: a tag whose slot is gone is a tombstone.
+CREATE TABLE held (tag BLOB PRIMARY KEY, slot BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE principal (tag BLOB NOT NULL, slot BLOB NOT NULL, PRIMARY KEY (tag, slot)) STRICT, WITHOUT ROWID;
+CREATE INDEX principal_slot ON principal (slot);
+CREATE TABLE spent_nonce (nonce BLOB PRIMARY KEY, keep_until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX spent_nonce_until ON spent_nonce (keep_until);
+";
+
+pub(super) fn check_sqlite_version(version: i32) -> Result<(), StoreError> {
+    if version < MIN_SQLITE { Err(StoreError::OldSqlite(rusqlite::version())) } else { Ok(()) }
+}
+
+/// FULL syncs the log at every commit; in WAL mode NORMAL would not.
+pub(super) fn configure(db: &Connection) -> Result<(), StoreError> {
+    db.busy_timeout(Duration::from_secs(5))?;
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "trusted_schema", "OFF")?;
+    db.pragma_update(None, "cell_size_check", "ON")?;
+    Ok(())
+}
+
+/// Makes the tables of a new store, or checks whose store this is.
+pub(super) fn create_or_check(db: &mut Connection, vault_id: &[u8; 32]) -> Result<(), StoreError> {
+    let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let exists: bool =
+        transaction
+            .query_row("SELECT count(*) > 0 FROM sqlite_schema WHERE name = 'vault'", [], |row| row.get(0))?;
+    if !exists {
+        transaction.execute_batch(TABLES)?;
+        transaction.execute(
+            "INSERT INTO vault (id, vault_id, schema) VALUES (1, ?1, ?2)",
+            params![vault_id, SCHEMA],
+        )?;
+        transaction.commit()?;
+        return Ok(());
+    }
+    let found: Option<(Vec<u8>, i64)> = transaction
+        .query_row("SELECT vault_id, schema FROM vault", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    match found {
+        Some((_, schema)) if schema != SCHEMA => Err(StoreError::UnknownSchema(schema)),
+        Some((id, _)) if id == vault_id => Ok(()),
+        _ => Err(StoreError::ForeignVault),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_sqlite_is_refused_and_the_linked_one_is_not_old() {
+        assert!(matches!(check_sqlite_version(3_051_002), Err(StoreError::OldSqlite(_))));
+        assert!(check_sqlite_version(MIN_SQLITE).is_ok());
+        assert!(check_sqlite_version(rusqlite::version_number()).is_ok());
+    }
+}
