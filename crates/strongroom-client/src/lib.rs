@@ -36,13 +36,13 @@ use strongroom::signin::Act;
 use strongroom::w3pk::{ParseError, Sealed};
 use strongroom::wallet::WalletKey;
 use strongroom::{Plaintext, SlotId, encoding};
-use strongroom_attest::{Evidence, Refusal, VerifiedServer};
+use strongroom_attest::{Evidence, VerifiedServer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
 pub use sign_in::SignIn;
-pub use strongroom_attest::Policy;
+pub use strongroom_attest::{Policy, Refusal};
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]

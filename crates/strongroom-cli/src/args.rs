@@ -1,0 +1,301 @@
+//! The command line. Each verb's help shows an example first.
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use strongroom::SlotId;
+use strongroom::principal::WalletAddress;
+use strongroom::signin::Origin;
+
+/// A post-quantum secret vault: seal secrets with ML-KEM-1024, keep them in a vault that shows what it runs.
+#[derive(Parser)]
+#[command(name = "strongroom", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 refused (no key fits, damaged, not trusted, not allowed), 2 usage or I/O."
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Keygen(Keygen),
+    Pubkey(Pubkey),
+    Encrypt(Encrypt),
+    Decrypt(Decrypt),
+    Inspect(Inspect),
+    #[command(subcommand)]
+    Secret(Secret),
+    Serve(Serve),
+    Demo(Demo),
+}
+
+/// Make an ML-KEM-1024 key
+///
+/// Example:  strongroom keygen -o key.txt && strongroom pubkey key.txt
+#[derive(ClapArgs)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Keygen {
+    /// Write the secret key to a new file of mode 0600 (default: standard output)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Derive the key from an Ethereum private key, as w3pk does: a file with 0x and 64 hex digits
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from_eth_key_file: Option<PathBuf>,
+    /// The derivation's context, such as an application's name
+    #[arg(long, value_name = "TEXT", requires = "from_eth_key_file", default_value = strongroom::derive::W3PK_DEFAULT_CONTEXT)]
+    pub(crate) context: String,
+    /// Write the two ADMIN_MLKEM_… lines of a zk-api .env file instead of a key file
+    #[arg(long)]
+    pub(crate) admin_env: bool,
+}
+
+/// Show the public key of a secret key file
+///
+/// Example:  strongroom pubkey key.txt
+#[derive(ClapArgs)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Pubkey {
+    /// Bare base64 of 1568 bytes, as w3pk takes it
+    #[arg(long)]
+    pub(crate) base64: bool,
+    /// The fingerprint alone
+    #[arg(long, conflicts_with = "base64")]
+    pub(crate) fingerprint: bool,
+    /// A secret key file, or - for standard input
+    pub(crate) key_file: PathBuf,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Format {
+    /// The present generation of the w3pk payload
+    W3pk,
+    /// The first generation, for w3pk up to 0.10
+    W3pk1,
+    /// The second generation
+    W3pk2,
+}
+
+/// Seal a file or standard input for one or more keys
+///
+/// Example:  echo hello | strongroom encrypt -R friends.txt > hello.json
+#[derive(ClapArgs)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Encrypt {
+    /// Seal for this public key (can be repeated)
+    #[arg(short, long, value_name = "KEY", required_unless_present = "recipients_file")]
+    pub(crate) recipient: Vec<String>,
+    /// Seal for every public key in this file, one a line (can be repeated)
+    #[arg(short = 'R', long, value_name = "FILE")]
+    pub(crate) recipients_file: Vec<PathBuf>,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = Format::W3pk)]
+    pub(crate) format: Format,
+    /// Write to this file (default: standard output)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The plaintext (default: standard input)
+    pub(crate) input: Option<PathBuf>,
+}
+
+/// Open what was sealed for a key
+///
+/// Example:  strongroom decrypt -i key.txt hello.json
+#[derive(ClapArgs)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Decrypt {
+    /// A secret key file; tried in turn (can be repeated)
+    #[arg(short, long, value_name = "KEYFILE", required = true)]
+    pub(crate) identity: Vec<PathBuf>,
+    /// Write to this file (default: standard output)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The sealed payload (default: standard input)
+    pub(crate) input: Option<PathBuf>,
+}
+
+/// Show what a sealed payload says without a key
+///
+/// Example:  strongroom inspect hello.json
+#[derive(ClapArgs)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Inspect {
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The sealed payload (default: standard input)
+    pub(crate) input: Option<PathBuf>,
+}
+
+/// Which vault, and as whom.
+#[derive(ClapArgs)]
+pub(crate) struct Remote {
+    /// The vault: https://host[:port], or http:// to this machine
+    #[arg(long, value_name = "URL", default_value = "http://localhost:3000")]
+    pub(crate) server: String,
+    /// The wallet that signs: a file with an Ethereum private key, 0x and 64 hex digits
+    #[arg(long, value_name = "FILE")]
+    pub(crate) wallet_file: PathBuf,
+    #[command(flatten)]
+    pub(crate) trust: Trust,
+}
+
+/// What a server must show before anything is sent.
+#[derive(ClapArgs)]
+pub(crate) struct Trust {
+    /// Send to a server outside a TEE: its operator can read what it opens. For development
+    #[arg(long)]
+    pub(crate) allow_no_tee: bool,
+    /// Send to a vault whose key came from outside: whoever exported it can read what it opens
+    #[arg(long)]
+    pub(crate) allow_imported_key: bool,
+}
+
+/// Keep secrets in a vault
+///
+/// Example:  echo hello | strongroom secret put --allow-no-tee --wallet-file wallet.txt
+#[derive(Subcommand)]
+#[command(verbatim_doc_comment)]
+pub(crate) enum Secret {
+    Put(Put),
+    Get(Get),
+    Open(Open),
+    List(List),
+    Rm(Remove),
+}
+
+/// Seal a file or standard input for yourself and the vault, store it, and print its slot
+///
+/// Example:  strongroom secret put --wallet-file wallet.txt --server https://vault.example note.txt
+#[derive(ClapArgs)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Put {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// Another wallet that may read it (can be repeated); yours always may
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) reader: Vec<WalletAddress>,
+    /// Seal for this public key too (can be repeated); the wallet's own w3pk key always is
+    #[arg(short, long, value_name = "KEY")]
+    pub(crate) recipient: Vec<String>,
+    /// Seal for every public key in this file too (can be repeated)
+    #[arg(short = 'R', long, value_name = "FILE")]
+    pub(crate) recipients_file: Vec<PathBuf>,
+    /// Do not seal for the vault: it keeps the secret and cannot open it
+    #[arg(long)]
+    pub(crate) not_for_vault: bool,
+    /// When the vault forgets it: an RFC 3339 time, such as 2027-01-01T00:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) expires_at: Option<time::OffsetDateTime>,
+    /// The secret (default: standard input)
+    pub(crate) input: Option<PathBuf>,
+}
+
+/// Fetch a sealed secret and open it here, without the vault's key
+///
+/// Example:  strongroom secret get --wallet-file wallet.txt 05919c62…
+#[derive(ClapArgs)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Get {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// Open with this key file (default: the wallet's own w3pk key)
+    #[arg(short, long, value_name = "KEYFILE")]
+    pub(crate) identity: Vec<PathBuf>,
+    /// Write the sealed payload as it is
+    #[arg(long, conflicts_with = "identity")]
+    pub(crate) sealed: bool,
+    /// Write to this file (default: standard output)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The slot: 64 hex digits
+    pub(crate) slot: SlotId,
+}
+
+/// Have the vault open a secret
+///
+/// Example:  strongroom secret open --wallet-file wallet.txt 05919c62…
+#[derive(ClapArgs)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Open {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// Write to this file (default: standard output)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The slot: 64 hex digits
+    pub(crate) slot: SlotId,
+}
+
+/// List the slots that your wallet owns or may read
+///
+/// Example:  strongroom secret list --wallet-file wallet.txt
+#[derive(ClapArgs)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Have the vault forget a secret that you own
+///
+/// Example:  strongroom secret rm --wallet-file wallet.txt 05919c62…
+#[derive(ClapArgs)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Remove {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// The slot: 64 hex digits
+    pub(crate) slot: SlotId,
+}
+
+/// Run a vault
+///
+/// Example:  strongroom serve --listen 127.0.0.1:3000 --data-dir ./strongroom-data
+///
+/// Needs no configuration: the first start makes a root and a store in the data directory. An imported key comes
+/// from ADMIN_MLKEM_PRIVATE_KEY, or from the file that ADMIN_MLKEM_PRIVATE_KEY_FILE names; ADMIN_MLKEM_PUBLIC_KEY
+/// must fit it.
+#[derive(ClapArgs)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Serve {
+    /// Address and port; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3000")]
+    pub(crate) listen: SocketAddr,
+    /// Root and store; made where there is none, used by one server at a time
+    #[arg(long, value_name = "DIR", default_value = "strongroom-data")]
+    pub(crate) data_dir: PathBuf,
+    /// How clients reach this server; sign-ins for its host are taken (default: the listening address)
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<Origin>,
+    /// Take sign-ins made at this origin too, such as a dApp's front end (can be repeated)
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) sign_in_origin: Vec<Origin>,
+    /// Refuse to store for who has not signed in
+    #[arg(long)]
+    pub(crate) require_sign_in_to_store: bool,
+}
+
+/// Show the whole flow: attest, seal, store, sign in, open
+///
+/// Example:  strongroom demo
+///
+/// Starts a server of its own on a free port with a temporary data directory, or uses a running one.
+#[derive(ClapArgs)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Demo {
+    /// Use this server
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    #[command(flatten)]
+    pub(crate) trust: Trust,
+}
+
+fn parse_time(text: &str) -> Result<time::OffsetDateTime, String> {
+    time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339)
+        .map_err(|_| "an RFC 3339 time, such as 2027-01-01T00:00:00Z, is expected".to_owned())
+}

@@ -1,0 +1,31 @@
+//! One file a verb.
+
+mod decrypt;
+mod demo;
+mod encrypt;
+mod inspect;
+mod keygen;
+mod pubkey;
+mod secret;
+mod serve;
+
+use crate::args::{Args, Command};
+use anyhow::Result;
+
+pub(crate) fn run(args: Args) -> Result<()> {
+    match args.command {
+        Command::Keygen(args) => keygen::run(&args),
+        Command::Pubkey(args) => pubkey::run(&args),
+        Command::Encrypt(args) => encrypt::run(&args),
+        Command::Decrypt(args) => decrypt::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Secret(args) => secret::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Demo(args) => demo::run(&args),
+    }
+}
+
+/// The operating system's randomness.
+fn rng() -> getrandom::rand_core::UnwrapErr<getrandom::SysRng> {
+    getrandom::rand_core::UnwrapErr(getrandom::SysRng)
+}

@@ -1,0 +1,152 @@
+//! `strongroom demo`: the whole flow, step by step, each with its time.
+
+use super::rng;
+use super::serve::{bind, open_vault, origin_of, runtime};
+use crate::args::Demo;
+use crate::error::Refused;
+use anyhow::{Context, Result};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Instant;
+use strongroom::Plaintext;
+use strongroom::derive::{self, W3PK_DEFAULT_CONTEXT};
+use strongroom::signin::Act;
+use strongroom::w3pk::{self, Generation, Sealed};
+use strongroom::wallet::WalletKey;
+use strongroom_client::{Policy, SignIn, Vault};
+use strongroom_server::config::sign_in_origins;
+use strongroom_server::{Config, serve};
+use time::OffsetDateTime;
+use tokio::sync::oneshot;
+
+/// The texts of the two seed scripts.
+const TEXTS: [&str; 2] =
+    ["苟全性命於亂世,不求聞達於諸侯。", "🔐 My quantum-safe secret data! Testing store+access flow."];
+
+pub(super) fn run(args: &Demo) -> Result<()> {
+    match &args.server {
+        Some(url) => flow(url, &args.trust.policy()),
+        None => {
+            let server = OwnServer::start()?;
+            // It is this process: there is nobody else whom a TEE could keep out.
+            let result = flow(&server.url, &Policy { allow_no_tee: true, ..args.trust.policy() });
+            server.stop()?;
+            result
+        }
+    }
+}
+
+/// Prints a step with the time that it took.
+struct Steps {
+    number: u32,
+}
+
+impl Steps {
+    fn step<T>(&mut self, title: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.number += 1;
+        let start = Instant::now();
+        let value = work().with_context(|| format!("step {}, {}", self.number, title.to_lowercase()))?;
+        let ms = start.elapsed().as_secs_f64() * 1e3;
+        anstream::println!("{:2}. {title:<58} {ms:8.2} ms", self.number);
+        Ok(value)
+    }
+}
+
+fn show(what: &str, value: impl std::fmt::Display) {
+    anstream::println!("      {what:<12} {value}");
+}
+
+fn flow(url: &str, policy: &Policy) -> Result<()> {
+    let mut steps = Steps { number: 0 };
+    show("server", url);
+    let vault =
+        steps.step("Attestation: ask with a nonce, verify", || Ok(Vault::at(url)?.attest(policy)?))?;
+    let vault_key = vault.server().encapsulation_key().clone();
+    show("platform", vault.server().platform());
+    show("vault key", vault_key.id());
+
+    let wallet = WalletKey::generate(&mut rng());
+    let mine = steps.step("Client key: ML-KEM-1024, derived from the wallet", || {
+        Ok(derive::w3pk(&wallet, W3PK_DEFAULT_CONTEXT))
+    })?;
+    show("wallet", wallet.address());
+    show("client key", mine.encapsulation_key().id());
+
+    for text in TEXTS {
+        anstream::println!();
+        show("secret", format_args!("“{text}”"));
+        let recipients = [mine.encapsulation_key(), vault_key.clone()];
+        let sealed = steps.step("Seal for two: the client and the vault", || {
+            Ok(Sealed::from(w3pk::seal(text.as_bytes(), &recipients, Generation::Second, &mut rng())?))
+        })?;
+        let stored = steps.step("Store the one ciphertext", || {
+            Ok(vault.store(&sealed, &[wallet.address()], None, None)?)
+        })?;
+        show("slot", stored.slot);
+        let nonce = steps.step("Nonce for the sign-in", || Ok(vault.nonce()?))?;
+        show("nonce", &nonce);
+        let sign_in = steps.step("Statement (EIP-4361), signed by the wallet", || {
+            let origin = url.trim_end_matches('/').parse()?;
+            Ok(SignIn::sign(&origin, &nonce, &wallet, &Act::Access(stored.slot), OffsetDateTime::now_utc())?)
+        })?;
+        show("signature", format_args!("{:.20}…", sign_in.signature().to_string()));
+        let by_vault = steps.step("Open by the vault", || Ok(vault.open_with(stored.slot, &sign_in)?))?;
+        show("opened", format_args!("“{}”", as_text(&by_vault)));
+        let here = steps.step("Open here, without the vault", || Ok(sealed.open(&mine)?))?;
+        show("opened", format_args!("“{}”", as_text(&here)));
+        steps.step("Compare", || {
+            let equal = by_vault.expose() == text.as_bytes() && here.expose() == text.as_bytes();
+            if equal {
+                Ok(())
+            } else {
+                Err(Refused("the opened texts differ from the secret".to_owned()).into())
+            }
+        })?;
+        show("both equal", "yes");
+    }
+    anstream::println!("\nAll steps passed.");
+    Ok(())
+}
+
+fn as_text(plaintext: &Plaintext) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(plaintext.expose())
+}
+
+/// A server in this process, on a free port, with a data directory that goes when it stops.
+struct OwnServer {
+    url: String,
+    stop: oneshot::Sender<()>,
+    thread: std::thread::JoinHandle<Result<()>>,
+}
+
+impl OwnServer {
+    fn start() -> Result<Self> {
+        let folder = tempfile::tempdir().context("cannot make a temporary data directory")?;
+        let (stop, stopped) = oneshot::channel();
+        let (ready, address) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            runtime()?.block_on(async {
+                let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+                let address = listener.local_addr()?;
+                let origins = sign_in_origins(&origin_of(address)?, Some(address.port()), &[]);
+                let (vault, _data_dir) = open_vault(&folder.path().join("data"), None, Config::new(origins))?;
+                ready.send(address).ok();
+                serve(listener, vault, async { drop(stopped.await) }).await;
+                Ok(())
+            })
+        });
+        match address.recv() {
+            Ok(address) => Ok(Self { url: format!("http://{address}"), stop, thread }),
+            // The thread ended before it was ready: its error says why.
+            Err(_) => Err(joined(thread).err().context("the server did not start")?),
+        }
+    }
+
+    fn stop(self) -> Result<()> {
+        drop(self.stop);
+        joined(self.thread)
+    }
+}
+
+fn joined(thread: std::thread::JoinHandle<Result<()>>) -> Result<()> {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}

@@ -1,0 +1,175 @@
+//! `strongroom serve`
+
+use super::rng;
+use crate::args::Serve;
+use crate::error::Hint;
+use anstyle::{AnsiColor, Style};
+use anyhow::{Context, Result, anyhow, bail};
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use strongroom::key::DecapsulationKey;
+use strongroom::signin::Origin;
+use strongroom_enclave::{Platform, RootError, Sealer, open_or_create};
+use strongroom_server::config::sign_in_origins;
+use strongroom_server::{Config, DataDir, DataDirError, Vault, serve};
+use strongroom_store::{SqliteStore, StoreError};
+use time::OffsetDateTime;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use zeroize::Zeroizing;
+
+const PRIVATE_KEY: &str = "ADMIN_MLKEM_PRIVATE_KEY";
+const PUBLIC_KEY: &str = "ADMIN_MLKEM_PUBLIC_KEY";
+
+pub(super) fn run(args: &Serve) -> Result<()> {
+    log_to_stderr();
+    runtime()?.block_on(async {
+        let listener = bind(args.listen).await?;
+        let address = listener.local_addr()?;
+        let origin = match &args.public_url {
+            Some(url) => url.clone(),
+            None => origin_of(address)?,
+        };
+        let loopback_port = address.ip().is_loopback().then_some(address.port());
+        let config = Config {
+            require_sign_in_to_store: args.require_sign_in_to_store,
+            ..Config::new(sign_in_origins(&origin, loopback_port, &args.sign_in_origin))
+        };
+        let imported = imported_key()?;
+        let (vault, _data_dir) = open_vault(&args.data_dir, imported, config)?;
+        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+        let shutdown = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            tracing::info!("shutting down: requests under way may finish");
+        };
+        anstream::eprintln!("listening on http://{address}");
+        serve(listener, vault, shutdown).await;
+        Ok(())
+    })
+}
+
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
+}
+
+pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let in_use = error.kind() == std::io::ErrorKind::AddrInUse;
+        let error = anyhow::Error::from(error);
+        let error = if in_use {
+            error.context(Hint("pass another address with --listen, or port 0 for a free one"))
+        } else {
+            error
+        };
+        error.context(format!("cannot listen on {address}"))
+    })
+}
+
+/// Where clients reach a server that listens on this address. An address of every interface names no host.
+pub(super) fn origin_of(address: SocketAddr) -> Result<Origin> {
+    if address.ip().is_unspecified() {
+        return Err(anyhow!(Hint("pass --public-url with the URL that clients use"))
+            .context(format!("{address} does not say how clients reach this server")));
+    }
+    Ok(format!("http://{address}").parse()?)
+}
+
+/// Locks the data directory, opens or makes root and store, and says aloud what protects them.
+pub(super) fn open_vault(
+    path: &Path,
+    imported: Option<DecapsulationKey>,
+    config: Config,
+) -> Result<(Arc<Vault>, DataDir)> {
+    let data_dir = DataDir::open(path).map_err(|error| match error {
+        DataDirError::Locked(_) => {
+            anyhow::Error::from(error).context(Hint("stop that server, or pass another --data-dir"))
+        }
+        other => other.into(),
+    })?;
+    let opened =
+        open_or_create(&data_dir.root_file(), imported, &mut rng()).map_err(|error| match error {
+            RootError::KeysNotConfigured => anyhow::Error::from(error)
+                .context(Hint("set ADMIN_MLKEM_PRIVATE_KEY, or ADMIN_MLKEM_PRIVATE_KEY_FILE")),
+            RootError::ImportOverRoot => anyhow::Error::from(error).context(Hint(
+                "unset ADMIN_MLKEM_PRIVATE_KEY to go on with this vault, or pass another --data-dir",
+            )),
+            other => other.into(),
+        })?;
+    let vault_id = opened.root.vault_id();
+    let store =
+        SqliteStore::open(&data_dir.store_file(), vault_id.as_bytes()).map_err(|error| match error {
+            StoreError::ForeignVault => anyhow::Error::from(error).context(Hint(
+                "root.sealed and vault.sqlite belong together: restore the one that was exchanged",
+            )),
+            other => other.into(),
+        })?;
+    let platform = Platform::None;
+    if opened.sealer == Sealer::Plain {
+        warn("the root is kept in the clear: whoever reads the data directory reads every secret");
+    }
+    if platform == Platform::None {
+        warn(
+            "no TEE vouches for this server: clients refuse it unless they allow no TEE. For development only",
+        );
+    }
+    let clock = Arc::new(OffsetDateTime::now_utc);
+    tracing::info!(
+        ?vault_id,
+        key = %opened.kem_key.encapsulation_key().id(),
+        platform = platform.name(),
+        "the vault is open"
+    );
+    Ok((Arc::new(Vault::new(opened, platform, Arc::new(store), config, clock)), data_dir))
+}
+
+fn warn(what: &str) {
+    let yellow = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
+    anstream::eprintln!("{yellow}warning:{yellow:#} {what}");
+}
+
+/// The seeds' two variables. The private key may be in a file that its `_FILE` variable names.
+fn imported_key() -> Result<Option<DecapsulationKey>> {
+    let Some(private) = variable(PRIVATE_KEY)? else {
+        if variable(PUBLIC_KEY)?.is_some() {
+            bail!("{PUBLIC_KEY} is set without {PRIVATE_KEY}");
+        }
+        return Ok(None);
+    };
+    let key = DecapsulationKey::from_secret_text(private.trim())
+        .with_context(|| format!("{PRIVATE_KEY} is no key"))?;
+    if let Some(public) = variable(PUBLIC_KEY)?
+        && public.trim() != key.encapsulation_key().to_base64()
+    {
+        bail!("{PUBLIC_KEY} is not the public key of {PRIVATE_KEY}");
+    }
+    Ok(Some(key))
+}
+
+fn variable(name: &str) -> Result<Option<Zeroizing<String>>> {
+    let file = format!("{name}_FILE");
+    match (std::env::var(name).ok().filter(|text| !text.is_empty()), std::env::var_os(&file)) {
+        (Some(_), Some(_)) => bail!("{name} and {file} are both set"),
+        (Some(text), None) => Ok(Some(Zeroizing::new(text))),
+        (None, Some(path)) => {
+            let text =
+                std::fs::read_to_string(&path).with_context(|| format!("cannot read the file of {file}"))?;
+            Ok(Some(Zeroizing::new(text)))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+/// For people on a terminal, JSON for everything else; `RUST_LOG` chooses.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    if std::io::stderr().is_terminal() { builder.init() } else { builder.json().flatten_event(true).init() }
+}

@@ -1,0 +1,110 @@
+//! How failures are told: `error:` what, `hint:` what to do, and an exit code.
+
+use anstyle::{AnsiColor, Style};
+use std::fmt;
+use std::process::ExitCode;
+use strongroom::key::KeyError;
+use strongroom::keyfile::KeyFileError;
+use strongroom::w3pk::{OpenError, ParseError};
+use strongroom_client::ClientError;
+
+const REFUSED: u8 = 1;
+const USAGE_OR_IO: u8 = 2;
+
+/// Somebody or something said no: exit code 1.
+#[derive(Debug)]
+pub(crate) struct Refused(pub(crate) String);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// What to do about it.
+#[derive(Debug)]
+pub(crate) struct Hint(pub(crate) &'static str);
+
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// Writes an error with its sources and a hint to stderr, and gives the exit code.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+    let cyan = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
+    let own = error.downcast_ref::<Hint>().map(|hint| hint.0);
+    let texts: Vec<String> =
+        error.chain().map(ToString::to_string).filter(|text| Some(text.as_str()) != own).collect();
+    anstream::eprintln!("{red}error:{red:#} {}", texts.join(": "));
+    if let Some(hint) = own.or_else(|| error.chain().find_map(hint)) {
+        anstream::eprintln!("{cyan}hint:{cyan:#} {hint}");
+    }
+    ExitCode::from(if error.chain().any(is_refusal) { REFUSED } else { USAGE_OR_IO })
+}
+
+fn is_refusal(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let client = matches!(
+        cause.downcast_ref(),
+        Some(ClientError::Refused { .. } | ClientError::Untrusted(_) | ClientError::NoEvidence)
+    );
+    client || cause.is::<Refused>() || cause.is::<OpenError>() || cause.is::<ParseError>()
+}
+
+fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    if let Some(error) = cause.downcast_ref() {
+        return match error {
+            OpenError::NotMine => {
+                Some("pass the key that it was sealed for with -i; `strongroom inspect` lists the recipients")
+            }
+            OpenError::Damaged => {
+                Some("fetch it again; an older payload may also have been sealed for another key")
+            }
+            _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref() {
+        return match error {
+            KeyFileError::NoKey | KeyFileError::ManyKeys => {
+                Some("a key file has one secret key line: see `strongroom keygen`")
+            }
+            _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref() {
+        return match error {
+            KeyError::Text => Some(
+                "a recipient is a strongroom-pk-1… line, base64 of 1568 bytes, or with -R a file of those",
+            ),
+            _ => None,
+        };
+    }
+    match cause.downcast_ref()? {
+        ClientError::Untrusted(strongroom_client::Refusal::NoTee) => Some(
+            "for development only: --allow-no-tee sends to a server whose operator can read what it opens",
+        ),
+        ClientError::Untrusted(strongroom_client::Refusal::ImportedKey) => {
+            Some("--allow-imported-key sends to a vault whose key somebody else may hold")
+        }
+        ClientError::NoEvidence => Some("is this a Strongroom server? Other zk-api servers prove nothing"),
+        ClientError::Url(_) => {
+            Some("pass --server https://host[:port], or http://localhost:3000 for a server here")
+        }
+        ClientError::Transport(_) => Some("check the URL and that the server runs: `strongroom serve`"),
+        ClientError::Refused { code, .. } => Some(match code.as_str() {
+            "slot_not_found" => "check the slot and the wallet: only readers and the owner see a slot",
+            "sign_in_wrong_domain" => {
+                "the operator adds this URL with `strongroom serve --public-url` or --sign-in-origin"
+            }
+            "sign_in_expired" => "check this machine's clock",
+            "vault_not_recipient" => "open it here with `strongroom secret get`",
+            "ciphertext_held" => "seal the secret again: a ciphertext is taken once",
+            _ => return None,
+        }),
+        _ => None,
+    }
+}
