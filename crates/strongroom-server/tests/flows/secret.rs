@@ -1,0 +1,55 @@
+//! A secret: sealed by a client for itself and the vault, kept, opened by both, shared, taken back.
+
+use crate::support::{RunningVault, wallet};
+use strongroom::derive::{self, W3PK_DEFAULT_CONTEXT};
+use strongroom::w3pk::{self, Generation, OpenError, Sealed};
+use strongroom_testkit::rng;
+
+#[test]
+fn a_secret_is_sealed_stored_opened_shared_and_forgotten() {
+    let running = RunningVault::start();
+    let [alice, bob, mallory] = [wallet(1), wallet(2), wallet(3)];
+    let alices_key = derive::w3pk(&alice, W3PK_DEFAULT_CONTEXT);
+    let bobs_key = derive::w3pk(&bob, W3PK_DEFAULT_CONTEXT);
+
+    // Alice verifies the vault before anything else, and seals for herself and for the key it proved.
+    let vault = running.client();
+    let vault_key = vault.server().encapsulation_key().clone();
+    let secret = "苟全性命於亂世,不求聞達於諸侯。".as_bytes();
+    let recipients = [alices_key.encapsulation_key(), vault_key.clone()];
+    let sealed: Sealed =
+        w3pk::seal(secret, &recipients, Generation::Second, &mut rng()).expect("two recipients").into();
+
+    // The vault keeps the one ciphertext. Signed by her, the slot is hers.
+    let stored = vault.store(&sealed, &[alice.address()], None, Some(&alice)).expect("stored");
+    assert!(stored.openable);
+
+    // It opens on the client without the vault, and by the vault for her wallet; for nobody else.
+    assert_eq!(sealed.open(&alices_key).expect("hers").expose(), secret);
+    assert_eq!(vault.open(stored.slot, &alice).expect("hers").expose(), secret);
+    assert_eq!(sealed.open(&bobs_key).err(), Some(OpenError::NotMine));
+    let refused = vault.open(stored.slot, &mallory).err().expect("not hers");
+    assert_eq!(refused.code(), Some("slot_not_found"));
+
+    // She shares it: sealed anew for Bob too, put in the place of what she saw there.
+    let fetched = vault.fetch(stored.slot, &alice).expect("hers");
+    assert_eq!((&fetched.sealed, &fetched.etag), (&sealed, &stored.etag));
+    let recipients = [alices_key.encapsulation_key(), bobs_key.encapsulation_key(), vault_key];
+    let shared: Sealed =
+        w3pk::seal(secret, &recipients, Generation::Second, &mut rng()).expect("three recipients").into();
+    let readers = [alice.address(), bob.address()];
+    vault.replace(stored.slot, &fetched.etag, &shared, &readers, None, &alice).expect("replaced");
+
+    // Bob finds it in his list, and opens it either way.
+    let listed = vault.slots(&bob).expect("listed");
+    assert_eq!(listed.iter().map(|entry| entry.slot.as_str()).collect::<Vec<_>>(), [stored.slot.to_string()]);
+    assert_eq!(vault.open(stored.slot, &bob).expect("his").expose(), secret);
+    let fetched = vault.fetch(stored.slot, &bob).expect("his");
+    assert_eq!(fetched.sealed.open(&bobs_key).expect("his").expose(), secret);
+
+    // Only its owner forgets it, and then it is gone for everybody.
+    let refused = vault.delete(stored.slot, &bob).expect_err("not his to delete");
+    assert_eq!(refused.code(), Some("not_the_owner"));
+    vault.delete(stored.slot, &alice).expect("deleted");
+    assert_eq!(vault.open(stored.slot, &bob).err().expect("gone").code(), Some("slot_not_found"));
+}

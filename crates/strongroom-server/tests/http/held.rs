@@ -1,0 +1,209 @@
+//! spec/access.md, "Held ciphertext": each promise by an attack that works where the guard is taken out. The guard
+//! is named above each test; `./check guards` takes them out one by one.
+
+use crate::support::{TestVault, client_key, store_body, wallet};
+use serde_json::{Value, json};
+use strongroom::encoding::{base64, from_base64};
+use strongroom::w3pk::{self, Generation};
+use strongroom_testkit::{older_payload_json, rng};
+use time::Duration;
+
+/// Index of the vault's entry in a payload of `TestVault::seal`.
+const VAULT: usize = 1;
+
+fn edited(payload: &str, edit: impl FnOnce(&mut Value)) -> String {
+    let mut value = serde_json::from_str(payload).expect("JSON");
+    edit(&mut value);
+    value.to_string()
+}
+
+/// Guard: `SqliteStore::insert` looks the tag up (sqlite.rs, `holder`).
+#[tokio::test]
+async fn nobody_has_a_held_payload_opened_by_storing_it_again() {
+    let vault = TestVault::new();
+    let [alice, mallory] = [wallet(1), wallet(2)];
+    let payload = vault.seal(b"alice's").await.to_json();
+    let slot = vault.store(&payload, &[&alice]).await.slot();
+
+    let stolen = [
+        payload.clone(),
+        // The same KEM ciphertext under another client entry, in another order, with other fields beside.
+        edited(&payload, |p| p["recipients"].as_array_mut().expect("a list").reverse()),
+        edited(&payload, |p| drop(p["recipients"].as_array_mut().expect("a list").remove(0))),
+        edited(&payload, |p| p["note"] = json!("mine")),
+    ];
+    for payload in stolen {
+        let answer = vault.store(&payload, &[&mallory]).await;
+        assert_eq!(answer.code(), (409, "ciphertext_held"));
+        let with_alice = vault.store(&payload, &[&alice, &mallory]).await;
+        assert_eq!(with_alice.code(), (409, "ciphertext_held"));
+    }
+    assert_eq!(vault.access(slot, &mallory).await.code(), (404, "slot_not_found"));
+    assert_eq!(vault.access(slot, &alice).await.body["secret"], "alice's");
+}
+
+/// Guard: one tag over all formats (vault.rs, `entry_for_vault`, the arm of `Sealed::Older`).
+#[tokio::test]
+async fn nor_transcoded_from_the_older_format_or_into_it() {
+    let vault = TestVault::new();
+    let [alice, mallory] = [wallet(1), wallet(2)];
+    let key = vault.vault_key().await;
+    let older = older_payload_json(key.as_bytes(), b"alice's");
+    vault.store(&older, &[&alice]).await.slot();
+
+    let older: Value = serde_json::from_str(&older).expect("JSON");
+    let ciphertext = from_base64(older["ciphertext"].as_str().expect("base64")).expect("base64");
+    // K xor 0 is K: the older payload as an entry of the first generation.
+    let entry =
+        json!({ "publicKey": key.to_base64(), "ciphertext": base64(&[&ciphertext[..], &[0; 32]].concat()) });
+    let transcoded = json!({
+        "recipients": [entry], "encryptedData": older["encryptedData"], "iv": older["iv"], "authTag": older["authTag"],
+    });
+    let answer = vault.store(&transcoded.to_string(), &[&mallory]).await;
+    assert_eq!(answer.code(), (409, "ciphertext_held"));
+
+    // And the other way: a first-generation payload whose wrapped key happens to be zero, stored as such first.
+    let older = older_payload_json(key.as_bytes(), b"alice's too");
+    let parsed: Value = serde_json::from_str(&older).expect("JSON");
+    let ciphertext = from_base64(parsed["ciphertext"].as_str().expect("base64")).expect("base64");
+    let mut first = transcoded;
+    first["recipients"][0]["ciphertext"] = json!(base64(&[&ciphertext[..], &[0; 32]].concat()));
+    for field in ["encryptedData", "iv", "authTag"] {
+        first[field] = parsed[field].clone();
+    }
+    vault.store(&first.to_string(), &[&alice]).await.slot();
+    assert_eq!(vault.store(&older, &[&mallory]).await.code(), (409, "ciphertext_held"));
+}
+
+/// Guard: deletion, replacement and expiry leave the tag (sqlite.rs: nothing ever deletes from `held`).
+#[tokio::test]
+async fn nor_after_its_slot_was_deleted_replaced_or_has_expired() {
+    let vault = TestVault::new();
+    let [alice, mallory] = [wallet(1), wallet(2)];
+
+    let deleted = vault.seal(b"deleted").await.to_json();
+    let slot = vault.store(&deleted, &[&alice]).await.slot();
+    assert_eq!(vault.delete(slot, &alice).await.status, 204);
+
+    let replaced = vault.seal(b"replaced").await.to_json();
+    let stored = vault.store(&replaced, &[&alice]).await;
+    let new = vault.seal(b"new").await.to_json();
+    let body = store_body(&new, &[&alice]);
+    assert_eq!(vault.put(stored.slot(), &alice, &stored.etag(), &body).await.status, 200);
+
+    let expired = vault.seal(b"expired").await.to_json();
+    let mut body: Value = serde_json::from_slice(&store_body(&expired, &[&alice])).expect("JSON");
+    let end = vault.now() + Duration::minutes(1);
+    body["expiresAt"] = json!(end.format(&time::format_description::well_known::Rfc3339).expect("a time"));
+    vault.call("POST", "/secret/store", &[], body.to_string().as_bytes()).await.slot();
+    vault.pass_time(Duration::minutes(2));
+
+    for (what, payload) in [("deleted", deleted), ("replaced", replaced), ("expired", expired), ("new", new)]
+    {
+        let answer = vault.store(&payload, &[&mallory]).await;
+        assert_eq!(answer.code(), (409, "ciphertext_held"), "{what}");
+    }
+}
+
+/// Guard: `SqliteStore::replace` looks the tag up too.
+#[tokio::test]
+async fn nor_by_putting_it_into_a_slot_of_ones_own() {
+    let vault = TestVault::new();
+    let [alice, mallory] = [wallet(1), wallet(2)];
+    let payload = vault.seal(b"alice's").await.to_json();
+    vault.store(&payload, &[&alice]).await.slot();
+
+    // Mallory's slot holds something of his; or Alice's payload, relabelled so that the vault does not see its entry.
+    let own = vault.seal(b"mallory's").await.to_json();
+    let other_key = client_key(9).encapsulation_key().to_base64();
+    let relabelled = edited(&payload, |p| p["recipients"][VAULT]["publicKey"] = json!(other_key));
+    for first in [own, relabelled] {
+        let stored = vault.store(&first, &[&mallory]).await;
+        let body = store_body(&payload, &[&mallory]);
+        let answer = vault.put(stored.slot(), &mallory, &stored.etag(), &body).await;
+        assert_eq!(answer.code(), (409, "ciphertext_held"));
+    }
+}
+
+/// Guard: the vault opens once at store time (vault.rs, `entry_for_vault`, `sealed.open`).
+#[tokio::test]
+async fn nobody_occupies_a_tag_with_garbage() {
+    let vault = TestVault::new();
+    let [alice, mallory] = [wallet(1), wallet(2)];
+    let payload = vault.seal(b"alice's").await.to_json();
+    let squats = [
+        edited(&payload, |p| p["encryptedData"] = json!(base64(b"garbage"))),
+        edited(&payload, |p| p["authTag"] = json!(base64(&[0; 16]))),
+    ];
+    for squat in squats {
+        assert_eq!(vault.store(&squat, &[&mallory]).await.code(), (422, "vault_cannot_open"));
+    }
+    let older = json!({
+        "ciphertext": base64(&from_base64(serde_json::from_str::<Value>(&payload).expect("JSON")["recipients"][VAULT]
+            ["ciphertext"].as_str().expect("base64")).expect("base64")[..1568]),
+        "encryptedData": "", "iv": base64(&[0; 12]), "authTag": base64(&[0; 16]),
+    });
+    assert_eq!(vault.store(&older.to_string(), &[&mallory]).await.code(), (422, "vault_cannot_open"));
+    assert_eq!(vault.store(&payload, &[&alice]).await.status, 201);
+}
+
+/// Guard: more than one entry refuses (vault.rs, `ours.next().is_some()`). Without it the second entry is never
+/// tagged, and is free to be stored by anybody who strips the first.
+#[tokio::test]
+async fn two_entries_for_the_vault_are_refused() {
+    let vault = TestVault::new();
+    let [alice, mallory] = [wallet(1), wallet(2)];
+    let payload = vault.seal(b"alice's").await.to_json();
+    let other = vault.seal(b"mallory's").await.to_json();
+    let decoy: Value = serde_json::from_str(&other).expect("JSON");
+    let hidden = edited(&payload, |p| {
+        let entry = decoy["recipients"][VAULT].clone();
+        p["recipients"].as_array_mut().expect("a list").push(entry);
+    });
+    assert_eq!(vault.store(&hidden, &[&alice]).await.code(), (422, "vault_recipient_repeated"));
+    assert_eq!(vault.store(&hidden, &[&mallory]).await.code(), (422, "vault_recipient_repeated"));
+}
+
+#[tokio::test]
+async fn a_retry_after_a_lost_answer_finds_its_slot() {
+    let vault = TestVault::new();
+    let [alice, bob] = [wallet(1), wallet(2)];
+    let payload = vault.seal(b"alice's").await.to_json();
+    let slot = vault.store(&payload, &[&alice, &bob]).await.slot();
+    // The same decoded fields and the same set of readers, however they are written.
+    let spaced = edited(&payload, |p| p["extra"] = json!(1)).replace(',', ", ");
+    for (payload, readers) in [(&payload, [&alice, &bob]), (&spaced, [&bob, &alice])] {
+        assert_eq!(vault.store(payload, &readers).await.slot(), slot);
+    }
+    assert_eq!(vault.store(&payload, &[&alice]).await.code(), (409, "ciphertext_held"), "fewer readers");
+}
+
+/// Guard: the owner must be the same too (vault.rs, `retry_of`).
+#[tokio::test]
+async fn a_retry_does_not_tell_a_stranger_that_he_owns_it() {
+    let vault = TestVault::new();
+    let [alice, bob, mallory] = [wallet(1), wallet(2), wallet(3)];
+    let payload = vault.seal(b"alice's").await.to_json();
+    let sign_in = vault.sign(&alice, &[]).await;
+    let slot = vault.store_signed(&payload, &[&alice, &bob], &sign_in).await.slot();
+    let sign_in = vault.sign(&mallory, &[]).await;
+    let answer = vault.store_signed(&payload, &[&alice, &bob], &sign_in).await;
+    assert_eq!(answer.code(), (409, "ciphertext_held"));
+    let sign_in = vault.sign(&alice, &[]).await;
+    assert_eq!(vault.store_signed(&payload, &[&alice, &bob], &sign_in).await.slot(), slot);
+}
+
+#[tokio::test]
+async fn a_payload_that_is_not_for_the_vault_is_kept_and_not_held() {
+    let vault = TestVault::new();
+    let [alice, bob] = [wallet(1), wallet(2)];
+    let recipients = [client_key(1).encapsulation_key()];
+    let payload = w3pk::seal(b"local", &recipients, Generation::Second, &mut rng()).expect("one").to_json();
+    let stored = vault.store(&payload, &[&alice]).await;
+    assert_eq!(stored.body["openable"], false);
+    assert_eq!(vault.access(stored.slot(), &alice).await.code(), (422, "vault_not_recipient"));
+    let headers = vault.sign(&alice, &[]).await;
+    let fetched = vault.call("GET", &format!("/secret/envelope/{}", stored.slot()), &headers, b"").await;
+    assert_eq!(fetched.body, serde_json::from_str::<Value>(&payload).expect("JSON"));
+    assert_eq!(vault.store(&payload, &[&bob]).await.status, 201);
+}

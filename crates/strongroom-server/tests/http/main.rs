@@ -1,0 +1,12 @@
+//! The vault over HTTP: what it promises, what it refuses, what an attacker tries.
+
+#[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "shared with the other test binary")]
+mod support;
+
+mod attestation;
+mod body;
+mod disk;
+mod held;
+mod owner;
+mod sign_in;

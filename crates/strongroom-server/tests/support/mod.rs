@@ -1,0 +1,244 @@
+//! A vault for tests: real store, real root, a clock that a test can move, in process or on a socket.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use strongroom::key::{DecapsulationKey, EncapsulationKey};
+use strongroom::signin::{Act, Draft};
+use strongroom::w3pk::{self, Generation, Payload};
+use strongroom::wallet::WalletKey;
+use strongroom::{SlotId, encoding};
+use strongroom_client::{Policy, VerifiedVault};
+use strongroom_enclave::{Platform, open_or_create};
+use strongroom_server::config::sign_in_origins;
+use strongroom_server::{Config, DataDir, Vault, app, serve};
+use strongroom_store::SqliteStore;
+use strongroom_testkit::rng;
+use tempfile::TempDir;
+use time::{Duration, OffsetDateTime};
+use tokio::net::TcpListener;
+use tower::ServiceExt;
+
+pub(crate) const ORIGIN: &str = "http://localhost:3000";
+
+pub(crate) fn wallet(n: u8) -> WalletKey {
+    WalletKey::from_bytes(&[n; 32]).expect("a scalar")
+}
+
+pub(crate) fn client_key(n: u8) -> DecapsulationKey {
+    DecapsulationKey::from_seed(&[n; 64])
+}
+
+/// A vault that answers in process.
+pub(crate) struct TestVault {
+    app: Router,
+    clock_offset_s: Arc<AtomicI64>,
+    folder: TempDir,
+    _data_dir: DataDir,
+}
+
+/// What it answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    pub(crate) fn code(&self) -> (u16, &str) {
+        (self.status, self.body["code"].as_str().unwrap_or("-"))
+    }
+
+    pub(crate) fn slot(&self) -> SlotId {
+        assert_eq!(self.status, 201, "{}", self.body);
+        self.body["slot"].as_str().expect("a slot").parse().expect("a slot")
+    }
+
+    pub(crate) fn etag(&self) -> String {
+        self.headers["etag"].to_str().expect("ASCII").to_owned()
+    }
+}
+
+fn open_vault(folder: &TempDir, config: Config) -> (Arc<Vault>, DataDir, Arc<AtomicI64>) {
+    let data_dir = DataDir::open(&folder.path().join("data")).expect("a data directory");
+    let opened = open_or_create(&data_dir.root_file(), None, &mut rng()).expect("a root");
+    let store =
+        SqliteStore::open(&data_dir.store_file(), opened.root.vault_id().as_bytes()).expect("a store");
+    let clock_offset_s = Arc::new(AtomicI64::new(0));
+    let offset = Arc::clone(&clock_offset_s);
+    let clock =
+        Arc::new(move || OffsetDateTime::now_utc() + Duration::seconds(offset.load(Ordering::Relaxed)));
+    (Arc::new(Vault::new(opened, Platform::None, Arc::new(store), config, clock)), data_dir, clock_offset_s)
+}
+
+impl TestVault {
+    pub(crate) fn new() -> Self {
+        Self::with(|_| ())
+    }
+
+    pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::new(vec![ORIGIN.parse().expect("an origin")]);
+        change(&mut config);
+        let folder = tempfile::tempdir().expect("a folder");
+        let (vault, data_dir, clock_offset_s) = open_vault(&folder, config);
+        Self { app: app(vault), clock_offset_s, folder, _data_dir: data_dir }
+    }
+
+    pub(crate) fn pass_time(&self, duration: Duration) {
+        self.clock_offset_s.fetch_add(duration.whole_seconds(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn now(&self) -> OffsetDateTime {
+        let now = OffsetDateTime::now_utc() + Duration::seconds(self.clock_offset_s.load(Ordering::Relaxed));
+        now.replace_nanosecond(0).expect("zero is a nanosecond")
+    }
+
+    /// The database, as its administrator sees it.
+    pub(crate) fn database(&self) -> rusqlite::Connection {
+        let path: PathBuf = self.folder.path().join("data/vault.sqlite");
+        rusqlite::Connection::open(path).expect("the database")
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.app.clone().oneshot(request).await.expect("an answer");
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.expect("a body").to_bytes();
+        let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).expect("JSON") };
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// Any call; JSON where there is a body.
+    pub(crate) async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, String)],
+        body: &[u8],
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if !body.is_empty() {
+            request = request.header("content-type", "application/json");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        self.send(request.body(Body::from(body.to_vec())).expect("a request")).await
+    }
+
+    pub(crate) async fn nonce(&self) -> String {
+        let answer = self.call("POST", "/auth/nonce", &[], b"").await;
+        answer.body["nonce"].as_str().expect("a nonce").to_owned()
+    }
+
+    /// The two headers of a statement with these resources and a fresh nonce.
+    pub(crate) async fn sign(&self, wallet: &WalletKey, resources: &[Act]) -> Vec<(&'static str, String)> {
+        let nonce = self.nonce().await;
+        self.sign_draft(
+            wallet,
+            Draft { resources: resources.iter().map(Act::resource).collect(), ..self.draft(wallet, &nonce) },
+        )
+    }
+
+    pub(crate) fn draft<'a>(&self, wallet: &WalletKey, nonce: &'a str) -> Draft<'a> {
+        Draft {
+            domain: "localhost:3000",
+            address: wallet.address(),
+            statement: Some("Access encrypted secret"),
+            uri: ORIGIN,
+            chain_id: 1,
+            nonce,
+            issued_at: self.now(),
+            expiration_time: None,
+            resources: vec![],
+        }
+    }
+
+    pub(crate) fn sign_draft(&self, wallet: &WalletKey, draft: Draft<'_>) -> Vec<(&'static str, String)> {
+        let text = draft.write().expect("a valid draft").to_string();
+        vec![
+            ("x-siwe-message", encoding::base64(text.as_bytes())),
+            ("x-siwe-signature", wallet.sign(&text).to_string()),
+        ]
+    }
+
+    pub(crate) async fn vault_key(&self) -> EncapsulationKey {
+        let answer = self.call("GET", "/secret/attestation", &[], b"").await;
+        answer.body["mlkemPublicKey"].as_str().expect("a key").parse().expect("a key")
+    }
+
+    /// A payload for the client's first key and the vault.
+    pub(crate) async fn seal(&self, plaintext: &[u8]) -> Payload {
+        let recipients = [client_key(1).encapsulation_key(), self.vault_key().await];
+        w3pk::seal(plaintext, &recipients, Generation::First, &mut rng()).expect("two recipients")
+    }
+
+    pub(crate) async fn store(&self, payload_json: &str, readers: &[&WalletKey]) -> Answer {
+        self.store_signed(payload_json, readers, &[]).await
+    }
+
+    pub(crate) async fn store_signed(
+        &self,
+        payload_json: &str,
+        readers: &[&WalletKey],
+        headers: &[(&str, String)],
+    ) -> Answer {
+        self.call("POST", "/secret/store", headers, &store_body(payload_json, readers)).await
+    }
+
+    pub(crate) async fn access(&self, slot: SlotId, wallet: &WalletKey) -> Answer {
+        let headers = self.sign(wallet, &[]).await;
+        self.call("GET", &format!("/secret/access/{slot}"), &headers, b"").await
+    }
+
+    pub(crate) async fn delete(&self, slot: SlotId, wallet: &WalletKey) -> Answer {
+        let headers = self.sign(wallet, &[Act::Delete(slot)]).await;
+        self.call("DELETE", &format!("/secret/{slot}"), &headers, b"").await
+    }
+
+    pub(crate) async fn put(&self, slot: SlotId, wallet: &WalletKey, etag: &str, body: &[u8]) -> Answer {
+        let mut headers = self.sign(wallet, &[Act::put(slot, body)]).await;
+        headers.push(("if-match", etag.to_owned()));
+        self.call("PUT", &format!("/secret/envelope/{slot}"), &headers, body).await
+    }
+}
+
+pub(crate) fn store_body(payload_json: &str, readers: &[&WalletKey]) -> Vec<u8> {
+    let payload: Value = serde_json::from_str(payload_json).expect("JSON");
+    let readers: Vec<String> = readers.iter().map(|wallet| wallet.address().to_string()).collect();
+    json!({ "secret": payload, "publicAddresses": readers }).to_string().into_bytes()
+}
+
+/// A vault on a socket of its own, for the real client. Goes when dropped.
+pub(crate) struct RunningVault {
+    pub(crate) url: String,
+    _folder: TempDir,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl RunningVault {
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        let url = format!("http://localhost:{port}");
+        let origins = sign_in_origins(&url.parse().expect("an origin"), Some(port), &[]);
+        let (vault, data_dir, _) = open_vault(&folder, Config::new(origins));
+        runtime.spawn(async move {
+            let _locked = data_dir;
+            serve(listener, vault, std::future::pending()).await;
+        });
+        Self { url, _folder: folder, _runtime: runtime }
+    }
+
+    pub(crate) fn client(&self) -> VerifiedVault {
+        let no_tee = Policy { allow_no_tee: true, ..Policy::default() };
+        strongroom_client::Vault::at(&self.url).expect("a URL").attest(&no_tee).expect("good evidence")
+    }
+}
