@@ -1,0 +1,144 @@
+use crate::Place;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+/// A server of the real binary, killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) url: String,
+    /// What it said before it was ready.
+    pub(crate) talk: String,
+}
+
+impl Server {
+    pub(crate) fn start(place: &Place, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_strongroom"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"]).args(arguments);
+        for name in ["ADMIN_MLKEM_PRIVATE_KEY", "ADMIN_MLKEM_PUBLIC_KEY"] {
+            command.env_remove(name).env_remove(format!("{name}_FILE"));
+        }
+        command.envs(variables.iter().copied()).current_dir(place.path("")).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("a pipe"));
+        let mut talk = String::new();
+        let url = loop {
+            let before = talk.len();
+            assert_ne!(lines.read_line(&mut talk).expect("text"), 0, "it ended: {talk}");
+            if let Some(url) = talk[before..].strip_prefix("listening on ") {
+                break url.trim().to_owned();
+            }
+        };
+        // Somebody must go on reading, or the server's talk fills the pipe.
+        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+        Self { child, url, talk }
+    }
+
+    fn signal(&mut self, name: &str) -> Option<i32> {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
+        self.child.wait().expect("it ends").code()
+    }
+
+    pub(crate) fn get(&self, path: &str) -> serde_json::Value {
+        let body =
+            ureq::get(format!("{}{path}", self.url)).call().expect("an answer").body_mut().read_to_string();
+        serde_json::from_str(&body.expect("a body")).expect("JSON")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Both fail where it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn it_starts_without_configuration_warns_and_ends_when_asked() {
+    let place = Place::new();
+    let vault_id = |server: &Server| server.get("/attestation")["vaultId"].clone();
+    let mut server = Server::start(&place, &[], &[]);
+    assert!(
+        server.talk.contains("no TEE vouches") && server.talk.contains("in the clear"),
+        "{}",
+        server.talk
+    );
+    let first = vault_id(&server);
+    assert_eq!(server.signal("TERM"), Some(0));
+    let mut server = Server::start(&place, &[], &[]);
+    assert_eq!(vault_id(&server), first, "the same vault after a restart");
+    assert_eq!(server.signal("INT"), Some(0));
+}
+
+#[test]
+fn a_second_server_on_the_same_data_says_why_it_does_not_start() {
+    let place = Place::new();
+    let server = Server::start(&place, &[], &[]);
+    let second = ["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"];
+    place.run(&second, "").fails(2, "data is in use by another server");
+    let port = server.url.rsplit(':').next().expect("a port");
+    let same_port = ["serve", "--listen", &format!("127.0.0.1:{port}"), "--data-dir", "other"];
+    place.run(&same_port, "").fails(2, "cannot listen on 127.0.0.1:");
+    let everywhere = ["serve", "--listen", "0.0.0.0:0", "--data-dir", "other"];
+    place.run(&everywhere, "").fails(2, "--public-url");
+}
+
+#[test]
+fn an_imported_key_comes_from_the_environment_or_a_file_and_must_fit() {
+    let place = Place::new();
+    let lines = place.run(&["keygen", "--admin-env"], "").ok_text();
+    let value =
+        |name: &str| lines.lines().find_map(|line| line.strip_prefix(name)).expect("a line").to_owned();
+    let (public, private) = (value("ADMIN_MLKEM_PUBLIC_KEY="), value("ADMIN_MLKEM_PRIVATE_KEY="));
+    let both = [("ADMIN_MLKEM_PRIVATE_KEY", private.as_str()), ("ADMIN_MLKEM_PUBLIC_KEY", public.as_str())];
+    let mut server = Server::start(&place, &[], &both);
+    let evidence = server.get("/attestation");
+    assert_eq!(
+        (&evidence["mlkemPublicKey"], &evidence["keyOrigin"]),
+        (&public.clone().into(), &"imported".into())
+    );
+    assert_eq!(server.signal("TERM"), Some(0));
+
+    place.write("private", format!("{private}\n"));
+    let path = place.path("private");
+    let mut server =
+        Server::start(&place, &[], &[("ADMIN_MLKEM_PRIVATE_KEY_FILE", path.to_str().expect("text"))]);
+    assert_eq!(server.get("/attestation")["vaultId"], evidence["vaultId"]);
+    assert_eq!(server.signal("TERM"), Some(0));
+
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"];
+    place.run(&serve, "").fails(2, "keys_not_configured");
+    let run = |variables: &[(&str, &str)]| {
+        let output = crate::command(&place.path(""))
+            .args(serve)
+            .envs(variables.iter().copied())
+            .output()
+            .expect("it runs");
+        assert_eq!(output.status.code(), Some(2));
+        let stderr = String::from_utf8(output.stderr).expect("text");
+        assert!(!stderr.contains(&private[..40]), "{stderr}");
+        stderr
+    };
+    let other = place.run(&["keygen", "--admin-env"], "").ok_text();
+    let other = other.lines().find_map(|line| line.strip_prefix("ADMIN_MLKEM_PRIVATE_KEY=")).expect("a line");
+    assert!(run(&[("ADMIN_MLKEM_PRIVATE_KEY", other)]).contains("it is not the imported key's"));
+    assert!(run(&[("ADMIN_MLKEM_PRIVATE_KEY", other), both[1]]).contains("is not the public key of"));
+    assert!(run(&[both[1]]).contains("is set without"));
+    assert!(run(&[("ADMIN_MLKEM_PRIVATE_KEY", &private[1..])]).contains("is no key"));
+}
+
+/// The lock, the root and the store are there after the hardest end.
+#[test]
+fn a_killed_server_starts_again_with_what_it_acknowledged() {
+    let place = Place::new();
+    let mut server = Server::start(&place, &[], &[]);
+    place.write("wallet", format!("0x{}", "11".repeat(32)));
+    let put = ["secret", "put", "--allow-no-tee", "--wallet-file", "wallet", "--server", &server.url];
+    let slot = place.run(&put, "kept").ok_text();
+    assert_eq!(server.signal("KILL"), None);
+    let server = Server::start(&place, &[], &[]);
+    let open =
+        ["secret", "open", "--allow-no-tee", "--wallet-file", "wallet", "--server", &server.url, &slot];
+    assert_eq!(place.run(&open, "").ok(), b"kept");
+}
