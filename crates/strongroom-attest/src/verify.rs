@@ -211,24 +211,21 @@ mod tests {
     /// Every field that a server shows is bound: changed after the report was made, it is refused.
     #[test]
     fn every_shown_field_is_bound() {
-        let other = DecapsulationKey::from_seed(&[9; 64]).encapsulation_key();
-        let good = evidence_with(|_| ());
-        let rows: [(&str, Box<dyn Fn(&mut Evidence)>); 6] = [
-            ("vaultId", Box::new(|e| e.vault_id = "00".repeat(32))),
-            ("epoch", Box::new(|e| e.epoch = 2)),
-            (
-                "mlkemPublicKey",
-                Box::new(move |e| {
-                    e.mlkem_public_key = other.to_base64();
-                    e.key_id = hex::encode(other.id().as_bytes());
-                }),
-            ),
-            ("configDigest", Box::new(|e| e.config_digest = "00".repeat(32))),
-            ("tlsSpkiSha256", Box::new(|e| e.tls_spki_sha256 = "00".repeat(32))),
-            ("timestamp", Box::new(|e| e.timestamp = "1970-01-01T00:00:01Z".to_owned())),
+        type Change = fn(&mut Evidence);
+        let rows: [(&str, Change); 6] = [
+            ("vaultId", |e| e.vault_id = "00".repeat(32)),
+            ("epoch", |e| e.epoch = 2),
+            ("mlkemPublicKey", |e| {
+                let other = DecapsulationKey::from_seed(&[9; 64]).encapsulation_key();
+                e.mlkem_public_key = other.to_base64();
+                e.key_id = hex::encode(other.id().as_bytes());
+            }),
+            ("configDigest", |e| e.config_digest = "00".repeat(32)),
+            ("tlsSpkiSha256", |e| e.tls_spki_sha256 = "00".repeat(32)),
+            ("timestamp", |e| e.timestamp = "1970-01-01T00:00:01Z".to_owned()),
         ];
         for (field, change) in rows {
-            let mut evidence = good.clone();
+            let mut evidence = evidence_with(|_| ());
             change(&mut evidence);
             assert_eq!(refusal(&evidence, &no_tee()), Refusal::ReportData, "{field}");
         }

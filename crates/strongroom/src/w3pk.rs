@@ -338,7 +338,7 @@ mod tests {
     #[test]
     fn lists_of_recipients_are_checked() {
         let refusal = |recipients: &[EncapsulationKey]| {
-            seal(b"", recipients, Generation::First, &mut rng()).err().expect("a bad list")
+            seal(b"", recipients, Generation::First, &mut rng()).expect_err("a bad list")
         };
         let one = public(&keys(1));
         assert_eq!(refusal(&[]), SealError::NoRecipient);

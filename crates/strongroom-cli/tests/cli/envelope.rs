@@ -142,7 +142,7 @@ fn help_shows_an_example_for_every_verb() {
     for verb in verbs {
         let help = place.run(&[verb, &["--help"]].concat(), "").ok_text();
         let third = help.lines().nth(2).unwrap_or("");
-        assert!(third.starts_with(&format!("Example:  ")) && third.contains(verb[0]), "{verb:?}: {help}");
+        assert!(third.starts_with("Example:  ") && third.contains(verb[0]), "{verb:?}: {help}");
     }
     assert_eq!(command(&place.path("")).output().expect("it runs").status.code(), Some(2));
 }

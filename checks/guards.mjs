@@ -1,0 +1,166 @@
+// Takes out, one by one, the lines that the security claims rest on, and asks that the test named beside each fails
+// without it. A guard whose test still passes is a claim that nothing holds up. Works on a copy of the tree.
+//
+//   ./check guards [part of a name]
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const server = (file) => `crates/strongroom-server/src/${file}`;
+const library = (file) => `crates/strongroom/src/${file}`;
+const SQLITE = 'crates/strongroom-store/src/sqlite.rs';
+const SEALED_ROOT = 'crates/strongroom-enclave/src/sealed_root.rs';
+const VERIFY = 'crates/strongroom-attest/src/verify.rs';
+
+// name, file, the guard, what stands there without it, the package and the test that must fail
+const guards = [
+  ['held: the tag is looked up at store', SQLITE,
+    'if let Some(holder) = holder {\n                    return Ok(Inserted::Held(holder));\n                }\n                hold(db, tag, slot)?;',
+    'if holder.is_none() {\n                    hold(db, tag, slot)?;\n                }',
+    'strongroom-server', 'nobody_has_a_held_payload_opened_by_storing_it_again'],
+  ['held: older payloads have the same tag', server('vault.rs'),
+    'Sealed::Older(older) => older.kem_ciphertext(),', 'Sealed::Older(_) => return Ok(None),',
+    'strongroom-server', 'nor_transcoded_from_the_older_format_or_into_it'],
+  ['held: deletion leaves the tag', SQLITE,
+    'unlist(db, slot)?;\n            let gone', 'unlist(db, slot)?;\n            db.execute("DELETE FROM held WHERE slot = ?1", [slot.as_bytes()])?;\n            let gone',
+    'strongroom-server', 'nor_after_its_slot_was_deleted_replaced_or_has_expired'],
+  ['held: the tag is looked up at replacement', SQLITE,
+    'Some(holder) if holder != slot => return Ok(Replaced::Held),\n', '',
+    'strongroom-server', 'nor_by_putting_it_into_a_slot_of_ones_own'],
+  ['held: an entry must open', server('vault.rs'),
+    'sealed.open(&self.kem_key).map_err(', 'let _ = sealed.open(&self.kem_key).map_err(',
+    'strongroom-server', 'nobody_occupies_a_tag_with_garbage', [')\n        })?;\n        Ok(Some(self.index', ')\n        });\n        Ok(Some(self.index']],
+  ['held: two entries are refused', server('vault.rs'),
+    'if ours.next().is_some() {', 'if false {',
+    'strongroom-server', 'two_entries_for_the_vault_are_refused'],
+  ['held: a retry has the same owner', server('vault.rs'),
+    '&& holding.owner == record.owner', '',
+    'strongroom-server', 'a_retry_does_not_tell_a_stranger_that_he_owns_it'],
+  ['held: a retry has the same readers', server('vault.rs'),
+    '&& holding.readers == record.readers', '',
+    'strongroom-server', 'a_retry_after_a_lost_answer_finds_its_slot'],
+  ['record: the slot is in the AAD', server('record.rs'),
+    'e.bytes(slot.as_bytes())', 'e.bytes(&[slot.as_bytes()[0] & 0])',
+    'strongroom-server', 'swapped_rows_are_refused'],
+  ['record: the generation is in the AAD', server('record.rs'),
+    'e.u64(generation)', 'e.u64(generation & 0)',
+    'strongroom-server', 'a_row_with_another_generation_is_refused'],
+  ['record: expiry is read inside', server('vault.rs'),
+    'Ok((!record.has_expired(self.now().unix_timestamp())).then_some((row, record)))', 'Ok(Some((row, record)))',
+    'strongroom-server', 'an_expiry_that_is_edited_away_still_holds'],
+  ['record: the list looks inside', server('vault.rs'),
+    'if theirs && !record.has_expired(now) {', 'let _ = theirs;\n            if !record.has_expired(now) {',
+    'strongroom-server', 'a_look_up_tag_that_is_moved_lists_nothing'],
+  ['grant: only readers', server('grant.rs'),
+    'if !record.readers.contains(&Principal::from(address)) {\n            return Err(not_found());\n        }', 'let _ = address;',
+    'strongroom-server', 'another_wallets_signature_is_refused'],
+  ['grant: only the owner', server('grant.rs'),
+    '(Some(owner), signer) if owner == signer =>', '(Some(_), _) =>',
+    'strongroom-server', 'the_signer_else_the_sole_reader_else_nobody_owns_a_slot'],
+  ['grant: a stranger learns nothing', server('grant.rs'),
+    '(_, signer) if !record.readers.contains(&signer) => Err(not_found()),\n', '',
+    'strongroom-server', 'the_signer_else_the_sole_reader_else_nobody_owns_a_slot'],
+  ['sign-in: the domain', library('signin.rs'),
+    'if !rules.origins.iter().any(is_domain) {', 'if false && !rules.origins.iter().any(is_domain) {',
+    'strongroom-server', 'statements_for_other_sites_are_refused'],
+  ['sign-in: the URI', library('signin.rs'),
+    'Some(origin) if rules.origins.contains(&origin) => Ok(()),', 'Some(_) => Ok(()),',
+    'strongroom-server', 'statements_for_other_sites_are_refused'],
+  ['sign-in: the signer', library('signin.rs'),
+    'Ok(address) if address == self.address =>', 'Ok(_) => Ok(SignedIn { address: self.address, nonce: self.nonce.clone() }),\n            Ok(address) if address == self.address =>',
+    'strongroom-server', 'another_wallets_signature_is_refused'],
+  ['sign-in: the act', library('signin.rs'),
+    'if ours.all(|uri| *uri == wanted) {', 'if ours.all(|uri| *uri == wanted) || true {',
+    'strongroom-server', 'a_captured_sign_in_serves_no_other_act'],
+  ['sign-in: a bound act must be named', library('signin.rs'),
+    'if ours.peek().is_none() && act.is_bound() {', 'if false && ours.peek().is_none() && act.is_bound() {',
+    'strongroom-server', 'a_captured_sign_in_serves_no_other_act'],
+  ['sign-in: the nonce is spent', server('sign_in.rs'),
+    'if !vault.store.spend_nonce(nonce.id, nonce.keep_until).await? {', 'if false && !vault.store.spend_nonce(nonce.id, nonce.keep_until).await? {',
+    'strongroom-server', 'a_captured_sign_in_serves_once'],
+  ['sign-in: the nonce is ours', server('nonce.rs'),
+    'if !bool::from(anybody | for_address) {', 'if false && !bool::from(anybody | for_address) {',
+    'strongroom-server', 'nonces_are_the_vaults_own_fresh_and_perhaps_one_wallets'],
+  ['sign-in: the nonce is of this run', server('nonce.rs'),
+    '.chain_update(self.start_id)', '.chain_update(&self.start_id[..0])',
+    'strongroom-server', 'only_this_run_issued_it_and_only_whole'],
+  ['sign-in: low s', library('wallet.rs'),
+    'if bytes[32..64] > HALF_ORDER[..] {', 'if false {',
+    'strongroom', 'the_twin_with_high_s_is_refused'],
+  ['store: another vault\'s is refused', 'crates/strongroom-store/src/sqlite/schema.rs',
+    'Some((id, _)) if id == vault_id => Ok(()),', 'Some(_) => Ok(()),',
+    'strongroom-store', 'the_store_of_another_vault_and_unknown_tables_are_refused'],
+  ['store: every commit is synced', 'crates/strongroom-store/src/sqlite/schema.rs',
+    'db.pragma_update(None, "synchronous", "FULL")?;', 'db.pragma_update(None, "synchronous", "NORMAL")?;',
+    'strongroom-store', 'the_commit_is_synced'],
+  ['store: spent nonces outlive the file', SQLITE,
+    'if !new {', 'if false && !new {',
+    'strongroom-store', 'a_nonce_stays_spent_while_the_server_runs_whatever_becomes_of_the_file'],
+  ['root: the vault id is derived again', SEALED_ROOT,
+    'if root.vault_id().as_bytes() == vault_id {', 'if root.vault_id().as_bytes() == vault_id || true {',
+    'strongroom-enclave', 'any_altered_byte_and_any_other_length_is_refused'],
+  ['root: no import over a root', SEALED_ROOT,
+    'Err(RootError::ImportOverRoot)', 'Ok((root, sealer))',
+    'strongroom-enclave', 'importing_has_its_rules'],
+  ['attestation: a TEE is asked for', 'crates/strongroom-attest/src/platform/none.rs',
+    'if policy.allow_no_tee {', 'if true || policy.allow_no_tee {',
+    'strongroom-attest', 'the_default_policy_wants_a_tee'],
+  ['attestation: the report binds', 'crates/strongroom-attest/src/platform/none.rs',
+    'if !bool::from(report.ct_eq(', 'if false && !bool::from(report.ct_eq(',
+    'strongroom-attest', 'every_shown_field_is_bound'],
+  ['attestation: the nonce', VERIFY,
+    'if claims.nonce != *nonce.unwrap_or(&NO_NONCE) {', 'if false {',
+    'strongroom-attest', 'every_other_rule_has_its_refusal'],
+  ['kem: the modulus check', library('kem.rs'),
+    'if !libcrux_ml_kem::mlkem1024::validate_public_key(&key) {', 'if false {',
+    'strongroom', 'wycheproof_ml_kem_1024_encapsulation'],
+  ['kem: the hash check', library('kem.rs'),
+    'if !libcrux_ml_kem::mlkem1024::portable::validate_private_key_only(packed) {', 'if false {',
+    'strongroom', 'every_check_of_an_expanded_key_has_its_refusal'],
+  ['kem: the self-test', library('kem.rs'),
+    'if !bool::from(key.decapsulate(&ciphertext).0.ct_eq(&sent.0)) {', 'if false {',
+    'strongroom', 'every_check_of_an_expanded_key_has_its_refusal'],
+  ['w3pk: one\'s entry is found by the key', library('w3pk.rs'),
+    'find(|entry| key.is_for(&entry.encapsulation_key))', 'next()',
+    'strongroom', 'every_recipient_opens_it_and_a_stranger_knows_that_it_is_not_his'],
+];
+
+const wanted = process.argv[2] ?? '';
+const copy = mkdtempSync(join(tmpdir(), 'strongroom-guards-'));
+process.on('exit', () => rmSync(copy, { recursive: true, force: true }));
+process.on('SIGINT', () => process.exit(2));
+const tracked = execFileSync('git', ['ls-files', '-z'], { encoding: 'utf8' }).split('\0').filter(Boolean);
+for (const file of tracked) cpSync(file, join(copy, file));
+
+// One target folder for all, beside the ordinary one, so that only what a guard touches is built again.
+const env = { ...process.env, CARGO_TARGET_DIR: join(process.cwd(), 'target', 'guards') };
+const test = (pkg, name) =>
+  spawnSync('cargo', ['nextest', 'run', '--locked', '-p', pkg, '-E', `test(${name})`], { cwd: copy, env, encoding: 'utf8' });
+
+let failed = 0;
+let passed = 0;
+for (const [name, file, guard, without, pkg, testName, also] of guards.filter(([name]) => name.includes(wanted))) {
+  const path = join(copy, file);
+  const original = readFileSync(path, 'utf8');
+  let verdict;
+  if (original.split(guard).length !== 2) {
+    verdict = 'the guard is not in the file once';
+  } else {
+    const swap = (text, [from, to]) => text.replace(from, () => to);
+    let changed = swap(original, [guard, without]);
+    if (also) changed = swap(changed, also);
+    writeFileSync(path, changed);
+    const run = test(pkg, testName);
+    const output = run.stdout + run.stderr;
+    writeFileSync(path, original);
+    if (/could not compile/.test(output)) verdict = `it does not build without the guard\n${output.slice(-2000)}`;
+    else if (/no tests to run/.test(output)) verdict = `no test ${testName}`;
+    else if (run.status === 0) verdict = `${testName} passes without the guard`;
+  }
+  console.log(`${verdict ? 'HOLE' : 'held'}  ${name}${verdict ? `: ${verdict}` : ''}`);
+  verdict ? (failed += 1) : (passed += 1);
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
