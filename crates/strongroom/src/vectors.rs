@@ -208,7 +208,7 @@ const COUNTS: Counts = Counts {
     acvp: 25,
     gcm: 66,
     hkdf: 86,
-    kw: 56,
+    kw: 68,
     kw_valid: 4,
 };
 
