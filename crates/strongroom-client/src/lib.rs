@@ -31,6 +31,7 @@ use http::{Answer, Http};
 use serde::Deserialize;
 use serde_json::json;
 use std::borrow::Cow;
+use strongroom::json::Object;
 use strongroom::principal::WalletAddress;
 use strongroom::signin::Act;
 use strongroom::w3pk::{ParseError, Sealed};
@@ -153,7 +154,8 @@ impl Vault {
         let mut nonce = [0; 32];
         getrandom::rand_core::Rng::fill_bytes(&mut rng(), &mut nonce);
         let answer = self.http.get(&format!("/secret/attestation?nonce={}", hex::encode(nonce)), None)?;
-        let evidence: Evidence = serde_json::from_slice(&answer.body).map_err(|_| ClientError::NoEvidence)?;
+        let Object(evidence): Object<Evidence> =
+            serde_json::from_slice(&answer.body).map_err(|_| ClientError::NoEvidence)?;
         let server = strongroom_attest::verify(&evidence, Some(&nonce), policy, OffsetDateTime::now_utc())?;
         Ok(VerifiedVault { http: self.http, server })
     }

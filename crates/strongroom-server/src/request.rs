@@ -3,6 +3,7 @@
 use crate::error::{ApiError, Code};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use strongroom::json::Object;
 use strongroom::principal::WalletAddress;
 use strongroom::w3pk::{ParseError, Sealed};
 use strongroom_store::UnixSeconds;
@@ -32,7 +33,7 @@ struct Raw<'a> {
 
 impl StoreRequest {
     pub(crate) fn parse(body: &[u8], now: OffsetDateTime) -> Result<Self, ApiError> {
-        let raw: Raw<'_> = serde_json::from_slice(body).map_err(|error| {
+        let Object(raw): Object<Raw<'_>> = serde_json::from_slice(body).map_err(|error| {
             // The message of serde_json may repeat the body, which may hold a secret by mistake.
             let (line, column) = (error.line(), error.column());
             Code::MalformedRequest.because(format!(

@@ -29,6 +29,7 @@
 pub mod aead;
 pub mod derive;
 pub mod encoding;
+pub mod json;
 mod kem;
 pub mod key;
 pub mod keyfile;

@@ -124,10 +124,13 @@ impl<C> minicbor::Encode<C> for Principal {
 impl<'b, C> minicbor::Decode<'b, C> for Principal {
     fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
         let unknown = || minicbor::decode::Error::message("unknown principal");
+        let start = d.position();
         match (d.array()?, d.u8()?) {
             (Some(2), 1) => {
                 let bytes = d.bytes()?.try_into().map_err(|_| unknown())?;
-                Ok(Self::Wallet(WalletAddress(bytes)))
+                // A head of more than a byte is a second encoding of the same thing (RFC 8949 §4.2.1).
+                let canonical = d.position() - start == 3 + ADDRESS_BYTES;
+                canonical.then_some(Self::Wallet(WalletAddress(bytes))).ok_or_else(unknown)
             }
             _ => Err(unknown()),
         }

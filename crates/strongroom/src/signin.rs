@@ -35,13 +35,15 @@ pub struct Origin {
 pub struct OriginError;
 
 impl Origin {
-    /// The origin of a URI, whatever path follows; `None` where it has no authority.
+    /// The origin of a URI, whatever path follows; `None` where it has no host, or names a user.
     #[must_use]
     pub fn of_uri(text: &str) -> Option<Self> {
         let uri = Uri::parse(text).ok()?;
-        let authority = uri.authority()?.as_str();
-        (!authority.is_empty())
-            .then(|| Self { scheme: uri.scheme().as_str().to_owned(), authority: authority.to_owned() })
+        let authority = uri.authority()?;
+        (!authority.host().is_empty() && !authority.has_userinfo()).then(|| Self {
+            scheme: uri.scheme().as_str().to_owned(),
+            authority: authority.as_str().to_owned(),
+        })
     }
 
     /// Host and port, as a statement's domain has it.
@@ -426,7 +428,9 @@ mod tests {
             let origin: Origin = with.parse().expect("an origin");
             assert_eq!(origin.without_port().to_string(), without);
         }
-        for bad in ["http://localhost/", "localhost", "http://", "urn:a:b", "http://a b"] {
+        for bad in
+            ["http://localhost/", "localhost", "http://", "urn:a:b", "http://a b", "http://:80", "http://a@b"]
+        {
             assert_eq!(bad.parse::<Origin>(), Err(OriginError), "{bad}");
         }
     }

@@ -10,6 +10,7 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
+use strongroom::json::Object;
 use strongroom::principal::WalletAddress;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -27,7 +28,7 @@ pub(super) async fn nonce(
     let address: Option<WalletAddress> = if body.0.is_empty() {
         None
     } else {
-        let request: Request = serde_json::from_slice(&body.0)
+        let Object(request): Object<Request> = serde_json::from_slice(&body.0)
             .map_err(|_| Code::MalformedRequest.because("the body is no {address?}"))?;
         request
             .address

@@ -3,6 +3,7 @@
 use super::key_wrap::{FIRST_BYTES, SECOND_BYTES};
 use super::{Data, Entry, Generation, MAX_RECIPIENTS, OlderPayload, Payload, Sealed};
 use crate::encoding;
+use crate::json::Object;
 use crate::kem::{CIPHERTEXT_BYTES, Ciphertext, ENCAPSULATION_KEY_BYTES};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -50,34 +51,38 @@ pub enum ParseError {
     Data,
 }
 
+/// A string, borrowed from the JSON where it has no escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
 #[derive(Deserialize)]
 struct RawEntry<'a> {
     #[serde(borrow, rename = "publicKey")]
-    public_key: Cow<'a, str>,
+    public_key: Text<'a>,
     #[serde(borrow)]
-    ciphertext: Cow<'a, str>,
+    ciphertext: Text<'a>,
 }
 
 #[derive(Deserialize)]
 struct Raw<'a> {
-    /// Any number is read, so that an unknown one can be refused by name.
+    /// Any value is read, so that an unknown one can be refused by name.
     #[serde(default, deserialize_with = "present")]
     version: Option<serde_json::Value>,
-    #[serde(borrow)]
-    recipients: Option<Vec<RawEntry<'a>>>,
-    #[serde(borrow)]
-    ciphertext: Option<Cow<'a, str>>,
-    #[serde(borrow, rename = "encryptedData")]
-    encrypted_data: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    iv: Option<Cow<'a, str>>,
-    #[serde(borrow, rename = "authTag")]
-    auth_tag: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    recipients: Option<Vec<Object<RawEntry<'a>>>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    ciphertext: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "present", rename = "encryptedData")]
+    encrypted_data: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    iv: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "present", rename = "authTag")]
+    auth_tag: Option<Text<'a>>,
 }
 
-/// Tells `null` from nothing: `"version": null` is a version, and not one that is known.
-fn present<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<serde_json::Value>, D::Error> {
-    serde_json::Value::deserialize(d).map(Some)
+/// A field that is there has a value: `null` is not a way to leave it out.
+fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(d).map(Some)
 }
 
 impl Sealed {
@@ -87,7 +92,7 @@ impl Sealed {
     /// # Errors
     /// [`ParseError`].
     pub fn from_json(json: &[u8]) -> Result<Self, ParseError> {
-        let raw: Raw<'_> = serde_json::from_slice(json)
+        let Object(raw): Object<Raw<'_>> = serde_json::from_slice(json)
             .map_err(|error| ParseError::Json { line: error.line(), column: error.column() })?;
         let generation = match &raw.version {
             None => Generation::First,
@@ -103,13 +108,13 @@ impl Sealed {
                 }
                 let entries = entries
                     .iter()
-                    .map(|entry| Entry::from_raw(generation, entry))
+                    .map(|Object(entry)| Entry::from_raw(generation, entry))
                     .collect::<Result<_, _>>()?;
                 Ok(Self::Payload(Payload { generation, entries, data: raw.data()? }))
             }
             (None, Some(_)) if generation == Generation::Second => Err(ParseError::UnknownVersion),
             (None, Some(ciphertext)) => Ok(Self::Older(OlderPayload {
-                kem_ciphertext: exact("ciphertext", ciphertext)?,
+                kem_ciphertext: exact("ciphertext", &ciphertext.0)?,
                 data: raw.data()?,
             })),
         }
@@ -125,14 +130,17 @@ impl Sealed {
     }
 }
 
-impl Raw<'_> {
-    fn data(&self) -> Result<Data, ParseError> {
-        let field = |value: &Option<_>, field| value.clone().ok_or(ParseError::Missing { field });
-        let encrypted_data = field(&self.encrypted_data, "encryptedData")?;
+impl<'a> Raw<'a> {
+    fn data(&'a self) -> Result<Data, ParseError> {
+        let field = |value: &'a Option<Text<'a>>, field| match value {
+            Some(Text(text)) => Ok(text.as_ref()),
+            None => Err(ParseError::Missing { field }),
+        };
         Ok(Data {
-            ciphertext: encoding::from_base64(&encrypted_data).ok_or(ParseError::Data)?,
-            iv: *exact("iv", &field(&self.iv, "iv")?)?,
-            tag: *exact("authTag", &field(&self.auth_tag, "authTag")?)?,
+            ciphertext: encoding::from_base64(field(&self.encrypted_data, "encryptedData")?)
+                .ok_or(ParseError::Data)?,
+            iv: *exact("iv", field(&self.iv, "iv")?)?,
+            tag: *exact("authTag", field(&self.auth_tag, "authTag")?)?,
         })
     }
 }
@@ -140,11 +148,11 @@ impl Raw<'_> {
 impl Entry {
     fn from_raw(generation: Generation, raw: &RawEntry<'_>) -> Result<Self, ParseError> {
         let (kem_ciphertext, wrapped_key) = match generation {
-            Generation::First => split::<{ CIPHERTEXT_BYTES + FIRST_BYTES }>(&raw.ciphertext)?,
-            Generation::Second => split::<{ CIPHERTEXT_BYTES + SECOND_BYTES }>(&raw.ciphertext)?,
+            Generation::First => split::<{ CIPHERTEXT_BYTES + FIRST_BYTES }>(&raw.ciphertext.0)?,
+            Generation::Second => split::<{ CIPHERTEXT_BYTES + SECOND_BYTES }>(&raw.ciphertext.0)?,
         };
         Ok(Self {
-            encapsulation_key: exact::<ENCAPSULATION_KEY_BYTES>("publicKey", &raw.public_key)?,
+            encapsulation_key: exact::<ENCAPSULATION_KEY_BYTES>("publicKey", &raw.public_key.0)?,
             kem_ciphertext,
             wrapped_key,
         })
@@ -298,7 +306,10 @@ mod tests {
         }
         let text = value(Generation::First).to_string();
         let doubled = text.replacen('{', r#"{"iv":"AAAAAAAAAAAAAAAA","#, 1);
-        for bad in [doubled, format!("{text}x"), text[..text.len() - 1].to_owned(), format!("[{text}]")] {
+        let nothing = text.replacen('{', r#"{"ciphertext":null,"#, 1);
+        for bad in
+            [doubled, nothing, format!("{text}x"), text[..text.len() - 1].to_owned(), format!("[{text}]")]
+        {
             assert!(matches!(Sealed::from_json(bad.as_bytes()), Err(ParseError::Json { .. })), "{bad:.40}");
         }
     }
