@@ -87,7 +87,7 @@ pub enum Edit {
 impl Edit {
     /// Applies the edit; `words` are those of the format.
     pub fn apply(&self, bytes: &mut Vec<u8>, words: &[&str]) {
-        let place = |at: u16, places: usize| usize::from(at) * places >> 16;
+        let place = |at: u16, places: usize| (usize::from(at) * places) >> 16;
         let end = bytes.len();
         match *self {
             Self::Flip { .. } | Self::Replace { .. } if bytes.is_empty() => {}
@@ -208,7 +208,7 @@ pub fn key_body(prefix: &str, text: &str) -> Vec<u8> {
 #[must_use]
 pub fn from_base64(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=');
-    if text.len() % 4 != 0 || text.len() - digits.len() > 2 {
+    if !text.len().is_multiple_of(4) || text.len() - digits.len() > 2 {
         return None;
     }
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
@@ -222,7 +222,7 @@ pub fn from_base64(text: &str) -> Option<Vec<u8>> {
             b'/' => 63,
             _ => return None,
         };
-        bits = bits << 6 | u32::from(value);
+        bits = (bits << 6) | u32::from(value);
         held += 6;
         if held >= 8 {
             held -= 8;

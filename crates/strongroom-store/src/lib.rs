@@ -110,6 +110,6 @@ pub trait Store: Send + Sync {
     /// Forgets slots that expired and nonces that nobody can use any more; how many slots that were.
     fn sweep(&self, now: UnixSeconds) -> Answer<'_, u64>;
 
-    /// Whether the store can be written.
+    /// Whether the store answers; cheap enough to be asked by anybody at any rate.
     fn ready(&self) -> Answer<'_, ()>;
 }

@@ -15,7 +15,7 @@ pub(super) async fn live() -> impl IntoResponse {
     (JSON, OK)
 }
 
-/// The store can be written.
+/// The store answers.
 pub(super) async fn ready(State(vault): State<Arc<Vault>>) -> Result<impl IntoResponse, ApiError> {
     vault.store.ready().await?;
     Ok((JSON, OK))

@@ -26,6 +26,10 @@ impl Writer {
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
+    pub(super) fn is_running(&self) -> bool {
+        self.queue.as_ref().is_some_and(|queue| !queue.is_closed())
+    }
+
     /// Runs `write` in a transaction and answers after its commit. It may run twice, so it must not keep state.
     pub(super) async fn run<T: Send + 'static>(
         &self,
