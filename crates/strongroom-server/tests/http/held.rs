@@ -164,6 +164,7 @@ async fn two_entries_for_the_vault_are_refused() {
     assert_eq!(vault.store(&hidden, &[&mallory]).await.code(), (422, "vault_recipient_repeated"));
 }
 
+/// Guard: the readers must be the same (vault.rs, `retry_of`).
 #[tokio::test]
 async fn a_retry_after_a_lost_answer_finds_its_slot() {
     let vault = TestVault::new();
@@ -175,7 +176,11 @@ async fn a_retry_after_a_lost_answer_finds_its_slot() {
     for (payload, readers) in [(&payload, [&alice, &bob]), (&spaced, [&bob, &alice])] {
         assert_eq!(vault.store(payload, &readers).await.slot(), slot);
     }
-    assert_eq!(vault.store(&payload, &[&alice]).await.code(), (409, "ciphertext_held"), "fewer readers");
+    // Neither fewer nor more. One of two unsigned readers less would own it; one more is still nobody's slot.
+    for readers in [&[&alice][..], &[&alice, &bob, &wallet(3)]] {
+        let answer = vault.store(&payload, readers).await;
+        assert_eq!(answer.code(), (409, "ciphertext_held"), "{} readers", readers.len());
+    }
 }
 
 /// Guard: the owner must be the same too (vault.rs, `retry_of`).
