@@ -5,6 +5,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use strongroom::key::{DecapsulationKey, EncapsulationKey};
 use strongroom::keyfile;
 use strongroom::wallet::WalletKey;
@@ -12,7 +13,6 @@ use zeroize::Zeroizing;
 
 /// Bytes of an input that must sit in memory.
 pub(crate) const MAX_INPUT_BYTES: u64 = 256 * 1024 * 1024;
-const MAX_RECIPIENTS_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 fn is_stdio(path: Option<&Path>) -> bool {
     path.is_none_or(|path| path.as_os_str() == "-")
@@ -20,22 +20,38 @@ fn is_stdio(path: Option<&Path>) -> bool {
 
 /// Reads a file, or stdin.
 pub(crate) fn read(path: Option<&Path>) -> Result<Zeroizing<Vec<u8>>> {
+    static STDIN_WAS_READ: AtomicBool = AtomicBool::new(false);
     match path.filter(|_| !is_stdio(path)) {
-        None => read_bounded(io::stdin().lock(), MAX_INPUT_BYTES).context("cannot read standard input"),
+        // A second reader would find it empty, and an empty secret looks like one.
+        None if STDIN_WAS_READ.swap(true, Ordering::Relaxed) => {
+            Err(anyhow!(Hint("name a file for one of them")).context("standard input is named twice"))
+        }
+        None => read_bounded(io::stdin().lock(), 0).context("cannot read standard input"),
         Some(path) => File::open(path)
+            .and_then(|file| Ok((file.metadata()?.len(), file)))
             .map_err(anyhow::Error::from)
-            .and_then(|file| read_bounded(file, MAX_INPUT_BYTES))
+            .and_then(|(bytes, file)| read_bounded(file, bytes))
             .with_context(|| format!("cannot read {}", path.display())),
     }
 }
 
-fn read_bounded(source: impl Read, max_bytes: u64) -> Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    source.take(max_bytes + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > max_bytes {
-        bail!("it has more than {max_bytes} bytes, and this format must sit in memory whole");
+/// Reads to the end, into memory that is wiped also where it had to grow.
+fn read_bounded(mut source: impl Read, expected_bytes: u64) -> Result<Zeroizing<Vec<u8>>> {
+    const LEAST_BYTES: u64 = 64 * 1024;
+    let capacity = expected_bytes.clamp(LEAST_BYTES, MAX_INPUT_BYTES) as usize + 1;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
+    loop {
+        let free = bytes.capacity() - bytes.len();
+        if source.by_ref().take(free as u64).read_to_end(&mut bytes)? < free {
+            return Ok(bytes);
+        }
+        if bytes.len() as u64 > MAX_INPUT_BYTES {
+            bail!("it has more than {MAX_INPUT_BYTES} bytes, and this format must sit in memory whole");
+        }
+        let mut larger = Zeroizing::new(Vec::with_capacity(2 * bytes.capacity()));
+        larger.extend_from_slice(&bytes);
+        bytes = larger;
     }
-    Ok(bytes)
 }
 
 /// What may be written where.
@@ -53,10 +69,8 @@ pub(crate) fn write(path: Option<&Path>, bytes: &[u8], kind: Kind) -> Result<()>
         None => {
             let mut stdout = io::stdout().lock();
             if kind == Kind::Opened && stdout.is_terminal() && !is_showable(bytes) {
-                return Err(anyhow!(Hint(
-                    "name a file with -o, or pass -o - to show it all the same, through a pipe"
-                ))
-                .context("the secret is binary and standard output is a terminal"));
+                return Err(anyhow!(Hint("name a file with -o, or write to a pipe"))
+                    .context("the secret is binary and standard output is a terminal"));
             }
             stdout.write_all(bytes).and_then(|()| stdout.flush()).context("cannot write to standard output")
         }
@@ -79,10 +93,12 @@ fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
         // Such as /dev/null, which is written and not replaced.
         return Ok(File::options().write(true).open(path)?.write_all(bytes)?);
     }
-    let mut file = tempfile::NamedTempFile::new_in(folder_of(path))?;
+    // A link stays one: what it points to is replaced.
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut file = tempfile::NamedTempFile::new_in(folder_of(&target))?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
-    file.persist(path)?;
+    file.persist(&target)?;
     Ok(())
 }
 
@@ -102,6 +118,8 @@ pub(crate) fn write_new_secret(path: Option<&Path>, text: &str) -> Result<()> {
         }
         _ => anyhow::Error::from(error.error).context(format!("cannot write {}", path.display())),
     })?;
+    // Somebody may use the key at once: its name must outlive a power cut too.
+    File::open(folder_of(path))?.sync_all()?;
     Ok(())
 }
 
@@ -121,15 +139,13 @@ pub(crate) fn read_wallet(path: &Path) -> Result<WalletKey> {
 /// The recipients of `-r` and of the files of `-R`, each once.
 pub(crate) fn recipients(texts: &[String], files: &[PathBuf]) -> Result<Vec<EncapsulationKey>> {
     let mut keys = Vec::new();
-    for text in texts {
-        let key = text.parse::<EncapsulationKey>().with_context(|| format!("-r {}", shortened(text)))?;
+    for (number, text) in (1..).zip(texts) {
+        // Not repeated: it might be a secret key by mistake.
+        let key = text.parse::<EncapsulationKey>().with_context(|| format!("recipient {number} of -r"))?;
         add(&mut keys, key);
     }
     for path in files {
-        let bytes = File::open(path)
-            .map_err(anyhow::Error::from)
-            .and_then(|file| read_bounded(file, MAX_RECIPIENTS_FILE_BYTES))
-            .with_context(|| format!("cannot read {}", path.display()))?;
+        let bytes = read(Some(path))?;
         let text = std::str::from_utf8(&bytes).with_context(|| format!("{} is not text", path.display()))?;
         let before = keys.len();
         for (number, line) in
@@ -150,13 +166,5 @@ pub(crate) fn recipients(texts: &[String], files: &[PathBuf]) -> Result<Vec<Enca
 pub(crate) fn add(keys: &mut Vec<EncapsulationKey>, key: EncapsulationKey) {
     if !keys.contains(&key) {
         keys.push(key);
-    }
-}
-
-/// A key text is 2 KB; the start is enough to know it by.
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(24) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }

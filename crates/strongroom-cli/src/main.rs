@@ -8,7 +8,14 @@ mod files;
 use clap::Parser;
 use std::process::ExitCode;
 
+/// A core dump would hold keys. Where the limit cannot be set, the operating system's stands.
+fn forbid_core_dumps() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+}
+
 fn main() -> ExitCode {
+    forbid_core_dumps();
     let args = args::Args::parse();
     match commands::run(args) {
         Ok(()) => ExitCode::SUCCESS,

@@ -139,11 +139,13 @@ fn answer(result: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Resu
     }
     let refused: Refused = serde_json::from_slice(&body)
         .map_err(|_| ClientError::Answer("an error of another kind of server"))?;
+    // A terminal shows these; a server must not write to it.
+    let shown = |text: String| text.chars().filter(|c| !c.is_control()).take(300).collect();
     Err(ClientError::Refused {
         status: status.as_u16(),
-        code: refused.code,
-        message: refused.message,
-        request_id: refused.request_id,
+        code: shown(refused.code),
+        message: shown(refused.message),
+        request_id: shown(refused.request_id),
     })
 }
 

@@ -38,8 +38,8 @@ use strongroom::w3pk::{ParseError, Sealed};
 use strongroom::wallet::WalletKey;
 use strongroom::{Plaintext, SlotId, encoding};
 use strongroom_attest::{Evidence, VerifiedServer};
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 use zeroize::Zeroizing;
 
 pub use sign_in::SignIn;
@@ -73,6 +73,9 @@ pub enum ClientError {
     /// The server shows no evidence that binds its key.
     #[error("the server shows no evidence of the kind that this client verifies")]
     NoEvidence,
+    /// A time that RFC 3339 cannot write.
+    #[error("the expiry is after the year 9999")]
+    Expiry,
     /// The server answers something that a vault does not.
     #[error("the server's answer is not a vault's: {0}")]
     Answer(&'static str),
@@ -118,21 +121,20 @@ pub struct Fetched {
 }
 
 /// A slot in one's list.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// The slot, 64 hex digits.
-    pub slot: String,
+    /// The slot.
+    pub slot: SlotId,
     /// Whether the wallet owns it.
     pub owner: bool,
     /// Whether the wallet may read it.
     pub reader: bool,
     /// Whether the vault can open it.
     pub openable: bool,
-    /// RFC 3339.
-    pub created_at: String,
-    /// RFC 3339.
-    pub expires_at: Option<String>,
+    /// When it was first stored.
+    pub created_at: OffsetDateTime,
+    /// When it ends, if it does.
+    pub expires_at: Option<OffsetDateTime>,
     /// The slot's ETag.
     pub etag: String,
 }
@@ -185,7 +187,7 @@ impl VerifiedVault {
         expires_at: Option<OffsetDateTime>,
         signer: Option<&WalletKey>,
     ) -> Result<Stored, ClientError> {
-        let body = store_body(sealed, readers, expires_at);
+        let body = store_body(sealed, readers, expires_at)?;
         let sign_in = signer.map(|wallet| self.sign_in(wallet, &Act::store(&body))).transpose()?;
         self.http.post("/secret/store", sign_in.as_ref(), &body).and_then(stored)
     }
@@ -267,7 +269,7 @@ impl VerifiedVault {
         expires_at: Option<OffsetDateTime>,
         owner: &WalletKey,
     ) -> Result<Stored, ClientError> {
-        let body = store_body(sealed, readers, expires_at);
+        let body = store_body(sealed, readers, expires_at)?;
         let sign_in = self.sign_in(owner, &Act::put(slot, &body))?;
         self.http.put(&format!("/secret/envelope/{slot}"), &sign_in, etag, &body).and_then(stored)
     }
@@ -287,10 +289,24 @@ impl VerifiedVault {
     /// [`ClientError`].
     pub fn slots(&self, wallet: &WalletKey) -> Result<Vec<Listed>, ClientError> {
         #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Raw {
+            slot: String,
+            owner: bool,
+            reader: bool,
+            openable: bool,
+            created_at: String,
+            expires_at: Option<String>,
+            etag: String,
+        }
+        #[derive(Deserialize)]
         struct Page {
-            slots: Vec<Listed>,
+            slots: Vec<Raw>,
             next: Option<String>,
         }
+        let time = |text: String| {
+            OffsetDateTime::parse(&text, &Rfc3339).map_err(|_| ClientError::Answer("a time is none"))
+        };
         let mut all = Vec::new();
         let mut after: Option<SlotId> = None;
         loop {
@@ -298,7 +314,17 @@ impl VerifiedVault {
                 format!("/secret/slots?limit=1000&after={slot}")
             });
             let page: Page = self.http.get(&path, Some(&self.sign_in(wallet, &Act::Slots)?))?.json()?;
-            all.extend(page.slots);
+            for raw in page.slots {
+                all.push(Listed {
+                    slot: raw.slot.parse().map_err(|_| ClientError::Answer("a slot is none"))?,
+                    owner: raw.owner,
+                    reader: raw.reader,
+                    openable: raw.openable,
+                    created_at: time(raw.created_at)?,
+                    expires_at: raw.expires_at.map(time).transpose()?,
+                    etag: raw.etag,
+                });
+            }
             let Some(next) = page.next else {
                 return Ok(all);
             };
@@ -310,12 +336,17 @@ impl VerifiedVault {
     }
 }
 
-fn store_body(sealed: &Sealed, readers: &[WalletAddress], expires_at: Option<OffsetDateTime>) -> Vec<u8> {
+fn store_body(
+    sealed: &Sealed,
+    readers: &[WalletAddress],
+    expires_at: Option<OffsetDateTime>,
+) -> Result<Vec<u8>, ClientError> {
     let secret = sealed.to_json();
     let readers: Vec<String> = readers.iter().map(WalletAddress::to_string).collect();
     let mut rest = json!({ "publicAddresses": readers });
-    if let Some(at) = expires_at.and_then(|at| at.format(&Rfc3339).ok()) {
-        rest["expiresAt"] = at.into();
+    if let Some(at) = expires_at {
+        let at = at.checked_to_offset(UtcOffset::UTC).and_then(|at| at.format(&Rfc3339).ok());
+        rest["expiresAt"] = at.ok_or(ClientError::Expiry)?.into();
     }
     // The payload is JSON already; only the rest needs writing.
     let rest = rest.to_string();
@@ -324,7 +355,7 @@ fn store_body(sealed: &Sealed, readers: &[WalletAddress], expires_at: Option<Off
     body.extend_from_slice(secret.as_bytes());
     body.push(b',');
     body.extend_from_slice(&rest.as_bytes()[1..]);
-    body
+    Ok(body)
 }
 
 fn stored(answer: Answer) -> Result<Stored, ClientError> {

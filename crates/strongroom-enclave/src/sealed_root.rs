@@ -106,8 +106,13 @@ fn open_or_create_root(
 fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let temporary = path.with_extension("new");
+    // What a crash left under this name may be the root file itself: it is unlinked, never written to.
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&temporary)?;
@@ -195,6 +200,19 @@ mod tests {
             assert_eq!(mode & 0o777, 0o600);
         }
         assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1, "no temporary file stays");
+    }
+
+    #[test]
+    fn a_name_that_a_crash_left_is_not_written_to() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("root.sealed");
+        open(&path, None).expect("a new root");
+        fs::hard_link(&path, path.with_extension("new")).expect("as after a crash");
+        let saved = folder.path().join("saved");
+        fs::rename(&path, &saved).expect("saved");
+        let before = fs::read(&saved).expect("the root");
+        open(&path, None).expect("another root");
+        assert!(fs::read(&saved).expect("the root") == before);
     }
 
     #[test]

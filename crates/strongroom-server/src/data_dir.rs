@@ -30,9 +30,7 @@ impl DataDir {
     /// [`DataDirError`].
     pub fn open(path: &Path) -> Result<Self, DataDirError> {
         let io = |error| DataDirError::Io(path.to_owned(), error);
-        if !path.exists() {
-            create(path).map_err(io)?;
-        }
+        create(path).map_err(io)?;
         let lock =
             File::options().create(true).truncate(false).write(true).open(path.join("lock")).map_err(io)?;
         match lock.try_lock() {
@@ -48,20 +46,27 @@ impl DataDir {
         self.path.join("root.sealed")
     }
 
-    /// Where the embedded store is.
+    /// Where the embedded store is. It belongs to the root: one without the other is refused.
     #[must_use]
     pub fn store_file(&self) -> PathBuf {
         self.path.join("vault.sqlite")
     }
 }
 
+/// Makes the folder and those above it, and syncs each name into the folder that it stands in, outermost first. Done
+/// again for a folder that is there: a crash may have come between making and syncing.
 fn create(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !parent.exists() {
+        create(parent)?;
+    }
     let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)?;
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match builder.create(path) {
+        Err(error) if !path.is_dir() => return Err(error),
+        _ => {}
+    }
     File::open(parent)?.sync_all()
 }
 

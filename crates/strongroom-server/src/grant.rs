@@ -70,6 +70,7 @@ impl<A: ReadAct> FromRequestParts<Arc<Vault>> for AccessGrant<A> {
 /// A signed-in wallet owns a slot, whose record this carries.
 pub struct OwnerGrant {
     slot: SlotId,
+    generation: u64,
     record: Record,
 }
 
@@ -82,9 +83,9 @@ impl OwnerGrant {
         act: &Act,
     ) -> Result<Self, ApiError> {
         let address = sign_in.verify(vault, act).await?;
-        let (_, record) = vault.load(slot).await?.ok_or_else(not_found)?;
+        let (row, record) = vault.load(slot).await?.ok_or_else(not_found)?;
         match (record.owner, Principal::from(address)) {
-            (Some(owner), signer) if owner == signer => Ok(Self { slot, record }),
+            (Some(owner), signer) if owner == signer => Ok(Self { slot, generation: row.generation, record }),
             // Only who may read learns that the slot is there.
             (_, signer) if !record.readers.contains(&signer) => Err(not_found()),
             (Some(_), _) => Err(Code::NotTheOwner.because("only the slot's owner may do this")),
@@ -94,8 +95,9 @@ impl OwnerGrant {
         }
     }
 
-    pub(crate) fn into_parts(self) -> (SlotId, Record) {
-        (self.slot, self.record)
+    /// The slot, and its generation and record as they were checked.
+    pub(crate) fn into_parts(self) -> (SlotId, u64, Record) {
+        (self.slot, self.generation, self.record)
     }
 }
 

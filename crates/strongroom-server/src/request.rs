@@ -7,8 +7,8 @@ use strongroom::json::Object;
 use strongroom::principal::WalletAddress;
 use strongroom::w3pk::{ParseError, Sealed};
 use strongroom_store::UnixSeconds;
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 
 /// Wallets that may read one slot.
 pub(crate) const MAX_READERS: usize = 100;
@@ -84,11 +84,16 @@ fn parse_readers(texts: &[String]) -> Result<Vec<WalletAddress>, ApiError> {
 }
 
 fn parse_expiry(text: &str, now: OffsetDateTime) -> Result<UnixSeconds, ApiError> {
-    let at = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| {
-        Code::MalformedExpiry.because("expiresAt is an RFC 3339 time, such as 2027-01-01T00:00:00Z")
-    })?;
-    if at <= now {
+    // In UTC it must still have a year of four digits, since that is how it is shown again.
+    let at = OffsetDateTime::parse(text, &Rfc3339)
+        .ok()
+        .and_then(|at| at.checked_to_offset(UtcOffset::UTC))
+        .ok_or_else(|| {
+            Code::MalformedExpiry.because("expiresAt is an RFC 3339 time, such as 2027-01-01T00:00:00Z")
+        })?
+        .unix_timestamp();
+    if at <= now.unix_timestamp() {
         return Err(Code::MalformedExpiry.because("expiresAt is past"));
     }
-    Ok(at.unix_timestamp())
+    Ok(at)
 }

@@ -2,8 +2,8 @@
 
 use crate::routes::app;
 use crate::vault::Vault;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use std::sync::Arc;
@@ -22,14 +22,13 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 pub async fn serve(listener: TcpListener, vault: Arc<Vault>, shutdown: impl Future<Output = ()>) {
     let sweeper = tokio::spawn(sweep_now_and_then(Arc::clone(&vault)));
     let service = TowerToHyperService::new(app(vault));
-    let mut builder = Builder::new(TokioExecutor::new());
+    // HTTP/1.1 alone: without TLS there is no ALPN, and looking at first bytes to tell the version has no time limit.
+    let mut builder = Builder::new();
     builder
-        .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD_BYTES);
-    builder.http2().timer(TokioTimer::new()).max_header_list_size(MAX_HEAD_BYTES as u32);
     let graceful = GracefulShutdown::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -49,7 +48,7 @@ pub async fn serve(listener: TcpListener, vault: Arc<Vault>, shutdown: impl Futu
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY was refused");
         }
-        let connection = builder.serve_connection(TokioIo::new(stream), service.clone()).into_owned();
+        let connection = builder.serve_connection(TokioIo::new(stream), service.clone());
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

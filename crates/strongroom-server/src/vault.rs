@@ -12,7 +12,7 @@ use std::sync::Arc;
 use strongroom::key::{DecapsulationKey, EncapsulationKey};
 use strongroom::principal::{Principal, WalletAddress};
 use strongroom::w3pk::{OpenError, Sealed};
-use strongroom::{Plaintext, SlotId};
+use strongroom::{Ciphertext, Plaintext, SlotId};
 use strongroom_attest::KeyOrigin;
 use strongroom_enclave::{Opened, Platform, VaultId};
 use strongroom_store::{Content, Inserted, Replaced, Row, Store, Tag};
@@ -123,7 +123,8 @@ impl Vault {
         let (row, holding) = self.load(holder).await?.ok_or_else(held)?;
         let same = holding.sealed().ok() == record.sealed().ok()
             && holding.readers == record.readers
-            && holding.owner == record.owner;
+            && holding.owner == record.owner
+            && holding.expires_at == record.expires_at;
         if !same {
             return Err(held());
         }
@@ -138,21 +139,27 @@ impl Vault {
         request: StoreRequest,
     ) -> Result<Stored, ApiError> {
         let changed = || Code::GenerationChanged.because("the slot has changed: fetch its ETag again");
-        let (slot, before) = grant.into_parts();
+        let (slot, generation, before) = grant.into_parts();
+        if generation != expected_generation {
+            return Err(changed());
+        }
         let (record, held) = self.admit(request, before.owner, before.created_at)?;
-        let generation = expected_generation.checked_add(1).ok_or_else(changed)?;
-        let content = self.content(&record, held, slot, generation);
+        // A ciphertext may stay in its slot. What the slot holds is what its sealed record says: the tag table stands
+        // in clear, and whoever edits it could name any slot.
+        let kept = self.tag_of(&before)?;
+        let held = held.filter(|tag| Some(*tag) != kept);
+        let content = self.content(&record, held, slot, generation + 1);
         match self.store.replace(slot, expected_generation, content).await? {
             Replaced::Stored(generation) => Ok(Stored { slot, generation, openable: record.openable }),
             Replaced::Held => Err(Code::CiphertextHeld
-                .because("another slot holds or held this ciphertext: seal the secret again")),
+                .because("the vault holds or held this ciphertext: seal the secret again")),
             Replaced::Changed => Err(changed()),
         }
     }
 
     /// Forgets a slot, for its owner.
     pub(crate) async fn forget(&self, grant: OwnerGrant) -> Result<(), ApiError> {
-        let (slot, _) = grant.into_parts();
+        let (slot, ..) = grant.into_parts();
         self.store.delete(slot).await?;
         Ok(())
     }
@@ -166,11 +173,19 @@ impl Vault {
     ) -> Result<(Vec<Listed>, Option<SlotId>), ApiError> {
         let principal = Principal::from(address);
         let now = self.now().unix_timestamp();
-        let rows = self.store.slots_of(self.index.principal(&principal), after, limit).await?;
-        let next = rows.last().map(|row| row.slot).filter(|_| rows.len() == limit as usize);
-        let mut listed = Vec::with_capacity(rows.len());
-        for row in rows {
-            let record = self.open_row(&row)?;
+        let page = self.store.slots_of(self.index.principal(&principal), after, limit).await?;
+        let next = page.rows.last().map(|row| row.slot).filter(|_| page.more);
+        let mut listed = Vec::with_capacity(page.rows.len());
+        for row in page.rows {
+            // A row that was altered costs the others nothing. Access to it answers `record_damaged`.
+            let mut record = match self.records.open(&row.record, row.slot, row.generation) {
+                Ok(record) => record,
+                Err(error) => {
+                    tracing::error!(%error, "left out of a list");
+                    continue;
+                }
+            };
+            record.payload = String::new();
             // The look-up tag stands in clear beside the record: only what is inside counts.
             let theirs = record.owner == Some(principal) || record.readers.contains(&principal);
             if theirs && !record.has_expired(now) {
@@ -228,8 +243,28 @@ impl Vault {
 
     /// The tag of the one KEM ciphertext for the vault, after it has opened; none where there is no entry.
     fn entry_for_vault(&self, sealed: &Sealed) -> Result<Option<Tag>, ApiError> {
-        let ciphertext = match sealed {
-            Sealed::Older(older) => older.kem_ciphertext(),
+        let Some(ciphertext) = self.ciphertext_for_vault(sealed)? else {
+            return Ok(None);
+        };
+        // An entry that does not open would only occupy its tag.
+        sealed.open(&self.kem_key).map_err(|_| {
+            Code::VaultCannotOpen
+                .because("the vault cannot open its entry: seal for mlkemPublicKey of /secret/attestation")
+        })?;
+        Ok(Some(self.index.held(ciphertext)))
+    }
+
+    /// The tag that a record of ours holds.
+    fn tag_of(&self, record: &Record) -> Result<Option<Tag>, ApiError> {
+        let sealed =
+            record.sealed().map_err(|error| Code::Internal.because("internal error").caused_by(error))?;
+        Ok(self.ciphertext_for_vault(&sealed)?.map(|ciphertext| self.index.held(ciphertext)))
+    }
+
+    /// The one KEM ciphertext for the vault; two are refused.
+    fn ciphertext_for_vault<'a>(&self, sealed: &'a Sealed) -> Result<Option<&'a Ciphertext>, ApiError> {
+        match sealed {
+            Sealed::Older(older) => Ok(Some(older.kem_ciphertext())),
             Sealed::Payload(payload) => {
                 let mut ours =
                     payload.entries().iter().filter(|entry| self.kem_key.is_for(entry.encapsulation_key()));
@@ -240,15 +275,9 @@ impl Vault {
                     return Err(Code::VaultRecipientRepeated
                         .because("the vault is named twice among the recipients: name it once"));
                 }
-                entry.kem_ciphertext()
+                Ok(Some(entry.kem_ciphertext()))
             }
-        };
-        // An entry that does not open would only occupy its tag.
-        sealed.open(&self.kem_key).map_err(|_| {
-            Code::VaultCannotOpen
-                .because("the vault cannot open its entry: seal for mlkemPublicKey of /secret/attestation")
-        })?;
-        Ok(Some(self.index.held(ciphertext)))
+        }
     }
 
     fn content(&self, record: &Record, held: Option<Tag>, slot: SlotId, generation: u64) -> Content {

@@ -1,6 +1,6 @@
 //! What every [`Store`] does, as one suite: each back end's tests call [`run`] on an empty store.
 
-use crate::{Content, Inserted, Replaced, Store, Tag};
+use crate::{Content, Inserted, MAX_PAGE_BYTES, Replaced, Store, Tag};
 use strongroom::SlotId;
 
 fn slot(n: u8) -> SlotId {
@@ -65,10 +65,12 @@ async fn replaces_by_generation(store: &dyn Store) {
         let replaced = store.replace(slot(4), generation, content(b"x", None, &[])).await;
         assert_eq!(replaced.expect("asked"), Replaced::Changed, "generation {generation}");
     }
-    let own = store.replace(slot(4), 1, content(b"a2", Some(20), &[])).await;
-    assert_eq!(own.expect("replaced"), Replaced::Stored(2), "its own tag again");
-    let taken = store.replace(slot(4), 2, content(b"a3", Some(21), &[])).await;
-    assert_eq!(taken.expect("asked"), Replaced::Held);
+    let kept = store.replace(slot(4), 1, content(b"a2", None, &[])).await;
+    assert_eq!(kept.expect("replaced"), Replaced::Stored(2));
+    for tag in [20, 21] {
+        let taken = store.replace(slot(4), 2, content(b"a3", Some(tag), &[])).await;
+        assert_eq!(taken.expect("asked"), Replaced::Held, "tag {tag}");
+    }
     let row = store.slot(slot(4)).await.expect("read").expect("there");
     assert_eq!((row.generation, &row.record[..]), (2, &b"a2"[..]), "a refusal changes nothing");
 }
@@ -78,18 +80,24 @@ async fn lists_by_principal(store: &dyn Store) {
         store.insert(slot(n), content(&[n], None, &[1, 2])).await.expect("inserted");
     }
     let listed = async |principal: u8, after: Option<u8>, limit| {
-        let rows = store.slots_of(Tag([principal; 32]), after.map(slot), limit).await.expect("listed");
-        rows.iter().map(|row| row.slot.as_bytes()[0]).collect::<Vec<_>>()
+        let page = store.slots_of(Tag([principal; 32]), after.map(slot), limit).await.expect("listed");
+        (page.rows.iter().map(|row| row.slot.as_bytes()[0]).collect::<Vec<_>>(), page.more)
     };
-    assert_eq!(listed(1, None, 10).await, [31, 32, 33]);
-    assert_eq!(listed(1, None, 2).await, [31, 32]);
-    assert_eq!(listed(1, Some(32), 2).await, [33]);
-    assert!(listed(3, None, 10).await.is_empty());
+    assert_eq!(listed(1, None, 3).await, (vec![31, 32, 33], false));
+    assert_eq!(listed(1, None, 2).await, (vec![31, 32], true));
+    assert_eq!(listed(1, Some(32), 2).await, (vec![33], false));
+    assert_eq!(listed(3, None, 10).await, (vec![], false));
     store.replace(slot(32), 1, content(b"", None, &[2, 3])).await.expect("replaced");
     store.delete(slot(33)).await.expect("deleted");
-    assert_eq!(listed(1, None, 10).await, [31]);
-    assert_eq!(listed(2, None, 10).await, [31, 32]);
-    assert_eq!(listed(3, None, 10).await, [32]);
+    assert_eq!(listed(1, None, 10).await, (vec![31], false));
+    assert_eq!(listed(2, None, 10).await, (vec![31, 32], false));
+    assert_eq!(listed(3, None, 10).await, (vec![32], false));
+    // A page ends before it is too large, and never before its first row.
+    for n in [51, 52, 53] {
+        store.insert(slot(n), content(&vec![n; MAX_PAGE_BYTES / 2 + 1], None, &[5])).await.expect("inserted");
+    }
+    assert_eq!(listed(5, None, 10).await, (vec![51], true));
+    assert_eq!(listed(5, Some(52), 10).await, (vec![53], false));
 }
 
 async fn spends_once(store: &dyn Store) {
@@ -105,7 +113,7 @@ async fn sweeps_what_expired(store: &dyn Store) {
     assert_eq!(store.sweep(2000).await.expect("swept"), 1);
     assert_eq!(store.slot(slot(41)).await.expect("read"), None);
     assert!(store.slot(slot(42)).await.expect("read").is_some());
-    assert_eq!(store.slots_of(Tag([9; 32]), None, 10).await.expect("listed").len(), 1);
+    assert_eq!(store.slots_of(Tag([9; 32]), None, 10).await.expect("listed").rows.len(), 1);
     let again = store.insert(slot(43), expiring(5000, 41)).await;
     assert_eq!(again.expect("asked"), Inserted::Held(slot(41)), "an expired tag stays");
     assert!(store.spend_nonce([3; 16], 3000).await.expect("spent"));

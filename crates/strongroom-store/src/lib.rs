@@ -43,6 +43,18 @@ pub struct Row {
     pub record: Vec<u8>,
 }
 
+/// Bytes of records in one page at most, but for a first row that is larger.
+pub const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
+
+/// Some rows of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Ascending.
+    pub rows: Vec<Row>,
+    /// Whether there is more after the last.
+    pub more: bool,
+}
+
 /// What became of an insertion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inserted {
@@ -57,7 +69,7 @@ pub enum Inserted {
 pub enum Replaced {
     /// It is stored, with this generation.
     Stored(u64),
-    /// The held tag is taken by another slot.
+    /// The held tag is taken, for ever.
     Held,
     /// The slot is gone, or has another generation than was expected.
     Changed,
@@ -95,14 +107,15 @@ pub trait Store: Send + Sync {
     /// Reads a slot; expired ones may still be there.
     fn slot(&self, slot: SlotId) -> Answer<'_, Option<Row>>;
 
-    /// Replaces a slot's content where its generation is `expected`. The old held tag stays taken.
+    /// Replaces a slot's content where its generation is `expected`. A held tag must be new; one that the slot keeps is
+    /// not given again. The old one stays taken.
     fn replace(&self, slot: SlotId, expected: u64, content: Content) -> Answer<'_, Replaced>;
 
     /// Forgets a slot, if it is there; its held tags stay taken.
     fn delete(&self, slot: SlotId) -> Answer<'_, bool>;
 
-    /// Slots with a principal's tag, ascending, after `after`, at most `limit`.
-    fn slots_of(&self, principal: Tag, after: Option<SlotId>, limit: u32) -> Answer<'_, Vec<Row>>;
+    /// Slots with a principal's tag, ascending, after `after`, at most `limit` and [`MAX_PAGE_BYTES`].
+    fn slots_of(&self, principal: Tag, after: Option<SlotId>, limit: u32) -> Answer<'_, Page>;
 
     /// Marks a nonce as spent; false where it was already. It may be forgotten after `keep_until`.
     fn spend_nonce(&self, nonce: [u8; 16], keep_until: UnixSeconds) -> Answer<'_, bool>;

@@ -3,11 +3,13 @@
 mod schema;
 mod writer;
 
-use crate::{Answer, Content, Inserted, Replaced, Row, Store, StoreError, Tag, UnixSeconds};
+use crate::{
+    Answer, Content, Inserted, MAX_PAGE_BYTES, Page, Replaced, Row, Store, StoreError, Tag, UnixSeconds,
+};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use strongroom::SlotId;
 use tokio::sync::Semaphore;
 use writer::Writer;
@@ -47,9 +49,14 @@ impl SqliteStore {
     ) -> Answer<'_, T> {
         let readers = Arc::clone(&self.readers);
         Box::pin(async move {
-            let _permit = readers.permits.acquire().await.map_err(|_| StoreError::Closed)?;
-            let readers = Arc::clone(&readers);
-            tokio::task::spawn_blocking(move || readers.with(read)).await.map_err(|_| StoreError::Closed)?
+            let permit =
+                Arc::clone(&readers.permits).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+            let work = move || {
+                // Held by the work and not by the caller, who may go away before it is done.
+                let _permit = permit;
+                readers.with(read)
+            };
+            tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)?
         })
     }
 
@@ -72,7 +79,7 @@ fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
 /// Connections that only read, one a permit.
 struct Readers {
     idle: Mutex<Vec<Connection>>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
 }
 
 impl Readers {
@@ -80,15 +87,29 @@ impl Readers {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connections =
             (0..READERS).map(|_| Connection::open_with_flags(path, flags)).collect::<Result<_, _>>()?;
-        Ok(Self { idle: Mutex::new(connections), permits: Semaphore::new(READERS) })
+        Ok(Self { idle: Mutex::new(connections), permits: Arc::new(Semaphore::new(READERS)) })
     }
 
     fn with<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
-        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let connection = idle().pop().ok_or(StoreError::Closed)?;
-        let result = read(&connection);
-        idle().push(connection);
-        Ok(result?)
+        let connection = self.idle().pop().ok_or(StoreError::Closed)?;
+        let lent = Lent { readers: self, connection: Some(connection) };
+        Ok(read(lent.connection.as_ref().expect("it is given back on drop alone"))?)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection that goes back however its use ends.
+struct Lent<'a> {
+    readers: &'a Readers,
+    connection: Option<Connection>,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.readers.idle().extend(self.connection.take());
     }
 }
 
@@ -130,11 +151,10 @@ impl Store for SqliteStore {
                 return Ok(Replaced::Changed);
             }
             if let Some(tag) = content.held {
-                match holder(db, tag)? {
-                    Some(holder) if holder != slot => return Ok(Replaced::Held),
-                    Some(_) => {}
-                    None => hold(db, tag, slot)?,
+                if holder(db, tag)?.is_some() {
+                    return Ok(Replaced::Held);
                 }
+                hold(db, tag, slot)?;
             }
             db.prepare_cached(
                 "UPDATE slot SET generation = ?2, record = ?3, expires_at = ?4 WHERE slot = ?1",
@@ -159,15 +179,27 @@ impl Store for SqliteStore {
         })
     }
 
-    fn slots_of(&self, principal: Tag, after: Option<SlotId>, limit: u32) -> Answer<'_, Vec<Row>> {
+    fn slots_of(&self, principal: Tag, after: Option<SlotId>, limit: u32) -> Answer<'_, Page> {
         self.read(move |db| {
             let after = after.map_or(Vec::new(), |slot| slot.as_bytes().to_vec());
-            db.prepare_cached(
+            let mut statement = db.prepare_cached(
                 "SELECT slot.slot, slot.generation, slot.record FROM principal JOIN slot USING (slot)
                  WHERE principal.tag = ?1 AND principal.slot > ?2 ORDER BY principal.slot LIMIT ?3",
-            )?
-            .query_map(params![principal.0, after, limit], row)?
-            .collect()
+            )?;
+            let mut rows = Vec::new();
+            let mut bytes = 0;
+            // One row more than asked tells whether there is more.
+            for found in statement.query_map(params![principal.0, after, i64::from(limit) + 1], row)? {
+                let found = found?;
+                if rows.len() == limit as usize
+                    || (!rows.is_empty() && bytes + found.record.len() > MAX_PAGE_BYTES)
+                {
+                    return Ok(Page { rows, more: true });
+                }
+                bytes += found.record.len();
+                rows.push(found);
+            }
+            Ok(Page { rows, more: false })
         })
     }
 
@@ -318,6 +350,64 @@ mod tests {
         db.execute("UPDATE vault SET schema = 99", []).expect("changed by hand");
         drop(db);
         assert!(matches!(SqliteStore::open(&path, &[1; 32]), Err(StoreError::UnknownSchema(99))));
+    }
+
+    #[tokio::test]
+    async fn callers_who_go_away_take_no_reader_along() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Arc::new(open(folder.path()));
+        for _ in 0..50 {
+            let slow = Arc::clone(&store);
+            let read = async move {
+                let work = |_: &Connection| {
+                    std::thread::sleep(std::time::Duration::from_millis(2));
+                    Ok(())
+                };
+                slow.read(work).await
+            };
+            let caller = tokio::spawn(read);
+            tokio::task::yield_now().await;
+            caller.abort();
+            store.slot(SlotId::from_bytes([1; 32])).await.expect("a reader is free");
+        }
+        let panics = store.read::<()>(|_| panic!("a defect in a read"));
+        assert!(panics.await.is_err());
+        for _ in 0..2 * READERS {
+            store.ready().await.expect("a reader is free");
+        }
+    }
+
+    /// The answer follows the commit: a constraint that only COMMIT checks fails the write.
+    #[tokio::test]
+    async fn a_failed_commit_is_no_success() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = open(folder.path());
+        let tables = "CREATE TABLE a (id INTEGER PRIMARY KEY);
+             CREATE TABLE b (id INTEGER REFERENCES a (id) DEFERRABLE INITIALLY DEFERRED);";
+        store.write(move |db| db.execute_batch(tables)).await.expect("tables");
+        store.write(|db| db.execute_batch("PRAGMA foreign_keys")).await.expect("asked");
+        let dangling = store.write(|db| db.execute("INSERT INTO b VALUES (7)", [])).await;
+        assert!(matches!(dangling, Err(StoreError::Database(_))), "{dangling:?}");
+        store.ready().await.expect("and the next one is served");
+        assert!(store.spend_nonce([1; 16], 1).await.expect("and written"));
+    }
+
+    /// A lock that somebody else holds costs a group one wait, not one a write.
+    #[tokio::test]
+    async fn a_locked_database_fails_a_group_at_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Arc::new(open(folder.path()));
+        store.write(|db| db.busy_timeout(std::time::Duration::from_millis(300))).await.expect("set");
+        let other = Connection::open(folder.path().join("vault.sqlite")).expect("the file");
+        other.execute_batch("BEGIN IMMEDIATE").expect("locked");
+        let start = std::time::Instant::now();
+        let mut writes = tokio::task::JoinSet::new();
+        for n in 0..20 {
+            let store = Arc::clone(&store);
+            writes.spawn(async move { store.spend_nonce([n; 16], 1).await.is_err() });
+        }
+        assert!(writes.join_all().await.iter().all(|failed| *failed));
+        assert!(start.elapsed() < std::time::Duration::from_secs(3), "{:?}", start.elapsed());
     }
 
     #[tokio::test]

@@ -16,11 +16,12 @@ pub(super) fn run(args: &Keygen) -> Result<()> {
         None => DecapsulationKey::generate(&mut rng()),
     };
     let text = if args.admin_env {
-        Zeroizing::new(format!(
-            "ADMIN_MLKEM_PUBLIC_KEY={}\nADMIN_MLKEM_PRIVATE_KEY={}\n",
-            key.encapsulation_key().to_base64(),
-            *key.to_expanded_base64()
-        ))
+        let (public, private) = (key.encapsulation_key().to_base64(), key.to_expanded_base64());
+        let mut lines = Zeroizing::new(String::with_capacity(public.len() + private.len() + 64));
+        for part in ["ADMIN_MLKEM_PUBLIC_KEY=", &public, "\nADMIN_MLKEM_PRIVATE_KEY=", &private, "\n"] {
+            lines.push_str(part);
+        }
+        lines
     } else {
         let now = OffsetDateTime::now_utc().replace_nanosecond(0)?;
         keyfile::write(&key, &now.format(&Rfc3339)?)

@@ -9,6 +9,7 @@ use strongroom::derive::{self, W3PK_DEFAULT_CONTEXT};
 use strongroom::w3pk::{self, Generation, Sealed};
 use strongroom::wallet::WalletKey;
 use strongroom_client::{Policy, Vault, VerifiedVault};
+use time::format_description::well_known::Rfc3339;
 
 pub(super) fn run(args: &Secret) -> Result<()> {
     match args {
@@ -78,6 +79,8 @@ fn list(args: &List) -> Result<()> {
     let slots = vault.slots(&wallet)?;
     let mut text = String::new();
     for slot in &slots {
+        let created_at = slot.created_at.format(&Rfc3339)?;
+        let expires_at = slot.expires_at.map(|at| at.format(&Rfc3339)).transpose()?;
         let roles = match (slot.owner, slot.reader) {
             (true, true) => "owner,reader",
             (true, false) => "owner",
@@ -85,13 +88,13 @@ fn list(args: &List) -> Result<()> {
         };
         if args.json {
             let line = json!({
-                "slot": slot.slot, "owner": slot.owner, "reader": slot.reader, "openable": slot.openable,
-                "createdAt": slot.created_at, "expiresAt": slot.expires_at,
+                "slot": slot.slot.to_string(), "owner": slot.owner, "reader": slot.reader, "openable": slot.openable,
+                "createdAt": created_at, "expiresAt": expires_at,
             });
             text += &format!("{line}\n");
         } else {
-            let end = slot.expires_at.as_deref().unwrap_or("-");
-            text += &format!("{}  {roles:12}  {}  {end}\n", slot.slot, slot.created_at);
+            let end = expires_at.as_deref().unwrap_or("-");
+            text += &format!("{}  {roles:12}  {created_at}  {end}\n", slot.slot);
         }
     }
     files::write(None, text.as_bytes(), Kind::Text)?;

@@ -18,6 +18,7 @@ use strongroom_store::{SqliteStore, StoreError};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 use zeroize::Zeroizing;
 
@@ -25,7 +26,7 @@ const PRIVATE_KEY: &str = "ADMIN_MLKEM_PRIVATE_KEY";
 const PUBLIC_KEY: &str = "ADMIN_MLKEM_PUBLIC_KEY";
 
 pub(super) fn run(args: &Serve) -> Result<()> {
-    log_to_stderr();
+    let _log = log_to_stderr();
     runtime()?.block_on(async {
         let listener = bind(args.listen).await?;
         let address = listener.local_addr()?;
@@ -93,6 +94,10 @@ pub(super) fn open_vault(
         }
         other => other.into(),
     })?;
+    if data_dir.store_file().exists() && !data_dir.root_file().exists() {
+        return Err(anyhow!(Hint("restore root.sealed: without it nobody can read what the store holds"))
+            .context(format!("{} holds a store and no root", path.display())));
+    }
     let opened =
         open_or_create(&data_dir.root_file(), imported, &mut rng()).map_err(|error| match error {
             RootError::KeysNotConfigured => anyhow::Error::from(error)
@@ -154,9 +159,17 @@ fn imported_key() -> Result<Option<DecapsulationKey>> {
 
 fn variable(name: &str) -> Result<Option<Zeroizing<String>>> {
     let file = format!("{name}_FILE");
-    match (std::env::var(name).ok().filter(|text| !text.is_empty()), std::env::var_os(&file)) {
+    match (std::env::var_os(name), std::env::var_os(&file)) {
         (Some(_), Some(_)) => bail!("{name} and {file} are both set"),
-        (Some(text), None) => Ok(Some(Zeroizing::new(text))),
+        // Set and empty is no choice for a new vault: more likely a secret that was not passed on.
+        (Some(text), None) if text.is_empty() => {
+            Err(anyhow!(Hint("unset it to run without an imported key"))
+                .context(format!("{name} is set and empty")))
+        }
+        (Some(text), None) => match text.into_string() {
+            Ok(text) => Ok(Some(Zeroizing::new(text))),
+            Err(_) => bail!("{name} is not text"),
+        },
         (None, Some(path)) => {
             let text =
                 std::fs::read_to_string(&path).with_context(|| format!("cannot read the file of {file}"))?;
@@ -166,10 +179,20 @@ fn variable(name: &str) -> Result<Option<Zeroizing<String>>> {
     }
 }
 
-/// For people on a terminal, JSON for everything else; `RUST_LOG` chooses.
-fn log_to_stderr() {
+/// For people on a terminal, JSON for everything else; `RUST_LOG` chooses. A reader who stops reading, or goes, costs
+/// lines and no request. What waits is written when the value is dropped.
+fn log_to_stderr() -> WorkerGuard {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    if std::io::stderr().is_terminal() { builder.init() } else { builder.json().flatten_event(true).init() }
+    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .with_target(false)
+        .log_internal_errors(false);
+    if std::io::stderr().is_terminal() {
+        builder.init()
+    } else {
+        builder.json().flatten_event(true).init()
+    }
+    guard
 }

@@ -68,8 +68,14 @@ fn garbage_is_refused_and_leaves_no_file() {
     place.run(&["decrypt", "-i", "key", "-o", "out"], &sealed[..100]).fails(1, "not a payload");
     place.run(&["decrypt", "-i", "key", "-o", "out"], sealed.replace(":2,", ":3,")).fails(1, "version");
     place.run(&["decrypt", "-i", "key", "-o", "no/such/folder", "-"], sealed).fails(2, "no/such/folder");
-    place.run(&["encrypt", "-r", "nonsense"], "").fails(2, "-r nonsense");
-    place.run(&["encrypt", "-r", &key[..200]], "").fails(2, "strongroom-pk-1");
+    place.run(&["encrypt", "-r", &key, "-r", "nonsense"], "").fails(2, "recipient 2 of -r");
+    let secret =
+        String::from_utf8(place.read("key")).expect("text").lines().last().expect("the key").to_owned();
+    let by_mistake = place.run(&["encrypt", "-r", &secret], "");
+    assert!(!by_mistake.stderr.contains(&secret[..40]), "{}", by_mistake.stderr);
+    by_mistake.fails(2, "the text is no key");
+    place.run(&["decrypt", "-i", "-", "-"], "").fails(2, "no key file");
+    place.run(&["decrypt", "-i", "-"], place.read("key")).fails(2, "standard input is named twice");
     place.write("nobody", "# nobody\n");
     place.run(&["encrypt", "-R", "nobody"], "").fails(2, "names no recipient");
     place.run(&["encrypt"], "").fails(2, "required");
@@ -83,9 +89,11 @@ fn a_file_that_is_there_is_replaced_whole_or_stays() {
     place.write("out", "before");
     place.run(&["decrypt", "-i", "key", "-o", "out"], "garbage").fails(1, "not a payload");
     assert_eq!(place.read("out"), b"before");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("out", place.path("link")).expect("a link");
     let sealed = place.run(&["encrypt", "-r", &key], "after").ok();
-    place.run(&["decrypt", "-i", "key", "-o", "out"], sealed).ok();
-    assert_eq!(place.read("out"), b"after");
+    place.run(&["decrypt", "-i", "key", "-o", "link"], sealed).ok();
+    assert_eq!(place.read("out"), b"after", "through the link");
 }
 
 #[cfg(target_os = "linux")]

@@ -1,6 +1,6 @@
 use crate::Place;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 /// A server of the real binary, killed when dropped.
 pub(crate) struct Server {
@@ -12,6 +12,22 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(place: &Place, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let (server, mut lines) = Self::start_with_log(place, arguments, variables);
+        // Somebody must go on reading, or the server's talk fills the pipe.
+        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+        server
+    }
+
+    /// Closes the log once the server is ready.
+    fn start_unread(place: &Place) -> Self {
+        Self::start_with_log(place, &[], &[]).0
+    }
+
+    fn start_with_log(
+        place: &Place,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> (Self, BufReader<ChildStderr>) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_strongroom"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"]).args(arguments);
         for name in ["ADMIN_MLKEM_PRIVATE_KEY", "ADMIN_MLKEM_PUBLIC_KEY"] {
@@ -28,9 +44,7 @@ impl Server {
                 break url.trim().to_owned();
             }
         };
-        // Somebody must go on reading, or the server's talk fills the pipe.
-        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-        Self { child, url, talk }
+        (Self { child, url, talk }, lines)
     }
 
     fn signal(&mut self, name: &str) -> Option<i32> {
@@ -125,7 +139,28 @@ fn an_imported_key_comes_from_the_environment_or_a_file_and_must_fit() {
     assert!(run(&[("ADMIN_MLKEM_PRIVATE_KEY", other)]).contains("it is not the imported key's"));
     assert!(run(&[("ADMIN_MLKEM_PRIVATE_KEY", other), both[1]]).contains("is not the public key of"));
     assert!(run(&[both[1]]).contains("is set without"));
+    assert!(run(&[("ADMIN_MLKEM_PRIVATE_KEY", "")]).contains("is set and empty"));
     assert!(run(&[("ADMIN_MLKEM_PRIVATE_KEY", &private[1..])]).contains("is no key"));
+}
+
+#[test]
+fn a_store_without_its_root_is_refused_and_gets_no_new_one() {
+    let place = Place::new();
+    drop(Server::start(&place, &[], &[]));
+    std::fs::rename(place.path("data/root.sealed"), place.path("saved")).expect("moved");
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"];
+    place.run(&serve, "").fails(2, "holds a store and no root");
+    assert!(!place.path("data/root.sealed").exists());
+}
+
+/// A log reader that has gone costs nobody his answer.
+#[test]
+fn requests_are_served_when_nobody_reads_the_log() {
+    let place = Place::new();
+    let server = Server::start_unread(&place);
+    for _ in 0..500 {
+        assert_eq!(server.get("/health")["status"], "ok");
+    }
 }
 
 /// The lock, the root and the store are there after the hardest end.

@@ -8,7 +8,6 @@ use crate::request::StoreRequest;
 use crate::sign_in::SignIn;
 use crate::vault::{Stored, Vault};
 use axum::body::Bytes;
-use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Query, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -83,26 +82,36 @@ pub(super) async fn forget(
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Deserialize)]
+/// Which part of a list. Read before the sign-in, so that a mistake here costs no nonce.
 pub(super) struct Page {
-    after: Option<String>,
-    limit: Option<u32>,
+    after: Option<SlotId>,
+    limit: u32,
+}
+
+impl FromRequestParts<Arc<Vault>> for Page {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, vault: &Arc<Vault>) -> Result<Self, ApiError> {
+        #[derive(Deserialize)]
+        struct Raw {
+            after: Option<String>,
+            limit: Option<u32>,
+        }
+        let malformed = || Code::MalformedQuery.because(format!("after is a slot, limit is 1 to {MAX_PAGE}"));
+        let Query(raw) = Query::<Raw>::from_request_parts(parts, vault).await.map_err(|_| malformed())?;
+        let after = raw.after.map(|text| text.parse()).transpose().map_err(|_| malformed())?;
+        let limit = raw.limit.unwrap_or(DEFAULT_PAGE);
+        if (1..=MAX_PAGE).contains(&limit) { Ok(Self { after, limit }) } else { Err(malformed()) }
+    }
 }
 
 /// The slots that a wallet owns or may read.
 pub(super) async fn list(
     State(vault): State<Arc<Vault>>,
-    page: Result<Query<Page>, QueryRejection>,
+    page: Page,
     Lister(address): Lister,
 ) -> Result<impl IntoResponse, ApiError> {
-    let malformed = || Code::MalformedQuery.because(format!("after is a slot, limit is 1 to {MAX_PAGE}"));
-    let Query(page) = page.map_err(|_| malformed())?;
-    let after = page.after.map(|text| text.parse::<SlotId>()).transpose().map_err(|_| malformed())?;
-    let limit = page.limit.unwrap_or(DEFAULT_PAGE);
-    if !(1..=MAX_PAGE).contains(&limit) {
-        return Err(malformed());
-    }
-    let (listed, next) = vault.slots_of(address, after, limit).await?;
+    let (listed, next) = vault.slots_of(address, page.after, page.limit).await?;
     let principal = Principal::from(address);
     let slots: Vec<_> = listed
         .iter()
@@ -170,11 +179,12 @@ fn etag(generation: u64) -> String {
 
 /// The generation of `If-Match: "n"`; 0, which no slot has, where it is another's tag.
 fn if_match(headers: &HeaderMap) -> Result<u64, ApiError> {
-    let value = headers
-        .get(header::IF_MATCH)
-        .ok_or_else(|| Code::IfMatchRequired.because("send If-Match with the slot's ETag"))?;
+    let mut values = headers.get_all(header::IF_MATCH).iter();
+    let value =
+        values.next().ok_or_else(|| Code::IfMatchRequired.because("send If-Match with the slot's ETag"))?;
+    let text = value.to_str().unwrap_or("");
     let generation =
-        value.to_str().ok().and_then(|text| text.strip_prefix('"')?.strip_suffix('"')?.parse().ok());
+        text.trim_matches('"').parse().ok().filter(|n| etag(*n) == text && values.next().is_none());
     Ok(generation.unwrap_or(0))
 }
 

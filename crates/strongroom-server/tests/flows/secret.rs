@@ -42,7 +42,7 @@ fn a_secret_is_sealed_stored_opened_shared_and_forgotten() {
 
     // Bob finds it in his list, and opens it either way.
     let listed = vault.slots(&bob).expect("listed");
-    assert_eq!(listed.iter().map(|entry| entry.slot.as_str()).collect::<Vec<_>>(), [stored.slot.to_string()]);
+    assert_eq!(listed.iter().map(|entry| entry.slot).collect::<Vec<_>>(), [stored.slot]);
     assert_eq!(vault.open(stored.slot, &bob).expect("his").expose(), secret);
     let fetched = vault.fetch(stored.slot, &bob).expect("his");
     assert_eq!(fetched.sealed.open(&bobs_key).expect("his").expose(), secret);

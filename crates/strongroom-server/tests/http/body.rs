@@ -39,6 +39,7 @@ async fn every_bad_body_has_its_code() {
         ("/publicAddresses", json!("0x0000000000000000000000000000000000000001"), (400, "malformed_request")),
         ("/expiresAt", json!("tomorrow"), (400, "malformed_expiry")),
         ("/expiresAt", json!("2020-01-01T00:00:00Z"), (400, "malformed_expiry")),
+        ("/expiresAt", json!("9999-12-31T23:59:59-23:59"), (400, "malformed_expiry")),
         ("/expiresAt", json!(5), (400, "malformed_request")),
     ];
     for (path, value, expected) in rows {

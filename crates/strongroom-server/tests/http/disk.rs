@@ -34,6 +34,13 @@ async fn an_edited_row_is_refused_and_others_are_unaffected() {
         assert_eq!(vault.access(a, &wallet(1)).await.code(), (500, "record_damaged"), "byte {at}");
         assert_eq!(vault.access(b, &wallet(2)).await.body["secret"], "mallory's");
     }
+    // Nor does it fail a list that it stands in.
+    let other = vault.seal(b"alice's other").await.to_json();
+    let other = vault.store(&other, &[&wallet(1)]).await.slot();
+    let headers = vault.sign(&wallet(1), &[]).await;
+    let listed = vault.call("GET", "/secret/slots", &headers, b"").await;
+    assert_eq!(listed.body["slots"].as_array().expect("a list").len(), 1);
+    assert_eq!(listed.body["slots"][0]["slot"], other.to_string());
     db.execute("UPDATE slot SET record = ?2 WHERE slot = ?1", params![a.as_bytes(), good]).expect("mended");
     assert_eq!(vault.access(a, &wallet(1)).await.body["secret"], "alice's");
 }

@@ -125,6 +125,22 @@ async fn nor_by_putting_it_into_a_slot_of_ones_own() {
     }
 }
 
+/// Guard: what a slot holds is read from its sealed record (vault.rs, `replace`, `kept`), not from the tag table.
+#[tokio::test]
+async fn nor_by_an_edited_tag_that_names_ones_own_slot() {
+    let vault = TestVault::new();
+    let [alice, mallory] = [wallet(1), wallet(2)];
+    let payload = vault.seal(b"alice's").await.to_json();
+    vault.store(&payload, &[&alice]).await.slot();
+    let own = vault.seal(b"mallory's").await.to_json();
+    let stored = vault.store(&own, &[&mallory]).await;
+    vault.database().execute("UPDATE held SET slot = ?1", [stored.slot().as_bytes()]).expect("edited");
+    let body = store_body(&payload, &[&mallory]);
+    let answer = vault.put(stored.slot(), &mallory, &stored.etag(), &body).await;
+    assert_eq!(answer.code(), (409, "ciphertext_held"));
+    assert_eq!(vault.store(&payload, &[&mallory]).await.code(), (409, "ciphertext_held"));
+}
+
 /// Guard: the vault opens once at store time (vault.rs, `entry_for_vault`, `sealed.open`).
 #[tokio::test]
 async fn nobody_occupies_a_tag_with_garbage() {
@@ -181,6 +197,19 @@ async fn a_retry_after_a_lost_answer_finds_its_slot() {
         let answer = vault.store(&payload, readers).await;
         assert_eq!(answer.code(), (409, "ciphertext_held"), "{} readers", readers.len());
     }
+}
+
+/// Guard: the expiry must be the same (vault.rs, `retry_of`); else an answer would promise what the slot does not keep.
+#[tokio::test]
+async fn a_retry_has_the_same_end() {
+    let vault = TestVault::new();
+    let payload = vault.seal(b"alice's").await.to_json();
+    let mut body: Value = serde_json::from_slice(&store_body(&payload, &[&wallet(1)])).expect("JSON");
+    body["expiresAt"] = json!("2999-01-01T00:00:00Z");
+    let ending = body.to_string();
+    let slot = vault.call("POST", "/secret/store", &[], ending.as_bytes()).await.slot();
+    assert_eq!(vault.call("POST", "/secret/store", &[], ending.as_bytes()).await.slot(), slot);
+    assert_eq!(vault.store(&payload, &[&wallet(1)]).await.code(), (409, "ciphertext_held"));
 }
 
 /// Guard: the owner must be the same too (vault.rs, `retry_of`).

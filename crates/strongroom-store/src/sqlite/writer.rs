@@ -88,23 +88,37 @@ fn write_groups(mut db: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
     let mut group = Vec::with_capacity(MAX_GROUP);
     while jobs.blocking_recv_many(&mut group, MAX_GROUP) > 0 {
         let committed = commit(&mut db, &mut group);
-        if committed.is_ok() || group.len() == 1 {
-            let committed = committed.map_err(Arc::new);
-            group.drain(..).for_each(|job| job.answer(committed.clone()));
+        if matches!(committed, Err(Failure::Job(_))) && group.len() > 1 {
+            // One of them is at fault: each gets a transaction of its own.
+            for mut job in group.drain(..) {
+                let committed = commit(&mut db, std::slice::from_mut(&mut job));
+                job.answer(committed.map_err(Failure::into_shared));
+            }
             continue;
         }
-        // One of them is at fault: each gets a transaction of its own.
-        for mut job in group.drain(..) {
-            let committed = commit(&mut db, std::slice::from_mut(&mut job)).map_err(Arc::new);
-            job.answer(committed);
-        }
+        let committed = committed.map_err(Failure::into_shared);
+        group.drain(..).for_each(|job| job.answer(committed.clone()));
     }
 }
 
-fn commit(db: &mut Connection, group: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
-    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for job in group {
-        job.run(&transaction)?;
+/// What failed: one job of a group, or the transaction of all.
+enum Failure {
+    Job(rusqlite::Error),
+    Transaction(rusqlite::Error),
+}
+
+impl Failure {
+    fn into_shared(self) -> Arc<rusqlite::Error> {
+        let (Self::Job(error) | Self::Transaction(error)) = self;
+        Arc::new(error)
     }
-    transaction.commit()
+}
+
+fn commit(db: &mut Connection, group: &mut [Box<dyn Job>]) -> Result<(), Failure> {
+    let transaction =
+        db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Failure::Transaction)?;
+    for job in group {
+        job.run(&transaction).map_err(Failure::Job)?;
+    }
+    transaction.commit().map_err(Failure::Transaction)
 }

@@ -6,6 +6,7 @@ use crate::encoding;
 use crate::json::Object;
 use crate::kem::{CIPHERTEXT_BYTES, Ciphertext, ENCAPSULATION_KEY_BYTES};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// Why bytes are no payload. Messages name a field and never repeat what it holds.
@@ -65,9 +66,9 @@ struct RawEntry<'a> {
 
 #[derive(Deserialize)]
 struct Raw<'a> {
-    /// Any value is read, so that an unknown one can be refused by name.
-    #[serde(default, deserialize_with = "present")]
-    version: Option<serde_json::Value>,
+    /// Any value is skipped over, so that an unknown one can be refused by name.
+    #[serde(borrow, default, deserialize_with = "present")]
+    version: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
     recipients: Option<Vec<Object<RawEntry<'a>>>>,
     #[serde(borrow, default, deserialize_with = "present")]
@@ -96,7 +97,7 @@ impl Sealed {
             .map_err(|error| ParseError::Json { line: error.line(), column: error.column() })?;
         let generation = match &raw.version {
             None => Generation::First,
-            Some(version) if version.as_u64() == Some(2) => Generation::Second,
+            Some(version) if version.get() == "2" => Generation::Second,
             Some(_) => return Err(ParseError::UnknownVersion),
         };
         match (&raw.recipients, &raw.ciphertext) {
@@ -286,7 +287,9 @@ mod tests {
 
     #[test]
     fn versions_other_than_two_are_refused() {
-        for version in [json!(1), json!(3), json!(null), json!("2"), json!(2.5), json!(-2)] {
+        for version in
+            [json!(1), json!(3), json!(null), json!("2"), json!(2.5), json!(-2), json!([[{"": 0}]])]
+        {
             let mut v = value(Generation::Second);
             v["version"] = version.clone();
             assert_eq!(refusal(&v), ParseError::UnknownVersion, "{version}");
