@@ -190,9 +190,9 @@ fn log_to_stderr() -> WorkerGuard {
         .with_target(false)
         .log_internal_errors(false);
     if std::io::stderr().is_terminal() {
-        builder.init()
+        builder.init();
     } else {
-        builder.json().flatten_event(true).init()
+        builder.json().flatten_event(true).init();
     }
     guard
 }
