@@ -14,6 +14,8 @@ use zeroize::Zeroizing;
 /// Bytes of an answer at most: the base64 of the largest body that a vault takes, and more.
 const MAX_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// Shorter than the 10 seconds after which a vault closes a connection that asks nothing.
+const MAX_IDLE_AGE: Duration = Duration::from_secs(5);
 
 pub(crate) struct Http {
     agent: Agent,
@@ -56,6 +58,7 @@ impl Http {
             .max_redirects(0)
             .proxy(proxy)
             .timeout_global(Some(TIMEOUT))
+            .max_idle_age(MAX_IDLE_AGE)
             .user_agent(concat!("strongroom/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls)
             .build()
