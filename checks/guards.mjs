@@ -21,7 +21,7 @@ const guards = [
     'if holder.is_none() {\n                    hold(db, tag, slot)?;\n                }',
     'strongroom-server', 'nobody_has_a_held_payload_opened_by_storing_it_again'],
   ['held: older payloads have the same tag', server('vault.rs'),
-    'Sealed::Older(older) => older.kem_ciphertext(),', 'Sealed::Older(_) => return Ok(None),',
+    'Sealed::Older(older) => Ok(Some(older.kem_ciphertext())),', 'Sealed::Older(_) => Ok(None),',
     'strongroom-server', 'nor_transcoded_from_the_older_format_or_into_it'],
   ['held: deletion leaves the tag', SQLITE,
     'unlist(db, slot)?;\n            let gone', 'unlist(db, slot)?;\n            db.execute("DELETE FROM held WHERE slot = ?1", [slot.as_bytes()])?;\n            let gone',
