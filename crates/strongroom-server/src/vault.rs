@@ -15,7 +15,7 @@ use strongroom::w3pk::{OpenError, Sealed};
 use strongroom::{Ciphertext, Plaintext, SlotId};
 use strongroom_attest::KeyOrigin;
 use strongroom_enclave::{Opened, Platform, VaultId};
-use strongroom_store::{Content, Inserted, Replaced, Row, Store, Tag};
+use strongroom_store::{Content, Inserted, Replaced, Row, Store, Tag, UnixSeconds};
 use time::OffsetDateTime;
 
 /// Where the vault reads the time.
@@ -57,8 +57,16 @@ pub(crate) struct Listed {
     pub(crate) slot: SlotId,
     /// Its generation.
     pub(crate) generation: u64,
-    /// What it holds.
-    pub(crate) record: Record,
+    /// Whether the wallet owns it.
+    pub(crate) owner: bool,
+    /// Whether the wallet may read it.
+    pub(crate) reader: bool,
+    /// Whether the vault can open it.
+    pub(crate) openable: bool,
+    /// When it was first stored.
+    pub(crate) created_at: UnixSeconds,
+    /// When it ends, if it does.
+    pub(crate) expires_at: Option<UnixSeconds>,
 }
 
 impl Vault {
@@ -121,7 +129,8 @@ impl Vault {
         let held =
             || Code::CiphertextHeld.because("the vault holds or held this ciphertext: seal the secret again");
         let (row, holding) = self.load(holder).await?.ok_or_else(held)?;
-        let same = holding.sealed().ok() == record.sealed().ok()
+        // A record's JSON is the one way to write the decoded fields.
+        let same = holding.payload == record.payload
             && holding.readers == record.readers
             && holding.owner == record.owner
             && holding.expires_at == record.expires_at;
@@ -178,18 +187,26 @@ impl Vault {
         let mut listed = Vec::with_capacity(page.rows.len());
         for row in page.rows {
             // A row that was altered costs the others nothing. Access to it answers `record_damaged`.
-            let mut record = match self.records.open(&row.record, row.slot, row.generation) {
+            let record = match self.records.open(&row.record, row.slot, row.generation) {
                 Ok(record) => record,
                 Err(error) => {
                     tracing::error!(%error, "left out of a list");
                     continue;
                 }
             };
-            record.payload = String::new();
             // The look-up tag stands in clear beside the record: only what is inside counts.
-            let theirs = record.owner == Some(principal) || record.readers.contains(&principal);
-            if theirs && !record.has_expired(now) {
-                listed.push(Listed { slot: row.slot, generation: row.generation, record });
+            let owner = record.owner == Some(principal);
+            let reader = record.readers.contains(&principal);
+            if (owner || reader) && !record.has_expired(now) {
+                listed.push(Listed {
+                    slot: row.slot,
+                    generation: row.generation,
+                    owner,
+                    reader,
+                    openable: record.openable,
+                    created_at: record.created_at,
+                    expires_at: record.expires_at,
+                });
             }
         }
         Ok((listed, next))

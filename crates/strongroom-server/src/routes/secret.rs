@@ -5,7 +5,7 @@ use crate::edge::JsonBody;
 use crate::error::{ApiError, Code};
 use crate::grant::{self, AccessGrant, Lister, OwnerGrant};
 use crate::request::StoreRequest;
-use crate::sign_in::SignIn;
+use crate::sign_in::{self, SignIn};
 use crate::vault::{Stored, Vault};
 use axum::body::Bytes;
 use axum::extract::{FromRequestParts, Query, State};
@@ -15,7 +15,6 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
-use strongroom::principal::Principal;
 use strongroom::signin::Act;
 use strongroom::{Plaintext, SlotId, encoding};
 use time::OffsetDateTime;
@@ -35,7 +34,7 @@ pub(super) async fn store(
     let signer = match SignIn::from_headers(&headers)? {
         Some(sign_in) => Some(sign_in.verify(&vault, &Act::store(&body)).await?),
         None if vault.config.require_sign_in_to_store => {
-            return Err(SignIn::required(&headers).expect_err("none is there"));
+            return Err(sign_in::missing());
         }
         None => None,
     };
@@ -112,19 +111,18 @@ pub(super) async fn list(
     Lister(address): Lister,
 ) -> Result<impl IntoResponse, ApiError> {
     let (listed, next) = vault.slots_of(address, page.after, page.limit).await?;
-    let principal = Principal::from(address);
     let slots: Vec<_> = listed
         .iter()
         .map(|entry| {
             let mut slot = json!({
                 "slot": entry.slot.to_string(),
-                "owner": entry.record.owner == Some(principal),
-                "reader": entry.record.readers.contains(&principal),
-                "openable": entry.record.openable,
-                "createdAt": rfc3339(entry.record.created_at),
+                "owner": entry.owner,
+                "reader": entry.reader,
+                "openable": entry.openable,
+                "createdAt": rfc3339(entry.created_at),
                 "etag": etag(entry.generation),
             });
-            if let Some(end) = entry.record.expires_at {
+            if let Some(end) = entry.expires_at {
                 slot["expiresAt"] = rfc3339(end).into();
             }
             slot
