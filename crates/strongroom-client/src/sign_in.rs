@@ -8,8 +8,7 @@ use time::OffsetDateTime;
 
 const MAINNET: u64 = 1;
 
-/// An EIP-4361 statement that names one act, with its signature. It serves once.
-#[derive(Debug, Clone)]
+/// An EIP-4361 statement that names one act, with its signature. It serves once, so it has no `Debug`.
 pub struct SignIn {
     statement: Statement,
     signature: WalletSignature,

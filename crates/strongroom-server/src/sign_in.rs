@@ -15,8 +15,7 @@ const SIGNATURE: &str = "x-siwe-signature";
 const MAX_MESSAGE_CHARS: usize = MAX_STATEMENT_BYTES.div_ceil(3) * 4;
 const MAX_SIGNATURE_CHARS: usize = 132;
 
-/// A statement and its signature, parsed; nothing is verified yet.
-#[derive(Debug, Clone)]
+/// A statement and its signature, parsed; nothing is verified yet. No `Debug`: until its nonce is spent it signs in.
 pub(crate) struct SignIn {
     statement: Statement,
     signature: WalletSignature,
@@ -30,7 +29,7 @@ impl SignIn {
         let (message, signature) = match (message, signature) {
             (None, None) => return Ok(None),
             (Some(message), Some(signature)) => (message, signature),
-            _ => return Err(required()),
+            _ => return Err(missing()),
         };
         let malformed = |what: String| Code::SignInMalformed.because(what);
         let text = from_base64(message)
@@ -43,7 +42,7 @@ impl SignIn {
 
     /// Reads the headers, which must be there.
     pub(crate) fn required(headers: &HeaderMap) -> Result<Self, ApiError> {
-        Self::from_headers(headers)?.ok_or_else(required)
+        Self::from_headers(headers)?.ok_or_else(missing)
     }
 
     /// Verifies the statement for an act and spends its nonce, in this order, so that only a valid signature uses
@@ -67,7 +66,8 @@ impl SignIn {
     }
 }
 
-fn required() -> ApiError {
+/// The refusal of a request that is not signed.
+pub(crate) fn missing() -> ApiError {
     Code::SignInRequired.because(format!("send {MESSAGE} and {SIGNATURE}"))
 }
 
