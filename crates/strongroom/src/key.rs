@@ -6,7 +6,6 @@ use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::str::FromStr;
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 const PUBLIC_PREFIX: &str = "strongroom-pk-1";
@@ -222,7 +221,7 @@ impl DecapsulationKey {
     /// Whether this key's public half has these bytes.
     #[must_use]
     pub fn is_for(&self, encapsulation_key: &[u8; kem::ENCAPSULATION_KEY_BYTES]) -> bool {
-        self.encapsulation_key.ct_eq(encapsulation_key).into()
+        *self.encapsulation_key == *encapsulation_key
     }
 
     /// The secret key text, `STRONGROOM-SECRET-KEY-1…`: the seed where it is known.

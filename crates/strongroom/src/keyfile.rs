@@ -59,10 +59,12 @@ pub fn parse(bytes: &[u8]) -> Result<DecapsulationKey, KeyFileError> {
     DecapsulationKey::from_secret_text(text).map_err(|source| KeyFileError::Key { line, source })
 }
 
-/// Writes a key file; `created` is a date for the reader, RFC 3339 by custom.
+/// Writes a key file; `created` is a date for the reader, RFC 3339 by custom. Control characters in it become spaces, so
+/// that it stays on its comment line.
 #[must_use]
 pub fn write(key: &DecapsulationKey, created: &str) -> Zeroizing<String> {
     let secret = key.to_secret_text();
+    let created: String = created.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let head = format!("# created: {created}\n# fingerprint: {}\n", key.encapsulation_key().id());
     let mut text = Zeroizing::new(String::with_capacity(head.len() + secret.len() + 1));
     text.push_str(&head);
@@ -84,6 +86,12 @@ mod tests {
         assert_eq!(back.encapsulation_key(), key.encapsulation_key());
         let with_crlf = text.replace('\n', "\r\n");
         assert!(parse(with_crlf.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_date_with_a_line_feed_stays_a_comment() {
+        let key = DecapsulationKey::from_seed(&[5; 64]);
+        assert!(parse(write(&key, "today\nSTRONGROOM-SECRET-KEY-1AAAA\r\n").as_bytes()).is_ok());
     }
 
     #[test]
