@@ -12,7 +12,7 @@ use strongroom::wallet::WalletKey;
 use zeroize::Zeroizing;
 
 /// Bytes of an input that must sit in memory.
-pub(crate) const MAX_INPUT_BYTES: u64 = 256 * 1024 * 1024;
+const MAX_INPUT_BYTES: u64 = 256 * 1024 * 1024;
 
 fn is_stdio(path: Option<&Path>) -> bool {
     path.is_none_or(|path| path.as_os_str() == "-")
@@ -147,16 +147,16 @@ pub(crate) fn recipients(texts: &[String], files: &[PathBuf]) -> Result<Vec<Enca
     for path in files {
         let bytes = read(Some(path))?;
         let text = std::str::from_utf8(&bytes).with_context(|| format!("{} is not text", path.display()))?;
-        let before = keys.len();
-        for (number, line) in
-            (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
-        {
+        let mut named = (1..)
+            .zip(text.lines())
+            .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
+            .peekable();
+        if named.peek().is_none() {
+            bail!("{} names no recipient", path.display());
+        }
+        for (number, line) in named {
             let key = line.trim().parse().with_context(|| format!("{} line {number}", path.display()))?;
             add(&mut keys, key);
-        }
-        if keys.len() == before && !text.lines().any(|line| !line.trim().is_empty() && !line.starts_with('#'))
-        {
-            bail!("{} names no recipient", path.display());
         }
     }
     Ok(keys)

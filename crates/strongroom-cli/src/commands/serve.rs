@@ -3,6 +3,7 @@
 use super::rng;
 use crate::args::Serve;
 use crate::error::Hint;
+use crate::files;
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result, anyhow, bail};
 use std::io::IsTerminal;
@@ -171,9 +172,10 @@ fn variable(name: &str) -> Result<Option<Zeroizing<String>>> {
             Err(_) => bail!("{name} is not text"),
         },
         (None, Some(path)) => {
+            let bytes = files::read(Some(Path::new(&path))).context(file)?;
             let text =
-                std::fs::read_to_string(&path).with_context(|| format!("cannot read the file of {file}"))?;
-            Ok(Some(Zeroizing::new(text)))
+                std::str::from_utf8(&bytes).with_context(|| format!("the file of {name} is not text"))?;
+            Ok(Some(Zeroizing::new(text.to_owned())))
         }
         (None, None) => Ok(None),
     }
