@@ -1,5 +1,5 @@
 use crate::Place;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 /// A server of the real binary, killed when dropped.
@@ -151,6 +151,46 @@ fn a_store_without_its_root_is_refused_and_gets_no_new_one() {
     let serve = ["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"];
     place.run(&serve, "").fails(2, "holds a store and no root");
     assert!(!place.path("data/root.sealed").exists());
+}
+
+/// Keys must not lie in a file that a crash leaves.
+#[cfg(target_os = "linux")]
+#[test]
+fn it_leaves_no_core_dump() {
+    let place = Place::new();
+    let server = Server::start(&place, &[], &[]);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.child.id())).expect("its limits");
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
+}
+
+#[test]
+fn the_log_names_requests_and_holds_nothing_of_them() {
+    let place = Place::new();
+    let (mut server, mut lines) = Server::start_with_log(&place, &[], &[]);
+    let reader = std::thread::spawn(move || {
+        let mut log = String::new();
+        lines.read_to_string(&mut log).map(|_| log)
+    });
+    let key = "11".repeat(32);
+    place.write("wallet", &key);
+    let verb = |verb: &str, arguments: &[&str], stdin: &str| {
+        let head = ["secret", verb, "--allow-no-tee", "--wallet-file", "wallet", "--server", &server.url];
+        place.run(&[&head, arguments].concat(), stdin)
+    };
+    let slot = verb("put", &[], "a secret text").ok_text();
+    for name in ["open", "get", "rm"] {
+        verb(name, &[&slot], "").ok();
+    }
+    verb("open", &[&slot], "").fails(1, "slot_not_found");
+    assert_eq!(server.signal("TERM"), Some(0));
+    let log = reader.join().expect("no panic").expect("text").to_lowercase();
+    assert!(log.contains("/secret/access/{slot}") && log.contains("slot_not_found"), "{log}");
+    let wallet: strongroom::wallet::WalletKey = key.parse().expect("a key");
+    let address = wallet.address().to_string().to_lowercase();
+    for held in ["a secret text", &slot, &address[2..], &key, "wants you to sign in"] {
+        assert!(!log.contains(held), "{held} is in the log");
+    }
 }
 
 /// A log reader that has gone costs nobody his answer.

@@ -8,5 +8,6 @@ mod attestation;
 mod body;
 mod disk;
 mod held;
+mod listener;
 mod owner;
 mod sign_in;
