@@ -79,6 +79,22 @@ fn open_or_create_root(
     wanted: Option<Root>,
     rng: &mut impl CryptoRng,
 ) -> Result<(Root, Sealer), RootError> {
+    if let Some(found) = open(path, wanted.as_ref())? {
+        return Ok(found);
+    }
+    // Servers that share the file may start at once: one makes it.
+    let folder = File::open(folder_of(path))?;
+    folder.lock()?;
+    if let Some(found) = open(path, wanted.as_ref())? {
+        return Ok(found);
+    }
+    let root = wanted.unwrap_or_else(|| Root::generate(rng));
+    create(path, &write(&root))?;
+    Ok((root, Sealer::Plain))
+}
+
+/// The root of a file that is there.
+fn open(path: &Path, wanted: Option<&Root>) -> Result<Option<(Root, Sealer)>, RootError> {
     match File::open(path) {
         Ok(file) => {
             let mut bytes = Zeroizing::new(Vec::with_capacity(256));
@@ -89,14 +105,10 @@ fn open_or_create_root(
                     Err(RootError::ImportOverRoot)
                 }
                 (None, KeyOrigin::Imported) => Err(RootError::KeysNotConfigured),
-                _ => Ok((root, sealer)),
+                _ => Ok(Some((root, sealer))),
             }
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let root = wanted.unwrap_or_else(|| Root::generate(rng));
-            create(path, &write(&root))?;
-            Ok((root, Sealer::Plain))
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
@@ -104,7 +116,6 @@ fn open_or_create_root(
 /// Written under another name and linked into place, so that a crash leaves a whole file or none, and a file that
 /// has come meanwhile stays.
 fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let temporary = path.with_extension("new");
     // What a crash left under this name may be the root file itself: it is unlinked, never written to.
     match fs::remove_file(&temporary) {
@@ -121,7 +132,11 @@ fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let linked = fs::hard_link(&temporary, path);
     fs::remove_file(&temporary)?;
     linked?;
-    File::open(folder)?.sync_all()
+    File::open(folder_of(path))?.sync_all()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn write(root: &Root) -> Zeroizing<Vec<u8>> {
@@ -213,6 +228,21 @@ mod tests {
         let before = fs::read(&saved).expect("the root");
         open(&path, None).expect("another root");
         assert!(fs::read(&saved).expect("the root") == before);
+    }
+
+    #[test]
+    fn servers_that_start_at_once_find_one_root() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("root.sealed");
+        for round in 0..20 {
+            let path = path.with_extension(format!("{round}"));
+            let ids: Vec<_> = std::thread::scope(|scope| {
+                let starting: Vec<_> =
+                    (0..8).map(|_| scope.spawn(|| open(&path, None).expect("a root").vault_id())).collect();
+                starting.into_iter().map(|server| server.join().expect("no panic")).collect()
+            });
+            assert!(ids.iter().all(|id| *id == ids[0]));
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What every [`Store`] does, as one suite: each back end's tests call [`run`] on an empty store.
 
-use crate::{Content, Inserted, MAX_PAGE_BYTES, Replaced, Store, Tag};
+use crate::{Answer, Content, Inserted, MAX_PAGE_BYTES, Replaced, SWEEP_MARGIN_S, Store, StoreError, Tag};
+use std::task::Poll;
 use strongroom::SlotId;
 
 fn slot(n: u8) -> SlotId {
@@ -16,6 +17,48 @@ fn content(record: &[u8], held: Option<u8>, principals: &[u8]) -> Content {
     }
 }
 
+/// Sixteen callers with the same nonce: one spends it.
+async fn spends_once_among_many(store: &dyn Store) {
+    for nonce in 100..120 {
+        let spends = (0..16).map(|_| store.spend_nonce([nonce; 16], 9_000_000_000));
+        let spent = join_all(spends).await;
+        assert_eq!(spent.into_iter().filter(|spent| *spent.as_ref().expect("answered")).count(), 1);
+    }
+}
+
+/// Sixteen callers with the same held tag, or for the same generation: one wins.
+async fn holds_and_replaces_once_among_many(store: &dyn Store) {
+    let inserts = (100..116).map(|n| store.insert(slot(n), content(b"x", Some(100), &[100])));
+    let inserted: Vec<_> = join_all(inserts).await.into_iter().map(|made| made.expect("answered")).collect();
+    assert_eq!(inserted.iter().filter(|made| **made == Inserted::Stored).count(), 1);
+    let holder = inserted.iter().find_map(|made| match made {
+        Inserted::Held(holder) => Some(*holder),
+        Inserted::Stored => None,
+    });
+    let holder = holder.expect("fifteen were told");
+    assert!(inserted.iter().all(|made| matches!(made, Inserted::Stored) || *made == Inserted::Held(holder)));
+    let replaces = (0..16).map(|n| store.replace(holder, 1, content(&[n], Some(101 + n), &[n])));
+    let replaced: Vec<_> = join_all(replaces).await.into_iter().map(|made| made.expect("answered")).collect();
+    assert_eq!(replaced.iter().filter(|made| **made == Replaced::Stored(2)).count(), 1);
+    assert_eq!(replaced.iter().filter(|made| **made == Replaced::Changed).count(), 15);
+}
+
+async fn join_all<T: Send>(answers: impl Iterator<Item = Answer<'_, T>>) -> Vec<Result<T, StoreError>> {
+    let mut waiting: Vec<_> = answers.map(|answer| (answer, None)).collect();
+    std::future::poll_fn(|context| {
+        for (answer, result) in &mut waiting {
+            if result.is_none()
+                && let Poll::Ready(ready) = answer.as_mut().poll(context)
+            {
+                *result = Some(ready);
+            }
+        }
+        if waiting.iter().all(|(_, result)| result.is_some()) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    waiting.into_iter().map(|(_, result)| result.expect("all are ready")).collect()
+}
+
 /// Runs the suite; panics where the store does not conform.
 pub(crate) async fn run(store: &dyn Store) {
     store.ready().await.expect("ready");
@@ -25,6 +68,8 @@ pub(crate) async fn run(store: &dyn Store) {
     lists_by_principal(store).await;
     spends_once(store).await;
     sweeps_what_expired(store).await;
+    spends_once_among_many(store).await;
+    holds_and_replaces_once_among_many(store).await;
 }
 
 async fn inserts_and_reads(store: &dyn Store) {
@@ -119,4 +164,11 @@ async fn sweeps_what_expired(store: &dyn Store) {
     assert!(store.spend_nonce([3; 16], 3000).await.expect("spent"));
     assert_eq!(store.sweep(2500).await.expect("swept"), 1);
     assert!(!store.spend_nonce([3; 16], 3000).await.expect("asked"), "kept until its time");
+    // A clock that goes back after a sweep revives nothing: what the sweep may have forgotten is refused.
+    assert_eq!(store.sweep(3000 + 2 * SWEEP_MARGIN_S).await.expect("swept"), 0);
+    assert!(!store.spend_nonce([3; 16], 3000).await.expect("asked"), "forgotten and refused");
+    assert!(!store.spend_nonce([4; 16], 3000).await.expect("asked"), "as one that might have been forgotten");
+    assert_eq!(store.sweep(0).await.expect("swept"), 0);
+    assert!(!store.spend_nonce([3; 16], 3000).await.expect("asked"), "whatever the clock says then");
+    assert!(store.spend_nonce([5; 16], 4000).await.expect("spent"));
 }

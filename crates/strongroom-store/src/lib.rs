@@ -5,12 +5,14 @@
 
 #[cfg(test)]
 mod conformance;
+mod postgres;
 mod sqlite;
 
 use std::pin::Pin;
 use strongroom::SlotId;
 
-pub use sqlite::SqliteStore;
+pub use postgres::{DatabaseUrl, DatabaseUrlError, PostgresDatabase, PostgresOptions, PostgresStore};
+pub use sqlite::{Backup, BackupError, SqliteStore};
 
 /// An HMAC under the vault's index key: it finds a thing without naming it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -42,6 +44,9 @@ pub struct Row {
     /// The sealed record.
     pub record: Vec<u8>,
 }
+
+/// How long a mark of a spent nonce is kept after it is refused, so that no call is under way that would take the nonce.
+const SWEEP_MARGIN_S: UnixSeconds = 60;
 
 /// Bytes of records in one page at most, but for a first row that is larger.
 pub const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
@@ -79,9 +84,18 @@ pub enum Replaced {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The database failed: full, unreadable, gone.
+    /// The database failed: unreadable, gone.
     #[error("the database failed")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// There is no room for a write; reads go on.
+    #[error("the database's disk is full")]
+    Full(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database did not answer in time. A write may have been done.
+    #[error("the database did not answer in time")]
+    TimedOut,
+    /// The database is set to lose what it has committed.
+    #[error("the database runs with {0}=off: a crash would lose what it has committed")]
+    Unsafe(&'static str),
     /// The store was made by a vault with another root.
     #[error("this store belongs to another vault")]
     ForeignVault,
@@ -101,6 +115,9 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Se
 
 /// Where a vault keeps its records. Every writing call is atomic, and durable when it answers.
 pub trait Store: Send + Sync {
+    /// Whether other servers may use it at the same time.
+    fn is_shared(&self) -> bool;
+
     /// Puts content into a new slot, unless its held tag was ever used.
     fn insert(&self, slot: SlotId, content: Content) -> Answer<'_, Inserted>;
 
@@ -117,12 +134,13 @@ pub trait Store: Send + Sync {
     /// Slots with a principal's tag, ascending, after `after`, at most `limit` and [`MAX_PAGE_BYTES`].
     fn slots_of(&self, principal: Tag, after: Option<SlotId>, limit: u32) -> Answer<'_, Page>;
 
-    /// Marks a nonce as spent; false where it was already. It may be forgotten after `keep_until`.
+    /// Marks a nonce as spent; false where it was already, or where a sweep at `keep_until` or later may have forgotten
+    /// that it was, whatever a clock says since.
     fn spend_nonce(&self, nonce: [u8; 16], keep_until: UnixSeconds) -> Answer<'_, bool>;
 
     /// Forgets slots that expired and nonces that nobody can use any more; how many slots that were.
     fn sweep(&self, now: UnixSeconds) -> Answer<'_, u64>;
 
-    /// Whether the store answers; cheap enough to be asked by anybody at any rate.
+    /// Whether the store answers.
     fn ready(&self) -> Answer<'_, ()>;
 }

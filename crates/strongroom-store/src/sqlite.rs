@@ -1,10 +1,12 @@
 //! The embedded store: one writer that commits what waits as a group, readers beside it.
 
+mod backup;
 mod schema;
 mod writer;
 
 use crate::{
-    Answer, Content, Inserted, MAX_PAGE_BYTES, Page, Replaced, Row, Store, StoreError, Tag, UnixSeconds,
+    Answer, Content, Inserted, MAX_PAGE_BYTES, Page, Replaced, Row, SWEEP_MARGIN_S, Store, StoreError, Tag,
+    UnixSeconds,
 };
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::collections::HashMap;
@@ -14,14 +16,33 @@ use strongroom::SlotId;
 use tokio::sync::Semaphore;
 use writer::Writer;
 
+pub use backup::{Backup, BackupError};
+
 const READERS: usize = 4;
 
 /// A [`Store`] in one SQLite file, for one server.
 pub struct SqliteStore {
     writer: Writer,
     readers: Arc<Readers>,
-    /// Spent nonces of this run, so that a file put back under the running server revives none.
-    spent: Mutex<HashMap<[u8; 16], UnixSeconds>>,
+    spent: Mutex<Spent>,
+}
+
+/// Spent nonces of this run, so that a file put back under the running server revives none.
+struct Spent {
+    marks: HashMap<[u8; 16], UnixSeconds>,
+    /// Marks up to this time may be forgotten already.
+    swept_until: UnixSeconds,
+}
+
+impl Spent {
+    fn spend(&mut self, nonce: [u8; 16], keep_until: UnixSeconds) -> bool {
+        keep_until > self.swept_until && self.marks.insert(nonce, keep_until).is_none()
+    }
+
+    fn sweep(&mut self, now: UnixSeconds) {
+        self.swept_until = self.swept_until.max(now);
+        self.marks.retain(|_, keep_until| *keep_until > now);
+    }
 }
 
 impl SqliteStore {
@@ -39,7 +60,7 @@ impl SqliteStore {
         Ok(Self {
             writer: Writer::start(connection)?,
             readers: Arc::new(Readers::open(path)?),
-            spent: Mutex::new(HashMap::new()),
+            spent: Mutex::new(Spent { marks: HashMap::new(), swept_until: UnixSeconds::MIN }),
         })
     }
 
@@ -58,6 +79,10 @@ impl SqliteStore {
             };
             tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)?
         })
+    }
+
+    fn spent(&self) -> MutexGuard<'_, Spent> {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write<T: Send + 'static>(
@@ -114,6 +139,10 @@ impl Drop for Lent<'_> {
 }
 
 impl Store for SqliteStore {
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     fn insert(&self, slot: SlotId, content: Content) -> Answer<'_, Inserted> {
         self.write(move |db| {
             if let Some(tag) = content.held {
@@ -204,9 +233,7 @@ impl Store for SqliteStore {
     }
 
     fn spend_nonce(&self, nonce: [u8; 16], keep_until: UnixSeconds) -> Answer<'_, bool> {
-        let new =
-            self.spent.lock().unwrap_or_else(PoisonError::into_inner).insert(nonce, keep_until).is_none();
-        if !new {
+        if !self.spent().spend(nonce, keep_until) {
             return Box::pin(async { Ok(false) });
         }
         self.write(move |db| {
@@ -220,9 +247,10 @@ impl Store for SqliteStore {
     }
 
     fn sweep(&self, now: UnixSeconds) -> Answer<'_, u64> {
-        self.spent.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, keep_until| *keep_until > now);
+        self.spent().sweep(now);
         self.write(move |db| {
-            db.prepare_cached("DELETE FROM spent_nonce WHERE keep_until <= ?1")?.execute([now])?;
+            db.prepare_cached("DELETE FROM spent_nonce WHERE keep_until <= ?1")?
+                .execute([now - SWEEP_MARGIN_S])?;
             db.prepare_cached(
                 "DELETE FROM principal WHERE slot IN (SELECT slot FROM slot WHERE expires_at <= ?1)",
             )?
@@ -272,9 +300,19 @@ fn unlist(db: &Connection, slot: SlotId) -> rusqlite::Result<()> {
     Ok(())
 }
 
+impl StoreError {
+    /// What a failure of SQLite is.
+    fn of(error: &rusqlite::Error) -> fn(Box<dyn std::error::Error + Send + Sync>) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            _ => Self::Database,
+        }
+    }
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Database(Box::new(error))
+        Self::of(&error)(Box::new(error))
     }
 }
 

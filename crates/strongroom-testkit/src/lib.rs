@@ -1,5 +1,7 @@
 //! What the tests of several crates share. It depends on none of them.
 
+pub mod postgres;
+
 use aes_gcm::{AeadInOut, Aes256Gcm, KeyInit};
 use base64ct::{Base64, Encoding};
 use getrandom::{SysRng, rand_core::UnwrapErr};

@@ -44,27 +44,36 @@ pub(super) fn configure(db: &Connection) -> Result<(), StoreError> {
 }
 
 /// Makes the tables of a new store, or checks whose store this is.
-pub(super) fn create_or_check(db: &mut Connection, vault_id: &[u8; 32]) -> Result<(), StoreError> {
+pub(super) fn create_or_check(db: &mut Connection, expected: &[u8; 32]) -> Result<(), StoreError> {
     let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let exists: bool =
-        transaction
-            .query_row("SELECT count(*) > 0 FROM sqlite_schema WHERE name = 'vault'", [], |row| row.get(0))?;
-    if !exists {
-        transaction.execute_batch(TABLES)?;
-        transaction.execute(
-            "INSERT INTO vault (id, vault_id, schema) VALUES (1, ?1, ?2)",
-            params![vault_id, SCHEMA],
-        )?;
-        transaction.commit()?;
-        return Ok(());
+    match vault_id(&transaction)? {
+        Some(found) if found == *expected => Ok(()),
+        Some(_) => Err(StoreError::ForeignVault),
+        None => {
+            transaction.execute_batch(TABLES)?;
+            transaction.execute(
+                "INSERT INTO vault (id, vault_id, schema) VALUES (1, ?1, ?2)",
+                params![expected, SCHEMA],
+            )?;
+            Ok(transaction.commit()?)
+        }
     }
-    let found: Option<(Vec<u8>, i64)> = transaction
+}
+
+/// Whose store it is; `None` where there are no tables yet.
+pub(super) fn vault_id(db: &Connection) -> Result<Option<[u8; 32]>, StoreError> {
+    let exists: bool =
+        db.query_row("SELECT count(*) > 0 FROM sqlite_schema WHERE name = 'vault'", [], |row| row.get(0))?;
+    if !exists {
+        return Ok(None);
+    }
+    let found: Option<(Vec<u8>, i64)> = db
         .query_row("SELECT vault_id, schema FROM vault", [], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     match found {
         Some((_, schema)) if schema != SCHEMA => Err(StoreError::UnknownSchema(schema)),
-        Some((id, _)) if id == vault_id => Ok(()),
-        _ => Err(StoreError::ForeignVault),
+        Some((id, _)) => id.try_into().map(Some).map_err(|_| StoreError::ForeignVault),
+        None => Err(StoreError::ForeignVault),
     }
 }
 

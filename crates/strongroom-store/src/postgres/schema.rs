@@ -1,0 +1,106 @@
+//! Tables, settings and the checks at opening.
+
+use crate::StoreError;
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+const SCHEMA: i64 = 1;
+
+const TABLES: &str = "
+CREATE SCHEMA IF NOT EXISTS strongroom;
+CREATE TABLE IF NOT EXISTS strongroom.vault (
+    id BIGINT PRIMARY KEY CHECK (id = 1),
+    vault_id BYTEA NOT NULL,
+    schema BIGINT NOT NULL,
+    -- Marks of nonces up to this time may be forgotten already.
+    swept_until BIGINT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS strongroom.slot (
+    slot BYTEA PRIMARY KEY,
+    generation BIGINT NOT NULL,
+    record BYTEA NOT NULL,
+    expires_at BIGINT
+);
+CREATE INDEX IF NOT EXISTS slot_expiry ON strongroom.slot (expires_at) WHERE expires_at IS NOT NULL;
+-- For ever: a tag whose slot is gone is a tombstone.
+CREATE TABLE IF NOT EXISTS strongroom.held (tag BYTEA PRIMARY KEY, slot BYTEA NOT NULL);
+CREATE TABLE IF NOT EXISTS strongroom.principal (tag BYTEA NOT NULL, slot BYTEA NOT NULL, PRIMARY KEY (tag, slot));
+CREATE INDEX IF NOT EXISTS principal_slot ON strongroom.principal (slot);
+CREATE TABLE IF NOT EXISTS strongroom.spent_nonce (nonce BYTEA PRIMARY KEY, keep_until BIGINT NOT NULL);
+CREATE INDEX IF NOT EXISTS spent_nonce_until ON strongroom.spent_nonce (keep_until);
+-- Records are ciphertext: pressing them is work for nothing.
+ALTER TABLE strongroom.slot ALTER COLUMN record SET STORAGE EXTERNAL;
+";
+
+/// Settings that let a crash lose what was committed. A database that has no such setting syncs in its own way.
+pub(super) async fn check_settings(client: &Client) -> Result<(), StoreError> {
+    for name in ["fsync", "full_page_writes"] {
+        let row = client.query_one("SELECT current_setting($1, true)", &[&name]).await?;
+        if row.get::<_, Option<String>>(0).as_deref() == Some("off") {
+            return Err(StoreError::Unsafe(name));
+        }
+    }
+    Ok(())
+}
+
+/// Whose store it is, where it is one.
+pub(super) async fn vault_id(client: &Client) -> Result<Option<[u8; 32]>, StoreError> {
+    let found = client.query_opt("SELECT vault_id, schema FROM strongroom.vault", &[]).await;
+    let row = match found {
+        Ok(row) => row,
+        Err(error)
+            if matches!(error.code(), Some(&SqlState::UNDEFINED_TABLE | &SqlState::INVALID_SCHEMA_NAME)) =>
+        {
+            None
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let Some(row) = row else { return Ok(None) };
+    match row.get(1) {
+        SCHEMA => {
+            let id: &[u8] = row.get(0);
+            Ok(Some(id.try_into().map_err(|_| StoreError::ForeignVault)?))
+        }
+        other => Err(StoreError::UnknownSchema(other)),
+    }
+}
+
+/// Makes the tables of a new store, or checks whose store this is. Two servers may do so at the same time.
+pub(super) async fn create_or_check(client: &Client, expected: &[u8; 32]) -> Result<(), StoreError> {
+    const ATTEMPTS: u32 = 10;
+    for attempt in 1.. {
+        if let Some(found) = vault_id(client).await? {
+            return if found == *expected { Ok(()) } else { Err(StoreError::ForeignVault) };
+        }
+        let claim = "INSERT INTO strongroom.vault (id, vault_id, schema, swept_until)
+                     VALUES (1, $1, $2, 0) ON CONFLICT DO NOTHING";
+        let made = match client.batch_execute(TABLES).await {
+            Ok(()) => client.execute(claim, &[&&expected[..], &SCHEMA]).await.map(drop),
+            failed => failed,
+        };
+        match made {
+            Ok(()) => {}
+            // Another server makes them at this moment.
+            Err(error) if attempt < ATTEMPTS && is_race(&error) => {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    unreachable!("the last attempt returns")
+}
+
+/// `IF NOT EXISTS` of two sessions at once fails in one of these ways.
+fn is_race(error: &tokio_postgres::Error) -> bool {
+    matches!(
+        error.code(),
+        Some(
+            &SqlState::UNIQUE_VIOLATION
+                | &SqlState::DUPLICATE_TABLE
+                | &SqlState::DUPLICATE_SCHEMA
+                | &SqlState::DUPLICATE_OBJECT
+                | &SqlState::T_R_DEADLOCK_DETECTED
+                | &SqlState::T_R_SERIALIZATION_FAILURE
+        )
+    ) || error.as_db_error().is_some_and(|error| error.message().contains("concurrently updated"))
+}

@@ -1,0 +1,272 @@
+//! Copies of a store: taken while a server runs, checked, put back.
+
+use super::{schema, sync_folder_of};
+use crate::StoreError;
+use rusqlite::backup::{Backup as Copying, StepResult};
+use rusqlite::{Connection, OpenFlags};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use strongroom::SlotId;
+
+/// Pages copied before the writer gets a turn.
+const PAGES_A_STEP: i32 = 1024;
+
+/// Why a store was not copied, checked or put back.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackupError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file cannot be made, read or named.
+    #[error("{0}")]
+    Io(PathBuf, #[source] std::io::Error),
+    /// The target is there already; nothing is overwritten.
+    #[error("{0} exists")]
+    Exists(PathBuf),
+    /// It is no SQLite file, or its pages contradict each other.
+    #[error("{path} is damaged: {finding}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The first thing that SQLite found.
+        finding: String,
+    },
+    /// It is an SQLite file without a vault's tables.
+    #[error("{0} is no store of a vault")]
+    NoStore(PathBuf),
+}
+
+/// A store's file that was found whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backup {
+    /// Whose it is.
+    pub vault_id: [u8; 32],
+    /// Slots in it.
+    pub slots: u64,
+    /// Bytes of their records.
+    pub record_bytes: u64,
+}
+
+impl Backup {
+    /// Copies the store at `store` into a new file, while servers may write to it: the copy is of one moment. It is
+    /// checked, and has its name only when it is whole and synced.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub fn create(store: &Path, target: &Path) -> Result<Self, BackupError> {
+        copy(store, target)
+    }
+
+    /// Checks a copy, or a store: every page, every index, the tables.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub fn verify(path: &Path) -> Result<Self, BackupError> {
+        check(&open_to_read(path)?, path)
+    }
+
+    /// Puts a copy back as a new store at `store`, checked before and after. One that is there is not overwritten.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub fn restore(backup: &Path, store: &Path) -> Result<Self, BackupError> {
+        Self::verify(backup)?;
+        for left_over in ["-wal", "-shm"] {
+            let mut name = store.as_os_str().to_owned();
+            name.push(left_over);
+            // Of another store: SQLite would take it for this one's log.
+            refuse_existing(Path::new(&name))?;
+        }
+        copy(backup, store)
+    }
+
+    /// Calls `each` with every record's slot, generation and bytes.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub fn for_each_record(path: &Path, mut each: impl FnMut(SlotId, u64, &[u8])) -> Result<(), BackupError> {
+        let db = open_to_read(path)?;
+        let mut statement =
+            db.prepare("SELECT slot, generation, record FROM slot").map_err(StoreError::from)?;
+        let mut rows = statement.query([]).map_err(StoreError::from)?;
+        while let Some(row) = rows.next().map_err(StoreError::from)? {
+            let row = super::row(row).map_err(StoreError::from)?;
+            each(row.slot, row.generation, &row.record);
+        }
+        Ok(())
+    }
+}
+
+fn refuse_existing(path: &Path) -> Result<(), BackupError> {
+    match path.symlink_metadata() {
+        Ok(_) => Err(BackupError::Exists(path.to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(BackupError::Io(path.to_owned(), error)),
+    }
+}
+
+fn open_to_read(path: &Path) -> Result<Connection, BackupError> {
+    // SQLite's own message for a missing file names nothing.
+    File::open(path).map_err(|error| BackupError::Io(path.to_owned(), error))?;
+    schema::check_sqlite_version(rusqlite::version_number())?;
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(StoreError::from)?;
+    db.busy_timeout(Duration::from_secs(5)).map_err(StoreError::from)?;
+    Ok(db)
+}
+
+fn copy(source: &Path, target: &Path) -> Result<Backup, BackupError> {
+    refuse_existing(target)?;
+    let source = open_to_read(source)?;
+    let mut name = target.as_os_str().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    let part = PathBuf::from(name);
+    let copied = copy_to(&source, &part).and_then(|backup| {
+        // A hard link fails where the name was taken meanwhile; a rename would overwrite.
+        fs::hard_link(&part, target).map_err(|error| BackupError::Io(target.to_owned(), error))?;
+        Ok(backup)
+    });
+    let removed = fs::remove_file(&part);
+    let backup = copied?;
+    removed.map_err(|error| BackupError::Io(part, error))?;
+    sync_folder_of(target)?;
+    Ok(backup)
+}
+
+fn copy_to(source: &Connection, part: &Path) -> Result<Backup, BackupError> {
+    let io = |error| BackupError::Io(part.to_owned(), error);
+    let mut options = File::options();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.write(true).create_new(true).open(part).map_err(io)?;
+    let mut target = Connection::open(part).map_err(StoreError::from)?;
+    let copying = Copying::new(source, &mut target).map_err(StoreError::from)?;
+    loop {
+        match copying.step(PAGES_A_STEP).map_err(StoreError::from)? {
+            StepResult::Done => break,
+            // The source's lock is free between the steps.
+            StepResult::More => {}
+            _ => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+    drop(copying);
+    // One file without a log beside it.
+    target.pragma_update(None, "journal_mode", "DELETE").map_err(StoreError::from)?;
+    let backup = check(&target, part)?;
+    drop(target);
+    File::open(part).and_then(|file| file.sync_all()).map_err(io)?;
+    Ok(backup)
+}
+
+fn check(db: &Connection, path: &Path) -> Result<Backup, BackupError> {
+    let damaged = |finding: String| BackupError::Damaged { path: path.to_owned(), finding };
+    let finding: String = db
+        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+        .map_err(|error| damaged(error.to_string()))?;
+    if finding != "ok" {
+        return Err(damaged(finding));
+    }
+    let vault_id = schema::vault_id(db)?.ok_or_else(|| BackupError::NoStore(path.to_owned()))?;
+    let sizes = "SELECT count(*), coalesce(sum(length(record)), 0) FROM slot";
+    let (slots, record_bytes): (i64, i64) =
+        db.query_row(sizes, [], |row| Ok((row.get(0)?, row.get(1)?))).map_err(StoreError::from)?;
+    Ok(Backup { vault_id, slots: slots as u64, record_bytes: record_bytes as u64 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Content, SqliteStore, Store};
+    use std::io::{Seek, SeekFrom, Write};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    fn content(record: Vec<u8>) -> Content {
+        Content { record, expires_at: None, held: None, principals: vec![] }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_copy_is_of_one_moment_while_others_write_and_comes_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("vault.sqlite");
+        let store = Arc::new(SqliteStore::open(&path, &[1; 32]).expect("a store"));
+        for n in 0..100 {
+            store.insert(SlotId::from_bytes([n; 32]), content(vec![n; 8000])).await.expect("stored");
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        let (writer, stopped) = (Arc::clone(&store), Arc::clone(&stop));
+        // Each round adds one slot and takes one away: any moment has a hundred or a hundred and one.
+        let writing = tokio::spawn(async move {
+            for n in 0.. {
+                let slot = SlotId::from_bytes([101 + (n % 2) as u8; 32]);
+                writer.insert(slot, content(vec![0; 8000])).await.expect("stored");
+                writer.delete(slot).await.expect("deleted");
+                if stopped.load(Ordering::Relaxed) {
+                    return n;
+                }
+            }
+            unreachable!("it is stopped")
+        });
+        let copy = folder.path().join("copy");
+        let (from, to) = (path.clone(), copy.clone());
+        let backup = tokio::task::spawn_blocking(move || Backup::create(&from, &to))
+            .await
+            .expect("no panic")
+            .expect("a copy");
+        stop.store(true, Ordering::Relaxed);
+        assert!(writing.await.expect("no panic") > 0);
+        assert!((100..=101).contains(&backup.slots), "{backup:?}");
+        assert_eq!(backup.vault_id, [1; 32]);
+        assert_eq!(Backup::verify(&copy).expect("whole"), backup);
+        assert!(matches!(Backup::create(&path, &copy), Err(BackupError::Exists(_))));
+        assert!(matches!(Backup::restore(&copy, &path), Err(BackupError::Exists(_))));
+
+        let restored = folder.path().join("restored.sqlite");
+        assert_eq!(Backup::restore(&copy, &restored).expect("restored"), backup);
+        let store = SqliteStore::open(&restored, &[1; 32]).expect("a store");
+        let row = store.slot(SlotId::from_bytes([99; 32])).await.expect("read").expect("there");
+        assert_eq!(row.record, vec![99; 8000]);
+        let names: Vec<_> = fs::read_dir(folder.path())
+            .expect("the folder")
+            .map(|entry| entry.expect("an entry").file_name().into_string().expect("text"))
+            .filter(|name| name.ends_with(".part"))
+            .collect();
+        assert!(names.is_empty(), "{names:?}");
+    }
+
+    #[tokio::test]
+    async fn a_damaged_copy_and_another_file_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("vault.sqlite");
+        let store = SqliteStore::open(&path, &[1; 32]).expect("a store");
+        for n in 0..50 {
+            store.insert(SlotId::from_bytes([n; 32]), content(vec![n; 8000])).await.expect("stored");
+        }
+        let copy = folder.path().join("copy");
+        Backup::create(&path, &copy).expect("a copy");
+        let mut file = File::options().write(true).open(&copy).expect("the copy");
+        for page in 1..20 {
+            file.seek(SeekFrom::Start(page * 4096)).expect("a page");
+            file.write_all(&[0xff; 64]).expect("damaged");
+        }
+        let target = folder.path().join("restored");
+        assert!(matches!(Backup::verify(&copy), Err(BackupError::Damaged { .. })));
+        assert!(matches!(Backup::restore(&copy, &target), Err(BackupError::Damaged { .. })));
+        assert!(!target.exists());
+
+        let text = folder.path().join("text");
+        fs::write(&text, "no database at all, but a text").expect("written");
+        assert!(matches!(Backup::verify(&text), Err(BackupError::Damaged { .. })));
+        let empty = folder.path().join("empty");
+        fs::write(&empty, "").expect("written");
+        assert!(matches!(Backup::verify(&empty), Err(BackupError::NoStore(_))));
+        assert!(matches!(Backup::verify(&folder.path().join("none")), Err(BackupError::Io(..))));
+
+        // A log that another store left behind would be read as this one's.
+        let good = folder.path().join("good");
+        Backup::create(&path, &good).expect("a copy");
+        fs::write(folder.path().join("restored-wal"), "left over").expect("written");
+        assert!(matches!(Backup::restore(&good, &target), Err(BackupError::Exists(_))));
+    }
+}
