@@ -1,12 +1,11 @@
 //! The command line. Each verb's help shows an example first.
 #![allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links, reason = "these comments are help texts")]
 
+use crate::settings::Flags;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use strongroom::SlotId;
 use strongroom::principal::WalletAddress;
-use strongroom::signin::Origin;
 
 /// A post-quantum secret vault: seal secrets with ML-KEM-1024, keep them in a vault that shows what it runs.
 #[derive(Parser)]
@@ -29,6 +28,10 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Secret(Secret),
     Serve(Serve),
+    #[command(subcommand)]
+    Config(Config),
+    #[command(subcommand)]
+    Store(Store),
     Demo(Demo),
 }
 
@@ -261,24 +264,87 @@ pub(crate) struct Remove {
 /// Needs no configuration: the first start makes a root and a store in the data directory. An imported key comes
 /// from ADMIN_MLKEM_PRIVATE_KEY, or from the file that ADMIN_MLKEM_PRIVATE_KEY_FILE names; ADMIN_MLKEM_PUBLIC_KEY
 /// must fit it.
+///
+/// Each setting is also read from the environment, as STRONGROOM_LISTEN for --listen, and from strongroom.toml, as
+/// listen; flags come first, the file last. `strongroom config check` names every mistake at once.
 #[derive(ClapArgs)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Serve {
-    /// Address and port; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3000")]
-    pub(crate) listen: SocketAddr,
-    /// Root and store; made where there is none, used by one server at a time
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+}
+
+/// Look at a server's settings
+#[derive(Subcommand)]
+pub(crate) enum Config {
+    Check(Check),
+}
+
+/// Read the settings as `serve` would, and name every mistake at once
+///
+/// Example:  strongroom config check --config strongroom.toml
+///
+/// Shows what is set, and where; secrets are not shown.
+#[derive(ClapArgs)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+}
+
+/// Keep an embedded store safe: back up, verify, restore
+///
+/// Example:  strongroom store backup --data-dir ./strongroom-data vault-monday.sqlite
+#[derive(Subcommand)]
+#[command(verbatim_doc_comment)]
+pub(crate) enum Store {
+    Backup(StoreBackup),
+    Verify(StoreVerify),
+    Restore(StoreRestore),
+}
+
+/// Copy the store into a new file, while the server runs
+///
+/// Example:  strongroom store backup --data-dir ./strongroom-data vault-monday.sqlite
+///
+/// The copy is of one moment, checked, and synced. Keep root.sealed too, elsewhere: neither is of use without the other.
+#[derive(ClapArgs)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct StoreBackup {
+    /// The data directory of the server
     #[arg(long, value_name = "DIR", default_value = "strongroom-data")]
     pub(crate) data_dir: PathBuf,
-    /// How clients reach this server; sign-ins for its host are taken (default: the listening address)
-    #[arg(long, value_name = "URL")]
-    pub(crate) public_url: Option<Origin>,
-    /// Take sign-ins made at this origin too, such as a dApp's front end (can be repeated)
-    #[arg(long, value_name = "ORIGIN")]
-    pub(crate) sign_in_origin: Vec<Origin>,
-    /// Refuse to store for who has not signed in
-    #[arg(long)]
-    pub(crate) require_sign_in_to_store: bool,
+    /// The new file
+    pub(crate) output: PathBuf,
+}
+
+/// Check a backup, or a store: every page, and with the root every record
+///
+/// Example:  strongroom store verify --root-file root.sealed vault-monday.sqlite
+#[derive(ClapArgs)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct StoreVerify {
+    /// The vault's root: then every record is unsealed, so that altered ones are found
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root_file: Option<PathBuf>,
+    /// The backup
+    pub(crate) file: PathBuf,
+}
+
+/// Put a backup back into a data directory that has no store
+///
+/// Example:  strongroom store restore --data-dir ./strongroom-data vault-monday.sqlite
+///
+/// What was stored, replaced or deleted since the backup is as it was then: wallets that were removed since may read
+/// again, and secrets that were forgotten are back.
+#[derive(ClapArgs)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct StoreRestore {
+    /// The data directory of the server, which must not run
+    #[arg(long, value_name = "DIR", default_value = "strongroom-data")]
+    pub(crate) data_dir: PathBuf,
+    /// The backup
+    pub(crate) backup: PathBuf,
 }
 
 /// Show the whole flow: attest, seal, store, sign in, open

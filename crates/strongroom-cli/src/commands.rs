@@ -1,5 +1,6 @@
 //! One file a verb.
 
+mod config;
 mod decrypt;
 mod demo;
 mod encrypt;
@@ -7,7 +8,8 @@ mod inspect;
 mod keygen;
 mod pubkey;
 mod secret;
-mod serve;
+pub(crate) mod serve;
+mod store;
 
 use crate::args::{Args, Command};
 use anyhow::Result;
@@ -21,6 +23,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Inspect(args) => inspect::run(&args),
         Command::Secret(args) => secret::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Config(args) => config::run(&args),
+        Command::Store(args) => store::run(&args),
         Command::Demo(args) => demo::run(&args),
     }
 }

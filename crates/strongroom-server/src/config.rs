@@ -1,11 +1,10 @@
 //! What an operator decides.
 
+use crate::limits::Limits;
 use sha2::{Digest, Sha256};
+use std::str::FromStr;
 use strongroom::signin::Origin;
 use strongroom_attest::KeyOrigin;
-
-/// Bytes of a request's body, unless an operator says otherwise.
-pub const DEFAULT_MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 
 /// The settings of a vault.
 #[derive(Debug, Clone)]
@@ -16,8 +15,31 @@ pub struct Config {
     pub chain_ids: Vec<u64>,
     /// Whether storing needs a sign-in.
     pub require_sign_in_to_store: bool,
-    /// Bytes of a request's body at most.
-    pub max_body_bytes: usize,
+    /// Rates, quotas, bounds.
+    pub limits: Limits,
+    /// Origins whose pages may call the vault from a browser; every one where `*` is among them.
+    pub cors_origins: Vec<CorsOrigin>,
+    /// Proxies of one's own before the server, each of which adds its peer's address to `X-Forwarded-For`.
+    pub trusted_hops: usize,
+    /// Whether clients reach the server by HTTPS, and shall never do otherwise again.
+    pub https: bool,
+}
+
+/// An origin for CORS, or `*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CorsOrigin {
+    /// Every origin.
+    Any,
+    /// This one.
+    One(Origin),
+}
+
+impl FromStr for CorsOrigin {
+    type Err = <Origin as FromStr>::Err;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "*" { Ok(Self::Any) } else { text.parse().map(Self::One) }
+    }
 }
 
 impl Config {
@@ -28,7 +50,10 @@ impl Config {
             sign_in_origins,
             chain_ids: Vec::new(),
             require_sign_in_to_store: false,
-            max_body_bytes: DEFAULT_MAX_BODY_BYTES,
+            limits: Limits::default(),
+            cors_origins: Vec::new(),
+            trusted_hops: 0,
+            https: false,
         }
     }
 

@@ -40,16 +40,25 @@ impl DataDir {
         }
     }
 
+    /// What the sealed root's file is called.
+    pub const ROOT_NAME: &str = "root.sealed";
+
+    /// Where the embedded store of a data directory is, which may be in use.
+    #[must_use]
+    pub fn store_file_in(path: &Path) -> PathBuf {
+        path.join("vault.sqlite")
+    }
+
     /// Where the sealed root is.
     #[must_use]
     pub fn root_file(&self) -> PathBuf {
-        self.path.join("root.sealed")
+        self.path.join(Self::ROOT_NAME)
     }
 
     /// Where the embedded store is. It belongs to the root: one without the other is refused.
     #[must_use]
     pub fn store_file(&self) -> PathBuf {
-        self.path.join("vault.sqlite")
+        Self::store_file_in(&self.path)
     }
 }
 

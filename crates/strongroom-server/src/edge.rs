@@ -1,48 +1,45 @@
-//! What every request and answer passes: bounds on the way in, request id and error body on the way out.
+//! What every request and answer passes: its name and its client on the way in, then the bounds; on the way out the
+//! error body, the headers, the log.
 
 use crate::error::{ApiError, Code};
+use crate::limits::ClientAddress;
+use crate::metrics::Counted;
 use crate::vault::Vault;
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, MatchedPath, Request};
-use axum::http::{HeaderValue, header};
+use axum::extract::{FromRequest, MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use getrandom::rand_core::Rng;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use serde_json::json;
+use std::any::Any;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument;
 
 /// How long a client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A body that says that it is JSON, or is empty, within the configured bound.
+/// The other end of a connection; the listener puts it into every request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
+/// A body that says that it is JSON, or is empty. [`bound`] has read it.
 pub(crate) struct JsonBody(pub(crate) Bytes);
 
 impl FromRequest<Arc<Vault>> for JsonBody {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, vault: &Arc<Vault>) -> Result<Self, ApiError> {
-        let content_type = request.headers().get(header::CONTENT_TYPE).cloned();
-        let max_bytes = vault.config.max_body_bytes;
-        let too_large = || Code::BodyTooLarge.because(format!("the body has more than {max_bytes} bytes"));
-        let announced =
-            request.headers().get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse().ok());
-        if announced.is_some_and(|bytes: u64| bytes > max_bytes as u64) {
-            return Err(too_large());
+    async fn from_request(request: Request, _: &Arc<Vault>) -> Result<Self, ApiError> {
+        let is_json = request.headers().get(header::CONTENT_TYPE).is_some_and(is_json);
+        let body = request.into_body().collect().await.map_err(broke_off)?.to_bytes();
+        if body.is_empty() || is_json {
+            return Ok(Self(body));
         }
-        let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(request.into_body(), max_bytes).collect())
-            .await
-            .map_err(|_| Code::RequestTimeout.because("the body did not come within 10 seconds"))?
-            .map_err(|error| match error.downcast::<LengthLimitError>() {
-                Ok(_) => too_large(),
-                Err(_) => Code::MalformedRequest.because("the body broke off"),
-            })?
-            .to_bytes();
-        if !body.is_empty() && !content_type.is_some_and(|value| is_json(&value)) {
-            return Err(Code::UnsupportedMediaType.because("send content-type: application/json"));
-        }
-        Ok(Self(body))
+        Err(Code::UnsupportedMediaType.because("send content-type: application/json"))
     }
 }
 
@@ -51,46 +48,151 @@ fn is_json(content_type: &HeaderValue) -> bool {
     essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
 }
 
+fn broke_off(_: axum::Error) -> ApiError {
+    Code::MalformedRequest.because("the body broke off")
+}
+
+/// Counts the client, reads the body within its bounds, and waits for the request's turn. A client who sends slowly
+/// holds up nobody: the turn begins when the body is there.
+pub(crate) async fn bound(State(vault): State<Arc<Vault>>, request: Request, next: Next) -> Response {
+    let client = *request.extensions().get::<ClientAddress>().expect("`finish` puts it there");
+    let bounded = async {
+        vault.guard.admit(&client)?;
+        let (head, body) = request.into_parts();
+        let reading = read(&vault, &head.headers, body);
+        let (body, room) = tokio::time::timeout(BODY_TIMEOUT, reading)
+            .await
+            .map_err(|_| Code::RequestTimeout.because("the body did not come within 10 seconds"))??;
+        let turn = vault.guard.turn().await?;
+        Ok::<_, ApiError>((Request::from_parts(head, Body::from(body)), room, turn))
+    };
+    match bounded.await {
+        Ok((request, _room, _turn)) => {
+            let _active = Counted::one(&vault.metrics.active);
+            next.run(request).await
+        }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// The whole body, and the memory that it was given.
+async fn read(
+    vault: &Vault,
+    headers: &HeaderMap,
+    mut body: Body,
+) -> Result<(Bytes, OwnedSemaphorePermit), ApiError> {
+    let max_bytes = vault.config.limits.max_body_bytes;
+    let too_large = || Code::BodyTooLarge.because(format!("the body has more than {max_bytes} bytes"));
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|bytes: u64| bytes > max_bytes as u64) {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    let mut room = vault.guard.body_room(0)?;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(broke_off)?.into_data() else { continue };
+        if bytes.len() + data.len() > max_bytes {
+            return Err(too_large());
+        }
+        // What is only announced gets no room.
+        room.merge(vault.guard.body_room(data.len())?);
+        bytes.extend_from_slice(&data);
+    }
+    Ok((bytes.into(), room))
+}
+
+/// A defect costs one request.
+pub(crate) fn panicked(_: Box<dyn Any + Send>) -> Response {
+    tracing::error!("a handler panicked");
+    Code::Internal.because("internal error").into_response()
+}
+
 /// Names the request, writes the body of a refusal, and logs what happened without what was in it.
-pub(crate) async fn finish(request: Request, next: Next) -> Response {
+pub(crate) async fn finish(State(vault): State<Arc<Vault>>, mut request: Request, next: Next) -> Response {
     let mut id = [0; 8];
     crate::rng().fill_bytes(&mut id);
     let request_id = hex::encode(id);
+    let client = client_of(&vault, &request);
+    request.extensions_mut().insert(client);
+    let client = vault.log_name(b"client-address", &client.to_bytes());
     let method = request.method().clone();
     // The pattern, not the path: a slot's name is nobody else's business.
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
-    let start = Instant::now();
-    let mut response = next.run(request).await;
-    let status = response.status().as_u16();
-    let ms = start.elapsed().as_secs_f64() * 1e3;
-    match response.extensions_mut().remove::<ApiError>() {
-        None => tracing::info!(request_id, %method, route, status, ms, "served"),
-        Some(error) => {
-            let (_, code) = error.code.parts();
-            match &error.cause {
-                None => tracing::info!(request_id, %method, route, status, ms, code, "refused"),
-                Some(cause) => {
-                    let cause = chain(cause.as_ref());
-                    tracing::error!(request_id, %method, route, status, ms, code, cause, "failed");
+    let span =
+        tracing::info_span!("request", request_id, client, wallet = tracing::field::Empty, %method, route);
+    async {
+        let start = Instant::now();
+        let mut response = next.run(request).await;
+        let (status, took) = (response.status().as_u16(), start.elapsed());
+        vault.metrics.answered(&method, &route, status, took);
+        let ms = took.as_secs_f64() * 1e3;
+        match response.extensions_mut().remove::<ApiError>() {
+            None => tracing::info!(status, ms, "served"),
+            Some(error) => {
+                let (_, code) = error.code.parts();
+                vault.metrics.refused(code);
+                match &error.cause {
+                    None => tracing::info!(status, ms, code, "refused"),
+                    Some(cause) => {
+                        let cause = chain(cause.as_ref());
+                        tracing::error!(status, ms, code, cause, "failed");
+                    }
                 }
+                write_refusal(&mut response, &error, &request_id);
             }
-            let body = json!({
-                "statusCode": status,
-                "code": code,
-                "message": error.message,
-                "requestId": request_id,
-            });
-            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            response.headers_mut().remove(header::CONTENT_LENGTH);
-            *response.body_mut() = Body::from(body.to_string());
         }
+        write_headers(response.headers_mut(), &request_id, vault.config.https);
+        response
     }
+    .instrument(span)
+    .await
+}
+
+fn client_of(vault: &Vault, request: &Request) -> ClientAddress {
+    // A router that is called without a listener has one client.
+    let peer = request.extensions().get::<Peer>().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0);
+    let lines = request.headers().get_all("x-forwarded-for");
+    let lines: Vec<&str> = lines.iter().filter_map(|line| line.to_str().ok()).collect();
+    ClientAddress::behind_proxies(peer, &lines, vault.config.trusted_hops)
+}
+
+fn write_refusal(response: &mut Response, error: &ApiError, request_id: &str) {
+    let (status, code) = error.code.parts();
+    let body = json!({
+        "statusCode": status,
+        "code": code,
+        "message": error.message,
+        "requestId": request_id,
+    });
     let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.remove(header::CONTENT_LENGTH);
+    if let Some(seconds) = error.retry_after_s {
+        headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    *response.body_mut() = Body::from(body.to_string());
+}
+
+fn write_headers(headers: &mut HeaderMap, request_id: &str, https: bool) {
+    const ALWAYS: [(HeaderName, &str); 4] = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ];
+    for (name, value) in ALWAYS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    // A page says itself what it needs.
     headers
-        .insert("x-request-id", HeaderValue::from_str(&request_id).expect("hex digits are a header value"));
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    if https {
+        let year = HeaderValue::from_static("max-age=31536000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
+    let request_id = HeaderValue::from_str(request_id).expect("hex digits are a header value");
+    headers.insert("x-request-id", request_id);
 }
 
 /// An error with its sources, on one line.

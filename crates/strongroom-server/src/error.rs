@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use std::borrow::Cow;
 use std::sync::Arc;
+use strongroom_store::StoreError;
 
 /// A stable code of an error answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,19 +71,27 @@ pub enum Code {
     VaultRecipientRepeated,
     /// PUT without `If-Match`.
     IfMatchRequired,
+    /// Over the rate of its address or wallet.
+    TooManyRequests,
+    /// Over what an address may store unsigned.
+    AnonymousQuota,
     /// A sign-in header over its bound.
     HeaderTooLarge,
     /// A stored row was altered.
     RecordDamaged,
     /// A defect.
     Internal,
+    /// More to do than the server can.
+    Overloaded,
     /// The store does not serve.
     StoreUnavailable,
+    /// The store has no room.
+    StoreFull,
 }
 
 impl Code {
     /// All of them, in the order of spec/access.md.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 39] = [
         Self::MalformedRequest,
         Self::NotSealed,
         Self::MalformedPayload,
@@ -114,10 +123,14 @@ impl Code {
         Self::VaultCannotOpen,
         Self::VaultRecipientRepeated,
         Self::IfMatchRequired,
+        Self::TooManyRequests,
+        Self::AnonymousQuota,
         Self::HeaderTooLarge,
         Self::RecordDamaged,
         Self::Internal,
+        Self::Overloaded,
         Self::StoreUnavailable,
+        Self::StoreFull,
     ];
 
     /// The HTTP status and the name on the wire.
@@ -155,10 +168,14 @@ impl Code {
             Self::VaultCannotOpen => (422, "vault_cannot_open"),
             Self::VaultRecipientRepeated => (422, "vault_recipient_repeated"),
             Self::IfMatchRequired => (428, "if_match_required"),
+            Self::TooManyRequests => (429, "too_many_requests"),
+            Self::AnonymousQuota => (429, "anonymous_quota"),
             Self::HeaderTooLarge => (431, "header_too_large"),
             Self::RecordDamaged => (500, "record_damaged"),
             Self::Internal => (500, "internal"),
+            Self::Overloaded => (503, "overloaded"),
             Self::StoreUnavailable => (503, "store_unavailable"),
+            Self::StoreFull => (507, "store_full"),
         }
     }
 
@@ -170,7 +187,7 @@ impl Code {
 
     /// This refusal, with a message for the caller.
     pub fn because(self, message: impl Into<Cow<'static, str>>) -> ApiError {
-        ApiError { code: self, message: message.into(), cause: None }
+        ApiError { code: self, message: message.into(), retry_after_s: None, cause: None }
     }
 }
 
@@ -179,6 +196,8 @@ impl Code {
 pub struct ApiError {
     pub(crate) code: Code,
     pub(crate) message: Cow<'static, str>,
+    /// Seconds after which it may go better.
+    pub(crate) retry_after_s: Option<u32>,
     pub(crate) cause: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -186,6 +205,11 @@ impl ApiError {
     /// Adds what the log shall say.
     pub(crate) fn caused_by(self, cause: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self { cause: Some(Arc::new(cause)), ..self }
+    }
+
+    /// Adds when to try again.
+    pub(crate) fn retry_after(self, seconds: u32) -> Self {
+        Self { retry_after_s: Some(seconds), ..self }
     }
 }
 
@@ -198,9 +222,15 @@ impl IntoResponse for ApiError {
     }
 }
 
-impl From<strongroom_store::StoreError> for ApiError {
-    fn from(error: strongroom_store::StoreError) -> Self {
-        Code::StoreUnavailable.because("the store does not serve now; try again").caused_by(error)
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        let refusal = match error {
+            StoreError::Full(_) => {
+                Code::StoreFull.because("the store has no room for this; what it holds can be read")
+            }
+            _ => Code::StoreUnavailable.because("the store does not serve now; try again").retry_after(2),
+        };
+        refusal.caused_by(error)
     }
 }
 

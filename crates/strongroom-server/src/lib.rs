@@ -13,20 +13,28 @@ mod data_dir;
 mod edge;
 pub mod error;
 pub mod grant;
+pub mod limits;
+mod measured;
+mod metrics;
 mod nonce;
+mod openapi;
 mod record;
 mod request;
 mod routes;
 mod serve;
 mod sign_in;
 mod tag;
+pub mod tls;
 pub mod vault;
 
 pub use config::Config;
 pub use data_dir::{DataDir, DataDirError};
 pub use error::Code;
+pub use openapi::openapi;
+pub use record::RecordCheck;
 pub use routes::app;
-pub use serve::serve;
+pub use serve::{Listeners, serve};
+pub use tls::Tls;
 pub use vault::Vault;
 
 /// The operating system's randomness.

@@ -55,6 +55,12 @@ pub(crate) enum NonceError {
 }
 
 impl Nonces {
+    /// With the root's nonce key, for all servers that share a store.
+    #[must_use]
+    pub(crate) fn for_all_servers(key: Zeroizing<[u8; 32]>) -> Self {
+        Self { key, start_id: [0; 32] }
+    }
+
     /// With the root's nonce key, and a start id that no other run has.
     #[must_use]
     pub(crate) fn for_this_run(key: Zeroizing<[u8; 32]>) -> Self {
@@ -156,6 +162,18 @@ mod tests {
         let issued = nonces.issue(Some(&ALICE), NOW);
         assert!(nonces.check(&issued.nonce, &ALICE, NOW).is_ok());
         assert_eq!(nonces.check(&issued.nonce, &BOB, NOW), Err(NonceError::Unknown));
+    }
+
+    #[test]
+    fn servers_that_share_a_store_take_each_others() {
+        let [one, other] = [(); 2].map(|()| Nonces::for_all_servers(Zeroizing::new([1; 32])));
+        let nonce = one.issue(None, NOW).nonce;
+        assert!(other.check(&nonce, &ALICE, NOW).is_ok());
+        assert_eq!(
+            nonces().check(&nonce, &ALICE, NOW),
+            Err(NonceError::Unknown),
+            "an embedded store's run does not"
+        );
     }
 
     #[test]

@@ -89,6 +89,23 @@ impl Record {
     }
 }
 
+/// Tells whole records from altered ones, without showing what is in them.
+pub struct RecordCheck(Records);
+
+impl RecordCheck {
+    /// For the records of this root's vault.
+    #[must_use]
+    pub fn new(root: &strongroom_enclave::Root) -> Self {
+        Self(Records::new(root.storage_key()))
+    }
+
+    /// Whether these bytes are what the vault sealed for that slot and generation.
+    #[must_use]
+    pub fn is_whole(&self, slot: SlotId, generation: u64, record: &[u8]) -> bool {
+        self.0.open(record, slot, generation).is_ok()
+    }
+}
+
 /// Seals and opens records under the vault's storage key.
 pub(crate) struct Records {
     storage_key: Zeroizing<[u8; 32]>,

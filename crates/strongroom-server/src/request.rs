@@ -20,6 +20,8 @@ pub(crate) struct StoreRequest {
     /// Ascending, each once, 1 to [`MAX_READERS`].
     pub(crate) readers: Vec<WalletAddress>,
     pub(crate) expires_at: Option<UnixSeconds>,
+    /// Whether the vault has set the end, since nobody signed and the request named none.
+    pub(crate) end_is_ours: bool,
 }
 
 #[derive(Deserialize)]
@@ -44,7 +46,23 @@ impl StoreRequest {
             sealed: parse_secret(raw.secret.get())?,
             readers: parse_readers(&raw.public_addresses)?,
             expires_at: raw.expires_at.map(|text| parse_expiry(&text, now)).transpose()?,
+            end_is_ours: false,
         })
+    }
+
+    /// Bounds the life of what nobody signed for.
+    pub(crate) fn end_by(&mut self, latest: UnixSeconds) -> Result<(), ApiError> {
+        match self.expires_at {
+            None => {
+                self.expires_at = Some(latest);
+                self.end_is_ours = true;
+                Ok(())
+            }
+            Some(end) if end <= latest => Ok(()),
+            Some(_) => Err(Code::MalformedExpiry.because(
+                "expiresAt is later than unsigned secrets live here: sign the request, or ask for less",
+            )),
+        }
     }
 }
 

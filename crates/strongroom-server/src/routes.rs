@@ -1,21 +1,27 @@
 //! The routes, a file per resource.
 
-mod attestation;
-mod auth;
-mod health;
-mod secret;
+pub(crate) mod attestation;
+pub(crate) mod auth;
+mod docs;
+pub(crate) mod health;
+pub(crate) mod secret;
 
+use crate::config::CorsOrigin;
 use crate::edge;
 use crate::error::Code;
 use crate::vault::Vault;
 use axum::Router;
-use axum::http::{HeaderName, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware;
 use axum::response::IntoResponse;
 use axum::routing::{delete, get, post};
 use std::sync::Arc;
+use std::time::Duration;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 const JSON: [(HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/json")];
+const CORS_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// The vault's router (spec/access.md).
 pub fn app(vault: Arc<Vault>) -> Router {
@@ -26,20 +32,55 @@ pub fn app(vault: Arc<Vault>) -> Router {
         .route("/envelope/{slot}", get(secret::envelope).put(secret::replace))
         .route("/slots", get(secret::list))
         .route("/{slot}", delete(secret::forget));
-    Router::new()
+    let bounded = Router::new()
         .route("/auth/nonce", post(auth::nonce))
         .route("/attestation", get(attestation::show))
         .nest("/secret", secret.clone())
         // The name that the seed system's successor uses.
         .nest("/chest", secret)
-        .route("/health", get(health::ready))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/version", get(health::version))
+        .route("/openapi.json", get(docs::openapi))
+        .route("/docs", get(docs::page))
         .fallback(async || Code::NoSuchRoute.because("no such route: see spec/access.md").into_response())
         .method_not_allowed_fallback(async || {
             Code::MethodNotAllowed.because("no such method here: see the Allow header").into_response()
         })
-        .layer(middleware::from_fn(edge::finish))
+        .layer(middleware::from_fn_with_state(Arc::clone(&vault), edge::bound));
+    // Whoever watches the server is answered also when there is too much to do.
+    health_routes()
+        .merge(bounded)
+        .layer(CatchPanicLayer::custom(edge::panicked))
+        .layer(cors(&vault.config.cors_origins))
+        .layer(middleware::from_fn_with_state(Arc::clone(&vault), edge::finish))
         .with_state(vault)
+}
+
+/// What the operator sees, on a port of its own.
+pub(crate) fn metrics_app(vault: Arc<Vault>) -> Router {
+    health_routes().route("/metrics", get(health::metrics)).with_state(vault)
+}
+
+fn health_routes() -> Router<Arc<Vault>> {
+    Router::new()
+        .route("/health", get(health::ready))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/version", get(health::version))
+}
+
+/// Which pages may call the vault from a browser. It takes no cookies, so that none need be allowed.
+fn cors(origins: &[CorsOrigin]) -> CorsLayer {
+    let listed = origins.iter().filter_map(|origin| match origin {
+        CorsOrigin::Any => None,
+        CorsOrigin::One(origin) => HeaderValue::from_str(&origin.to_string()).ok(),
+    });
+    let allowed =
+        if origins.contains(&CorsOrigin::Any) { AllowOrigin::any() } else { AllowOrigin::list(listed) };
+    let [message, signature, request_id] =
+        ["x-siwe-message", "x-siwe-signature", "x-request-id"].map(HeaderName::from_static);
+    CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers([header::CONTENT_TYPE, header::IF_MATCH, message, signature])
+        .expose_headers([header::ETAG, header::RETRY_AFTER, request_id])
+        .max_age(CORS_LIFETIME)
 }

@@ -1,77 +1,195 @@
-//! The listener: bounds on connections, and an end that lets requests finish.
+//! The listeners: bounds on connections, and an end that lets requests finish.
 
-use crate::routes::app;
+mod connections;
+mod sweeper;
+
+use crate::config::Config;
+use crate::edge::Peer;
+use crate::metrics::{Counted, Metrics};
+use crate::routes::{app, metrics_app};
+use crate::tls::Tls;
 use crate::vault::Vault;
+use axum::Router;
+use connections::PerAddress;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::rt::{Read, Write};
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
+use tower::ServiceExt;
 
 /// Bytes of a request's head.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 const MAX_HEADERS: usize = 64;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take none of the bytes that wait for it.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long requests may go on after the end was asked for.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Where a server listens.
+pub struct Listeners {
+    /// For everybody.
+    pub public: TcpListener,
+    /// Certificate and key of the public one, where it speaks TLS.
+    pub tls: Option<Arc<Tls>>,
+    /// For the operator: metrics and health, in the clear.
+    pub metrics: Option<TcpListener>,
+}
 
 /// Serves the vault until `shutdown` completes, then lets the requests that are under way finish.
-pub async fn serve(listener: TcpListener, vault: Arc<Vault>, shutdown: impl Future<Output = ()>) {
-    let sweeper = tokio::spawn(sweep_now_and_then(Arc::clone(&vault)));
-    let service = TowerToHyperService::new(app(vault));
-    // HTTP/1.1 alone: without TLS there is no ALPN, and looking at first bytes to tell the version has no time limit.
-    let mut builder = Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_HEAD_BYTES);
-    let graceful = GracefulShutdown::new();
-    let mut shutdown = std::pin::pin!(shutdown);
-    loop {
-        let stream = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    // Mostly out of file descriptors: others may be free again in a moment.
-                    tracing::warn!(%error, "a connection was not accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
+pub async fn serve(listeners: Listeners, vault: Arc<Vault>, shutdown: impl Future<Output = ()>) {
+    let sweeper = tokio::spawn(sweeper::sweep_now_and_then(Arc::clone(&vault)));
+    let operator = listeners.metrics.map(|listener| {
+        // Its reader is the operator's own: a bound against mistakes is enough.
+        let door = Door::new(metrics_app(Arc::clone(&vault)), None, Arc::new(Metrics::new()), 64, usize::MAX);
+        tokio::spawn(door.serve(listener, std::future::pending()))
+    });
+    let Config { limits, trusted_hops, .. } = &vault.config;
+    let per_address = if *trusted_hops == 0 { limits.max_connections_per_address } else { usize::MAX };
+    let metrics = Arc::clone(&vault.metrics);
+    let door =
+        Door::new(app(Arc::clone(&vault)), listeners.tls, metrics, limits.max_connections, per_address);
+    door.serve(listeners.public, shutdown).await;
+    sweeper.abort();
+    // Its health and figures are there until the last request is answered.
+    if let Some(operator) = operator {
+        operator.abort();
+    }
+}
+
+/// A listener's service and its bounds.
+struct Door {
+    app: Router,
+    tls: Option<Arc<Tls>>,
+    metrics: Arc<Metrics>,
+    connections: Arc<Semaphore>,
+    per_address: Arc<PerAddress>,
+}
+
+impl Door {
+    fn new(
+        app: Router,
+        tls: Option<Arc<Tls>>,
+        metrics: Arc<Metrics>,
+        max_connections: usize,
+        max_per_address: usize,
+    ) -> Self {
+        Self {
+            app,
+            tls,
+            metrics,
+            connections: Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS))),
+            per_address: Arc::new(PerAddress::new(max_per_address)),
+        }
+    }
+
+    async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+        let graceful = GracefulShutdown::new();
+        let mut shutdown = std::pin::pin!(shutdown);
+        let door = Arc::new(self);
+        loop {
+            let accepted = tokio::select! {
+                accepted = door.accept(&listener) => accepted,
+                () = &mut shutdown => break,
+            };
+            if let Some((stream, address, permit)) = accepted {
+                let (door, watcher) = (Arc::clone(&door), graceful.watcher());
+                tokio::spawn(async move {
+                    door.converse(stream, address, watcher).await;
+                    drop(permit);
+                });
+            }
+        }
+        drop(listener);
+        if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
+            tracing::warn!("some requests were still under way after {} s", DRAIN_TIMEOUT.as_secs());
+        }
+    }
+
+    /// The next connection that may be had. Where there are as many as may be, the next waits in the system's queue:
+    /// those that ask nothing are closed in seconds.
+    async fn accept(&self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr, impl Send + use<>)> {
+        let total = Arc::clone(&self.connections).acquire_owned().await.expect("it is never closed");
+        match listener.accept().await {
+            Ok((stream, address)) => match PerAddress::enter(&self.per_address, address.ip()) {
+                Some(own) => {
+                    let counted = Counted::one(&self.metrics.connections);
+                    Some((stream, address, (total, own, counted)))
+                }
+                None => {
+                    self.metrics.connection_refused("too_many_of_one_address");
+                    None
                 }
             },
-            () = &mut shutdown => break,
-        };
+            Err(error) => {
+                // Mostly out of file descriptors: others may be free again in a moment.
+                tracing::warn!(%error, "a connection was not accepted");
+                self.metrics.connection_refused("accept_failed");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                None
+            }
+        }
+    }
+
+    async fn converse(&self, stream: TcpStream, address: SocketAddr, watcher: Watcher) {
         // Answers are small and whole: waiting to fill a packet only delays them.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY was refused");
         }
-        let connection = builder.serve_connection(TokioIo::new(stream), service.clone());
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
+        let ended = match &self.tls {
+            None => self.http(timed(stream), address.ip(), watcher).await,
+            Some(tls) => match tls.accept(stream).await {
+                Ok(stream) => self.http(timed(stream), address.ip(), watcher).await,
+                Err(error) => {
+                    tracing::debug!(%error, "no TLS handshake");
+                    self.metrics.connection_refused("tls_failed");
+                    return;
+                }
+            },
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended early");
+            if error.is_timeout() || error.is_user() {
+                self.metrics.connection_refused("too_slow");
             }
-        });
+        }
     }
-    drop(listener);
-    sweeper.abort();
-    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
-        tracing::warn!("some requests were still under way after {} s", DRAIN_TIMEOUT.as_secs());
+
+    /// HTTP/1.1 alone: looking at first bytes to tell the version has no time limit, and one request at a time needs
+    /// no more.
+    async fn http(
+        &self,
+        stream: impl Read + Write + Unpin + Send + 'static,
+        peer: IpAddr,
+        watcher: Watcher,
+    ) -> Result<(), hyper::Error> {
+        let app = self.app.clone();
+        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            app.clone().oneshot(request.map(axum::body::Body::new))
+        });
+        let connection = Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(MAX_HEAD_BYTES)
+            .serve_connection(stream, service);
+        watcher.watch(connection).await
     }
 }
 
-/// Forgets what expired. A failure is logged and tried again at the next turn.
-async fn sweep_now_and_then(vault: Arc<Vault>) {
-    let mut interval = tokio::time::interval(SWEEP_INTERVAL);
-    loop {
-        interval.tick().await;
-        match vault.store.sweep(vault.now().unix_timestamp()).await {
-            Ok(0) => {}
-            Ok(slots) => tracing::info!(slots, "expired slots were forgotten"),
-            Err(error) => tracing::error!(%error, "expired slots could not be forgotten"),
-        }
-    }
+/// A stream whose other end must take what is written.
+fn timed<S: AsyncRead + AsyncWrite>(stream: S) -> TokioIo<std::pin::Pin<Box<TimeoutStream<S>>>> {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_TIMEOUT));
+    TokioIo::new(Box::pin(stream))
 }

@@ -54,13 +54,16 @@ impl SignIn {
             .verify(&self.signature, act, &vault.rules, now)
             .map_err(|error| code_of(error).because(error.to_string()))?;
         let address = signed_in.address();
+        tracing::Span::current().record("wallet", vault.log_name(b"wallet", address.as_bytes()));
+        vault.guard.admit_wallet(&address)?;
         let nonce = vault.nonces.check(signed_in.nonce(), &address, now).map_err(|error| match error {
             NonceError::Unknown => Code::NonceUnknown
                 .because("the nonce is not of this vault, of this wallet, or of this run: ask for a new one"),
             NonceError::Expired => Code::NonceExpired.because("the nonce has expired: ask for a new one"),
         })?;
         if !vault.store.spend_nonce(nonce.id, nonce.keep_until).await? {
-            return Err(Code::NonceSpent.because("the nonce was used before: ask for a new one"));
+            return Err(Code::NonceSpent
+                .because("the nonce was used before, or the server's clock went back: ask for a new one"));
         }
         Ok(address)
     }

@@ -32,6 +32,12 @@ impl Index {
         self.tag(b"principal", &bytes)
     }
 
+    /// A name for the log, by which requests of one client are told from others' and nobody is found.
+    #[must_use]
+    pub(crate) fn log_name(&self, label: &[u8], value: &[u8]) -> String {
+        hex::encode(&self.tag(label, value).0[..6])
+    }
+
     fn tag(&self, label: &[u8], value: &[u8]) -> Tag {
         let mac = Hmac::<Sha256>::new_from_slice(&self.key[..]).expect("HMAC takes any key");
         Tag(mac.chain_update(label).chain_update(value).finalize().into_bytes().into())

@@ -4,19 +4,24 @@ use crate::attestation;
 use crate::config::Config;
 use crate::error::{ApiError, Code};
 use crate::grant::OwnerGrant;
+use crate::limits::Guard;
+use crate::measured::Measured;
+use crate::metrics::Metrics;
 use crate::nonce::Nonces;
 use crate::record::{Record, Records};
 use crate::request::StoreRequest;
 use crate::tag::Index;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use strongroom::key::{DecapsulationKey, EncapsulationKey};
 use strongroom::principal::{Principal, WalletAddress};
 use strongroom::w3pk::{OpenError, Sealed};
 use strongroom::{Ciphertext, Plaintext, SlotId};
 use strongroom_attest::KeyOrigin;
 use strongroom_enclave::{Opened, Platform, VaultId};
-use strongroom_store::{Content, Inserted, Replaced, Row, Store, Tag, UnixSeconds};
+use strongroom_store::{Content, Inserted, Replaced, Row, Store, StoreError, Tag, UnixSeconds};
 use time::OffsetDateTime;
+use tokio::sync::Mutex;
 
 /// Where the vault reads the time.
 pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
@@ -37,7 +42,14 @@ pub struct Vault {
     pub(crate) rules: strongroom::signin::Rules,
     clock: Clock,
     pub(crate) attestation: attestation::Cache,
+    pub(crate) guard: Guard,
+    pub(crate) metrics: Arc<Metrics>,
+    readiness: Mutex<Option<(Instant, Result<(), ApiError>)>>,
 }
+
+/// How long an answer about the store's readiness is given out again, so that anybody may ask at any rate.
+const READINESS_LIFETIME: Duration = Duration::from_secs(1);
+const READINESS_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What became of a payload that was taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +60,8 @@ pub(crate) struct Stored {
     pub(crate) generation: u64,
     /// Whether the vault can open it.
     pub(crate) openable: bool,
+    /// When it ends, if it does.
+    pub(crate) expires_at: Option<UnixSeconds>,
 }
 
 /// A slot in somebody's list.
@@ -69,6 +83,12 @@ pub(crate) struct Listed {
     pub(crate) expires_at: Option<UnixSeconds>,
 }
 
+impl Stored {
+    fn new(slot: SlotId, generation: u64, record: &Record) -> Self {
+        Self { slot, generation, openable: record.openable, expires_at: record.expires_at }
+    }
+}
+
 impl Vault {
     /// A vault of this root, on this store.
     #[must_use]
@@ -80,11 +100,14 @@ impl Vault {
         clock: Clock,
     ) -> Self {
         let Opened { root, kem_key, .. } = opened;
+        let metrics = Arc::new(Metrics::new());
+        // Servers that share a store must know each other's nonces; elsewhere none outlives a restart.
+        let nonces = if store.is_shared() { Nonces::for_all_servers } else { Nonces::for_this_run };
         Self {
-            store,
+            store: Arc::new(Measured { store, metrics: Arc::clone(&metrics) }),
             records: Records::new(root.storage_key()),
             index: Index::new(root.index_key()),
-            nonces: Nonces::for_this_run(root.nonce_key()),
+            nonces: nonces(root.nonce_key()),
             encapsulation_key: kem_key.encapsulation_key(),
             kem_key,
             epoch: root.epoch(),
@@ -95,14 +118,38 @@ impl Vault {
                 origins: config.sign_in_origins.clone(),
                 chain_ids: config.chain_ids.clone(),
             },
+            guard: Guard::new(&config.limits),
             config,
             clock,
             attestation: attestation::Cache::default(),
+            metrics,
+            readiness: Mutex::new(None),
         }
     }
 
     pub(crate) fn now(&self) -> OffsetDateTime {
         (self.clock)()
+    }
+
+    /// What the log calls a client or a wallet.
+    pub(crate) fn log_name(&self, label: &[u8], value: &[u8]) -> String {
+        self.index.log_name(label, value)
+    }
+
+    /// Whether the store answers; asked at most once a second, by one at a time.
+    pub(crate) async fn ready(&self) -> Result<(), ApiError> {
+        let mut last = self.readiness.lock().await;
+        if let Some((at, answer)) = &*last
+            && at.elapsed() < READINESS_LIFETIME
+        {
+            return answer.clone();
+        }
+        let answer = match tokio::time::timeout(READINESS_TIMEOUT, self.store.ready()).await {
+            Ok(answer) => answer.map_err(ApiError::from),
+            Err(_) => Err(StoreError::TimedOut.into()),
+        };
+        *last = Some((Instant::now(), answer.clone()));
+        answer
     }
 
     /// Takes a payload into a new slot, or finds the slot of the same request (a retry).
@@ -116,16 +163,17 @@ impl Vault {
             _ => None,
         });
         let now = self.now().unix_timestamp();
+        let end_is_ours = request.end_is_ours;
         let (record, held) = self.admit(request, owner.map(Principal::from), now)?;
         let slot = SlotId::random(&mut crate::rng());
         match self.store.insert(slot, self.content(&record, held, slot, 1)).await? {
-            Inserted::Stored => Ok(Stored { slot, generation: 1, openable: record.openable }),
-            Inserted::Held(holder) => self.retry_of(&record, holder).await,
+            Inserted::Stored => Ok(Stored::new(slot, 1, &record)),
+            Inserted::Held(holder) => self.retry_of(&record, end_is_ours, holder).await,
         }
     }
 
     /// The slot that holds the very same thing for the same people: the client asks again after a lost answer.
-    async fn retry_of(&self, record: &Record, holder: SlotId) -> Result<Stored, ApiError> {
+    async fn retry_of(&self, record: &Record, end_is_ours: bool, holder: SlotId) -> Result<Stored, ApiError> {
         let held =
             || Code::CiphertextHeld.because("the vault holds or held this ciphertext: seal the secret again");
         let (row, holding) = self.load(holder).await?.ok_or_else(held)?;
@@ -133,11 +181,12 @@ impl Vault {
         let same = holding.payload == record.payload
             && holding.readers == record.readers
             && holding.owner == record.owner
-            && holding.expires_at == record.expires_at;
+            // Where the vault sets the end, it moves on between the first request and its retry.
+            && (holding.expires_at == record.expires_at || end_is_ours && holding.expires_at.is_some());
         if !same {
             return Err(held());
         }
-        Ok(Stored { slot: holder, generation: row.generation, openable: holding.openable })
+        Ok(Stored::new(holder, row.generation, &holding))
     }
 
     /// Puts another payload into a slot, for its owner.
@@ -159,7 +208,7 @@ impl Vault {
         let held = held.filter(|tag| Some(*tag) != kept);
         let content = self.content(&record, held, slot, generation + 1);
         match self.store.replace(slot, expected_generation, content).await? {
-            Replaced::Stored(generation) => Ok(Stored { slot, generation, openable: record.openable }),
+            Replaced::Stored(generation) => Ok(Stored::new(slot, generation, &record)),
             Replaced::Held => Err(Code::CiphertextHeld
                 .because("the vault holds or held this ciphertext: seal the secret again")),
             Replaced::Changed => Err(changed()),

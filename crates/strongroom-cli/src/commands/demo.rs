@@ -1,7 +1,7 @@
 //! `strongroom demo`: the whole flow, step by step, each with its time.
 
 use super::rng;
-use super::serve::{bind, open_vault, origin_of, runtime};
+use super::serve::{Place, bind, open_vault, origin_of, runtime};
 use crate::args::Demo;
 use crate::error::Refused;
 use anyhow::{Context, Result};
@@ -14,7 +14,7 @@ use strongroom::w3pk::{self, Generation, Sealed};
 use strongroom::wallet::WalletKey;
 use strongroom_client::{Policy, SignIn, Vault};
 use strongroom_server::config::sign_in_origins;
-use strongroom_server::{Config, serve};
+use strongroom_server::{Config, Listeners, serve};
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
 
@@ -127,10 +127,12 @@ impl OwnServer {
             runtime()?.block_on(async {
                 let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
                 let address = listener.local_addr()?;
-                let origins = sign_in_origins(&origin_of(address)?, Some(address.port()), &[]);
-                let (vault, _data_dir) = open_vault(&folder.path().join("data"), None, Config::new(origins))?;
+                let origins = sign_in_origins(&origin_of("http", address)?, Some(address.port()), &[]);
+                let place = Place { data_dir: folder.path().join("data"), root_file: None, database: None };
+                let (vault, _data_dir) = open_vault(&place, None, Config::new(origins)).await?;
                 ready.send(address).ok();
-                serve(listener, vault, async { drop(stopped.await) }).await;
+                let listeners = Listeners { public: listener, tls: None, metrics: None };
+                serve(listeners, vault, async { drop(stopped.await) }).await;
                 Ok(())
             })
         });

@@ -4,18 +4,19 @@ use super::rng;
 use crate::args::Serve;
 use crate::error::Hint;
 use crate::files;
+use crate::settings::Settings;
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result, anyhow, bail};
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use strongroom::key::DecapsulationKey;
 use strongroom::signin::Origin;
 use strongroom_enclave::{Platform, RootError, Sealer, open_or_create};
 use strongroom_server::config::sign_in_origins;
-use strongroom_server::{Config, DataDir, DataDirError, Vault, serve};
-use strongroom_store::{SqliteStore, StoreError};
+use strongroom_server::{Config, DataDir, DataDirError, Listeners, Tls, Vault, serve};
+use strongroom_store::{DatabaseUrl, PostgresDatabase, PostgresOptions, SqliteStore, Store, StoreError};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,34 +28,82 @@ const PRIVATE_KEY: &str = "ADMIN_MLKEM_PRIVATE_KEY";
 const PUBLIC_KEY: &str = "ADMIN_MLKEM_PUBLIC_KEY";
 
 pub(super) fn run(args: &Serve) -> Result<()> {
+    let settings = Settings::read(&args.flags)?;
+    allow_many_files();
     let _log = log_to_stderr();
     runtime()?.block_on(async {
-        let listener = bind(args.listen).await?;
+        let listener = bind(settings.listen).await?;
+        let metrics = match settings.metrics_listen {
+            Some(address) => Some(bind(address).await?),
+            None => None,
+        };
         let address = listener.local_addr()?;
-        let origin = match &args.public_url {
+        let scheme = if settings.tls.is_some() { "https" } else { "http" };
+        let origin = match &settings.public_url {
             Some(url) => url.clone(),
-            None => origin_of(address)?,
+            None => origin_of(scheme, address)?,
         };
         let loopback_port = address.ip().is_loopback().then_some(address.port());
         let config = Config {
-            require_sign_in_to_store: args.require_sign_in_to_store,
-            ..Config::new(sign_in_origins(&origin, loopback_port, &args.sign_in_origin))
+            chain_ids: settings.chain_ids,
+            require_sign_in_to_store: settings.require_sign_in_to_store,
+            limits: settings.limits,
+            cors_origins: settings.cors_origins,
+            trusted_hops: settings.trusted_hops,
+            https: origin.to_string().starts_with("https://"),
+            ..Config::new(sign_in_origins(&origin, loopback_port, &settings.sign_in_origins))
         };
-        let imported = imported_key()?;
-        let (vault, _data_dir) = open_vault(&args.data_dir, imported, config)?;
-        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-        let shutdown = async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            tracing::info!("shutting down: requests under way may finish");
-        };
-        anstream::eprintln!("listening on http://{address}");
-        serve(listener, vault, shutdown).await;
+        let place =
+            Place { data_dir: settings.data_dir, root_file: settings.root_file, database: settings.database };
+        let (vault, _data_dir) = open_vault(&place, settings.imported_key, config).await?;
+        if let Some(tls) = &settings.tls {
+            reload_at_hangup(Arc::clone(tls))?;
+        }
+        let shutdown = asked_to_end()?;
+        if let Some(metrics) = &metrics {
+            anstream::eprintln!("metrics on http://{}/metrics", metrics.local_addr()?);
+        }
+        anstream::eprintln!("listening on {scheme}://{address}");
+        serve(Listeners { public: listener, tls: settings.tls, metrics }, vault, shutdown).await;
         Ok(())
     })
+}
+
+/// Ends when somebody asks the server to end.
+fn asked_to_end() -> Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("shutting down: requests under way may finish");
+    })
+}
+
+/// Certificates are renewed while a server runs.
+fn reload_at_hangup(tls: Arc<Tls>) -> Result<()> {
+    let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            match tls.reload() {
+                Ok(()) => tracing::info!("certificate and key were read again"),
+                Err(error) => {
+                    let error = format!("{:#}", anyhow::Error::from(error));
+                    tracing::error!(error, "certificate and key stay as they were");
+                }
+            }
+        }
+    });
+    Ok(())
+}
+
+/// A connection is a file, and the usual bound on those is low.
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
@@ -75,47 +124,70 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener> {
 }
 
 /// Where clients reach a server that listens on this address. An address of every interface names no host.
-pub(super) fn origin_of(address: SocketAddr) -> Result<Origin> {
+pub(super) fn origin_of(scheme: &str, address: SocketAddr) -> Result<Origin> {
     if address.ip().is_unspecified() {
         return Err(anyhow!(Hint("pass --public-url with the URL that clients use"))
             .context(format!("{address} does not say how clients reach this server")));
     }
-    Ok(format!("http://{address}").parse()?)
+    Ok(format!("{scheme}://{address}").parse()?)
+}
+
+/// Where a vault's root and store are.
+pub(super) struct Place {
+    pub(super) data_dir: PathBuf,
+    /// Where it is not in the data directory.
+    pub(super) root_file: Option<PathBuf>,
+    /// Where it is not SQLite in the data directory.
+    pub(super) database: Option<(DatabaseUrl, PostgresOptions)>,
 }
 
 /// Locks the data directory, opens or makes root and store, and says aloud what protects them.
-pub(super) fn open_vault(
-    path: &Path,
+pub(super) async fn open_vault(
+    place: &Place,
     imported: Option<DecapsulationKey>,
     config: Config,
 ) -> Result<(Arc<Vault>, DataDir)> {
-    let data_dir = DataDir::open(path).map_err(|error| match error {
+    let data_dir = DataDir::open(&place.data_dir).map_err(|error| match error {
         DataDirError::Locked(_) => {
             anyhow::Error::from(error).context(Hint("stop that server, or pass another --data-dir"))
         }
         other => other.into(),
     })?;
-    if data_dir.store_file().exists() && !data_dir.root_file().exists() {
-        return Err(anyhow!(Hint("restore root.sealed: without it nobody can read what the store holds"))
-            .context(format!("{} holds a store and no root", path.display())));
-    }
-    let opened =
-        open_or_create(&data_dir.root_file(), imported, &mut rng()).map_err(|error| match error {
-            RootError::KeysNotConfigured => anyhow::Error::from(error)
-                .context(Hint("set ADMIN_MLKEM_PRIVATE_KEY, or ADMIN_MLKEM_PRIVATE_KEY_FILE")),
-            RootError::ImportOverRoot => anyhow::Error::from(error).context(Hint(
-                "unset ADMIN_MLKEM_PRIVATE_KEY to go on with this vault, or pass another --data-dir",
-            )),
-            other => other.into(),
-        })?;
+    let root_file = place.root_file.clone().unwrap_or_else(|| data_dir.root_file());
+    let database = match &place.database {
+        Some((url, options)) => {
+            let database = PostgresDatabase::connect(url, options).await.map_err(database_hint)?;
+            if !root_file.exists() && database.vault_id().await?.is_some() {
+                bail!(without_root("the database", &root_file));
+            }
+            Some(database)
+        }
+        None if data_dir.store_file().exists() && !root_file.exists() => {
+            bail!(without_root(&place.data_dir.display().to_string(), &root_file));
+        }
+        None => None,
+    };
+    let opened = open_or_create(&root_file, imported, &mut rng()).map_err(|error| match error {
+        RootError::KeysNotConfigured => anyhow::Error::from(error)
+            .context(Hint("set ADMIN_MLKEM_PRIVATE_KEY, or ADMIN_MLKEM_PRIVATE_KEY_FILE")),
+        RootError::ImportOverRoot => anyhow::Error::from(error).context(Hint(
+            "unset ADMIN_MLKEM_PRIVATE_KEY to go on with this vault, or pass another --data-dir",
+        )),
+        other => anyhow::Error::from(other).context(format!("cannot use {}", root_file.display())),
+    })?;
     let vault_id = opened.root.vault_id();
-    let store =
-        SqliteStore::open(&data_dir.store_file(), vault_id.as_bytes()).map_err(|error| match error {
-            StoreError::ForeignVault => anyhow::Error::from(error).context(Hint(
-                "root.sealed and vault.sqlite belong together: restore the one that was exchanged",
-            )),
-            other => other.into(),
-        })?;
+    let store: Arc<dyn Store> = match database {
+        Some(database) => Arc::new(database.open(vault_id.as_bytes()).await.map_err(database_hint)?),
+        None => {
+            let store = SqliteStore::open(&data_dir.store_file(), vault_id.as_bytes());
+            Arc::new(store.map_err(|error| match error {
+                StoreError::ForeignVault => anyhow::Error::from(error).context(Hint(
+                    "root.sealed and vault.sqlite belong together: restore the one that was exchanged",
+                )),
+                other => other.into(),
+            })?)
+        }
+    };
     let platform = Platform::None;
     if opened.sealer == Sealer::Plain {
         warn("the root is kept in the clear: whoever reads the data directory reads every secret");
@@ -132,7 +204,26 @@ pub(super) fn open_vault(
         platform = platform.name(),
         "the vault is open"
     );
-    Ok((Arc::new(Vault::new(opened, platform, Arc::new(store), config, clock)), data_dir))
+    Ok((Arc::new(Vault::new(opened, platform, store, config, clock)), data_dir))
+}
+
+fn without_root(what: &str, root_file: &Path) -> anyhow::Error {
+    anyhow!(Hint(
+        "restore the root file, or name it with --root-file: without it nobody can read what the store holds"
+    ))
+    .context(format!("{what} holds a store and no root ({} is not there)", root_file.display()))
+}
+
+fn database_hint(error: StoreError) -> anyhow::Error {
+    let hint = match &error {
+        StoreError::ForeignVault => {
+            "name the root file of this store's vault with --root-file, or another database"
+        }
+        StoreError::Unsafe(_) => "set it to on in postgresql.conf and restart the database",
+        StoreError::Database(_) => "check --database-url, and that the database runs and lets this user in",
+        _ => return error.into(),
+    };
+    anyhow::Error::from(error).context(Hint(hint))
 }
 
 fn warn(what: &str) {
@@ -141,7 +232,7 @@ fn warn(what: &str) {
 }
 
 /// The seeds' two variables. The private key may be in a file that its `_FILE` variable names.
-fn imported_key() -> Result<Option<DecapsulationKey>> {
+pub(crate) fn imported_key() -> Result<Option<DecapsulationKey>> {
     let Some(private) = variable(PRIVATE_KEY)? else {
         if variable(PUBLIC_KEY)?.is_some() {
             bail!("{PUBLIC_KEY} is set without {PRIVATE_KEY}");

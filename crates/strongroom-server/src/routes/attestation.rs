@@ -7,14 +7,28 @@ use axum::extract::{Query, State};
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use std::sync::Arc;
+use utoipa::IntoParams;
 
-#[derive(Deserialize)]
-pub(super) struct Parameters {
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Parameters {
+    /// The client's own, 64 hex digits; without it the evidence may be a minute old.
+    #[param(pattern = "^[0-9a-fA-F]{64}$")]
     nonce: Option<String>,
 }
 
-/// The evidence, for the client's nonce where it has one.
-pub(super) async fn show(
+/// The vault's evidence: which code holds which key
+///
+/// Fresh for a nonce of the client's (spec/attestation.md).
+#[utoipa::path(
+    get,
+    path = "/secret/attestation",
+    tag = "attestation",
+    operation_id = "attestation",
+    params(Parameters),
+    responses((status = 200, description = "The evidence", body = crate::openapi::Evidence)),
+)]
+pub(crate) async fn show(
     State(vault): State<Arc<Vault>>,
     parameters: Result<Query<Parameters>, axum::extract::rejection::QueryRejection>,
 ) -> Result<impl IntoResponse, ApiError> {

@@ -1,34 +1,58 @@
 //! `/auth/nonce`
 
-use super::JSON;
 use crate::edge::JsonBody;
 use crate::error::{ApiError, Code};
 use crate::vault::Vault;
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::IntoResponse;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use strongroom::json::Object;
 use strongroom::principal::WalletAddress;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use utoipa::ToSchema;
 
-#[derive(Deserialize)]
-struct Request {
+/// For whom a nonce is.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct NonceRequest {
+    /// The wallet that alone may use it; anybody where there is none.
+    #[schema(pattern = "^0[xX][0-9a-fA-F]{40}$")]
     address: Option<String>,
 }
 
-/// A nonce for anybody, or for the wallet that the body names. An empty body is one that names nobody.
-pub(super) async fn nonce(
+/// A nonce, to be signed once.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NonceAnswer {
+    /// 80 hex digits.
+    nonce: String,
+    /// RFC 3339, UTC.
+    issued_at: String,
+    /// Five minutes later.
+    expires_at: String,
+}
+
+/// A nonce for a sign-in
+///
+/// For anybody, or for the wallet that the body names. An empty body is one that names nobody.
+#[utoipa::path(
+    post,
+    path = "/auth/nonce",
+    tag = "sign-in",
+    operation_id = "nonce",
+    request_body(content = Option<NonceRequest>),
+    responses((status = 201, description = "A nonce", body = NonceAnswer)),
+)]
+pub(crate) async fn nonce(
     State(vault): State<Arc<Vault>>,
     body: JsonBody,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<(StatusCode, Json<NonceAnswer>), ApiError> {
     let address: Option<WalletAddress> = if body.0.is_empty() {
         None
     } else {
-        let Object(request): Object<Request> = serde_json::from_slice(&body.0)
+        let Object(request): Object<NonceRequest> = serde_json::from_slice(&body.0)
             .map_err(|_| Code::MalformedRequest.because("the body is no {address?}"))?;
         request
             .address
@@ -38,12 +62,12 @@ pub(super) async fn nonce(
             .transpose()?
     };
     let issued = vault.nonces.issue(address.as_ref(), vault.now());
-    let body = json!({
-        "nonce": issued.nonce,
-        "issuedAt": rfc3339(issued.issued_at),
-        "expiresAt": rfc3339(issued.expires_at),
-    });
-    Ok((StatusCode::CREATED, JSON, body.to_string()))
+    let answer = NonceAnswer {
+        nonce: issued.nonce,
+        issued_at: rfc3339(issued.issued_at),
+        expires_at: rfc3339(issued.expires_at),
+    };
+    Ok((StatusCode::CREATED, Json(answer)))
 }
 
 fn rfc3339(at: OffsetDateTime) -> String {

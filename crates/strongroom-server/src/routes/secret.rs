@@ -4,59 +4,154 @@ use super::JSON;
 use crate::edge::JsonBody;
 use crate::error::{ApiError, Code};
 use crate::grant::{self, AccessGrant, Lister, OwnerGrant};
+use crate::limits::ClientAddress;
 use crate::request::StoreRequest;
 use crate::sign_in::{self, SignIn};
 use crate::vault::{Stored, Vault};
+use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{FromRequestParts, Query, State};
+use axum::extract::{Extension, FromRequestParts, Query, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use strongroom::signin::Act;
 use strongroom::{Plaintext, SlotId, encoding};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
 
 const DEFAULT_PAGE: u32 = 100;
 const MAX_PAGE: u32 = 1000;
 
-/// Takes a payload in; who signed the request, if somebody did, owns the slot.
-pub(super) async fn store(
+/// What became of a stored payload.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StoreAnswer {
+    /// Where it is: 64 hex digits.
+    slot: String,
+    /// Whether the vault is among the recipients and can open it.
+    openable: bool,
+    /// When the vault forgets it, RFC 3339; never where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+}
+
+/// A slot in a list.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ListedSlot {
+    /// Its name.
+    slot: String,
+    /// Whether the wallet may replace and delete it.
+    owner: bool,
+    /// Whether the wallet may read it.
+    reader: bool,
+    /// Whether the vault can open it.
+    openable: bool,
+    /// RFC 3339.
+    created_at: String,
+    /// RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+    /// For `If-Match`.
+    etag: String,
+}
+
+/// A page of a list.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ListAnswer {
+    /// Ascending by name.
+    slots: Vec<ListedSlot>,
+    /// What to pass as `after` for the next page; none where this is the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// Store a sealed payload
+///
+/// Signed or not. Who signs owns the slot; else the sole address of `publicAddresses`; else nobody. The same request
+/// again finds the same slot.
+#[utoipa::path(
+    post,
+    path = "/secret/store",
+    tag = "secrets",
+    operation_id = "store",
+    request_body(content = crate::openapi::StoreRequest),
+    security((), ("siweMessage" = [], "siweSignature" = [])),
+    responses((status = 201, description = "Stored, durably", body = StoreAnswer)),
+)]
+pub(crate) async fn store(
     State(vault): State<Arc<Vault>>,
+    Extension(client): Extension<ClientAddress>,
     headers: HeaderMap,
     JsonBody(body): JsonBody,
 ) -> Result<Response, ApiError> {
-    let request = StoreRequest::parse(&body, vault.now())?;
+    let mut request = StoreRequest::parse(&body, vault.now())?;
     let signer = match SignIn::from_headers(&headers)? {
         Some(sign_in) => Some(sign_in.verify(&vault, &Act::store(&body)).await?),
         None if vault.config.require_sign_in_to_store => {
             return Err(sign_in::missing());
         }
-        None => None,
+        None => {
+            if let Some(lifetime) = vault.config.limits.anonymous_lifetime {
+                request.end_by((vault.now() + lifetime).unix_timestamp())?;
+            }
+            vault.guard.admit_anonymous(&client, body.len())?;
+            None
+        }
     };
     Ok((StatusCode::CREATED, stored(vault.take_in(request, signer).await?)).into_response())
 }
 
-/// Opens the payload for a reader.
-pub(super) async fn access(
+/// Have the vault open a secret
+#[utoipa::path(
+    get,
+    path = "/secret/access/{slot}",
+    tag = "secrets",
+    operation_id = "access",
+    params(SlotParameter),
+    security(("siweMessage" = [], "siweSignature" = [])),
+    responses((status = 200, description = "The plaintext", body = crate::openapi::Opened)),
+)]
+pub(crate) async fn access(
     State(vault): State<Arc<Vault>>,
     grant: AccessGrant<grant::Access>,
 ) -> Result<impl IntoResponse, ApiError> {
     Ok((JSON, opened(&vault.open(grant.record())?)))
 }
 
-/// Gives a reader the payload as it is.
-pub(super) async fn envelope(grant: AccessGrant<grant::Envelope>) -> impl IntoResponse {
+/// Fetch the payload as it is
+#[utoipa::path(
+    get,
+    path = "/secret/envelope/{slot}",
+    tag = "secrets",
+    operation_id = "envelope",
+    params(SlotParameter),
+    security(("siweMessage" = [], "siweSignature" = [])),
+    responses((status = 200, description = "The payload, with its ETag", body = crate::openapi::Payload)),
+)]
+pub(crate) async fn envelope(grant: AccessGrant<grant::Envelope>) -> impl IntoResponse {
     let etag = [(header::ETAG, etag(grant.generation()))];
     (JSON, etag, grant.record().payload.clone())
 }
 
-/// Replaces the payload for the owner, where nobody else has meanwhile.
-pub(super) async fn replace(
+/// Replace the payload, for its owner
+///
+/// Where nobody else has meanwhile. The statement names slot and body.
+#[utoipa::path(
+    put,
+    path = "/secret/envelope/{slot}",
+    tag = "secrets",
+    operation_id = "replace",
+    params(SlotParameter, ("If-Match" = String, Header, description = "The ETag that is replaced")),
+    request_body(content = crate::openapi::StoreRequest),
+    security(("siweMessage" = [], "siweSignature" = [])),
+    responses((status = 200, description = "Replaced, durably", body = StoreAnswer)),
+)]
+pub(crate) async fn replace(
     State(vault): State<Arc<Vault>>,
     SlotInPath(slot): SlotInPath,
     headers: HeaderMap,
@@ -69,8 +164,19 @@ pub(super) async fn replace(
     Ok(stored(vault.replace(grant, expected, request).await?).into_response())
 }
 
-/// Forgets the slot for the owner.
-pub(super) async fn forget(
+/// Forget a slot, for its owner
+///
+/// The statement names the slot.
+#[utoipa::path(
+    delete,
+    path = "/secret/{slot}",
+    tag = "secrets",
+    operation_id = "forget",
+    params(SlotParameter),
+    security(("siweMessage" = [], "siweSignature" = [])),
+    responses((status = 204, description = "Forgotten, durably")),
+)]
+pub(crate) async fn forget(
     State(vault): State<Arc<Vault>>,
     SlotInPath(slot): SlotInPath,
     headers: HeaderMap,
@@ -81,62 +187,79 @@ pub(super) async fn forget(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// The slot of a path.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "it describes what `SlotInPath` and the grants read")]
+struct SlotParameter {
+    /// 64 hex digits.
+    #[param(pattern = "^[0-9a-f]{64}$")]
+    slot: String,
+}
+
 /// Which part of a list. Read before the sign-in, so that a mistake here costs no nonce.
-pub(super) struct Page {
+pub(crate) struct Page {
     after: Option<SlotId>,
     limit: u32,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct PageParameters {
+    /// The last slot of the page before.
+    #[param(pattern = "^[0-9a-f]{64}$")]
+    after: Option<String>,
+    /// Slots in the page.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<u32>,
 }
 
 impl FromRequestParts<Arc<Vault>> for Page {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, vault: &Arc<Vault>) -> Result<Self, ApiError> {
-        #[derive(Deserialize)]
-        struct Raw {
-            after: Option<String>,
-            limit: Option<u32>,
-        }
         let malformed = || Code::MalformedQuery.because(format!("after is a slot, limit is 1 to {MAX_PAGE}"));
-        let Query(raw) = Query::<Raw>::from_request_parts(parts, vault).await.map_err(|_| malformed())?;
-        let after = raw.after.map(|text| text.parse()).transpose().map_err(|_| malformed())?;
-        let limit = raw.limit.unwrap_or(DEFAULT_PAGE);
+        let Query(page) =
+            Query::<PageParameters>::from_request_parts(parts, vault).await.map_err(|_| malformed())?;
+        let after = page.after.map(|text| text.parse()).transpose().map_err(|_| malformed())?;
+        let limit = page.limit.unwrap_or(DEFAULT_PAGE);
         if (1..=MAX_PAGE).contains(&limit) { Ok(Self { after, limit }) } else { Err(malformed()) }
     }
 }
 
-/// The slots that a wallet owns or may read.
-pub(super) async fn list(
+/// The slots that a wallet owns or may read
+#[utoipa::path(
+    get,
+    path = "/secret/slots",
+    tag = "secrets",
+    operation_id = "list",
+    params(PageParameters),
+    security(("siweMessage" = [], "siweSignature" = [])),
+    responses((status = 200, description = "A page of them", body = ListAnswer)),
+)]
+pub(crate) async fn list(
     State(vault): State<Arc<Vault>>,
     page: Page,
     Lister(address): Lister,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<Json<ListAnswer>, ApiError> {
     let (listed, next) = vault.slots_of(address, page.after, page.limit).await?;
-    let slots: Vec<_> = listed
+    let slots = listed
         .iter()
-        .map(|entry| {
-            let mut slot = json!({
-                "slot": entry.slot.to_string(),
-                "owner": entry.owner,
-                "reader": entry.reader,
-                "openable": entry.openable,
-                "createdAt": rfc3339(entry.created_at),
-                "etag": etag(entry.generation),
-            });
-            if let Some(end) = entry.expires_at {
-                slot["expiresAt"] = rfc3339(end).into();
-            }
-            slot
+        .map(|entry| ListedSlot {
+            slot: entry.slot.to_string(),
+            owner: entry.owner,
+            reader: entry.reader,
+            openable: entry.openable,
+            created_at: rfc3339(entry.created_at),
+            expires_at: entry.expires_at.map(rfc3339),
+            etag: etag(entry.generation),
         })
         .collect();
-    let mut body = json!({ "slots": slots });
-    if let Some(next) = next {
-        body["next"] = next.to_string().into();
-    }
-    Ok((JSON, body.to_string()))
+    Ok(Json(ListAnswer { slots, next: next.map(|slot| slot.to_string()) }))
 }
 
 /// The slot of the path, for handlers that need no grant of it yet.
-pub(super) struct SlotInPath(SlotId);
+pub(crate) struct SlotInPath(SlotId);
 
 impl FromRequestParts<Arc<Vault>> for SlotInPath {
     type Rejection = ApiError;
@@ -147,8 +270,12 @@ impl FromRequestParts<Arc<Vault>> for SlotInPath {
 }
 
 fn stored(stored: Stored) -> impl IntoResponse {
-    let body = json!({ "slot": stored.slot.to_string(), "openable": stored.openable });
-    (JSON, [(header::ETAG, etag(stored.generation))], body.to_string())
+    let answer = StoreAnswer {
+        slot: stored.slot.to_string(),
+        openable: stored.openable,
+        expires_at: stored.expires_at.map(rfc3339),
+    };
+    ([(header::ETAG, etag(stored.generation))], Json(answer))
 }
 
 /// `{"secret":…}`, or `{"secretBase64":…}` of bytes that are no text; wiped when it has been sent.

@@ -108,7 +108,7 @@ async fn addresses_are_taken_in_any_case() {
 
 #[tokio::test]
 async fn bodies_are_bounded_announced_or_not() {
-    let vault = TestVault::with(|config| config.max_body_bytes = 1000);
+    let vault = TestVault::with(|config| config.limits.max_body_bytes = 1000);
     let announced = vault.call("POST", "/secret/store", &[], &[b' '; 1001]).await;
     assert_eq!(announced.code(), (413, "body_too_large"));
     let chunks = axum::body::Body::from_stream(Chunks(2));

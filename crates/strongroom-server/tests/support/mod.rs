@@ -16,7 +16,8 @@ use strongroom::{SlotId, encoding};
 use strongroom_client::{Policy, VerifiedVault};
 use strongroom_enclave::{Platform, open_or_create};
 use strongroom_server::config::sign_in_origins;
-use strongroom_server::{Config, DataDir, Vault, app, serve};
+use strongroom_server::limits::Limits;
+use strongroom_server::{Config, DataDir, Listeners, Vault, app, serve};
 use strongroom_store::SqliteStore;
 use strongroom_testkit::rng;
 use tempfile::TempDir;
@@ -65,6 +66,10 @@ impl Answer {
     }
 }
 
+pub(crate) fn unlimited() -> Limits {
+    Limits { address_rate: None, wallet_rate: None, anonymous_bytes_a_day: None, ..Limits::default() }
+}
+
 fn open_vault(folder: &TempDir, config: Config) -> (Arc<Vault>, DataDir, Arc<AtomicI64>) {
     let data_dir = DataDir::open(&folder.path().join("data")).expect("a data directory");
     let opened = open_or_create(&data_dir.root_file(), None, &mut rng()).expect("a root");
@@ -84,6 +89,8 @@ impl TestVault {
 
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::new(vec![ORIGIN.parse().expect("an origin")]);
+        // Every test is one client in a hurry; those of limits set their own.
+        config.limits = unlimited();
         change(&mut config);
         let folder = tempfile::tempdir().expect("a folder");
         let (vault, data_dir, clock_offset_s) = open_vault(&folder, config);
@@ -232,7 +239,8 @@ impl RunningVault {
         let (vault, data_dir, _) = open_vault(&folder, Config::new(origins));
         runtime.spawn(async move {
             let _locked = data_dir;
-            serve(listener, vault, std::future::pending()).await;
+            let listeners = Listeners { public: listener, tls: None, metrics: None };
+            serve(listeners, vault, std::future::pending()).await;
         });
         Self { url, _folder: folder, _runtime: runtime }
     }

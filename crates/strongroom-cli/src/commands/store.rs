@@ -1,0 +1,100 @@
+//! `strongroom store backup|verify|restore`
+
+use super::rng;
+use crate::args::{Store, StoreBackup, StoreRestore, StoreVerify};
+use crate::error::{Hint, Refused};
+use anyhow::{Context, Result, anyhow, bail};
+use std::path::Path;
+use strongroom_enclave::{Opened, open_or_create};
+use strongroom_server::{DataDir, DataDirError, RecordCheck};
+use strongroom_store::{Backup, BackupError};
+
+pub(super) fn run(args: &Store) -> Result<()> {
+    match args {
+        Store::Backup(args) => backup(args),
+        Store::Verify(args) => verify(args),
+        Store::Restore(args) => restore(args),
+    }
+}
+
+fn backup(args: &StoreBackup) -> Result<()> {
+    let store = DataDir::store_file_in(&args.data_dir);
+    let backup = Backup::create(&store, &args.output).map_err(hint)?;
+    show(&backup);
+    anstream::eprintln!("kept in {}; keep {} too, elsewhere", args.output.display(), DataDir::ROOT_NAME);
+    Ok(())
+}
+
+fn verify(args: &StoreVerify) -> Result<()> {
+    let backup = Backup::verify(&args.file).map_err(hint)?;
+    show(&backup);
+    let Some(root_file) = &args.root_file else {
+        anstream::eprintln!("every page is whole; records were not unsealed: pass --root-file for that");
+        return Ok(());
+    };
+    let root = root(root_file)?;
+    if root.root.vault_id().as_bytes() != &backup.vault_id {
+        return Err(Refused(format!("{} is another vault's root", root_file.display())).into());
+    }
+    let check = RecordCheck::new(&root.root);
+    let mut altered = Vec::new();
+    Backup::for_each_record(&args.file, |slot, generation, record| {
+        if !check.is_whole(slot, generation, record) {
+            altered.push(slot);
+        }
+    })?;
+    if altered.is_empty() {
+        anstream::eprintln!("every page and every record is whole");
+        return Ok(());
+    }
+    for slot in &altered {
+        anstream::eprintln!("altered: {slot}");
+    }
+    Err(Refused(format!("{} of {} records were altered", altered.len(), backup.slots)).into())
+}
+
+fn restore(args: &StoreRestore) -> Result<()> {
+    let data_dir = DataDir::open(&args.data_dir).map_err(|error| match error {
+        DataDirError::Locked(_) => anyhow::Error::from(error).context(Hint("stop the server first")),
+        other => other.into(),
+    })?;
+    let backup = Backup::verify(&args.backup).map_err(hint)?;
+    let root_file = data_dir.root_file();
+    if root_file.exists() && root(&root_file)?.root.vault_id().as_bytes() != &backup.vault_id {
+        bail!(
+            anyhow!(Hint("restore the root of the same vault, or take another --data-dir"))
+                .context(format!("{} is another vault's root", root_file.display()))
+        );
+    }
+    let backup = Backup::restore(&args.backup, &data_dir.store_file()).map_err(hint)?;
+    show(&backup);
+    if !root_file.exists() {
+        anstream::eprintln!("put the vault's {} into {} too", DataDir::ROOT_NAME, args.data_dir.display());
+    }
+    Ok(())
+}
+
+/// An existing root; where an imported key is needed, it comes from where `serve` takes it.
+fn root(path: &Path) -> Result<Opened> {
+    if !path.exists() {
+        bail!("{} is not there", path.display());
+    }
+    let imported = super::serve::imported_key()?;
+    open_or_create(path, imported, &mut rng()).with_context(|| format!("cannot use {}", path.display()))
+}
+
+fn show(backup: &Backup) {
+    anstream::println!("vault:   {}", hex::encode(backup.vault_id));
+    anstream::println!("slots:   {}", backup.slots);
+    anstream::println!("records: {} bytes", backup.record_bytes);
+}
+
+fn hint(error: BackupError) -> anyhow::Error {
+    let hint = match &error {
+        BackupError::Exists(_) => "nothing is overwritten: choose another name, or move it away",
+        BackupError::NoStore(_) => "name a backup, or the vault.sqlite of a data directory",
+        BackupError::Damaged { .. } => return anyhow::Error::from(Refused(error.to_string())),
+        _ => return error.into(),
+    };
+    anyhow::Error::from(error).context(Hint(hint))
+}

@@ -1,0 +1,160 @@
+//! What an operator sets: one table for flags, environment and `strongroom.toml`, read so that every mistake is named
+//! at once.
+
+mod read;
+mod table;
+
+pub(crate) use read::Mistakes;
+use read::Reader;
+pub(crate) use table::{Flags, SETTINGS};
+
+use crate::commands::serve::imported_key;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use strongroom::key::DecapsulationKey;
+use strongroom::signin::Origin;
+use strongroom_server::Tls;
+use strongroom_server::config::CorsOrigin;
+use strongroom_server::limits::{Limits, Rate};
+use strongroom_store::{DatabaseUrl, PostgresOptions};
+
+/// The settings of a server, as they hold.
+pub(crate) struct Settings {
+    pub(crate) listen: SocketAddr,
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) root_file: Option<PathBuf>,
+    pub(crate) database: Option<(DatabaseUrl, PostgresOptions)>,
+    pub(crate) public_url: Option<Origin>,
+    pub(crate) sign_in_origins: Vec<Origin>,
+    pub(crate) chain_ids: Vec<u64>,
+    pub(crate) require_sign_in_to_store: bool,
+    pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) cors_origins: Vec<CorsOrigin>,
+    pub(crate) trusted_hops: usize,
+    pub(crate) limits: Limits,
+    pub(crate) imported_key: Option<DecapsulationKey>,
+    /// What was set, and where; secrets are not shown.
+    pub(crate) shown: Vec<(&'static str, String, String)>,
+}
+
+impl Settings {
+    /// Reads what is set: flags first, then the environment, then the file.
+    ///
+    /// # Errors
+    /// Every mistake at once.
+    pub(crate) fn read(flags: &Flags) -> Result<Self, Mistakes> {
+        let mut reader = Reader::new(flags);
+        let settings = Self::read_all(&mut reader);
+        reader.finish(settings)
+    }
+
+    fn read_all(reader: &mut Reader<'_>) -> Self {
+        let listen = reader.one("listen").unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000)));
+        let public_url: Option<Origin> = reader.one("public-url");
+        if listen.ip().is_unspecified() && public_url.is_none() {
+            reader.mistake(format!(
+                "listen: {listen} does not say how clients reach this server: set it with --public-url"
+            ));
+        }
+        let tls = tls(reader);
+        if let Some(url) = public_url.as_ref().filter(|_| tls.is_some())
+            && !url.to_string().starts_with("https://")
+        {
+            reader.mistake(format!("public-url: {url} is not https://, and tls-cert is set"));
+        }
+        let imported_key = imported_key().unwrap_or_else(|error| {
+            reader.mistake(format!("{error:#}"));
+            None
+        });
+        Self {
+            listen,
+            metrics_listen: reader.one("metrics-listen"),
+            data_dir: reader.one("data-dir").unwrap_or_else(|| PathBuf::from("strongroom-data")),
+            root_file: reader.one("root-file"),
+            database: database(reader),
+            public_url,
+            sign_in_origins: reader.many("sign-in-origin"),
+            chain_ids: reader.many("chain-id"),
+            require_sign_in_to_store: reader.one("require-sign-in-to-store").unwrap_or(false),
+            tls,
+            cors_origins: reader.many("cors-origin"),
+            trusted_hops: reader.one("trusted-hops").unwrap_or(0),
+            limits: limits(reader),
+            imported_key,
+            shown: Vec::new(),
+        }
+    }
+}
+
+fn tls(reader: &mut Reader<'_>) -> Option<Arc<Tls>> {
+    let certificate: Option<PathBuf> = reader.one("tls-cert");
+    let key: Option<PathBuf> = reader.one("tls-key");
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => match Tls::load(&certificate, &key) {
+            Ok(tls) => Some(Arc::new(tls)),
+            Err(error) => {
+                reader.mistake(format!("tls-cert, tls-key: {:#}", anyhow::Error::from(error)));
+                None
+            }
+        },
+        (None, None) => None,
+        _ => {
+            reader.mistake("tls-cert, tls-key: one is set without the other".to_owned());
+            None
+        }
+    }
+}
+
+fn database(reader: &mut Reader<'_>) -> Option<(DatabaseUrl, PostgresOptions)> {
+    let url: Option<DatabaseUrl> = reader.one("database-url");
+    if url.as_ref().is_some_and(DatabaseUrl::has_password) && reader.is_flag("database-url") {
+        reader.mistake(
+            "database-url: it holds a password, and everybody sees a process's arguments: set STRONGROOM_DATABASE_URL, \
+             or --database-url-file"
+                .to_owned(),
+        );
+    }
+    let defaults = PostgresOptions::default();
+    let authorities: Option<PathBuf> = reader.one("database-ca");
+    let connections = reader.bounded("database-connections", 1..=1000).unwrap_or(defaults.max_connections);
+    if url.is_none() {
+        for name in ["database-ca", "database-connections"] {
+            if reader.is_set(name) {
+                reader.mistake(format!("{name}: it is set without database-url"));
+            }
+        }
+    }
+    if let Some(path) = authorities.as_deref().filter(|path| !is_readable(path)) {
+        reader.mistake(format!("database-ca: {} cannot be read", path.display()));
+    }
+    Some((url?, PostgresOptions { max_connections: connections, authorities }))
+}
+
+fn is_readable(path: &Path) -> bool {
+    std::fs::File::open(path).is_ok()
+}
+
+fn limits(reader: &mut Reader<'_>) -> Limits {
+    let defaults = Limits::default();
+    let rate = |reader: &mut Reader<'_>, name, default| reader.one(name).map_or(default, Rate::new);
+    Limits {
+        address_rate: rate(reader, "address-rate", defaults.address_rate),
+        wallet_rate: rate(reader, "wallet-rate", defaults.wallet_rate),
+        anonymous_bytes_a_day: match reader.size("anonymous-quota") {
+            None => defaults.anonymous_bytes_a_day,
+            Some(0) => None,
+            bytes => bytes,
+        },
+        anonymous_lifetime: reader.duration("anonymous-lifetime"),
+        max_body_bytes: reader.size("max-body").map_or(defaults.max_body_bytes, |bytes| bytes as usize),
+        max_bodies_bytes: reader.size("max-bodies").map_or(defaults.max_bodies_bytes, |bytes| bytes as usize),
+        max_active: reader.bounded("max-active", 1..=100_000).unwrap_or(defaults.max_active),
+        max_waiting: reader.bounded("max-waiting", 0..=1_000_000).unwrap_or(defaults.max_waiting),
+        max_connections: reader.bounded("max-connections", 1..=1_000_000).unwrap_or(defaults.max_connections),
+        max_connections_per_address: reader
+            .bounded("max-connections-per-address", 1..=1_000_000)
+            .unwrap_or(defaults.max_connections_per_address),
+    }
+}

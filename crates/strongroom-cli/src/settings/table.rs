@@ -1,0 +1,221 @@
+//! The table of settings, and the flags that follow from it.
+
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+/// What can be set: as `--name`, as `STRONGROOM_NAME` in the environment, as `name` in `strongroom.toml`; there with
+/// `_` for `-`.
+pub(crate) struct Setting {
+    pub(crate) name: &'static str,
+    /// What its value is called; empty for a switch.
+    pub(crate) value: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) help: &'static str,
+}
+
+/// How a setting is given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One value.
+    One,
+    /// Any number: a flag that is repeated, a list in the file, commas in the environment.
+    Many,
+    /// True where it is there without a value.
+    Switch,
+    /// One value that nobody may see; also in a file, which the setting of this name names.
+    Secret(&'static str),
+}
+
+impl Setting {
+    /// The name of the setting that names a file with this one's value.
+    pub(crate) fn file(&self) -> Option<&'static str> {
+        match self.kind {
+            Kind::Secret(file) => Some(file),
+            _ => None,
+        }
+    }
+}
+
+const fn setting(name: &'static str, value: &'static str, kind: Kind, help: &'static str) -> Setting {
+    Setting { name, value, kind, help }
+}
+
+pub(crate) const SETTINGS: &[Setting] = &[
+    setting(
+        "listen",
+        "ADDR",
+        Kind::One,
+        "Address and port; port 0 takes a free one [default: 127.0.0.1:3000]",
+    ),
+    setting(
+        "data-dir",
+        "DIR",
+        Kind::One,
+        "Root and store; made where there is none, used by one server at a time [default: strongroom-data]",
+    ),
+    setting(
+        "root-file",
+        "FILE",
+        Kind::One,
+        "The sealed root, where it is not in the data directory, such as for several servers",
+    ),
+    setting(
+        "database-url",
+        "URL",
+        Kind::Secret("database-url-file"),
+        "Keep the store in this PostgreSQL, for one or more servers: postgres://user@host/database [default: SQLite in the data directory]",
+    ),
+    setting(
+        "database-ca",
+        "FILE",
+        Kind::One,
+        "PEM certificates that may vouch for the database [default: the public authorities]",
+    ),
+    setting("database-connections", "N", Kind::One, "Connections to the database at most [default: 16]"),
+    setting(
+        "public-url",
+        "URL",
+        Kind::One,
+        "How clients reach this server; sign-ins for its host are taken [default: the listening address]",
+    ),
+    setting(
+        "sign-in-origin",
+        "ORIGIN",
+        Kind::Many,
+        "Take sign-ins made at this origin too, such as a dApp's front end",
+    ),
+    setting("chain-id", "N", Kind::Many, "Take sign-ins of this EIP-155 chain alone [default: all]"),
+    setting(
+        "cors-origin",
+        "ORIGIN",
+        Kind::Many,
+        "Let pages of this origin call the vault from a browser, or * for all",
+    ),
+    setting("require-sign-in-to-store", "", Kind::Switch, "Refuse to store for who has not signed in"),
+    setting(
+        "tls-cert",
+        "FILE",
+        Kind::One,
+        "Serve TLS 1.3 with this PEM chain of certificates; SIGHUP reads it again",
+    ),
+    setting("tls-key", "FILE", Kind::One, "The PEM private key of --tls-cert"),
+    setting(
+        "metrics-listen",
+        "ADDR",
+        Kind::One,
+        "Serve /metrics and /health here, in the clear, for the operator",
+    ),
+    setting(
+        "trusted-hops",
+        "N",
+        Kind::One,
+        "Proxies of your own before the server that add to X-Forwarded-For [default: 0]",
+    ),
+    setting(
+        "address-rate",
+        "N",
+        Kind::One,
+        "Requests a second of one address, four times as many at once; 0 for any number [default: 50]",
+    ),
+    setting(
+        "wallet-rate",
+        "N",
+        Kind::One,
+        "Signed requests a second of one wallet, four times as many at once; 0 for any number [default: 20]",
+    ),
+    setting(
+        "anonymous-quota",
+        "SIZE",
+        Kind::One,
+        "What one address may store unsigned in a day; 0 for any amount [default: 256MiB]",
+    ),
+    setting(
+        "anonymous-lifetime",
+        "TIME",
+        Kind::One,
+        "How long a secret lives at most that was stored unsigned, such as 30d [default: for ever]",
+    ),
+    setting("max-body", "SIZE", Kind::One, "Bytes of a request's body at most [default: 2MiB]"),
+    setting("max-bodies", "SIZE", Kind::One, "Bytes of all bodies in memory at most [default: 256MiB]"),
+    setting("max-active", "N", Kind::One, "Requests worked on at the same time [default: 256]"),
+    setting(
+        "max-waiting",
+        "N",
+        Kind::One,
+        "Requests that wait for their turn; more are answered 503 [default: 1024]",
+    ),
+    setting("max-connections", "N", Kind::One, "Connections at most [default: 8192]"),
+    setting(
+        "max-connections-per-address",
+        "N",
+        Kind::One,
+        "Connections of one address at most, unless there are trusted hops [default: 1024]",
+    ),
+];
+
+/// The flags as they were given, and which file to read.
+#[derive(Debug, Default)]
+pub(crate) struct Flags {
+    pub(crate) config: Option<OsString>,
+    pub(crate) values: BTreeMap<&'static str, Vec<OsString>>,
+}
+
+impl Args for Flags {
+    fn augment_args(command: Command) -> Command {
+        let config = Arg::new("config")
+            .long("config")
+            .value_name("FILE")
+            .value_parser(clap::value_parser!(OsString))
+            .help("Settings, as TOML [default: strongroom.toml, where it is there]");
+        let command = command.arg(config);
+        SETTINGS.iter().fold(command, |command, setting| {
+            let arg = Arg::new(setting.name)
+                .long(setting.name)
+                .help(setting.help)
+                .value_parser(clap::value_parser!(OsString))
+                .action(if setting.kind == Kind::Many { ArgAction::Append } else { ArgAction::Set });
+            match setting.kind {
+                Kind::Switch => command.arg(
+                    arg.num_args(0..=1)
+                        .require_equals(true)
+                        .default_missing_value("true")
+                        .value_name("true|false"),
+                ),
+                Kind::Secret(file) => {
+                    let file = Arg::new(file)
+                        .long(file)
+                        .value_name("FILE")
+                        .value_parser(clap::value_parser!(OsString))
+                        .help(format!("The file that holds what --{} says", setting.name));
+                    command.arg(arg.value_name(setting.value)).arg(file)
+                }
+                _ => command.arg(arg.value_name(setting.value)),
+            }
+        })
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Flags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let config = matches.get_one::<OsString>("config").cloned();
+        let mut values = BTreeMap::new();
+        for setting in SETTINGS {
+            for name in std::iter::once(setting.name).chain(setting.file()) {
+                if let Some(given) = matches.get_many::<OsString>(name) {
+                    values.insert(name, given.cloned().collect());
+                }
+            }
+        }
+        Ok(Self { config, values })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}

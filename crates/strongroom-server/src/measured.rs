@@ -1,0 +1,62 @@
+//! A store whose calls are timed and whose failures are counted.
+
+use crate::metrics::Metrics;
+use std::sync::Arc;
+use std::time::Instant;
+use strongroom::SlotId;
+use strongroom_store::{Answer, Content, Inserted, Page, Replaced, Row, Store, Tag, UnixSeconds};
+
+/// Passes every call on.
+pub(crate) struct Measured {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Measured {
+    fn time<'a, T: 'a>(&'a self, operation: &'static str, answer: Answer<'a, T>) -> Answer<'a, T> {
+        Box::pin(async move {
+            let start = Instant::now();
+            let answer = answer.await;
+            self.metrics.store_call(operation, start.elapsed(), answer.is_err());
+            answer
+        })
+    }
+}
+
+impl Store for Measured {
+    fn is_shared(&self) -> bool {
+        self.store.is_shared()
+    }
+
+    fn insert(&self, slot: SlotId, content: Content) -> Answer<'_, Inserted> {
+        self.time("insert", self.store.insert(slot, content))
+    }
+
+    fn slot(&self, slot: SlotId) -> Answer<'_, Option<Row>> {
+        self.time("slot", self.store.slot(slot))
+    }
+
+    fn replace(&self, slot: SlotId, expected: u64, content: Content) -> Answer<'_, Replaced> {
+        self.time("replace", self.store.replace(slot, expected, content))
+    }
+
+    fn delete(&self, slot: SlotId) -> Answer<'_, bool> {
+        self.time("delete", self.store.delete(slot))
+    }
+
+    fn slots_of(&self, principal: Tag, after: Option<SlotId>, limit: u32) -> Answer<'_, Page> {
+        self.time("slots_of", self.store.slots_of(principal, after, limit))
+    }
+
+    fn spend_nonce(&self, nonce: [u8; 16], keep_until: UnixSeconds) -> Answer<'_, bool> {
+        self.time("spend_nonce", self.store.spend_nonce(nonce, keep_until))
+    }
+
+    fn sweep(&self, now: UnixSeconds) -> Answer<'_, u64> {
+        self.time("sweep", self.store.sweep(now))
+    }
+
+    fn ready(&self) -> Answer<'_, ()> {
+        self.time("ready", self.store.ready())
+    }
+}

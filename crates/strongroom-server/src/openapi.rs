@@ -1,0 +1,329 @@
+//! The description of the HTTP interface, from the handlers and the table of codes.
+
+use crate::error::Code;
+use crate::routes::{attestation, auth, health, secret};
+use serde_json::{Value, json};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::{Modify, OpenApi, ToSchema};
+
+/// A sealed payload and who may read it.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "it describes what request.rs reads")]
+pub(crate) struct StoreRequest {
+    /// The payload, or a string that holds its JSON. Never plaintext.
+    #[schema(value_type = Payload)]
+    secret: (),
+    /// Wallets that may read it: `0x` and 40 hex digits each, in any case.
+    #[schema(min_items = 1, max_items = 100)]
+    public_addresses: Vec<String>,
+    /// When the vault forgets it: RFC 3339, in the future.
+    #[schema(required = false)]
+    expires_at: Option<String>,
+}
+
+/// A w3pk payload (spec/envelope.md); sizes are of the decoded bytes.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "it describes what the library reads")]
+pub(crate) struct Payload {
+    /// 2 for the second generation; not there for the first.
+    #[schema(required = false)]
+    version: Option<u32>,
+    /// One entry for each who can open it.
+    recipients: Vec<PayloadRecipient>,
+    /// Base64.
+    encrypted_data: String,
+    /// Base64 of 12 bytes.
+    iv: String,
+    /// Base64 of 16 bytes.
+    auth_tag: String,
+}
+
+/// Who can open a payload.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "it describes what the library reads")]
+pub(crate) struct PayloadRecipient {
+    /// Base64 of an ML-KEM-1024 encapsulation key, 1,568 bytes.
+    public_key: String,
+    /// Base64 of 1,600 bytes in the first generation, 1,608 in the second.
+    ciphertext: String,
+}
+
+/// An opened secret: one of the two.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "it describes what is written so that it can be wiped")]
+pub(crate) struct Opened {
+    /// The text.
+    #[schema(required = false)]
+    secret: Option<String>,
+    /// Base64, where it is no UTF-8.
+    #[schema(required = false)]
+    secret_base64: Option<String>,
+}
+
+/// The vault's evidence (spec/attestation.md).
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "it describes what strongroom-attest writes")]
+pub(crate) struct Evidence {
+    /// What vouches for the server; `none` in development.
+    platform: String,
+    /// The platform's report, base64.
+    report: String,
+    /// What the report says that runs.
+    measurement: String,
+    /// RFC 3339, UTC.
+    timestamp: String,
+    /// Base64 of an ML-KEM-1024 encapsulation key: seal for it.
+    mlkem_public_key: String,
+    /// 1
+    version: u32,
+    /// 64 hex digits, zeros where the client sent none.
+    nonce: String,
+    /// 64 hex digits.
+    vault_id: String,
+    /// 64 hex digits.
+    key_id: String,
+    /// Which of the vault's keys it is.
+    epoch: u32,
+    /// `generated` or `imported`.
+    key_origin: String,
+    /// SHA-256 of the settings that decide who else may get the key or sign in, hex.
+    config_digest: String,
+    /// SHA-256 of the key of a TLS that ends inside the TEE, hex; empty where there is none.
+    tls_spki_sha256: String,
+    /// The platform's own.
+    evidence: serde_json::Value,
+    /// Certificates and lists that a verifier needs.
+    collateral: serde_json::Value,
+}
+
+/// A refusal.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "it describes what edge.rs writes")]
+pub(crate) struct Refusal {
+    /// The HTTP status.
+    status_code: u16,
+    /// Stable; the table is in spec/access.md.
+    code: String,
+    /// For people.
+    message: String,
+    /// What the operator's log calls this request.
+    request_id: String,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Strongroom",
+        description = "A post-quantum secret vault. Everything under /secret/ answers the same under /chest/, and /attestation as \
+                       /secret/attestation. spec/access.md has the whole of it.",
+        license(name = "MIT OR Apache-2.0"),
+    ),
+    servers((url = "/")),
+    paths(
+        attestation::show,
+        auth::nonce,
+        secret::store,
+        secret::access,
+        secret::envelope,
+        secret::replace,
+        secret::forget,
+        secret::list,
+        health::ready,
+        health::live,
+        health::version,
+    ),
+    components(schemas(Refusal)),
+    modifiers(&SignInHeaders),
+)]
+struct Interface;
+
+/// The two headers of a sign-in.
+struct SignInHeaders;
+
+impl Modify for SignInHeaders {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let components = openapi.components.get_or_insert_default();
+        for (name, header, description) in [
+            ("siweMessage", "x-siwe-message", "Base64 of an EIP-4361 statement"),
+            ("siweSignature", "x-siwe-signature", "Its EIP-191 signature: 0x and 130 hex digits"),
+        ] {
+            let scheme = ApiKey::Header(ApiKeyValue::with_description(header, description));
+            components.add_security_scheme(name, SecurityScheme::ApiKey(scheme));
+        }
+    }
+}
+
+/// Which refusals an operation has, beside those of all.
+fn own_refusals(operation: &str) -> &'static [Code] {
+    use Code::*;
+    const SIGNED: &[Code] = &[
+        SignInRequired,
+        SignInMalformed,
+        SignInWrongDomain,
+        SignInWrongChain,
+        SignInExpired,
+        SignInForAnotherAct,
+        WrongSigner,
+        NonceUnknown,
+        NonceExpired,
+        NonceSpent,
+        HeaderTooLarge,
+        StoreUnavailable,
+        StoreFull,
+    ];
+    match operation {
+        "attestation" => &[MalformedNonce],
+        "nonce" => &[MalformedRequest, MalformedAddress, UnsupportedMediaType],
+        "store" => &[
+            MalformedRequest,
+            NotSealed,
+            MalformedPayload,
+            MalformedAddress,
+            MalformedExpiry,
+            SignInRequired,
+            SignInMalformed,
+            SignInWrongDomain,
+            SignInWrongChain,
+            SignInExpired,
+            SignInForAnotherAct,
+            WrongSigner,
+            NonceUnknown,
+            NonceExpired,
+            NonceSpent,
+            CiphertextHeld,
+            UnsupportedMediaType,
+            VaultCannotOpen,
+            VaultRecipientRepeated,
+            AnonymousQuota,
+            HeaderTooLarge,
+            StoreUnavailable,
+            StoreFull,
+        ],
+        "replace" => &[
+            MalformedRequest,
+            NotSealed,
+            MalformedPayload,
+            MalformedAddress,
+            MalformedExpiry,
+            SignInRequired,
+            SignInMalformed,
+            SignInWrongDomain,
+            SignInWrongChain,
+            SignInExpired,
+            SignInForAnotherAct,
+            WrongSigner,
+            NonceUnknown,
+            NonceExpired,
+            NonceSpent,
+            NoOwner,
+            NotTheOwner,
+            SlotNotFound,
+            CiphertextHeld,
+            GenerationChanged,
+            UnsupportedMediaType,
+            VaultCannotOpen,
+            VaultRecipientRepeated,
+            IfMatchRequired,
+            HeaderTooLarge,
+            RecordDamaged,
+            StoreUnavailable,
+            StoreFull,
+        ],
+        "list" => SIGNED,
+        "ready" => &[StoreUnavailable],
+        "live" | "version" => &[],
+        _ => SIGNED,
+    }
+}
+
+/// The whole document, OpenAPI 3.1.
+#[must_use]
+pub fn openapi() -> Value {
+    let mut document = serde_json::to_value(Interface::openapi()).expect("the description is plain data");
+    let paths = document["paths"].as_object_mut().expect("an object of paths");
+    for operation in paths.values_mut().filter_map(Value::as_object_mut).flat_map(|path| path.values_mut()) {
+        let id = operation["operationId"].as_str().expect("every operation is named").to_owned();
+        for code in Code::ALL.into_iter().filter(|code| can_refuse(&id, *code)) {
+            let (status, name) = code.parts();
+            let answer = &mut operation["responses"][status.to_string()];
+            match answer["description"].as_str() {
+                Some(others) => answer["description"] = format!("{others}, `{name}`").into(),
+                None => *answer = refusal(&format!("`{name}`")),
+            }
+        }
+    }
+    document
+}
+
+fn can_refuse(operation: &str, code: Code) -> bool {
+    let health = matches!(operation, "ready" | "live" | "version");
+    let always = [Code::MethodNotAllowed, Code::Internal];
+    // Whatever is asked, a body may come along.
+    let bounded = [
+        Code::MalformedRequest,
+        Code::RequestTimeout,
+        Code::BodyTooLarge,
+        Code::TooManyRequests,
+        Code::Overloaded,
+    ];
+    let of_slots = [Code::SlotNotFound, Code::RecordDamaged];
+    own_refusals(operation).contains(&code)
+        || always.contains(&code)
+        || (!health && bounded.contains(&code))
+        || (matches!(operation, "access" | "envelope" | "forget") && of_slots.contains(&code))
+        || (operation == "access" && code == Code::VaultNotRecipient)
+        || (operation == "forget" && [Code::NoOwner, Code::NotTheOwner].contains(&code))
+        || (operation == "list" && code == Code::MalformedQuery)
+}
+
+fn refusal(description: &str) -> Value {
+    let schema = json!({ "$ref": "#/components/schemas/Refusal" });
+    json!({ "description": description, "content": { "application/json": { "schema": schema } } })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What clients are built from changes only on purpose: `UPDATE_GOLDEN=1` writes it anew.
+    #[test]
+    fn the_description_is_the_committed_one() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../spec/openapi.json");
+        let text = serde_json::to_string_pretty(&openapi()).expect("JSON") + "\n";
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(path, &text).expect("written");
+        }
+        let golden = std::fs::read_to_string(path).expect("spec/openapi.json");
+        assert!(
+            golden == text,
+            "the interface changed: run this test with UPDATE_GOLDEN=1 and read the difference"
+        );
+    }
+
+    /// Every path of the router's table in spec/access.md is described, but those of the other name.
+    #[test]
+    fn every_call_of_the_spec_is_described() {
+        let spec = include_str!("../../../spec/access.md");
+        let document = openapi();
+        for call in [
+            "POST /auth/nonce",
+            "GET /secret/attestation",
+            "POST /secret/store",
+            "GET /secret/access/{slot}",
+            "GET /secret/envelope/{slot}",
+            "PUT /secret/envelope/{slot}",
+            "DELETE /secret/{slot}",
+            "GET /secret/slots",
+        ] {
+            let (method, path) = call.split_once(' ').expect("two words");
+            assert!(spec.contains(&format!("`{call}`")), "{call} is not in the spec");
+            assert!(document["paths"][path][method.to_lowercase()].is_object(), "{call} is not described");
+        }
+    }
+}
