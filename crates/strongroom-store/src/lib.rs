@@ -1,6 +1,6 @@
 //! What a vault keeps: sealed records, look-up tags, spent nonces. Ciphertext only; no key ever comes here.
 //!
-//! An `Ok` of a writing call means that the bytes are on stable storage. `conformance.rs` is the suite that every
+//! An `Ok` of a writing call means that the bytes are on stable storage; an error, that they may be there or not. `conformance.rs` is the suite that every
 //! [`Store`] passes.
 
 #[cfg(test)]
@@ -102,6 +102,11 @@ pub enum StoreError {
     /// The tables are of a version that this build does not know.
     #[error("the store's tables have version {0}, which this build does not know")]
     UnknownSchema(i64),
+    /// The file system does not let SQLite write its log.
+    #[error(
+        "the file system gives no write-ahead log, but the journal mode {0}: put the data directory on a local disk"
+    )]
+    NoWal(String),
     /// The linked SQLite can corrupt its log.
     #[error("SQLite {0} is linked: 3.51.3 or newer is needed")]
     OldSqlite(&'static str),

@@ -22,8 +22,9 @@ const READERS: usize = 4;
 
 /// A [`Store`] in one SQLite file, for one server.
 pub struct SqliteStore {
-    writer: Writer,
+    // Before the writer, which puts its log into the file when it closes it last.
     readers: Arc<Readers>,
+    writer: Writer,
     spent: Mutex<Spent>,
 }
 

@@ -1,6 +1,8 @@
 //! What the tests of several crates share. It depends on none of them.
 
 pub mod postgres;
+pub mod recording_vfs;
+pub mod seeded_random;
 
 use aes_gcm::{AeadInOut, Aes256Gcm, KeyInit};
 use base64ct::{Base64, Encoding};

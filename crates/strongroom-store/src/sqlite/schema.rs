@@ -36,7 +36,10 @@ pub(super) fn check_sqlite_version(version: i32) -> Result<(), StoreError> {
 /// FULL syncs the log at every commit; in WAL mode NORMAL would not.
 pub(super) fn configure(db: &Connection) -> Result<(), StoreError> {
     db.busy_timeout(Duration::from_secs(5))?;
-    db.pragma_update(None, "journal_mode", "WAL")?;
+    let journal: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if journal != "wal" {
+        return Err(StoreError::NoWal(journal));
+    }
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "trusted_schema", "OFF")?;
     db.pragma_update(None, "cell_size_check", "ON")?;

@@ -1,0 +1,21 @@
+//! Trials of the real binary: what it does under load, when it is killed, when its database goes away; and how fast.
+//!
+//! `tests/` are short and part of `./check`; `src/bin/` are long, for docs/reliability.md and docs/performance.md.
+#![allow(
+    clippy::missing_errors_doc,
+    reason = "they are those of the network and the server's, told as they come"
+)]
+
+pub mod client;
+pub mod kill;
+pub mod ledger;
+pub mod server;
+pub mod store;
+
+use getrandom::SysRng;
+use getrandom::rand_core::UnwrapErr;
+
+/// The operating system's randomness.
+fn rng() -> UnwrapErr<SysRng> {
+    UnwrapErr(SysRng)
+}

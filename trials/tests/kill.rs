@@ -1,0 +1,26 @@
+//! Kill -9 under load: what was acknowledged is there, what was forgotten stays so, no nonce serves twice.
+//! `src/bin/soak.rs` does the same a thousand times.
+
+use std::time::Duration;
+use strongroom_trials::kill::kill_again_and_again;
+use strongroom_trials::store::Kind;
+
+const KILLS: u32 = 20;
+const LOAD: Duration = Duration::from_millis(600);
+
+async fn nothing_is_lost(kind: Kind) {
+    let survived = kill_again_and_again(kind, KILLS, LOAD).await.expect("nothing is lost");
+    assert_eq!(survived.server_kills + survived.database_kills, KILLS);
+    // A load that stored nothing would show nothing.
+    assert!(survived.kept > KILLS as usize && survived.gone > 0, "{survived:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_keeps_what_it_acknowledged() {
+    nothing_is_lost(Kind::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_keeps_what_it_acknowledged() {
+    nothing_is_lost(Kind::Postgres).await;
+}
