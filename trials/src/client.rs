@@ -105,14 +105,13 @@ impl Client {
         Ok(answer.json()["nonce"].as_str().context("a nonce")?.to_owned())
     }
 
-    /// A sign-in for acts, with this nonce.
-    pub fn sign(&self, wallet: &WalletKey, nonce: &str, acts: &[Act]) -> Result<SignIn> {
-        let uri = format!("http://{}", self.host);
+    /// A sign-in for acts, with this nonce, that any server on this machine takes.
+    pub fn sign(wallet: &WalletKey, nonce: &str, acts: &[Act]) -> Result<SignIn> {
         let text = Draft {
-            domain: &self.host,
+            domain: "localhost",
             address: wallet.address(),
             statement: Some("Access encrypted secret"),
-            uri: &uri,
+            uri: "http://localhost",
             chain_id: 1,
             nonce,
             issued_at: OffsetDateTime::now_utc(),
@@ -129,7 +128,7 @@ impl Client {
     /// A nonce and a sign-in with it.
     pub async fn signed(&mut self, wallet: &WalletKey, acts: &[Act]) -> Result<SignIn> {
         let nonce = self.nonce().await?;
-        self.sign(wallet, &nonce, acts)
+        Self::sign(wallet, &nonce, acts)
     }
 
     /// Stores what [`store_body`] made.

@@ -1,6 +1,7 @@
 //! The real binary as a child process.
 
 use anyhow::{Context, Result, anyhow, bail};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -47,7 +48,16 @@ fn binary() -> Result<PathBuf> {
 impl Server {
     /// Starts it in a folder, which holds its data directory, with more arguments.
     pub fn start(folder: &Path, arguments: &[&str]) -> Result<Self> {
-        let mut command = Command::new(binary()?);
+        Self::spawn(Command::new(binary()?), folder, arguments)
+    }
+
+    /// Starts it by a command that ends with running what follows it.
+    pub fn start_under(mut prefix: Command, folder: &Path, arguments: &[&str]) -> Result<Self> {
+        prefix.arg(binary()?);
+        Self::spawn(prefix, folder, arguments)
+    }
+
+    fn spawn(mut command: Command, folder: &Path, arguments: &[&str]) -> Result<Self> {
         command.args(["serve", "--listen=127.0.0.1:0"]).args(arguments);
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy();
@@ -94,10 +104,26 @@ impl Server {
         Ok(())
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn process(&self) -> Result<Pid> {
+        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).context("its process id")
+    }
+
+    /// Bounds the files that it writes, as a full disk would; `None` for no bound.
+    pub fn limit_file_bytes(&self, bytes: Option<u64>) -> Result<()> {
+        let limit = Rlimit { current: bytes, maximum: None };
+        rustix::process::prlimit(Some(self.process()?), Resource::Fsize, limit)?;
+        Ok(())
+    }
+
     /// Asks it to end and waits.
     pub fn terminate(mut self) -> Result<()> {
-        let process = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
-        rustix::process::kill_process(process.context("its process id")?, rustix::process::Signal::TERM)?;
+        kill_process(self.process()?, Signal::TERM)?;
         let status = self.child.wait()?;
         if status.success() { Ok(()) } else { bail!("it ended with {status}") }
     }

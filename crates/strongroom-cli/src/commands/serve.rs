@@ -24,6 +24,8 @@ use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 use zeroize::Zeroizing;
 
+/// POSIX names it; Linux and the BSDs give it this number.
+const SIGXFSZ: i32 = 25;
 const PRIVATE_KEY: &str = "ADMIN_MLKEM_PRIVATE_KEY";
 const PUBLIC_KEY: &str = "ADMIN_MLKEM_PUBLIC_KEY";
 
@@ -32,6 +34,8 @@ pub(super) fn run(args: &Serve) -> Result<()> {
     allow_many_files();
     let _log = log_to_stderr();
     runtime()?.block_on(async {
+        // A write beyond a bound on files shall fail and not end the process, which is what the signal does unheard.
+        let _too_large = signal(SignalKind::from_raw(SIGXFSZ)).context("cannot listen for SIGXFSZ")?;
         let listener = bind(settings.listen).await?;
         let metrics = match settings.metrics_listen {
             Some(address) => Some(bind(address).await?),

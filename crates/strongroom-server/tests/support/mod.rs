@@ -14,11 +14,11 @@ use strongroom::w3pk::{self, Generation, Payload};
 use strongroom::wallet::WalletKey;
 use strongroom::{SlotId, encoding};
 use strongroom_client::{Policy, VerifiedVault};
-use strongroom_enclave::{Platform, open_or_create};
+use strongroom_enclave::{Opened, Platform, open_or_create};
 use strongroom_server::config::sign_in_origins;
 use strongroom_server::limits::Limits;
 use strongroom_server::{Config, DataDir, Listeners, Vault, app, serve};
-use strongroom_store::SqliteStore;
+use strongroom_store::{SqliteStore, Store};
 use strongroom_testkit::rng;
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
@@ -71,15 +71,25 @@ pub(crate) fn unlimited() -> Limits {
 }
 
 fn open_vault(folder: &TempDir, config: Config) -> (Arc<Vault>, DataDir, Arc<AtomicI64>) {
-    let data_dir = DataDir::open(&folder.path().join("data")).expect("a data directory");
-    let opened = open_or_create(&data_dir.root_file(), None, &mut rng()).expect("a root");
+    let (data_dir, opened) = open_root(folder);
     let store =
         SqliteStore::open(&data_dir.store_file(), opened.root.vault_id().as_bytes()).expect("a store");
+    let (vault, clock_offset_s) = vault_on(Arc::new(store), opened, config);
+    (vault, data_dir, clock_offset_s)
+}
+
+fn open_root(folder: &TempDir) -> (DataDir, Opened) {
+    let data_dir = DataDir::open(&folder.path().join("data")).expect("a data directory");
+    let opened = open_or_create(&data_dir.root_file(), None, &mut rng()).expect("a root");
+    (data_dir, opened)
+}
+
+fn vault_on(store: Arc<dyn Store>, opened: Opened, config: Config) -> (Arc<Vault>, Arc<AtomicI64>) {
     let clock_offset_s = Arc::new(AtomicI64::new(0));
     let offset = Arc::clone(&clock_offset_s);
     let clock =
         Arc::new(move || OffsetDateTime::now_utc() + Duration::seconds(offset.load(Ordering::Relaxed)));
-    (Arc::new(Vault::new(opened, Platform::None, Arc::new(store), config, clock)), data_dir, clock_offset_s)
+    (Arc::new(Vault::new(opened, Platform::None, store, config, clock)), clock_offset_s)
 }
 
 impl TestVault {
@@ -94,6 +104,16 @@ impl TestVault {
         change(&mut config);
         let folder = tempfile::tempdir().expect("a folder");
         let (vault, data_dir, clock_offset_s) = open_vault(&folder, config);
+        Self { app: app(vault), clock_offset_s, folder, _data_dir: data_dir }
+    }
+
+    /// On the store that `open` gives for a vault's id.
+    pub(crate) async fn on(open: impl AsyncFnOnce([u8; 32]) -> Arc<dyn Store>) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (data_dir, opened) = open_root(&folder);
+        let store = open(*opened.root.vault_id().as_bytes()).await;
+        let config = Config { limits: unlimited(), ..Config::new(vec![ORIGIN.parse().expect("an origin")]) };
+        let (vault, clock_offset_s) = vault_on(store, opened, config);
         Self { app: app(vault), clock_offset_s, folder, _data_dir: data_dir }
     }
 

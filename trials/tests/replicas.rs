@@ -1,0 +1,116 @@
+//! Two servers on one PostgreSQL, which is killed and started again meanwhile.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use strongroom_trials::client::{Client, store_body, wallet};
+use strongroom_trials::ledger::ready;
+use strongroom_trials::server::UNLIMITED;
+use strongroom_trials::store::{Kind, Place};
+use tokio::task::JoinSet;
+
+/// Sends one sign-in to both servers from several clients at once, again until each was told yes or no; the yeses.
+async fn yeses(addresses: [SocketAddr; 2], slot: String, headers: Arc<[(&'static str, String); 2]>) -> u32 {
+    let mut tasks = JoinSet::new();
+    for n in 0..8 {
+        let (slot, headers) = (slot.clone(), Arc::clone(&headers));
+        tasks.spawn(async move {
+            loop {
+                let answer = async {
+                    let mut client = Client::connect(addresses[n % 2]).await?;
+                    client.send("GET", &slot, &headers[..], "").await
+                };
+                match answer.await.map(|answer| (answer.status, answer.json()["code"].clone())) {
+                    Ok((200, _)) => return 1,
+                    Ok((401, code)) if code == "nonce_spent" => return 0,
+                    Ok((503, _)) => tokio::time::sleep(Duration::from_millis(50)).await,
+                    other => panic!("{other:?}"),
+                }
+            }
+        });
+    }
+    tasks.join_all().await.into_iter().sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_nonce_serves_once_while_the_database_comes_and_goes() {
+    let mut place = Place::new(Kind::Postgres).expect("a place");
+    // Both start on nothing at the same moment.
+    let (one, other) = std::thread::scope(|scope| {
+        let other = scope.spawn(|| place.start_another("other", &UNLIMITED));
+        (place.start(&UNLIMITED), other.join().expect("no panic"))
+    });
+    let (one, other) = (one.expect("a server"), other.expect("another server"));
+    let addresses = [one.address, other.address];
+    let owner = wallet(1);
+    let mut client = Client::connect(one.address).await.expect("connected");
+    let vault = client.vault_key().await.expect("a key");
+    let slot = client.store(store_body(&vault, &owner, "shared").expect("sealed")).await.expect("answered");
+    let slot = slot.slot().expect("stored");
+    let path = format!("/secret/access/{slot}");
+    let mut elsewhere = Client::connect(other.address).await.expect("connected");
+    assert_eq!(elsewhere.vault_key().await.expect("a key").to_base64(), vault.to_base64(), "one vault");
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut postgres = place.postgres.take().expect("a database");
+    let killer = std::thread::spawn({
+        let stop = Arc::clone(&stop);
+        move || {
+            let mut kills = 0;
+            while !stop.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(700));
+                postgres.kill();
+                postgres.start_again();
+                kills += 1;
+            }
+            (postgres, kills)
+        }
+    });
+    let mut told = BTreeMap::<u32, u32>::new();
+    for round in 0..60 {
+        // Issued by one in turns, used on both; issuing needs no database.
+        let mut issuer = Client::connect(addresses[round % 2]).await.expect("connected");
+        let nonce = issuer.nonce().await.expect("a nonce");
+        let headers = Client::sign(&owner, &nonce, &[]).expect("signed");
+        let yeses = yeses(addresses, path.clone(), Arc::new(headers)).await;
+        *told.entry(yeses).or_default() += 1;
+    }
+    stop.store(true, Ordering::Relaxed);
+    let (postgres, kills) = killer.join().expect("no panic");
+    println!("the database was killed {kills} times; nonces by how often they served: {told:?}");
+    assert!(kills >= 2, "{kills}");
+    assert!(told.keys().all(|yeses| *yeses <= 1), "a nonce served twice: {told:?}");
+    // Where an answer was lost after the commit, the nonce served nobody; mostly it served one.
+    assert!(told[&1] >= 40, "{told:?}");
+    for address in addresses {
+        ready(address).await.expect("it recovers by itself");
+    }
+    let mut elsewhere = Client::connect(other.address).await.expect("connected");
+    assert_eq!(elsewhere.open(slot, &owner).await.expect("what one stored the other opens"), "shared");
+    drop(postgres);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_its_database_a_server_says_503_and_when_to_come_again() {
+    let mut place = Place::new(Kind::Postgres).expect("a place");
+    let server = place.start(&UNLIMITED).expect("a server");
+    let mut client = Client::connect(server.address).await.expect("connected");
+    let (vault, owner) = (client.vault_key().await.expect("a key"), wallet(1));
+    let body = store_body(&vault, &owner, "kept").expect("sealed");
+    let slot = client.store(body.clone()).await.expect("answered").slot().expect("stored");
+    place.postgres.as_mut().expect("a database").kill();
+    let stored = client.store(store_body(&vault, &owner, "x").expect("sealed")).await.expect("answered");
+    assert_eq!((stored.status, stored.json()["code"].as_str()), (503, Some("store_unavailable")));
+    assert!(stored.headers.contains_key("retry-after"));
+    assert_eq!(client.send("GET", "/health/live", &[], "").await.expect("answered").status, 200);
+    assert_eq!(client.send("GET", "/attestation", &[], "").await.expect("answered").status, 200);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(client.send("GET", "/health/ready", &[], "").await.expect("answered").status, 503);
+    place.postgres.as_mut().expect("a database").start_again();
+    ready(server.address).await.expect("it recovers by itself");
+    assert_eq!(client.open(slot, &owner).await.expect("opened"), "kept");
+    // The same request again, after an answer that may have been lost, finds its slot.
+    assert_eq!(client.store(body).await.expect("answered").slot().expect("stored"), slot);
+}
