@@ -6,6 +6,7 @@
     reason = "they are those of the network and the server's, told as they come"
 )]
 
+pub mod bench;
 pub mod client;
 pub mod kill;
 pub mod ledger;

@@ -289,7 +289,7 @@ fn log_to_stderr() -> WorkerGuard {
     if std::io::stderr().is_terminal() {
         builder.init();
     } else {
-        builder.json().flatten_event(true).init();
+        builder.json().flatten_event(true).with_span_list(false).init();
     }
     guard
 }

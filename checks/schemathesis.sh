@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Asks the real server, by its own description, for everything that schemathesis thinks of: no 5xx, and answers as
+# described. Needs Python 3 with venv, and the binaries of `cargo build --workspace`.
+#
+#   checks/schemathesis.sh [examples an operation]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+target=$(realpath "${CARGO_TARGET_DIR:-target}")
+checks=$PWD/checks
+venv=$target/schemathesis
+version=4.32.5
+
+if ! "$venv/bin/schemathesis" --version 2>/dev/null | grep -qF "$version"; then
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$version"
+fi
+place=$(mktemp -d)
+"$target/debug/strongroom" serve --listen 127.0.0.1:0 --data-dir "$place/data" --address-rate 0 --wallet-rate 0 --anonymous-quota 0 \
+  2>"$place/log" &
+server=$!
+trap 'kill $server 2>/dev/null || true; wait $server 2>/dev/null || true; rm -rf "$place"' EXIT
+for _ in $(seq 100); do
+  url=$(sed -n 's/^listening on //p' "$place/log")
+  [ -n "$url" ] && break
+  sleep 0.1
+done
+"$target/debug/sign_ins" "${url#http://}" 1000 >"$place/sign_ins"
+# It leaves a folder of its own behind where it runs.
+cd "$place"
+SIGN_INS=$place/sign_ins SCHEMATHESIS_HOOKS=schemathesis_hooks PYTHONPATH=$checks PYTHONDONTWRITEBYTECODE=1 \
+  "$venv/bin/schemathesis" run "$url/openapi.json" --seed 1 --max-examples "${1:-50}" --warnings off \
+  --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,unsupported_method,allow_header_conformance
+# What the hook is for: calls of readers were answered.
+if ! grep -qE '"status":200,.*"route":"/secret/access/\{slot\}"' "$place/log"; then
+  echo "no access got past its sign-in: the hook does not work" >&2
+  exit 1
+fi
+echo "answers: $(grep -oE '"status":[0-9]+' "$place/log" | sort | uniq -c | tr -s ' \n' ' ')"

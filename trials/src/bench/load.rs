@@ -1,0 +1,153 @@
+//! The load: requests that are ready before the clock starts, over connections that stay, with as little work of our own
+//! as can be, since it takes place on the server's cores.
+
+use anyhow::{Context, Result, bail, ensure};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+/// What a load did.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Requests answered as expected.
+    pub requests: usize,
+    /// From the first request to the last answer.
+    pub took: Duration,
+    /// Of each request, ascending.
+    latencies: Vec<Duration>,
+}
+
+impl Outcome {
+    /// Requests a second.
+    #[must_use]
+    pub fn rate(&self) -> f64 {
+        self.requests as f64 / self.took.as_secs_f64()
+    }
+
+    /// The latency that this share of the requests did not exceed, in milliseconds.
+    #[must_use]
+    pub fn quantile_ms(&self, share: f64) -> f64 {
+        let at = ((self.latencies.len() as f64 * share) as usize).min(self.latencies.len().saturating_sub(1));
+        self.latencies.get(at).map_or(0.0, |latency| latency.as_secs_f64() * 1e3)
+    }
+}
+
+/// Requests, taken in turn: once each, or over and over.
+pub enum Requests {
+    /// Each once; the load ends with them or with its time.
+    Once(Vec<Vec<u8>>),
+    /// The same one.
+    Same(Vec<u8>),
+}
+
+impl Requests {
+    fn at(&self, n: usize) -> Option<&[u8]> {
+        match self {
+            Self::Once(requests) => requests.get(n).map(Vec::as_slice),
+            Self::Same(request) => Some(request),
+        }
+    }
+}
+
+/// The bytes of a request.
+#[must_use]
+pub fn request(method: &str, path: &str, headers: &[(&str, String)], body: &[u8]) -> Vec<u8> {
+    let mut bytes = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n");
+    for (name, value) in headers {
+        bytes.push_str(&format!("{name}: {value}\r\n"));
+    }
+    if !body.is_empty() {
+        bytes.push_str(&format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()));
+    }
+    bytes.push_str("\r\n");
+    [bytes.as_bytes(), body].concat()
+}
+
+/// Sends requests over `connections` for `time` at most, each connection one after the other; at `rate` a second in all,
+/// or as fast as they are answered. Every answer must have the status `expected`.
+pub async fn run(
+    address: SocketAddr,
+    connections: usize,
+    requests: Arc<Requests>,
+    expected: u16,
+    time: Duration,
+    rate: Option<f64>,
+) -> Result<Outcome> {
+    let mut open = Vec::new();
+    for _ in 0..connections {
+        open.push(Connection::open(address).await?);
+    }
+    let next = Arc::new(AtomicUsize::new(0));
+    let start = Instant::now();
+    let mut tasks = JoinSet::new();
+    for mut connection in open {
+        let (requests, next) = (Arc::clone(&requests), Arc::clone(&next));
+        tasks.spawn(async move {
+            let mut latencies = Vec::new();
+            loop {
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                // What is sent late counts from when it should have been sent.
+                let due = match rate {
+                    Some(rate) => start + Duration::from_secs_f64(n as f64 / rate),
+                    None => Instant::now(),
+                };
+                if due.duration_since(start) >= time {
+                    return Ok::<_, anyhow::Error>(latencies);
+                }
+                let Some(request) = requests.at(n) else { return Ok(latencies) };
+                tokio::time::sleep_until(due.into()).await;
+                let status = connection.exchange(request).await?;
+                ensure!(status == expected, "answer {status} instead of {expected}");
+                latencies.push(due.elapsed());
+            }
+        });
+    }
+    let mut latencies = Vec::new();
+    while let Some(of_one) = tasks.join_next().await {
+        latencies.extend(of_one??);
+    }
+    let took = start.elapsed();
+    latencies.sort_unstable();
+    Ok(Outcome { requests: latencies.len(), took, latencies })
+}
+
+struct Connection {
+    stream: TcpStream,
+    answer: Vec<u8>,
+}
+
+impl Connection {
+    async fn open(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, answer: Vec::with_capacity(16 * 1024) })
+    }
+
+    /// Sends a request and reads its whole answer; the status.
+    async fn exchange(&mut self, request: &[u8]) -> Result<u16> {
+        self.stream.write_all(request).await?;
+        self.answer.clear();
+        loop {
+            if self.stream.read_buf(&mut self.answer).await? == 0 {
+                bail!("the server closed the connection");
+            }
+            let Some(head) = find(&self.answer, b"\r\n\r\n") else { continue };
+            let text = std::str::from_utf8(&self.answer[..head])?;
+            let length = text.lines().find_map(|line| {
+                let (name, value) = line.split_once(':')?;
+                name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+            });
+            if self.answer.len() >= head + 4 + length.unwrap_or(0) {
+                return text.get(9..12).and_then(|status| status.parse().ok()).context("a status");
+            }
+        }
+    }
+}
+
+fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
+    bytes.windows(part.len()).position(|window| window == part)
+}

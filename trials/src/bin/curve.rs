@@ -1,0 +1,62 @@
+//! How store and access go with 10^3 to 10^6 secrets in the store; memory and start-up beside.
+//!
+//!     cargo build --release && cargo run --release -p strongroom-trials --bin curve -- sqlite|postgres [largest]
+
+use anyhow::{Context, Result};
+use std::sync::Arc;
+use std::time::Duration;
+use strongroom_trials::bench::load::{Requests, run};
+use strongroom_trials::bench::{fill, prepare};
+use strongroom_trials::client::{Client, wallet};
+use strongroom_trials::server::UNLIMITED;
+use strongroom_trials::store::{Kind, Place};
+
+const CONNECTIONS: usize = 64;
+const TIME: Duration = Duration::from_secs(5);
+const REQUESTS: usize = 20_000;
+/// What a record of the stored payloads has.
+const RECORD_BYTES: usize = 5_900;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let kind: Kind = arguments.next().context("sqlite or postgres")?.parse()?;
+    let largest: u64 = arguments.next().map_or(Ok(1_000_000), |text| text.parse())?;
+    let place = Place::new(kind)?;
+    // The first start makes root and tables.
+    place.start(&UNLIMITED)?.terminate()?;
+    let owner = wallet(1);
+    println!(
+        "| secrets | store/s | access/s | start-up ms | RSS MiB at start, after |\n| ---: | ---: | ---: | ---: | ---: |"
+    );
+    let mut secrets = 1_000;
+    while secrets <= largest {
+        match &place.postgres {
+            None => fill::sqlite(&place.folder.path().join("data/vault.sqlite"), secrets, RECORD_BYTES)?,
+            Some(postgres) => fill::postgres(postgres, secrets, RECORD_BYTES)?,
+        }
+        let server = place.start(&UNLIMITED)?;
+        let rss_first = server.rss_bytes()?;
+        let mut client = Client::connect(server.address).await?;
+        let vault = client.vault_key().await?;
+        let slots = prepare::slots(&mut client, &vault, &owner, 200).await?;
+        let accesses = prepare::accesses(&mut client, &owner, &slots, REQUESTS).await?;
+        let accesses =
+            run(server.address, CONNECTIONS, Arc::new(Requests::Once(accesses)), 200, TIME, None).await?;
+        let stores = prepare::stores(&vault, &owner, REQUESTS)?;
+        let stores =
+            run(server.address, CONNECTIONS, Arc::new(Requests::Once(stores)), 201, TIME, None).await?;
+        let mib = |bytes: u64| bytes >> 20;
+        println!(
+            "| {secrets} | {:.0} | {:.0} | {} | {}, {} |",
+            stores.rate(),
+            accesses.rate(),
+            server.start_up.as_millis(),
+            mib(rss_first),
+            mib(server.rss_bytes()?)
+        );
+        server.terminate()?;
+        secrets *= 10;
+    }
+    Ok(())
+}

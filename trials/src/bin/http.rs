@@ -1,0 +1,150 @@
+//! The HTTP table of docs/performance.md: each figure beside a bare program of the same sizes, in one run. Exit code 1 where
+//! a bar is missed.
+//!
+//!     cargo build --release && cargo run --release -p strongroom-trials --bin http [-- seconds a figure]
+
+use anyhow::{Context, Result};
+use std::sync::Arc;
+use std::time::Duration;
+use strongroom_trials::bench::load::{Requests, request, run};
+use strongroom_trials::bench::peers::{ECHO, Echo, echo, insert_loop, spend_loop};
+use strongroom_trials::bench::table::{Bar, Table};
+use strongroom_trials::bench::{parts, prepare};
+use strongroom_trials::client::Client;
+use strongroom_trials::server::UNLIMITED;
+use strongroom_trials::store::{Kind, Place};
+
+const CONNECTIONS: usize = 64;
+/// As many writes as connections wait for one commit.
+const BATCH: usize = CONNECTIONS;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<std::process::ExitCode> {
+    let argument = std::env::args().nth(1);
+    if argument.as_deref() == Some(ECHO) {
+        echo().await?;
+    }
+    let time = Duration::from_secs(argument.as_deref().unwrap_or("5").parse().context("seconds a figure")?);
+    let mut table = Table::default();
+    Table::head();
+    let place = Place::new(Kind::Sqlite)?;
+    let server = place.start(&UNLIMITED)?;
+    let mut client = Client::connect(server.address).await?;
+
+    let echo = Echo::start()?;
+    for (what, method, path, status) in [
+        ("nonce", "POST", "/auth/nonce", 201),
+        ("attestation, cached", "GET", "/attestation", 200),
+        ("health", "GET", "/health", 200),
+    ] {
+        let bytes = client.send(method, path, &[], "").await?.body.len();
+        let ask = |path: &str| Arc::new(Requests::Same(request(method, path, &[], b"")));
+        let (own, bare) = (ask(path), ask(&format!("/{bytes}")));
+        // By turns, so that what else the machine does meets both.
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..3 {
+            ours.push(
+                run(server.address, CONNECTIONS, Arc::clone(&own), status, time / 3, None).await?.rate(),
+            );
+            theirs.push(run(echo.address, CONNECTIONS, Arc::clone(&bare), 200, time / 3, None).await?.rate());
+        }
+        let (ours, theirs) = (median(&mut ours), median(&mut theirs));
+        let what = format!("{what}, {bytes} B, requests/s; axum echo");
+        table.row(&what, format!("{ours:.0}"), format!("{theirs:.0}"), ours / theirs, Bar::AtLeast(0.7));
+    }
+
+    let wallet = strongroom_trials::client::wallet(1);
+    let vault = client.vault_key().await?;
+    let disk = place.folder.path();
+    let fdatasync = parts::fdatasync(disk)?;
+    table.row("fdatasync of 8 KiB, p50, µs", format!("{fdatasync:.0}"), String::new(), 0.0, Bar::None);
+
+    let per_second = 4000;
+    let count = time.as_secs() as usize * per_second;
+    let (mut ours, mut theirs, mut spends) = (Vec::new(), Vec::new(), Vec::new());
+    let mut record_bytes = 0;
+    for _ in 0..3 {
+        let bodies = prepare::stores(&vault, &wallet, count / 3)?;
+        record_bytes = bodies.first().map_or(0, Vec::len);
+        let outcome =
+            run(server.address, CONNECTIONS, Arc::new(Requests::Once(bodies)), 201, time / 3, None).await?;
+        ours.push(outcome.rate());
+        let fresh = tempfile::tempdir_in(disk)?;
+        theirs.push(insert_loop(fresh.path(), record_bytes, BATCH, time / 3)?);
+        spends.push(spend_loop(fresh.path(), BATCH, time / 3)?);
+    }
+    let (ours, theirs) = (median(&mut ours), median(&mut theirs));
+    let what = format!("store, {record_bytes} B, durable, requests/s; rusqlite loop of {BATCH} a commit");
+    table.row(&what, format!("{ours:.0}"), format!("{theirs:.0}"), ours / theirs, Bar::AtLeast(0.6));
+    half_load(
+        &mut table,
+        "store",
+        ours,
+        |count| prepare::stores(&vault, &wallet, count),
+        201,
+        server.address,
+        time,
+    )
+    .await?;
+
+    let spend_us = 1e6 / median(&mut spends);
+    let parts = parts::measure(prepare::PLAINTEXT_BYTES)?;
+    let sum = parts.statement + parts.payload + parts.record + spend_us;
+    let slots = prepare::slots(&mut client, &vault, &wallet, 200).await?;
+    let mut rates = Vec::new();
+    for _ in 0..3 {
+        let accesses = prepare::accesses(&mut client, &wallet, &slots, count / 3).await?;
+        let load = Arc::new(Requests::Once(accesses));
+        rates.push(run(server.address, CONNECTIONS, load, 200, time / 3, None).await?.rate());
+    }
+    let ours = median(&mut rates);
+    let what = format!(
+        "access with SIWE, requests/s; 1 / (statement {:.0} + payload {:.0} + record {:.0} + spend {spend_us:.0} µs)",
+        parts.statement, parts.payload, parts.record
+    );
+    table.row(&what, format!("{ours:.0}"), format!("{:.0}", 1e6 / sum), ours * sum / 1e6, Bar::AtLeast(0.6));
+    let accesses =
+        prepare::accesses(&mut client, &wallet, &slots, (ours / 2.0) as usize * time.as_secs() as usize)
+            .await?;
+    let mut accesses = Some(accesses);
+    half_load(
+        &mut table,
+        "access",
+        ours,
+        |_| Ok(accesses.take().unwrap_or_default()),
+        200,
+        server.address,
+        time,
+    )
+    .await?;
+
+    let rss = server.rss_bytes()? as f64 / f64::from(1 << 20);
+    table.row("RSS after all this, MiB", format!("{rss:.0}"), String::new(), rss, Bar::None);
+    server.terminate()?;
+    println!("\n{} bars missed", table.missed());
+    Ok(if table.missed() == 0 { 0 } else { 1 }.into())
+}
+
+/// Latencies at half the rate that was reached.
+async fn half_load(
+    table: &mut Table,
+    what: &str,
+    full_rate: f64,
+    requests: impl FnOnce(usize) -> Result<Vec<Vec<u8>>>,
+    status: u16,
+    address: std::net::SocketAddr,
+    time: Duration,
+) -> Result<()> {
+    let rate = full_rate / 2.0;
+    let load = Arc::new(Requests::Once(requests((rate * time.as_secs_f64()) as usize)?));
+    let outcome = run(address, CONNECTIONS, load, status, time, Some(rate)).await?;
+    let (p50, p99) = (outcome.quantile_ms(0.5), outcome.quantile_ms(0.99));
+    let what = format!("{what} at half load, p50 and p99 in ms");
+    table.row(&what, format!("{p50:.2}, {p99:.2}"), String::new(), p99 / p50, Bar::AtMost(10.0));
+    Ok(())
+}
+
+fn median(figures: &mut [f64]) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
