@@ -11,6 +11,7 @@ import { join } from 'node:path';
 const server = (file) => `crates/strongroom-server/src/${file}`;
 const library = (file) => `crates/strongroom/src/${file}`;
 const SQLITE = 'crates/strongroom-store/src/sqlite.rs';
+const POSTGRES = 'crates/strongroom-store/src/postgres.rs';
 const SEALED_ROOT = 'crates/strongroom-enclave/src/sealed_root.rs';
 const VERIFY = 'crates/strongroom-attest/src/verify.rs';
 
@@ -156,6 +157,51 @@ const guards = [
   ['w3pk: one\'s entry is found by the key', library('w3pk.rs'),
     'find(|entry| key.is_for(&entry.encapsulation_key))', 'next()',
     'strongroom', 'every_recipient_opens_it_and_a_stranger_knows_that_it_is_not_his'],
+  ['store: a commit is synced', 'crates/strongroom-store/src/sqlite/schema.rs',
+    '"synchronous", "FULL"', '"synchronous", "NORMAL"',
+    'strongroom-store', 'every_answer_follows_a_sync'],
+  ['store: a nonce that may have been swept is refused (SQLite)', SQLITE,
+    'keep_until > self.swept_until && self.marks', 'self.marks',
+    'strongroom-store', 'sqlite::tests::it_conforms'],
+  ['store: a nonce that may have been swept is refused (PostgreSQL)', POSTGRES,
+    'FROM strongroom.vault WHERE swept_until < $2 ON CONFLICT', 'FROM strongroom.vault ON CONFLICT',
+    'strongroom-store', 'postgres::tests::it_conforms'],
+  ['store: a database that may lose commits is refused', POSTGRES,
+    'schema::check_settings(&**client(&pool).await?).await?;', '',
+    'strongroom-store', 'a_database_that_may_lose_commits_is_refused'],
+  ['store: sessions commit synchronously', 'crates/strongroom-store/src/postgres/connect.rs',
+    'SET synchronous_commit = on; ', '',
+    'strongroom-store', 'every_answer_follows_a_sync_of_the_log'],
+  ['store: the database of another vault is refused', 'crates/strongroom-store/src/postgres/schema.rs',
+    'if found == *expected { Ok(()) } else { Err(StoreError::ForeignVault) }', 'Ok(())',
+    'strongroom-store', 'the_store_of_another_vault_and_unknown_tables_are_refused'],
+  ['store: a held tag is claimed with its slot (PostgreSQL)', POSTGRES,
+    'SELECT $1, 1, $2, $3 WHERE $4::bytea IS NULL OR EXISTS (SELECT 1 FROM claimed) RETURNING slot', 'SELECT $1, 1, $2, $3 RETURNING slot',
+    'strongroom-store', 'postgres::tests::it_conforms'],
+  ['store: a backup overwrites nothing', 'crates/strongroom-store/src/sqlite/backup.rs',
+    'refuse_existing(target)?;\n    let source', 'let source',
+    'strongroom-store', 'a_copy_is_of_one_moment_while_others_write_and_comes_back', ['fs::hard_link(&part, target)', 'fs::rename(&part, target).and_then(|()| fs::copy(target, &part).map(drop))']],
+  ['store: a damaged backup is not restored', 'crates/strongroom-store/src/sqlite/backup.rs',
+    'if finding != "ok" {', 'if false {',
+    'strongroom-store', 'a_damaged_copy_and_another_file_are_refused'],
+  ['root: servers that start at once make one', SEALED_ROOT,
+    'folder.lock()?;\n    if let Some(found) = open(path, wanted.as_ref())? {\n        return Ok(found);\n    }', 'let _ = folder;',
+    'strongroom-enclave', 'servers_that_start_at_once_find_one_root'],
+  ['limits: only trusted proxies are believed', server('limits.rs'),
+    '.checked_sub(1)\n            .and_then(|hops| entries.iter().rev().nth(hops))', '.checked_sub(0)\n            .and_then(|_| entries.first())',
+    'strongroom-server', 'only_what_trusted_proxies_wrote_counts'],
+  ['limits: a rate', server('limits.rs'),
+    'if cells > quota.burst_size() {\n            return Err(DAY_S);\n        }', 'return Ok(());',
+    'strongroom-server', 'a_client_has_its_rate_and_others_theirs'],
+  ['limits: turns are bounded', server('limits.rs'),
+    '(waiting.fetch_add(1, Ordering::Relaxed) < max).then_some(place)', 'Some({ waiting.fetch_add(1, Ordering::Relaxed); let _ = max; place })',
+    'strongroom-server', 'turns_are_waited_for_in_a_bounded_queue'],
+  ['limits: bodies have a bounded memory', server('limits.rs'),
+    'limits.max_bodies_bytes.min(', 'usize::MAX.min(',
+    'strongroom-server', 'bodies_have_a_bounded_memory'],
+  ['sweeper: a clock that jumps forgets nothing', server('serve/sweeper.rs'),
+    'if drift.abs() > DRIFT {', 'if false {',
+    'strongroom-server', 'a_clock_that_jumps_is_watched'],
 ];
 
 const wanted = process.argv[2] ?? '';

@@ -11,7 +11,7 @@ use crate::nonce::Nonces;
 use crate::record::{Record, Records};
 use crate::request::StoreRequest;
 use crate::tag::Index;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use strongroom::key::{DecapsulationKey, EncapsulationKey};
 use strongroom::principal::{Principal, WalletAddress};
@@ -44,7 +44,21 @@ pub struct Vault {
     pub(crate) attestation: attestation::Cache,
     pub(crate) guard: Guard,
     pub(crate) metrics: Arc<Metrics>,
-    readiness: Mutex<Option<(Instant, Result<(), ApiError>)>>,
+    readiness: Readiness,
+}
+
+/// When the store was asked last, and what it said. One request asks; those that come meanwhile wait for its answer.
+#[derive(Default)]
+struct Readiness {
+    asking: Mutex<()>,
+    last: RwLock<Option<(Instant, Result<(), ApiError>)>>,
+}
+
+impl Readiness {
+    fn known(&self) -> Option<Result<(), ApiError>> {
+        let last = self.last.read().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().filter(|(at, _)| at.elapsed() < READINESS_LIFETIME).map(|(_, answer)| answer.clone())
+    }
 }
 
 /// How long an answer about the store's readiness is given out again, so that anybody may ask at any rate.
@@ -123,7 +137,7 @@ impl Vault {
             clock,
             attestation: attestation::Cache::default(),
             metrics,
-            readiness: Mutex::new(None),
+            readiness: Readiness::default(),
         }
     }
 
@@ -138,17 +152,19 @@ impl Vault {
 
     /// Whether the store answers; asked at most once a second, by one at a time.
     pub(crate) async fn ready(&self) -> Result<(), ApiError> {
-        let mut last = self.readiness.lock().await;
-        if let Some((at, answer)) = &*last
-            && at.elapsed() < READINESS_LIFETIME
-        {
-            return answer.clone();
+        if let Some(answer) = self.readiness.known() {
+            return answer;
+        }
+        let _asking = self.readiness.asking.lock().await;
+        if let Some(answer) = self.readiness.known() {
+            return answer;
         }
         let answer = match tokio::time::timeout(READINESS_TIMEOUT, self.store.ready()).await {
             Ok(answer) => answer.map_err(ApiError::from),
             Err(_) => Err(StoreError::TimedOut.into()),
         };
-        *last = Some((Instant::now(), answer.clone()));
+        *self.readiness.last.write().unwrap_or_else(PoisonError::into_inner) =
+            Some((Instant::now(), answer.clone()));
         answer
     }
 

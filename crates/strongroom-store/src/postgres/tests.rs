@@ -125,3 +125,31 @@ async fn what_the_database_gives_up_for_anothers_sake_is_tried_again() {
     }
     assert!(calls.join_all().await.iter().all(Result::is_ok));
 }
+
+/// The sync itself, as the database counts it: answers one after the other cannot share one. The database's own setting
+/// would do without.
+#[tokio::test]
+async fn every_answer_follows_a_sync_of_the_log() {
+    let postgres = TempPostgres::with(&["synchronous_commit=off"]);
+    // From 18 on the count stands elsewhere.
+    let newer = postgres.sql("vault", "SHOW server_version_num").parse::<u32>().expect("a number") >= 180_000;
+    let count = if newer {
+        "SELECT sum(fsyncs)::bigint FROM pg_stat_io WHERE object = 'wal'"
+    } else {
+        "SELECT wal_sync FROM pg_stat_wal"
+    };
+    let syncs = || postgres.sql("vault", count).parse::<u32>().expect("a number");
+    let store = open(&postgres.url("vault")).await;
+    let before = syncs();
+    const ANSWERS: u8 = 50;
+    for n in 0..ANSWERS {
+        assert!(store.spend_nonce([n; 16], i64::MAX).await.expect("spent"));
+    }
+    // The database tells its counts late: when a connection has nothing to do, or ends.
+    drop(store);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while syncs() < before + u32::from(ANSWERS) {
+        assert!(Instant::now() < deadline, "{} syncs for {ANSWERS} answers", syncs() - before);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
