@@ -219,3 +219,29 @@ impl FromArgMatches for Flags {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table of docs/operating.md is this one; `UPDATE_GOLDEN=1` writes it there.
+    #[test]
+    fn the_operators_page_has_every_setting() {
+        const BEGIN: &str = "with UPDATE_GOLDEN=1 -->\n";
+        const END: &str = "<!-- end -->";
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operating.md");
+        let page = std::fs::read_to_string(path).expect("docs/operating.md");
+        let (before, rest) = page.split_once(BEGIN).expect("a mark");
+        let (table, after) = rest.split_once(END).expect("a mark");
+        let mut expected = "| setting | |\n| --- | --- |\n".to_owned();
+        for setting in SETTINGS {
+            let value = if setting.value.is_empty() { String::new() } else { format!(" {}", setting.value) };
+            expected.push_str(&format!("| `--{}{value}` | {} |\n", setting.name, setting.help));
+        }
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(path, format!("{before}{BEGIN}{expected}{END}{after}")).expect("written");
+            return;
+        }
+        assert!(table == expected, "the settings changed: run this test with UPDATE_GOLDEN=1");
+    }
+}
