@@ -261,12 +261,13 @@ pub(crate) struct Remove {
 ///
 /// Example:  strongroom serve --listen 127.0.0.1:3000 --data-dir ./strongroom-data
 ///
-/// Needs no configuration: the first start makes a root and a store in the data directory. An imported key comes
-/// from ADMIN_MLKEM_PRIVATE_KEY, or from the file that ADMIN_MLKEM_PRIVATE_KEY_FILE names; ADMIN_MLKEM_PUBLIC_KEY
-/// must fit it.
+/// Needs no configuration: the first start makes a root and a store in the data directory. An imported
+/// key comes from ADMIN_MLKEM_PRIVATE_KEY, or from the file that ADMIN_MLKEM_PRIVATE_KEY_FILE names;
+/// ADMIN_MLKEM_PUBLIC_KEY must fit it.
 ///
-/// Each setting is also read from the environment, as STRONGROOM_LISTEN for --listen, and from strongroom.toml, as
-/// listen; flags come first, the file last. `strongroom config check` names every mistake at once.
+/// Each setting is also read from the environment, as STRONGROOM_LISTEN for --listen, and from
+/// strongroom.toml, as listen; flags come first, the file last. `strongroom config check` names every
+/// mistake at once.
 #[derive(ClapArgs)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Serve {
@@ -307,7 +308,8 @@ pub(crate) enum Store {
 ///
 /// Example:  strongroom store backup --data-dir ./strongroom-data vault-monday.sqlite
 ///
-/// The copy is of one moment, checked, and synced. Keep root.sealed too, elsewhere: neither is of use without the other.
+/// The copy is of one moment, checked, and synced. Keep root.sealed too, elsewhere: neither is of use
+/// without the other.
 #[derive(ClapArgs)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct StoreBackup {
@@ -335,8 +337,8 @@ pub(crate) struct StoreVerify {
 ///
 /// Example:  strongroom store restore --data-dir ./strongroom-data vault-monday.sqlite
 ///
-/// What was stored, replaced or deleted since the backup is as it was then: wallets that were removed since may read
-/// again, and secrets that were forgotten are back.
+/// What was stored, replaced or deleted since the backup is as it was then: wallets that were removed
+/// since may read again, and secrets that were forgotten are back.
 #[derive(ClapArgs)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct StoreRestore {

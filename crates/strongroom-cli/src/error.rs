@@ -38,8 +38,10 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
     let cyan = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
     let own = error.downcast_ref::<Hint>().map(|hint| hint.0);
-    let texts: Vec<String> =
+    let mut texts: Vec<String> =
         error.chain().map(ToString::to_string).filter(|text| Some(text.as_str()) != own).collect();
+    // Some libraries' errors say in their own text what their source says again.
+    texts.dedup_by(|source, error| error.ends_with(source.as_str()));
     anstream::eprintln!("{red}error:{red:#} {}", texts.join(": "));
     if let Some(hint) = own.or_else(|| error.chain().find_map(hint)) {
         anstream::eprintln!("{cyan}hint:{cyan:#} {hint}");

@@ -80,7 +80,7 @@ impl Settings {
             require_sign_in_to_store: reader.one("require-sign-in-to-store").unwrap_or(false),
             tls,
             cors_origins: reader.many("cors-origin"),
-            trusted_hops: reader.one("trusted-hops").unwrap_or(0),
+            trusted_hops: reader.bounded("trusted-hops", 0..=16).unwrap_or(0),
             limits: limits(reader),
             imported_key,
             shown: Vec::new(),
@@ -138,7 +138,10 @@ fn is_readable(path: &Path) -> bool {
 
 fn limits(reader: &mut Reader<'_>) -> Limits {
     let defaults = Limits::default();
-    let rate = |reader: &mut Reader<'_>, name, default| reader.one(name).map_or(default, Rate::new);
+    let rate = |reader: &mut Reader<'_>, name, default| {
+        let given = reader.bounded(name, 0..=1_000_000);
+        given.map_or(default, |per_second| Rate::new(u32::try_from(per_second).unwrap_or(u32::MAX)))
+    };
     Limits {
         address_rate: rate(reader, "address-rate", defaults.address_rate),
         wallet_rate: rate(reader, "wallet-rate", defaults.wallet_rate),

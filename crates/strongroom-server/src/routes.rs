@@ -41,9 +41,7 @@ pub fn app(vault: Arc<Vault>) -> Router {
         .route("/openapi.json", get(docs::openapi))
         .route("/docs", get(docs::page))
         .fallback(async || Code::NoSuchRoute.because("no such route: see spec/access.md").into_response())
-        .method_not_allowed_fallback(async || {
-            Code::MethodNotAllowed.because("no such method here: see the Allow header").into_response()
-        })
+        .method_not_allowed_fallback(no_such_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&vault), edge::bound));
     // Whoever watches the server is answered also when there is too much to do.
     health_routes()
@@ -65,6 +63,11 @@ fn health_routes() -> Router<Arc<Vault>> {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/version", get(health::version))
+        .method_not_allowed_fallback(no_such_method)
+}
+
+async fn no_such_method() -> impl IntoResponse {
+    Code::MethodNotAllowed.because("no such method here: see the Allow header")
 }
 
 /// Which pages may call the vault from a browser. It takes no cookies, so that none need be allowed.

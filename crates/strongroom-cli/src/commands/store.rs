@@ -19,6 +19,14 @@ pub(super) fn run(args: &Store) -> Result<()> {
 
 fn backup(args: &StoreBackup) -> Result<()> {
     let store = DataDir::store_file_in(&args.data_dir);
+    if !store.exists() {
+        bail!(
+            anyhow!(Hint(
+                "name the server's data directory with --data-dir; a database is copied with pg_dump"
+            ))
+            .context(format!("{} is not there", store.display()))
+        );
+    }
     let backup = Backup::create(&store, &args.output).map_err(hint)?;
     show(&backup);
     anstream::eprintln!("kept in {}; keep {} too, elsewhere", args.output.display(), DataDir::ROOT_NAME);
