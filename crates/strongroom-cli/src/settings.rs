@@ -19,6 +19,8 @@ use strongroom_server::config::CorsOrigin;
 use strongroom_server::limits::{Limits, Rate};
 use strongroom_store::{DatabaseUrl, PostgresOptions};
 
+const MAX_BODIES_BYTES: u64 = 16 << 30;
+
 /// The settings of a server, as they hold.
 pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
@@ -50,6 +52,11 @@ impl Settings {
         reader.finish(settings)
     }
 
+    /// Variables that look like settings and are none.
+    pub(crate) fn unknown_variables() -> Vec<String> {
+        Reader::unknown_variables()
+    }
+
     fn read_all(reader: &mut Reader<'_>) -> Self {
         let listen = reader.one("listen").unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000)));
         let public_url: Option<Origin> = reader.one("public-url");
@@ -64,13 +71,17 @@ impl Settings {
         {
             reader.mistake(format!("public-url: {url} is not https://, and tls-cert is set"));
         }
+        let metrics_listen: Option<SocketAddr> = reader.one("metrics-listen");
+        if metrics_listen == Some(listen) && listen.port() != 0 {
+            reader.mistake(format!("metrics-listen: {listen} is the public listener's"));
+        }
         let imported_key = imported_key().unwrap_or_else(|error| {
             reader.mistake(format!("{error:#}"));
             None
         });
         Self {
             listen,
-            metrics_listen: reader.one("metrics-listen"),
+            metrics_listen,
             data_dir: reader.one("data-dir").unwrap_or_else(|| PathBuf::from("strongroom-data")),
             root_file: reader.one("root-file"),
             database: database(reader),
@@ -142,6 +153,19 @@ fn limits(reader: &mut Reader<'_>) -> Limits {
         let given = reader.bounded(name, 0..=1_000_000);
         given.map_or(default, |per_second| Rate::new(u32::try_from(per_second).unwrap_or(u32::MAX)))
     };
+    let mut bytes = |name, default| match reader.size(name) {
+        Some(bytes @ 1..=MAX_BODIES_BYTES) => bytes as usize,
+        Some(_) => {
+            reader.mistake(format!("{name}: 1 byte to 16GiB are possible"));
+            default
+        }
+        None => default,
+    };
+    let max_body_bytes = bytes("max-body", defaults.max_body_bytes);
+    let max_bodies_bytes = bytes("max-bodies", defaults.max_bodies_bytes);
+    if max_bodies_bytes < max_body_bytes {
+        reader.mistake("max-bodies: it is less than max-body".to_owned());
+    }
     Limits {
         address_rate: rate(reader, "address-rate", defaults.address_rate),
         wallet_rate: rate(reader, "wallet-rate", defaults.wallet_rate),
@@ -151,8 +175,8 @@ fn limits(reader: &mut Reader<'_>) -> Limits {
             bytes => bytes,
         },
         anonymous_lifetime: reader.duration("anonymous-lifetime"),
-        max_body_bytes: reader.size("max-body").map_or(defaults.max_body_bytes, |bytes| bytes as usize),
-        max_bodies_bytes: reader.size("max-bodies").map_or(defaults.max_bodies_bytes, |bytes| bytes as usize),
+        max_body_bytes,
+        max_bodies_bytes,
         max_active: reader.bounded("max-active", 1..=100_000).unwrap_or(defaults.max_active),
         max_waiting: reader.bounded("max-waiting", 0..=1_000_000).unwrap_or(defaults.max_waiting),
         max_connections: reader.bounded("max-connections", 1..=1_000_000).unwrap_or(defaults.max_connections),

@@ -105,7 +105,7 @@ impl Metrics {
         registry.register("connections", "Connections that are open", self.connections.clone());
         registry.register(
             "connections_refused",
-            "Connections closed by the server: too many, of one address, TLS failed, or too slow",
+            "Connections that the server did not take or ended: too many of one address, no TLS, idle, answers not taken",
             self.connections_refused.clone(),
         );
         registry.register_with_unit(

@@ -158,8 +158,10 @@ impl Door {
         };
         if let Err(error) = ended {
             tracing::debug!(%error, "a connection ended early");
-            if error.is_timeout() || error.is_user() {
-                self.metrics.connection_refused("too_slow");
+            if error.is_timeout() {
+                self.metrics.connection_refused("idle");
+            } else if took_nothing(&error) {
+                self.metrics.connection_refused("took_no_answer");
             }
         }
     }
@@ -185,6 +187,12 @@ impl Door {
             .serve_connection(stream, service);
         watcher.watch(connection).await
     }
+}
+
+/// Whether the connection ended since nobody read what was written.
+fn took_nothing(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::TimedOut)
 }
 
 /// A stream whose other end must take what is written.

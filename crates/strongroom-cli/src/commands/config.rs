@@ -14,6 +14,9 @@ pub(super) fn run(args: &Config) -> Result<()> {
     if settings.imported_key.is_some() {
         anstream::println!("{:width$}  (not shown)   (environment)", "ADMIN_MLKEM_PRIVATE_KEY");
     }
+    for name in Settings::unknown_variables() {
+        anstream::eprintln!("{name} is set, and is no setting");
+    }
     anstream::eprintln!("no mistakes; what is not listed has its default");
     Ok(())
 }

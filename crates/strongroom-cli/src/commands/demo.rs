@@ -1,7 +1,7 @@
 //! `strongroom demo`: the whole flow, step by step, each with its time.
 
 use super::rng;
-use super::serve::{Place, bind, open_vault, origin_of, runtime};
+use super::serve::{PUBLIC_HINT, Place, bind, open_vault, origin_of, runtime};
 use crate::args::Demo;
 use crate::error::Refused;
 use anyhow::{Context, Result};
@@ -125,7 +125,7 @@ impl OwnServer {
         let (ready, address) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             runtime()?.block_on(async {
-                let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+                let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), PUBLIC_HINT).await?;
                 let address = listener.local_addr()?;
                 let origins = sign_in_origins(&origin_of("http", address)?, Some(address.port()), &[]);
                 let place = Place { data_dir: folder.path().join("data"), root_file: None, database: None };

@@ -24,6 +24,8 @@ use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 use zeroize::Zeroizing;
 
+pub(super) const PUBLIC_HINT: &str = "pass another address with --listen, or port 0 for a free one";
+const METRICS_HINT: &str = "pass another address with --metrics-listen, or port 0 for a free one";
 /// POSIX names it; Linux and the BSDs give it this number.
 const SIGXFSZ: i32 = 25;
 const PRIVATE_KEY: &str = "ADMIN_MLKEM_PRIVATE_KEY";
@@ -36,9 +38,9 @@ pub(super) fn run(args: &Serve) -> Result<()> {
     runtime()?.block_on(async {
         // A write beyond a bound on files shall fail and not end the process, which is what the signal does unheard.
         let _too_large = signal(SignalKind::from_raw(SIGXFSZ)).context("cannot listen for SIGXFSZ")?;
-        let listener = bind(settings.listen).await?;
+        let listener = bind(settings.listen, PUBLIC_HINT).await?;
         let metrics = match settings.metrics_listen {
-            Some(address) => Some(bind(address).await?),
+            Some(address) => Some(bind(address, METRICS_HINT).await?),
             None => None,
         };
         let address = listener.local_addr()?;
@@ -114,15 +116,11 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
 }
 
-pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener> {
+pub(super) async fn bind(address: SocketAddr, in_use_hint: &'static str) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         let in_use = error.kind() == std::io::ErrorKind::AddrInUse;
         let error = anyhow::Error::from(error);
-        let error = if in_use {
-            error.context(Hint("pass another address with --listen, or port 0 for a free one"))
-        } else {
-            error
-        };
+        let error = if in_use { error.context(Hint(in_use_hint)) } else { error };
         error.context(format!("cannot listen on {address}"))
     })
 }

@@ -69,10 +69,8 @@ fn restore(args: &StoreRestore) -> Result<()> {
     let backup = Backup::verify(&args.backup).map_err(hint)?;
     let root_file = data_dir.root_file();
     if root_file.exists() && root(&root_file)?.root.vault_id().as_bytes() != &backup.vault_id {
-        bail!(
-            anyhow!(Hint("restore the root of the same vault, or take another --data-dir"))
-                .context(format!("{} is another vault's root", root_file.display()))
-        );
+        return Err(anyhow::Error::from(Refused(format!("{} is another vault's root", root_file.display())))
+            .context(Hint("restore the root of the same vault, or take another --data-dir")));
     }
     let backup = Backup::restore(&args.backup, &data_dir.store_file()).map_err(hint)?;
     show(&backup);

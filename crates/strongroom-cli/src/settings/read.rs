@@ -97,6 +97,19 @@ impl<'a> Reader<'a> {
         .map(Duration::from_secs)
     }
 
+    /// Variables of our prefix that are no settings; others may have set them for purposes of their own.
+    pub(super) fn unknown_variables() -> Vec<String> {
+        let known = |name: &str| {
+            name == "config"
+                || SETTINGS.iter().any(|setting| setting.name == name || setting.file() == Some(name))
+        };
+        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        let ours = names.filter(|name| {
+            name.strip_prefix(PREFIX).is_some_and(|name| !known(&name.replace('_', "-").to_lowercase()))
+        });
+        ours.collect()
+    }
+
     /// Whether it is set anywhere.
     pub(super) fn is_set(&self, name: &str) -> bool {
         self.shown.iter().any(|(shown, ..)| *shown == name)
@@ -120,6 +133,11 @@ impl<'a> Reader<'a> {
         let setting = SETTINGS.iter().find(|setting| setting.name == name).expect("it is in the table");
         let Some(found) = self.find(setting) else { return Vec::new() };
         let Found { texts, from } = found;
+        // Empty is no choice for a default: more likely something that was not passed on.
+        if setting.kind != Kind::Many && texts.is_empty() || texts.iter().any(String::is_empty) {
+            self.mistake(format!("{name}: {from} is set and empty"));
+            return Vec::new();
+        }
         let secret = setting.file().is_some();
         let shown = if secret { "(not shown)".to_owned() } else { texts.join(", ") };
         self.shown.push((name, shown, from.clone()));
@@ -147,7 +165,7 @@ impl<'a> Reader<'a> {
         let many = setting.kind == Kind::Many;
         let in_environment = |name: &str| {
             let value = std::env::var_os(variable(name))?;
-            Some(match value.to_str().filter(|_| many) {
+            Some(match value.to_str().filter(|list| many && !list.trim().is_empty()) {
                 Some(list) => {
                     list.split(',').map(str::trim).filter(|s| !s.is_empty()).map(OsString::from).collect()
                 }
@@ -230,9 +248,14 @@ impl<'a> Reader<'a> {
         };
         let table: toml::Table = match text.parse() {
             Ok(table) => table,
-            // Where it breaks off, nothing in it can be told.
+            // Where it breaks off, nothing in it can be told. Its text is not repeated: a password may stand in it.
             Err(error) => {
-                return self.mistake(format!("{}: {}", path.display(), error.to_string().trim_end()));
+                let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or_default();
+                let line = before.matches('\n').count() + 1;
+                let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+                let (file, message) = (path.display(), error.message());
+                return self
+                    .mistake(format!("{file}: TOML parse error at line {line}, column {column}: {message}"));
             }
         };
         for (key, value) in table {
@@ -241,7 +264,9 @@ impl<'a> Reader<'a> {
             let known =
                 SETTINGS.iter().any(|setting| setting.name == name || setting.file() == Some(name.as_str()));
             if !known || key.contains('-') {
-                let meant = nearest(&name).map(|name| format!(": is {name} meant?")).unwrap_or_default();
+                let meant = nearest(&name.to_lowercase())
+                    .map(|name| format!(": is {name} meant?"))
+                    .unwrap_or_default();
                 self.mistake(format!("{from} is not known{meant}"));
                 continue;
             }

@@ -2,11 +2,17 @@
 
 mod envelope;
 mod keys;
+mod postgres;
 mod serve;
+mod settings;
+mod store;
+mod tls;
 mod vault;
 
 use assert_cmd::Command;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// A folder that the binary runs in.
@@ -57,6 +63,11 @@ impl Place {
         std::fs::write(self.path(name), bytes).expect("written");
     }
 
+    /// The path of a file in it, for an argument or a variable.
+    fn text_path(&self, name: &str) -> String {
+        self.path(name).into_os_string().into_string().expect("text")
+    }
+
     fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path(name)).expect("read")
     }
@@ -70,7 +81,16 @@ impl Place {
     }
 
     fn run(&self, args: &[&str], stdin: impl Into<Vec<u8>>) -> Run {
-        let output = command(self.folder.path()).args(args).write_stdin(stdin).output().expect("it runs");
+        self.run_with(args, &[], stdin)
+    }
+
+    /// With these variables in its environment.
+    fn run_with(&self, args: &[&str], variables: &[(&str, &str)], stdin: impl Into<Vec<u8>>) -> Run {
+        let mut command = command(self.folder.path());
+        // A server that starts where it should not must not keep a test for ever.
+        command.timeout(Duration::from_secs(30));
+        let output = command.args(args).envs(variables.iter().copied()).write_stdin(stdin).output();
+        let output = output.expect("it runs");
         Run {
             code: output.status.code().expect("no signal"),
             stdout: output.stdout,
@@ -88,8 +108,16 @@ impl Place {
 fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_strongroom"));
     command.current_dir(folder).env_remove("RUST_LOG");
-    for name in ["ADMIN_MLKEM_PRIVATE_KEY", "ADMIN_MLKEM_PUBLIC_KEY"] {
-        command.env_remove(name).env_remove(format!("{name}_FILE"));
+    for name in settings_of_this_machine() {
+        command.env_remove(name);
     }
     command
+}
+
+/// Variables that whoever runs the tests may have set for a server of his own.
+fn settings_of_this_machine() -> impl Iterator<Item = OsString> {
+    std::env::vars_os().map(|(name, _)| name).filter(|name| {
+        let name = name.to_string_lossy();
+        name.starts_with("STRONGROOM_") || name.starts_with("ADMIN_MLKEM_")
+    })
 }

@@ -30,8 +30,8 @@ impl Server {
     ) -> (Self, BufReader<ChildStderr>) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_strongroom"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"]).args(arguments);
-        for name in ["ADMIN_MLKEM_PRIVATE_KEY", "ADMIN_MLKEM_PUBLIC_KEY"] {
-            command.env_remove(name).env_remove(format!("{name}_FILE"));
+        for name in crate::settings_of_this_machine() {
+            command.env_remove(name);
         }
         command.envs(variables.iter().copied()).current_dir(place.path("")).stderr(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
@@ -47,10 +47,15 @@ impl Server {
         (Self { child, url, talk }, lines)
     }
 
-    fn signal(&mut self, name: &str) -> Option<i32> {
+    pub(crate) fn signal(&mut self, name: &str) -> Option<i32> {
+        self.send(name);
+        self.child.wait().expect("it ends").code()
+    }
+
+    /// A signal that it outlives.
+    pub(crate) fn send(&self, name: &str) {
         let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
         assert!(sent.expect("kill runs").success());
-        self.child.wait().expect("it ends").code()
     }
 
     pub(crate) fn get(&self, path: &str) -> serde_json::Value {

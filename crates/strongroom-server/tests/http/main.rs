@@ -6,8 +6,13 @@ mod support;
 
 mod attestation;
 mod body;
+mod connections;
 mod disk;
 mod held;
+mod limits;
 mod listener;
+mod manners;
+mod metrics;
 mod owner;
 mod sign_in;
+mod tls;

@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,12 +18,13 @@ use strongroom_client::{Policy, VerifiedVault};
 use strongroom_enclave::{Opened, Platform, open_or_create};
 use strongroom_server::config::sign_in_origins;
 use strongroom_server::limits::Limits;
-use strongroom_server::{Config, DataDir, Listeners, Vault, app, serve};
+use strongroom_server::{Config, DataDir, Listeners, Tls, Vault, app, serve};
 use strongroom_store::{SqliteStore, Store};
 use strongroom_testkit::rng;
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt;
 
 pub(crate) const ORIGIN: &str = "http://localhost:3000";
@@ -37,6 +39,7 @@ pub(crate) fn client_key(n: u8) -> DecapsulationKey {
 
 /// A vault that answers in process.
 pub(crate) struct TestVault {
+    vault: Arc<Vault>,
     app: Router,
     clock_offset_s: Arc<AtomicI64>,
     folder: TempDir,
@@ -48,6 +51,7 @@ pub(crate) struct TestVault {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
+    /// A string where it is no JSON.
     pub(crate) body: Value,
 }
 
@@ -104,7 +108,7 @@ impl TestVault {
         change(&mut config);
         let folder = tempfile::tempdir().expect("a folder");
         let (vault, data_dir, clock_offset_s) = open_vault(&folder, config);
-        Self { app: app(vault), clock_offset_s, folder, _data_dir: data_dir }
+        Self { app: app(Arc::clone(&vault)), vault, clock_offset_s, folder, _data_dir: data_dir }
     }
 
     /// On the store that `open` gives for a vault's id.
@@ -114,7 +118,7 @@ impl TestVault {
         let store = open(*opened.root.vault_id().as_bytes()).await;
         let config = Config { limits: unlimited(), ..Config::new(vec![ORIGIN.parse().expect("an origin")]) };
         let (vault, clock_offset_s) = vault_on(store, opened, config);
-        Self { app: app(vault), clock_offset_s, folder, _data_dir: data_dir }
+        Self { app: app(Arc::clone(&vault)), vault, clock_offset_s, folder, _data_dir: data_dir }
     }
 
     pub(crate) fn pass_time(&self, duration: Duration) {
@@ -136,8 +140,25 @@ impl TestVault {
         let response = self.app.clone().oneshot(request).await.expect("an answer");
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("a body").to_bytes();
-        let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).expect("JSON") };
+        let is_json = parts.headers.get("content-type").is_none_or(|is| is == "application/json");
+        let body = match &body[..] {
+            [] => Value::Null,
+            json if is_json => serde_json::from_slice(json).expect("JSON"),
+            text => std::str::from_utf8(text).expect("text").into(),
+        };
         Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// The same vault on sockets, until the runtime ends.
+    pub(crate) async fn listen(&self, tls: Option<Arc<Tls>>) -> Ports {
+        let (public, metrics) = (free_port().await, free_port().await);
+        let ports = Ports {
+            public: public.local_addr().expect("bound"),
+            metrics: metrics.local_addr().expect("bound"),
+        };
+        let listeners = Listeners { public, tls, metrics: Some(metrics) };
+        tokio::spawn(serve(listeners, Arc::clone(&self.vault), std::future::pending()));
+        ports
     }
 
     /// Any call; JSON where there is a body.
@@ -239,6 +260,32 @@ pub(crate) fn store_body(payload_json: &str, readers: &[&WalletKey]) -> Vec<u8> 
     let payload: Value = serde_json::from_str(payload_json).expect("JSON");
     let readers: Vec<String> = readers.iter().map(|wallet| wallet.address().to_string()).collect();
     json!({ "secret": payload, "publicAddresses": readers }).to_string().into_bytes()
+}
+
+/// Where a vault listens.
+pub(crate) struct Ports {
+    pub(crate) public: SocketAddr,
+    pub(crate) metrics: SocketAddr,
+}
+
+impl Ports {
+    /// The figures as they are now.
+    pub(crate) async fn metrics(&self) -> String {
+        ask(self.metrics, "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await
+    }
+}
+
+async fn free_port() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.expect("a free port")
+}
+
+/// Sends this and gives what comes until the connection ends.
+pub(crate) async fn ask(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("connected");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    answer
 }
 
 /// A vault on a socket of its own, for the real client. Goes when dropped.
