@@ -325,7 +325,9 @@ mod tests {
             async move { guard.turn().await.map(drop) }
         });
         tokio::task::yield_now().await;
+        let asked = tokio::time::Instant::now();
         assert_eq!(guard.turn().await.err().expect("the queue is full").code, Code::Overloaded);
+        assert_eq!(asked.elapsed(), Duration::ZERO, "who finds it full does not wait");
         drop(turn);
         assert!(waiting.await.expect("no panic").is_ok());
         let _turn = guard.turn().await.expect("free again");

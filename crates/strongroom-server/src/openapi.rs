@@ -159,86 +159,66 @@ impl Modify for SignInHeaders {
     }
 }
 
-/// Which refusals an operation has, beside those of all.
-fn own_refusals(operation: &str) -> &'static [Code] {
-    use Code::*;
-    const SIGNED: &[Code] = &[
-        SignInRequired,
-        SignInMalformed,
-        SignInWrongDomain,
-        SignInWrongChain,
-        SignInExpired,
-        SignInForAnotherAct,
-        WrongSigner,
-        NonceUnknown,
-        NonceExpired,
-        NonceSpent,
-        HeaderTooLarge,
-        StoreUnavailable,
-        StoreFull,
-    ];
+/// What every call can be told.
+const ALWAYS: &[Code] = &[Code::MethodNotAllowed, Code::Internal];
+/// What every call but health can be told: whatever is asked, a body may come along.
+const BOUNDED: &[Code] = &[
+    Code::MalformedRequest,
+    Code::RequestTimeout,
+    Code::BodyTooLarge,
+    Code::TooManyRequests,
+    Code::Overloaded,
+];
+const SIGN_IN: &[Code] = &[
+    Code::SignInRequired,
+    Code::SignInMalformed,
+    Code::SignInWrongDomain,
+    Code::SignInWrongChain,
+    Code::SignInExpired,
+    Code::SignInForAnotherAct,
+    Code::WrongSigner,
+    Code::NonceUnknown,
+    Code::NonceExpired,
+    Code::NonceSpent,
+    Code::HeaderTooLarge,
+    Code::StoreUnavailable,
+    Code::StoreFull,
+];
+const PAYLOAD: &[Code] = &[
+    Code::NotSealed,
+    Code::MalformedPayload,
+    Code::MalformedAddress,
+    Code::MalformedExpiry,
+    Code::CiphertextHeld,
+    Code::UnsupportedMediaType,
+    Code::VaultCannotOpen,
+    Code::VaultRecipientRepeated,
+    Code::RecordDamaged,
+];
+const SLOT: &[Code] = &[Code::SlotNotFound, Code::RecordDamaged];
+const OWNER: &[Code] = &[Code::NoOwner, Code::NotTheOwner];
+
+/// Which refusals an operation has, in groups.
+fn refusals_of(operation: &str) -> &'static [&'static [Code]] {
     match operation {
-        "attestation" => &[MalformedNonce],
-        "nonce" => &[MalformedRequest, MalformedAddress, UnsupportedMediaType],
-        "store" => &[
-            MalformedRequest,
-            NotSealed,
-            MalformedPayload,
-            MalformedAddress,
-            MalformedExpiry,
-            SignInRequired,
-            SignInMalformed,
-            SignInWrongDomain,
-            SignInWrongChain,
-            SignInExpired,
-            SignInForAnotherAct,
-            WrongSigner,
-            NonceUnknown,
-            NonceExpired,
-            NonceSpent,
-            CiphertextHeld,
-            UnsupportedMediaType,
-            VaultCannotOpen,
-            VaultRecipientRepeated,
-            AnonymousQuota,
-            HeaderTooLarge,
-            StoreUnavailable,
-            StoreFull,
-        ],
+        "attestation" => &[ALWAYS, BOUNDED, &[Code::MalformedNonce]],
+        "nonce" => &[ALWAYS, BOUNDED, &[Code::MalformedAddress, Code::UnsupportedMediaType]],
+        "store" => &[ALWAYS, BOUNDED, SIGN_IN, PAYLOAD, &[Code::AnonymousQuota]],
+        "access" => &[ALWAYS, BOUNDED, SIGN_IN, SLOT, &[Code::VaultNotRecipient]],
+        "envelope" => &[ALWAYS, BOUNDED, SIGN_IN, SLOT],
         "replace" => &[
-            MalformedRequest,
-            NotSealed,
-            MalformedPayload,
-            MalformedAddress,
-            MalformedExpiry,
-            SignInRequired,
-            SignInMalformed,
-            SignInWrongDomain,
-            SignInWrongChain,
-            SignInExpired,
-            SignInForAnotherAct,
-            WrongSigner,
-            NonceUnknown,
-            NonceExpired,
-            NonceSpent,
-            NoOwner,
-            NotTheOwner,
-            SlotNotFound,
-            CiphertextHeld,
-            GenerationChanged,
-            UnsupportedMediaType,
-            VaultCannotOpen,
-            VaultRecipientRepeated,
-            IfMatchRequired,
-            HeaderTooLarge,
-            RecordDamaged,
-            StoreUnavailable,
-            StoreFull,
+            ALWAYS,
+            BOUNDED,
+            SIGN_IN,
+            PAYLOAD,
+            SLOT,
+            OWNER,
+            &[Code::GenerationChanged, Code::IfMatchRequired],
         ],
-        "list" => SIGNED,
-        "ready" => &[StoreUnavailable],
-        "live" | "version" => &[],
-        _ => SIGNED,
+        "forget" => &[ALWAYS, BOUNDED, SIGN_IN, SLOT, OWNER],
+        "list" => &[ALWAYS, BOUNDED, SIGN_IN, &[Code::MalformedQuery]],
+        "ready" => &[ALWAYS, &[Code::StoreUnavailable]],
+        _ => &[ALWAYS],
     }
 }
 
@@ -249,7 +229,8 @@ pub fn openapi() -> Value {
     let paths = document["paths"].as_object_mut().expect("an object of paths");
     for operation in paths.values_mut().filter_map(Value::as_object_mut).flat_map(|path| path.values_mut()) {
         let id = operation["operationId"].as_str().expect("every operation is named").to_owned();
-        for code in Code::ALL.into_iter().filter(|code| can_refuse(&id, *code)) {
+        let possible = |code: &Code| refusals_of(&id).iter().any(|group| group.contains(code));
+        for code in Code::ALL.into_iter().filter(possible) {
             let (status, name) = code.parts();
             let answer = &mut operation["responses"][status.to_string()];
             match answer["description"].as_str() {
@@ -259,27 +240,6 @@ pub fn openapi() -> Value {
         }
     }
     document
-}
-
-fn can_refuse(operation: &str, code: Code) -> bool {
-    let health = matches!(operation, "ready" | "live" | "version");
-    let always = [Code::MethodNotAllowed, Code::Internal];
-    // Whatever is asked, a body may come along.
-    let bounded = [
-        Code::MalformedRequest,
-        Code::RequestTimeout,
-        Code::BodyTooLarge,
-        Code::TooManyRequests,
-        Code::Overloaded,
-    ];
-    let of_slots = [Code::SlotNotFound, Code::RecordDamaged];
-    own_refusals(operation).contains(&code)
-        || always.contains(&code)
-        || (!health && bounded.contains(&code))
-        || (matches!(operation, "access" | "envelope" | "forget") && of_slots.contains(&code))
-        || (operation == "access" && code == Code::VaultNotRecipient)
-        || (operation == "forget" && [Code::NoOwner, Code::NotTheOwner].contains(&code))
-        || (operation == "list" && code == Code::MalformedQuery)
 }
 
 fn refusal(description: &str) -> Value {
