@@ -24,7 +24,7 @@ for _ in $(seq 100); do
   [ -n "$url" ] && break
   sleep 0.1
 done
-"$target/debug/sign_ins" "${url#http://}" 1000 >"$place/sign_ins"
+"$target/debug/trials" sign_ins "${url#http://}" 1000 >"$place/sign_ins"
 # It leaves a folder of its own behind where it runs.
 cd "$place"
 SIGN_INS=$place/sign_ins SCHEMATHESIS_HOOKS=schemathesis_hooks PYTHONPATH=$checks PYTHONDONTWRITEBYTECODE=1 \

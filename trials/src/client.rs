@@ -24,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// A connection to a server.
 pub struct Client {
     sender: SendRequest<Full<Bytes>>,
-    host: String,
+    address: SocketAddr,
 }
 
 /// What a server answered.
@@ -62,7 +62,7 @@ impl Client {
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        Ok(Self { sender, host: format!("localhost:{}", address.port()) })
+        Ok(Self { sender, address })
     }
 
     /// One request.
@@ -73,8 +73,12 @@ impl Client {
         headers: &[(&str, String)],
         body: impl Into<Bytes>,
     ) -> Result<Answer> {
+        // A server ends what asks nothing for ten seconds.
+        if self.sender.is_closed() {
+            *self = Self::connect(self.address).await?;
+        }
         let body = body.into();
-        let mut request = Request::builder().method(method).uri(path).header("host", &self.host);
+        let mut request = Request::builder().method(method).uri(path).header("host", "localhost");
         if !body.is_empty() {
             request = request.header("content-type", "application/json");
         }

@@ -1,5 +1,5 @@
 //! Kill -9 under load: what was acknowledged is there, what was forgotten stays so, no nonce serves twice.
-//! `src/bin/soak.rs` does the same a thousand times.
+//! `trials soak` does the same a thousand times.
 
 use std::time::Duration;
 use strongroom_trials::kill::kill_again_and_again;

@@ -69,7 +69,7 @@ pub fn request(method: &str, path: &str, headers: &[(&str, String)], body: &[u8]
 
 /// Sends requests over `connections` for `time` at most, each connection one after the other; at `rate` a second in all,
 /// or as fast as they are answered. Every answer must have the status `expected`.
-pub async fn run(
+pub async fn send(
     address: SocketAddr,
     connections: usize,
     requests: Arc<Requests>,

@@ -1,32 +1,31 @@
 //! The HTTP table of docs/performance.md: each figure beside a bare program of the same sizes, in one run. Exit code 1 where
 //! a bar is missed.
 //!
-//!     cargo build --release && cargo run --release -p strongroom-trials --bin http [-- seconds a figure [store]]
+//!     trials http [seconds a figure [store]]
 //!
 //! With `store` the figures that need no store are left out.
 
+use crate::bench::load::{Requests, request, send};
+use crate::bench::peers::{Echo, insert_loop, spend_loop};
+use crate::bench::table::{Bar, Table};
+use crate::bench::{parts, prepare};
+use crate::client::Client;
+use crate::server::UNLIMITED;
+use crate::store::{Kind, Place};
 use anyhow::{Context, Result};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use strongroom_trials::bench::load::{Requests, request, run};
-use strongroom_trials::bench::peers::{ECHO, Echo, echo, insert_loop, spend_loop};
-use strongroom_trials::bench::table::{Bar, Table};
-use strongroom_trials::bench::{parts, prepare};
-use strongroom_trials::client::Client;
-use strongroom_trials::server::UNLIMITED;
-use strongroom_trials::store::{Kind, Place};
 
 const CONNECTIONS: usize = 64;
 /// As many writes as connections wait for one commit.
 const BATCH: usize = CONNECTIONS;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<std::process::ExitCode> {
-    let argument = std::env::args().nth(1);
-    if argument.as_deref() == Some(ECHO) {
-        echo().await?;
-    }
-    let time = Duration::from_secs(argument.as_deref().unwrap_or("5").parse().context("seconds a figure")?);
+/// Runs it with its arguments.
+pub async fn run(mut arguments: impl Iterator<Item = String>) -> Result<ExitCode> {
+    let seconds = arguments.next().unwrap_or_else(|| "5".to_owned());
+    let time = Duration::from_secs(seconds.parse().context("seconds a figure")?);
+    let all = arguments.next().is_none();
     let mut table = Table::default();
     Table::head();
     let place = Place::new(Kind::Sqlite)?;
@@ -34,7 +33,6 @@ async fn main() -> Result<std::process::ExitCode> {
     let mut client = Client::connect(server.address).await?;
 
     let echo = Echo::start()?;
-    let all = std::env::args().nth(2).is_none();
     for (what, method, path, status) in [
         ("nonce", "POST", "/auth/nonce", 201),
         ("attestation, cached", "GET", "/attestation", 200),
@@ -50,16 +48,17 @@ async fn main() -> Result<std::process::ExitCode> {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..3 {
             ours.push(
-                run(server.address, CONNECTIONS, Arc::clone(&own), status, time / 3, None).await?.rate(),
+                send(server.address, CONNECTIONS, Arc::clone(&own), status, time / 3, None).await?.rate(),
             );
-            theirs.push(run(echo.address, CONNECTIONS, Arc::clone(&bare), 200, time / 3, None).await?.rate());
+            theirs
+                .push(send(echo.address, CONNECTIONS, Arc::clone(&bare), 200, time / 3, None).await?.rate());
         }
         let (ours, theirs) = (median(&mut ours), median(&mut theirs));
         let what = format!("{what}, {bytes} B, requests/s; axum echo");
         table.row(&what, format!("{ours:.0}"), format!("{theirs:.0}"), ours / theirs, Bar::AtLeast(0.7));
     }
 
-    let wallet = strongroom_trials::client::wallet(1);
+    let wallet = crate::client::wallet(1);
     let vault = client.vault_key().await?;
     let disk = place.folder.path();
     let fdatasync = parts::fdatasync(disk)?;
@@ -73,7 +72,7 @@ async fn main() -> Result<std::process::ExitCode> {
         let bodies = prepare::stores(&vault, &wallet, count / 3)?;
         record_bytes = bodies.first().map_or(0, Vec::len);
         let outcome =
-            run(server.address, CONNECTIONS, Arc::new(Requests::Once(bodies)), 201, time / 3, None).await?;
+            send(server.address, CONNECTIONS, Arc::new(Requests::Once(bodies)), 201, time / 3, None).await?;
         ours.push(outcome.rate());
         let fresh = tempfile::tempdir_in(disk)?;
         theirs.push(insert_loop(fresh.path(), record_bytes, BATCH, time / 3)?);
@@ -96,15 +95,12 @@ async fn main() -> Result<std::process::ExitCode> {
     let spend_us = 1e6 / median(&mut spends);
     let parts = parts::measure(prepare::PLAINTEXT_BYTES)?;
     let sum = parts.statement + parts.payload + parts.record + spend_us;
-    // The first connection has been idle for too long.
-    let mut client = Client::connect(server.address).await?;
     let slots = prepare::slots(&mut client, &vault, &wallet, 200).await?;
     let mut rates = Vec::new();
     for _ in 0..3 {
-        let mut client = Client::connect(server.address).await?;
         let accesses = prepare::accesses(&mut client, &wallet, &slots, count / 3).await?;
         let load = Arc::new(Requests::Once(accesses));
-        rates.push(run(server.address, CONNECTIONS, load, 200, time / 3, None).await?.rate());
+        rates.push(send(server.address, CONNECTIONS, load, 200, time / 3, None).await?.rate());
     }
     let ours = median(&mut rates);
     let what = format!(
@@ -146,7 +142,7 @@ async fn half_load(
 ) -> Result<()> {
     let rate = full_rate / 2.0;
     let load = Arc::new(Requests::Once(requests((rate * time.as_secs_f64()) as usize)?));
-    let outcome = run(address, CONNECTIONS, load, status, time, Some(rate)).await?;
+    let outcome = send(address, CONNECTIONS, load, status, time, Some(rate)).await?;
     let (p50, p99) = (outcome.quantile_ms(0.5), outcome.quantile_ms(0.99));
     let what = format!("{what} at half load, p50 and p99 in ms");
     table.row(&what, format!("{p50:.2}, {p99:.2}"), String::new(), p99 / p50, Bar::AtMost(10.0));

@@ -1,15 +1,15 @@
 //! Secrets in a running server, and sign-ins that open them, as JSON lines: for tools that cannot sign.
 //!
-//!     cargo run -p strongroom-trials --bin sign_ins -- 127.0.0.1:3000 300
+//!     trials sign_ins 127.0.0.1:3000 300
 
+use crate::bench::prepare;
+use crate::client::{Client, wallet};
 use anyhow::{Context, Result};
 use serde_json::json;
-use strongroom_trials::bench::prepare;
-use strongroom_trials::client::{Client, wallet};
+use std::process::ExitCode;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
-    let mut arguments = std::env::args().skip(1);
+/// Runs it with its arguments.
+pub async fn run(mut arguments: impl Iterator<Item = String>) -> Result<ExitCode> {
     let address = arguments.next().context("an address")?.parse()?;
     let count: usize = arguments.next().context("how many")?.parse()?;
     let mut client = Client::connect(address).await?;
@@ -20,5 +20,5 @@ async fn main() -> Result<()> {
         let slot = slots[n % slots.len()].to_string();
         println!("{}", json!({ "slot": slot, message.0: message.1, signature.0: signature.1 }));
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

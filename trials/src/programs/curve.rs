@@ -1,15 +1,16 @@
 //! How store and access go with 10^3 to 10^6 secrets in the store; memory and start-up beside.
 //!
-//!     cargo build --release && cargo run --release -p strongroom-trials --bin curve -- sqlite|postgres [largest]
+//!     trials curve -- sqlite|postgres [largest]
 
+use crate::bench::load::{Requests, send};
+use crate::bench::{fill, prepare};
+use crate::client::{Client, wallet};
+use crate::server::UNLIMITED;
+use crate::store::{Kind, Place};
 use anyhow::{Context, Result};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use strongroom_trials::bench::load::{Requests, run};
-use strongroom_trials::bench::{fill, prepare};
-use strongroom_trials::client::{Client, wallet};
-use strongroom_trials::server::UNLIMITED;
-use strongroom_trials::store::{Kind, Place};
 
 const CONNECTIONS: usize = 64;
 const TIME: Duration = Duration::from_secs(5);
@@ -17,9 +18,8 @@ const REQUESTS: usize = 20_000;
 /// What a record of the stored payloads has.
 const RECORD_BYTES: usize = 5_900;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
-    let mut arguments = std::env::args().skip(1);
+/// Runs it with its arguments.
+pub async fn run(mut arguments: impl Iterator<Item = String>) -> Result<ExitCode> {
     let kind: Kind = arguments.next().context("sqlite or postgres")?.parse()?;
     let largest: u64 = arguments.next().map_or(Ok(1_000_000), |text| text.parse())?;
     let place = Place::new(kind)?;
@@ -42,10 +42,10 @@ async fn main() -> Result<()> {
         let slots = prepare::slots(&mut client, &vault, &owner, 200).await?;
         let accesses = prepare::accesses(&mut client, &owner, &slots, REQUESTS).await?;
         let accesses =
-            run(server.address, CONNECTIONS, Arc::new(Requests::Once(accesses)), 200, TIME, None).await?;
+            send(server.address, CONNECTIONS, Arc::new(Requests::Once(accesses)), 200, TIME, None).await?;
         let stores = prepare::stores(&vault, &owner, REQUESTS)?;
         let stores =
-            run(server.address, CONNECTIONS, Arc::new(Requests::Once(stores)), 201, TIME, None).await?;
+            send(server.address, CONNECTIONS, Arc::new(Requests::Once(stores)), 201, TIME, None).await?;
         let mib = |bytes: u64| bytes >> 20;
         println!(
             "| {secrets} | {:.0} | {:.0} | {} | {}, {} |",
@@ -58,5 +58,5 @@ async fn main() -> Result<()> {
         server.terminate()?;
         secrets *= 10;
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

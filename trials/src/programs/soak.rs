@@ -1,14 +1,14 @@
 //! Kills a server, or its database, under load a number of times, and counts what was lost.
 //!
-//!     cargo run --release -p strongroom-trials --bin soak -- sqlite 1000
+//!     trials soak sqlite 1000
 
+use crate::kill::kill_again_and_again;
 use anyhow::{Context, Result};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use strongroom_trials::kill::kill_again_and_again;
 
-#[tokio::main]
-async fn main() -> Result<()> {
-    let mut arguments = std::env::args().skip(1);
+/// Runs it with its arguments.
+pub async fn run(mut arguments: impl Iterator<Item = String>) -> Result<ExitCode> {
     let kind = arguments.next().context("sqlite or postgres")?.parse()?;
     let kills = arguments.next().context("a number of kills")?.parse()?;
     let start = Instant::now();
@@ -21,5 +21,5 @@ async fn main() -> Result<()> {
         survived.kept,
         survived.gone,
     );
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
