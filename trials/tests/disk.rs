@@ -95,6 +95,7 @@ async fn a_full_disk_is_507_and_reads_go_on() {
     assert!(case.stored.len() > 10, "{}", case.stored.len());
     case.lives().await.expect("it lives");
     assert_eq!(case.store().await.expect("answered").status, 507);
+    case.opens_all().await.expect("readers read on a full disk");
     // Room again, inside the server's own view of the disk.
     let filler = format!("/proc/{}/root{}/data/filler", case.server.id(), place.folder.path().display());
     std::fs::remove_file(filler).expect("removed");

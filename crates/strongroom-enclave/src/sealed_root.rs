@@ -116,9 +116,11 @@ fn open(path: &Path, wanted: Option<&Root>) -> Result<Option<(Root, Sealer)>, Ro
 /// Written under another name and linked into place, so that a crash leaves a whole file or none, and a file that
 /// has come meanwhile stays.
 fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension("new");
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".part");
+    let temporary = Path::new(&temporary);
     // What a crash left under this name may be the root file itself: it is unlinked, never written to.
-    match fs::remove_file(&temporary) {
+    match fs::remove_file(temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
@@ -126,11 +128,11 @@ fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&temporary)?;
+    let mut file = options.open(temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    let linked = fs::hard_link(&temporary, path);
-    fs::remove_file(&temporary)?;
+    let linked = fs::hard_link(temporary, path);
+    fs::remove_file(temporary)?;
     linked?;
     File::open(folder_of(path))?.sync_all()
 }
@@ -222,7 +224,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("root.sealed");
         open(&path, None).expect("a new root");
-        fs::hard_link(&path, path.with_extension("new")).expect("as after a crash");
+        fs::hard_link(&path, folder.path().join("root.sealed.part")).expect("as after a crash");
         let saved = folder.path().join("saved");
         fs::rename(&path, &saved).expect("saved");
         let before = fs::read(&saved).expect("the root");

@@ -31,8 +31,11 @@ impl DataDir {
     pub fn open(path: &Path) -> Result<Self, DataDirError> {
         let io = |error| DataDirError::Io(path.to_owned(), error);
         create(path).map_err(io)?;
-        let lock =
-            File::options().create(true).truncate(false).write(true).open(path.join("lock")).map_err(io)?;
+        let mut options = File::options();
+        // Who may open the file may lock it.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let lock = options.create(true).truncate(false).write(true).open(path.join("lock")).map_err(io)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(DataDirError::Locked(path.to_owned())),

@@ -2,7 +2,7 @@
 //! error body, the headers, the log.
 
 use crate::error::{ApiError, Code};
-use crate::limits::ClientAddress;
+use crate::limits::{ClientAddress, Room};
 use crate::metrics::Counted;
 use crate::vault::Vault;
 use axum::body::{Body, Bytes};
@@ -17,11 +17,13 @@ use std::any::Any;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 
 /// How long a client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Memory that a body gets at a time.
+const ROOM_STEP_BYTES: usize = 64 * 1024;
 
 /// The other end of a connection; the listener puts it into every request.
 #[derive(Debug, Clone, Copy)]
@@ -53,49 +55,67 @@ fn broke_off(_: axum::Error) -> ApiError {
 }
 
 /// Counts the client, reads the body within its bounds, and waits for the request's turn. A client who sends slowly
-/// holds up nobody: the turn begins when the body is there.
+/// holds up nobody: the turn begins when the body is there. Nor does one who goes away: what he asked for is done, and
+/// his turn and his memory are taken until then.
 pub(crate) async fn bound(State(vault): State<Arc<Vault>>, request: Request, next: Next) -> Response {
     let client = *request.extensions().get::<ClientAddress>().expect("`finish` puts it there");
     let bounded = async {
         vault.guard.admit(&client)?;
+        if request.extensions().get::<MatchedPath>().is_none() {
+            return Err(Code::NoSuchRoute.because("no such route: see spec/access.md"));
+        }
         let (head, body) = request.into_parts();
-        let reading = read(&vault, &head.headers, body);
+        let reading = read(&vault, client, &head.headers, body);
         let (body, room) = tokio::time::timeout(BODY_TIMEOUT, reading)
             .await
             .map_err(|_| Code::RequestTimeout.because("the body did not come within 10 seconds"))??;
         let turn = vault.guard.turn().await?;
         Ok::<_, ApiError>((Request::from_parts(head, Body::from(body)), room, turn))
     };
-    match bounded.await {
-        Ok((request, _room, _turn)) => {
-            let _active = Counted::one(&vault.metrics.active);
-            next.run(request).await
-        }
-        Err(refusal) => refusal.into_response(),
+    let (request, room, turn) = match bounded.await {
+        Ok(bounded) => bounded,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let active = Counted::one(&vault.metrics.active);
+    let work = async move {
+        let _taken = (room, turn, active);
+        next.run(request).await
+    };
+    match tokio::spawn(work.in_current_span()).await {
+        Ok(response) => response,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Code::Overloaded.because("the server is shutting down").into_response(),
+        },
     }
 }
 
 /// The whole body, and the memory that it was given.
 async fn read(
     vault: &Vault,
+    client: ClientAddress,
     headers: &HeaderMap,
     mut body: Body,
-) -> Result<(Bytes, OwnedSemaphorePermit), ApiError> {
+) -> Result<(Bytes, Vec<Room>), ApiError> {
     let max_bytes = vault.config.limits.max_body_bytes;
     let too_large = || Code::BodyTooLarge.because(format!("the body has more than {max_bytes} bytes"));
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse().ok());
     if announced.is_some_and(|bytes: u64| bytes > max_bytes as u64) {
         return Err(too_large());
     }
-    let mut bytes = Vec::new();
-    let mut room = vault.guard.body_room(0)?;
+    let (mut bytes, mut room) = (Vec::new(), Vec::new());
+    let mut roomy = 0;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(broke_off)?.into_data() else { continue };
         if bytes.len() + data.len() > max_bytes {
             return Err(too_large());
         }
-        // What is only announced gets no room.
-        room.merge(vault.guard.body_room(data.len())?);
+        // What is only announced gets no room, what comes in small pieces gets some ahead.
+        if bytes.len() + data.len() > roomy {
+            let more = data.len().max(ROOM_STEP_BYTES).min(max_bytes - roomy);
+            room.push(vault.guard.body_room(client, more)?);
+            roomy += more;
+        }
         bytes.extend_from_slice(&data);
     }
     Ok((bytes.into(), room))
@@ -152,7 +172,7 @@ fn client_of(vault: &Vault, request: &Request) -> ClientAddress {
     // A router that is called without a listener has one client.
     let peer = request.extensions().get::<Peer>().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0);
     let lines = request.headers().get_all("x-forwarded-for");
-    let lines: Vec<&str> = lines.iter().filter_map(|line| line.to_str().ok()).collect();
+    let lines: Vec<&[u8]> = lines.iter().map(HeaderValue::as_bytes).collect();
     ClientAddress::behind_proxies(peer, &lines, vault.config.trusted_hops)
 }
 

@@ -3,11 +3,12 @@
 use crate::error::{ApiError, Code};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use strongroom::principal::WalletAddress;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -94,13 +95,13 @@ impl ClientAddress {
     /// The address behind `trusted_hops` proxies of one's own, each of which has added its peer's to
     /// `X-Forwarded-For`. What stands further left, anybody can write. The peer where an entry is none or missing.
     #[must_use]
-    pub(crate) fn behind_proxies(peer: IpAddr, forwarded_for: &[&str], trusted_hops: usize) -> Self {
-        let entries = forwarded_for.iter().flat_map(|line| line.split(',')).map(str::trim);
-        let entries: Vec<&str> = entries.collect();
+    pub(crate) fn behind_proxies(peer: IpAddr, forwarded_for: &[&[u8]], trusted_hops: usize) -> Self {
+        // Entry by entry: what is no text is one, or the others would be counted wrongly.
+        let entries: Vec<&[u8]> = forwarded_for.iter().flat_map(|line| line.split(|b| *b == b',')).collect();
         let client = trusted_hops
             .checked_sub(1)
             .and_then(|hops| entries.iter().rev().nth(hops))
-            .and_then(|entry| entry.parse().ok());
+            .and_then(|entry| str::from_utf8(entry).ok()?.trim().parse().ok());
         Self::new(client.unwrap_or(peer))
     }
 
@@ -151,6 +152,51 @@ impl<K: Hash + Eq + Clone> ByKey<K> {
     }
 }
 
+/// What each address has of something that there is so much of.
+pub(crate) struct Shares {
+    max: usize,
+    taken: Mutex<HashMap<ClientAddress, usize>>,
+}
+
+/// A part of an address's share, until it is dropped.
+pub(crate) struct Share {
+    shares: Arc<Shares>,
+    client: ClientAddress,
+    amount: usize,
+}
+
+impl Shares {
+    /// So much for each.
+    pub(crate) fn new(max: usize) -> Arc<Self> {
+        Arc::new(Self { max, taken: Mutex::default() })
+    }
+
+    /// An amount for this address, where it may have that.
+    pub(crate) fn take(self: &Arc<Self>, client: ClientAddress, amount: usize) -> Option<Share> {
+        let mut taken = self.taken();
+        let before = taken.get(&client).copied().unwrap_or(0);
+        let after = before.checked_add(amount).filter(|after| *after <= self.max)?;
+        taken.insert(client, after);
+        Some(Share { shares: Arc::clone(self), client, amount })
+    }
+
+    fn taken(&self) -> MutexGuard<'_, HashMap<ClientAddress, usize>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut taken = self.shares.taken();
+        match taken.get_mut(&self.client) {
+            Some(amount) if *amount > self.amount => *amount -= self.amount,
+            _ => {
+                taken.remove(&self.client);
+            }
+        }
+    }
+}
+
 /// The limits at work.
 pub(crate) struct Guard {
     addresses: ByKey<ClientAddress>,
@@ -158,12 +204,19 @@ pub(crate) struct Guard {
     /// In KiB.
     anonymous: ByKey<ClientAddress>,
     bodies: Arc<Semaphore>,
+    bodies_by_address: Arc<Shares>,
     active: Arc<Semaphore>,
     waiting: AtomicUsize,
     max_waiting: usize,
 }
 
-/// A request's turn, and the memory of its body.
+/// Memory for a part of a body.
+pub(crate) struct Room {
+    _room: OwnedSemaphorePermit,
+    _share: Share,
+}
+
+/// A request's turn.
 pub(crate) struct Turn {
     _active: OwnedSemaphorePermit,
 }
@@ -181,6 +234,7 @@ impl Guard {
             wallets: ByKey::at(limits.wallet_rate),
             anonymous: ByKey::new(anonymous),
             bodies: Arc::new(Semaphore::new(limits.max_bodies_bytes.min(Semaphore::MAX_PERMITS))),
+            bodies_by_address: Shares::new(limits.max_body_bytes.max(limits.max_bodies_bytes / 8)),
             active: Arc::new(Semaphore::new(limits.max_active.min(Semaphore::MAX_PERMITS))),
             waiting: AtomicUsize::new(0),
             max_waiting: limits.max_waiting,
@@ -211,10 +265,12 @@ impl Guard {
         })
     }
 
-    /// Room for bytes of a body, until it is dropped.
-    pub(crate) fn body_room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ApiError> {
+    /// Room for bytes of a client's body, until it is dropped. One client has an eighth of it at most.
+    pub(crate) fn body_room(&self, client: ClientAddress, bytes: usize) -> Result<Room, ApiError> {
+        let share = self.bodies_by_address.take(client, bytes).ok_or_else(overloaded)?;
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        Arc::clone(&self.bodies).try_acquire_many_owned(bytes).map_err(|_| overloaded())
+        let room = Arc::clone(&self.bodies).try_acquire_many_owned(bytes).map_err(|_| overloaded())?;
+        Ok(Room { _room: room, _share: share })
     }
 
     /// Waits for a turn, where the queue is not full.
@@ -276,7 +332,16 @@ mod tests {
     #[test]
     fn only_what_trusted_proxies_wrote_counts() {
         let peer = "192.0.2.9".parse().expect("an address");
-        let behind = |lines: &[&str], hops| ClientAddress::behind_proxies(peer, lines, hops);
+        let behind = |lines: &[&str], hops| {
+            let lines: Vec<&[u8]> = lines.iter().map(|line| line.as_bytes()).collect();
+            ClientAddress::behind_proxies(peer, &lines, hops)
+        };
+        let lines: [&[u8]; 3] = [b"6.6.6.6", b"\xe9, 198.51.100.1", b"10.0.0.2"];
+        assert_eq!(
+            ClientAddress::behind_proxies(peer, &lines, 2),
+            client("198.51.100.1"),
+            "what is no text is an entry"
+        );
         assert_eq!(behind(&["198.51.100.1"], 0), client("192.0.2.9"), "nobody is trusted");
         assert_eq!(behind(&["198.51.100.1"], 1), client("198.51.100.1"));
         assert_eq!(
@@ -336,11 +401,18 @@ mod tests {
     }
 
     #[test]
-    fn bodies_have_a_bounded_memory() {
-        let guard = Guard::new(&Limits { max_bodies_bytes: 10 * 1024, ..Limits::default() });
-        let room = guard.body_room(8 * 1024).expect("room");
-        assert!(guard.body_room(3 * 1024).is_err());
-        drop(room);
-        assert!(guard.body_room(10 * 1024).is_ok());
+    fn bodies_have_a_bounded_memory_and_each_address_a_share_of_it() {
+        let limits = Limits { max_bodies_bytes: 16 * KIB, max_body_bytes: 2 * KIB, ..Limits::default() };
+        let guard = Guard::new(&limits);
+        let clients: Vec<_> = (1..10).map(|n| client(&format!("192.0.2.{n}"))).collect();
+        let first = guard.body_room(clients[0], 2 * KIB).expect("room");
+        assert!(guard.body_room(clients[0], 1).is_err(), "its share is taken");
+        let others: Vec<_> =
+            clients[1..8].iter().map(|client| guard.body_room(*client, 2 * KIB).ok()).collect();
+        assert!(others.iter().all(Option::is_some), "and nobody else's");
+        assert!(guard.body_room(clients[8], 1).is_err(), "all of it is taken");
+        drop((first, others));
+        assert!(guard.body_room(clients[0], 2 * KIB).is_ok());
+        assert!(guard.bodies_by_address.taken().is_empty(), "and nothing is left behind");
     }
 }

@@ -54,7 +54,10 @@ pub fn app(vault: Arc<Vault>) -> Router {
 
 /// What the operator sees, on a port of its own.
 pub(crate) fn metrics_app(vault: Arc<Vault>) -> Router {
-    health_routes().route("/metrics", get(health::metrics)).with_state(vault)
+    health_routes()
+        .route("/metrics", get(health::metrics))
+        .layer(middleware::from_fn_with_state(Arc::clone(&vault), edge::finish))
+        .with_state(vault)
 }
 
 fn health_routes() -> Router<Arc<Vault>> {

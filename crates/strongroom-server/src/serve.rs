@@ -1,16 +1,15 @@
 //! The listeners: bounds on connections, and an end that lets requests finish.
 
-mod connections;
 mod sweeper;
 
 use crate::config::Config;
 use crate::edge::Peer;
+use crate::limits::{ClientAddress, Shares};
 use crate::metrics::{Counted, Metrics};
 use crate::routes::{app, metrics_app};
 use crate::tls::Tls;
 use crate::vault::Vault;
 use axum::Router;
-use connections::PerAddress;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
@@ -72,7 +71,7 @@ struct Door {
     tls: Option<Arc<Tls>>,
     metrics: Arc<Metrics>,
     connections: Arc<Semaphore>,
-    per_address: Arc<PerAddress>,
+    per_address: Arc<Shares>,
 }
 
 impl Door {
@@ -88,7 +87,7 @@ impl Door {
             tls,
             metrics,
             connections: Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS))),
-            per_address: Arc::new(PerAddress::new(max_per_address)),
+            per_address: Shares::new(max_per_address),
         }
     }
 
@@ -120,7 +119,7 @@ impl Door {
     async fn accept(&self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr, impl Send + use<>)> {
         let total = Arc::clone(&self.connections).acquire_owned().await.expect("it is never closed");
         match listener.accept().await {
-            Ok((stream, address)) => match PerAddress::enter(&self.per_address, address.ip()) {
+            Ok((stream, address)) => match self.per_address.take(ClientAddress::new(address.ip()), 1) {
                 Some(own) => {
                     let counted = Counted::one(&self.metrics.connections);
                     Some((stream, address, (total, own, counted)))

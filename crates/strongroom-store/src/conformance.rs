@@ -1,6 +1,8 @@
 //! What every [`Store`] does, as one suite: each back end's tests call [`run`] on an empty store.
 
-use crate::{Answer, Content, Inserted, MAX_PAGE_BYTES, Replaced, SWEEP_MARGIN_S, Store, StoreError, Tag};
+use crate::{
+    Answer, Content, Inserted, MAX_PAGE_BYTES, Replaced, SWEEP_BATCH, SWEEP_MARGIN_S, Store, StoreError, Tag,
+};
 use std::task::Poll;
 use strongroom::SlotId;
 
@@ -159,6 +161,16 @@ async fn sweeps_what_expired(store: &dyn Store) {
     assert_eq!(store.slot(slot(41)).await.expect("read"), None);
     assert!(store.slot(slot(42)).await.expect("read").is_some());
     assert_eq!(store.slots_of(Tag([9; 32]), None, 10).await.expect("listed").rows.len(), 1);
+    // More than one step's worth.
+    let many = SWEEP_BATCH as u16 + 10;
+    for n in 0..many {
+        let mut name = [99; 32];
+        name[..2].copy_from_slice(&n.to_be_bytes());
+        let expiring = Content { expires_at: Some(1000), ..content(b"", None, &[10]) };
+        store.insert(SlotId::from_bytes(name), expiring).await.expect("inserted");
+    }
+    assert_eq!(store.sweep(2000).await.expect("swept"), u64::from(many));
+    assert!(store.slots_of(Tag([10; 32]), None, 10).await.expect("listed").rows.is_empty());
     let again = store.insert(slot(43), expiring(5000, 41)).await;
     assert_eq!(again.expect("asked"), Inserted::Held(slot(41)), "an expired tag stays");
     assert!(store.spend_nonce([3; 16], 3000).await.expect("spent"));

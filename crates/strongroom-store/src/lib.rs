@@ -48,6 +48,9 @@ pub struct Row {
 /// How long a mark of a spent nonce is kept after it is refused, so that no call is under way that would take the nonce.
 const SWEEP_MARGIN_S: UnixSeconds = 60;
 
+/// Slots that one step of a sweep forgets at most, so that others get their turns.
+const SWEEP_BATCH: u64 = 500;
+
 /// Bytes of records in one page at most, but for a first row that is larger.
 pub const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
 

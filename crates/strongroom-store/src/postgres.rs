@@ -5,11 +5,13 @@ mod connect;
 mod schema;
 
 use crate::{
-    Answer, Content, Inserted, MAX_PAGE_BYTES, Page, Replaced, Row, SWEEP_MARGIN_S, Store, StoreError, Tag,
-    UnixSeconds,
+    Answer, Content, Inserted, MAX_PAGE_BYTES, Page, Replaced, Row, SWEEP_BATCH, SWEEP_MARGIN_S, Store,
+    StoreError, Tag, UnixSeconds,
 };
-use deadpool_postgres::{Object, Pool};
+use deadpool_postgres::{HookError, Object, Pool, PoolError};
+use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use strongroom::SlotId;
 use tokio_postgres::error::SqlState;
@@ -39,7 +41,8 @@ impl PostgresDatabase {
     /// [`StoreError::Unsafe`] where `fsync` or `full_page_writes` is off, [`StoreError::Database`].
     pub async fn connect(url: &DatabaseUrl, options: &PostgresOptions) -> Result<Self, StoreError> {
         let pool = connect::pool(url, options)?;
-        schema::check_settings(&**client(&pool).await?).await?;
+        // What a connection must be, each one is asked when it is made.
+        drop(client(&pool).await?);
         Ok(Self { pool })
     }
 
@@ -63,7 +66,17 @@ impl PostgresDatabase {
 }
 
 async fn client(pool: &Pool) -> Result<Object, StoreError> {
-    pool.get().await.map_err(|error| StoreError::Database(Box::new(error)))
+    pool.get().await.map_err(|error| match &error {
+        // A hook can only say texts: this is one of our own.
+        PoolError::PostCreateHook(HookError::Message(text)) => {
+            let unsafe_setting = schema::SETTINGS.into_iter().map(StoreError::Unsafe);
+            unsafe_setting
+                .into_iter()
+                .find(|known| known.to_string() == *text)
+                .unwrap_or(StoreError::Database(error.into()))
+        }
+        _ => StoreError::Database(error.into()),
+    })
 }
 
 /// Whether the database asks to try again: it ended the call to let another one pass.
@@ -75,21 +88,46 @@ impl PostgresStore {
     /// Runs `work`, one statement, on a connection, in time, again where the database asks for it.
     async fn call<T, F: Future<Output = Result<T, tokio_postgres::Error>>>(
         &self,
-        work: impl Fn(Arc<Object>) -> F,
+        work: impl Fn(Arc<Lent>) -> F,
     ) -> Result<T, StoreError> {
         let attempts = async {
-            let client = Arc::new(client(&self.pool).await?);
+            let client =
+                Arc::new(Lent { object: Some(client(&self.pool).await?), done: AtomicBool::new(false) });
             for attempt in 1.. {
                 match work(Arc::clone(&client)).await {
                     Err(error) if attempt < MAX_ATTEMPTS && asks_again(&error) => {
                         tracing::debug!(attempt, %error, "tried again");
                     }
-                    answer => return Ok(answer?),
+                    answer => {
+                        client.done.store(true, Ordering::Relaxed);
+                        return Ok(answer?);
+                    }
                 }
             }
             unreachable!("the last attempt returns")
         };
         tokio::time::timeout(CALL_TIMEOUT, attempts).await.map_err(|_| StoreError::TimedOut)?
+    }
+}
+
+/// A connection of the pool. One whose call was given up does not go back: the next call would wait behind it.
+struct Lent {
+    object: Option<Object>,
+    done: AtomicBool,
+}
+
+impl Deref for Lent {
+    type Target = Object;
+
+    fn deref(&self) -> &Object {
+        self.object.as_ref().expect("it is taken on drop alone")
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let object = self.object.take().filter(|_| !self.done.load(Ordering::Relaxed));
+        object.map(Object::take);
     }
 }
 
@@ -132,8 +170,10 @@ const LIST: &str = "
 WITH page AS (
     SELECT slot.slot, sum(octet_length(slot.record)) OVER ascending AS bytes,
            row_number() OVER ascending AS number, count(*) OVER () AS found
-    FROM (SELECT slot FROM strongroom.principal WHERE tag = $1 AND slot > $2 ORDER BY slot LIMIT $3::bigint + 1) AS named
-    JOIN strongroom.slot USING (slot) WINDOW ascending AS (ORDER BY slot.slot)
+    FROM (
+        SELECT slot.slot, slot.record FROM strongroom.principal JOIN strongroom.slot USING (slot)
+        WHERE principal.tag = $1 AND principal.slot > $2 ORDER BY principal.slot LIMIT $3::bigint + 1
+    ) AS slot WINDOW ascending AS (ORDER BY slot.slot)
 )
 SELECT slot.slot, slot.generation, slot.record, page.found
 FROM page JOIN strongroom.slot USING (slot)
@@ -255,18 +295,44 @@ impl Store for PostgresStore {
 
     fn sweep(&self, now: UnixSeconds) -> Answer<'_, u64> {
         Box::pin(async move {
-            // First it is refused, and forgotten only when no call that read the older bound can be under way.
-            let refuse = "UPDATE strongroom.vault SET swept_until = $1 WHERE swept_until < $1";
-            let forget = "DELETE FROM strongroom.spent_nonce WHERE keep_until <= $1";
-            let expire = "WITH gone AS (DELETE FROM strongroom.slot WHERE expires_at <= $1 RETURNING slot), unlisted AS (
-                              DELETE FROM strongroom.principal USING gone WHERE principal.slot = gone.slot)
+            // First it is refused, and forgotten only when no call that read the older bound can be under way. One
+            // server's clock that is ahead counts no further than the database's, which is the same for all.
+            let refuse =
+                "UPDATE strongroom.vault SET swept_until = LEAST($1, extract(epoch FROM now())::bigint)
+                          WHERE swept_until < LEAST($1, extract(epoch FROM now())::bigint)";
+            let forget = "DELETE FROM strongroom.spent_nonce
+                          WHERE keep_until <= LEAST($1, extract(epoch FROM now())::bigint) - $2";
+            let expire = "WITH expired AS (
+                              SELECT slot FROM strongroom.slot
+                              WHERE expires_at <= LEAST($1, extract(epoch FROM now())::bigint) LIMIT $2
+                          ), gone AS (
+                              DELETE FROM strongroom.slot USING expired WHERE slot.slot = expired.slot
+                              AND slot.expires_at <= $1 RETURNING slot.slot
+                          ), unlisted AS (
+                              DELETE FROM strongroom.principal USING gone WHERE principal.slot = gone.slot
+                          )
                           SELECT count(*) FROM gone";
             self.call(|client| async move {
                 client.execute(refuse, &[&now]).await?;
-                client.execute(forget, &[&(now - SWEEP_MARGIN_S)]).await?;
-                client.query_one(expire, &[&now]).await.map(|row| row.get::<_, i64>(0) as u64)
+                client.execute(forget, &[&now, &SWEEP_MARGIN_S]).await
             })
-            .await
+            .await?;
+            // Each batch is a call of its own, since one has its time.
+            let mut swept = 0;
+            loop {
+                let batch = self
+                    .call(|client| async move {
+                        client
+                            .query_one(expire, &[&now, &(SWEEP_BATCH as i64)])
+                            .await
+                            .map(|row| row.get::<_, i64>(0))
+                    })
+                    .await? as u64;
+                swept += batch;
+                if batch < SWEEP_BATCH {
+                    return Ok(swept);
+                }
+            }
         })
     }
 

@@ -5,8 +5,8 @@ mod schema;
 mod writer;
 
 use crate::{
-    Answer, Content, Inserted, MAX_PAGE_BYTES, Page, Replaced, Row, SWEEP_MARGIN_S, Store, StoreError, Tag,
-    UnixSeconds,
+    Answer, Content, Inserted, MAX_PAGE_BYTES, Page, Replaced, Row, SWEEP_BATCH, SWEEP_MARGIN_S, Store,
+    StoreError, Tag, UnixSeconds,
 };
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::collections::HashMap;
@@ -54,6 +54,7 @@ impl SqliteStore {
     /// [`StoreError::UnknownSchema`], [`StoreError::Database`].
     pub fn open(path: &Path, vault_id: &[u8; 32]) -> Result<Self, StoreError> {
         schema::check_sqlite_version(rusqlite::version_number())?;
+        create_for_this_user(path)?;
         let mut connection = Connection::open(path)?;
         schema::configure(&connection)?;
         schema::create_or_check(&mut connection, vault_id)?;
@@ -92,6 +93,15 @@ impl SqliteStore {
     ) -> Answer<'_, T> {
         Box::pin(self.writer.run(write))
     }
+}
+
+/// SQLite would give a new file the modes that others have by default; its log gets the file's.
+fn create_for_this_user(path: &Path) -> Result<(), StoreError> {
+    let mut options = std::fs::File::options();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let created = options.create(true).truncate(false).write(true).open(path);
+    created.map(drop).map_err(|error| StoreError::Database(Box::new(error)))
 }
 
 /// SQLite syncs its files; the entry that names a new file is its folder's.
@@ -237,26 +247,40 @@ impl Store for SqliteStore {
         if !self.spent().spend(nonce, keep_until) {
             return Box::pin(async { Ok(false) });
         }
-        self.write(move |db| {
+        let marked = self.write(move |db| {
             let inserted = db
                 .prepare_cached(
                     "INSERT INTO spent_nonce (nonce, keep_until) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
                 )?
                 .execute(params![nonce, keep_until])?;
             Ok(inserted == 1)
+        });
+        Box::pin(async move {
+            match marked.await {
+                // The mark in memory holds for this run, and no nonce outlives it: readers may read on a full disk.
+                Err(StoreError::Full(_)) => Ok(true),
+                answer => answer,
+            }
         })
     }
 
     fn sweep(&self, now: UnixSeconds) -> Answer<'_, u64> {
         self.spent().sweep(now);
-        self.write(move |db| {
-            db.prepare_cached("DELETE FROM spent_nonce WHERE keep_until <= ?1")?
-                .execute([now - SWEEP_MARGIN_S])?;
-            db.prepare_cached(
-                "DELETE FROM principal WHERE slot IN (SELECT slot FROM slot WHERE expires_at <= ?1)",
-            )?
-            .execute([now])?;
-            Ok(db.prepare_cached("DELETE FROM slot WHERE expires_at <= ?1")?.execute([now])? as u64)
+        Box::pin(async move {
+            self.write(move |db| {
+                db.prepare_cached("DELETE FROM spent_nonce WHERE keep_until <= ?1")?
+                    .execute([now - SWEEP_MARGIN_S])
+            })
+            .await?;
+            // Each batch is a write of its own, so that others get their turns between them.
+            let mut swept = 0;
+            loop {
+                let batch = self.write(move |db| forget_expired(db, now)).await?;
+                swept += batch;
+                if batch < SWEEP_BATCH {
+                    return Ok(swept);
+                }
+            }
         })
     }
 
@@ -268,6 +292,18 @@ impl Store for SqliteStore {
             db.prepare_cached("SELECT schema FROM vault")?.query_row([], |row| row.get::<_, i64>(0)).map(drop)
         })
     }
+}
+
+/// Forgets some slots that expired; how many.
+fn forget_expired(db: &Connection, now: UnixSeconds) -> rusqlite::Result<u64> {
+    let mut expired = db.prepare_cached("SELECT slot FROM slot WHERE expires_at <= ?1 LIMIT ?2")?;
+    let slots: Vec<[u8; 32]> =
+        expired.query_map(params![now, SWEEP_BATCH as i64], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for slot in &slots {
+        unlist(db, SlotId::from_bytes(*slot))?;
+        db.prepare_cached("DELETE FROM slot WHERE slot = ?1")?.execute([slot])?;
+    }
+    Ok(slots.len() as u64)
 }
 
 fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {

@@ -38,6 +38,7 @@ pub(super) fn run(args: &Serve) -> Result<()> {
     runtime()?.block_on(async {
         // A write beyond a bound on files shall fail and not end the process, which is what the signal does unheard.
         let _too_large = signal(SignalKind::from_raw(SIGXFSZ)).context("cannot listen for SIGXFSZ")?;
+        reload_at_hangup(settings.tls.clone())?;
         let listener = bind(settings.listen, PUBLIC_HINT).await?;
         let metrics = match settings.metrics_listen {
             Some(address) => Some(bind(address, METRICS_HINT).await?),
@@ -62,9 +63,6 @@ pub(super) fn run(args: &Serve) -> Result<()> {
         let place =
             Place { data_dir: settings.data_dir, root_file: settings.root_file, database: settings.database };
         let (vault, _data_dir) = open_vault(&place, settings.imported_key, config).await?;
-        if let Some(tls) = &settings.tls {
-            reload_at_hangup(Arc::clone(tls))?;
-        }
         let shutdown = asked_to_end()?;
         if let Some(metrics) = &metrics {
             anstream::eprintln!("metrics on http://{}/metrics", metrics.local_addr()?);
@@ -88,11 +86,12 @@ fn asked_to_end() -> Result<impl Future<Output = ()>> {
     })
 }
 
-/// Certificates are renewed while a server runs.
-fn reload_at_hangup(tls: Arc<Tls>) -> Result<()> {
+/// Certificates are renewed while a server runs. One without TLS has nothing to read again, and must not end by it.
+fn reload_at_hangup(tls: Option<Arc<Tls>>) -> Result<()> {
     let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
+            let Some(tls) = &tls else { continue };
             match tls.reload() {
                 Ok(()) => tracing::info!("certificate and key were read again"),
                 Err(error) => {
@@ -159,7 +158,8 @@ pub(super) async fn open_vault(
     let database = match &place.database {
         Some((url, options)) => {
             let database = PostgresDatabase::connect(url, options).await.map_err(database_hint)?;
-            if !root_file.exists() && database.vault_id().await?.is_some() {
+            // Looked for again: another server may have made both in between.
+            if !root_file.exists() && database.vault_id().await?.is_some() && !root_file.exists() {
                 bail!(without_root("the database", &root_file));
             }
             Some(database)
@@ -222,7 +222,10 @@ fn database_hint(error: StoreError) -> anyhow::Error {
             "name the root file of this store's vault with --root-file, or another database"
         }
         StoreError::Unsafe(_) => "set it to on in postgresql.conf and restart the database",
-        StoreError::Database(_) => "check --database-url, and that the database runs and lets this user in",
+        StoreError::Database(_) => {
+            "check --database-url, and that the database runs and lets this user in; a certificate of its own goes into \
+             --database-ca, or sslmode=disable into the URL"
+        }
         _ => return error.into(),
     };
     anyhow::Error::from(error).context(Hint(hint))

@@ -228,12 +228,12 @@ async fn who_finds_the_queue_full_is_told_at_once_and_health_answers_meanwhile()
 /// Guard: bodies get room only while there is some (edge.rs, `body_room`).
 #[tokio::test]
 async fn all_bodies_together_have_a_bounded_memory() {
-    let vault = TestVault::with(|config| config.limits.max_bodies_bytes = 4096);
+    let vault = TestVault::with(|config| config.limits.max_bodies_bytes = 96 * 1024);
     for _ in 0..2 {
-        let large = vault.call("POST", "/secret/store", &[], &[b' '; 4097]).await;
+        let large = vault.call("POST", "/secret/store", &[], &[b' '; 100_000]).await;
         assert_eq!((large.code(), retry_after(&large)), ((503, "overloaded"), 1));
         // And whatever became of a request, its room is free again.
-        let within = vault.call("POST", "/secret/store", &[], &[b' '; 4096]).await;
+        let within = vault.call("POST", "/secret/store", &[], &[b' '; 60_000]).await;
         assert_eq!(within.code(), (400, "malformed_request"));
     }
 }

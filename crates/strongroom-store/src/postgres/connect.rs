@@ -96,7 +96,11 @@ pub(super) fn pool(url: &DatabaseUrl, options: &PostgresOptions) -> Result<Pool,
     let connector = MakeRustlsConnect::new(tls(options)?);
     let recycle = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let session = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
-        Box::pin(async move { client.batch_execute(SESSION).await.map_err(HookError::Backend) })
+        Box::pin(async move {
+            client.batch_execute(SESSION).await.map_err(HookError::Backend)?;
+            // Each time: a database may come back with other settings, or be another host of the URL.
+            super::schema::check_settings(client).await.map_err(|error| HookError::message(error.to_string()))
+        })
     });
     Pool::builder(Manager::from_config(config, connector, recycle))
         .max_size(options.max_connections)

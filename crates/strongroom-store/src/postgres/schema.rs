@@ -32,9 +32,12 @@ CREATE INDEX IF NOT EXISTS spent_nonce_until ON strongroom.spent_nonce (keep_unt
 ALTER TABLE strongroom.slot ALTER COLUMN record SET STORAGE EXTERNAL;
 ";
 
-/// Settings that let a crash lose what was committed. A database that has no such setting syncs in its own way.
+/// Where one of these is off, a crash loses what was committed.
+pub(super) const SETTINGS: [&str; 2] = ["fsync", "full_page_writes"];
+
+/// Refuses a database that may lose what it has committed. A database that has no such setting syncs in its own way.
 pub(super) async fn check_settings(client: &Client) -> Result<(), StoreError> {
-    for name in ["fsync", "full_page_writes"] {
+    for name in SETTINGS {
         let row = client.query_one("SELECT current_setting($1, true)", &[&name]).await?;
         if row.get::<_, Option<String>>(0).as_deref() == Some("off") {
             return Err(StoreError::Unsafe(name));

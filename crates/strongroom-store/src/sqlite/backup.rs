@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use strongroom::SlotId;
 
-/// Pages copied before the writer gets a turn.
-const PAGES_A_STEP: i32 = 1024;
+/// Pages copied at a time.
+const PAGES_A_STEP: i32 = 64;
 
 /// Why a store was not copied, checked or put back.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +73,7 @@ impl Backup {
     /// [`BackupError`].
     pub fn restore(backup: &Path, store: &Path) -> Result<Self, BackupError> {
         Self::verify(backup)?;
-        for left_over in ["-wal", "-shm"] {
+        for left_over in ["-wal", "-shm", "-journal"] {
             let mut name = store.as_os_str().to_owned();
             name.push(left_over);
             // Of another store: SQLite would take it for this one's log.
@@ -141,16 +141,18 @@ fn copy_to(source: &Connection, part: &Path) -> Result<Backup, BackupError> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.write(true).create_new(true).open(part).map_err(io)?;
     let mut target = Connection::open(part).map_err(StoreError::from)?;
+    // The moment that is copied. Without it every commit of a server would begin the copy anew.
+    source.execute_batch("BEGIN; SELECT 1 FROM sqlite_schema").map_err(StoreError::from)?;
     let copying = Copying::new(source, &mut target).map_err(StoreError::from)?;
     loop {
         match copying.step(PAGES_A_STEP).map_err(StoreError::from)? {
             StepResult::Done => break,
-            // The source's lock is free between the steps.
             StepResult::More => {}
             _ => std::thread::sleep(Duration::from_millis(10)),
         }
     }
     drop(copying);
+    source.execute_batch("ROLLBACK").map_err(StoreError::from)?;
     // One file without a log beside it.
     target.pragma_update(None, "journal_mode", "DELETE").map_err(StoreError::from)?;
     let backup = check(&target, part)?;
@@ -192,7 +194,7 @@ mod tests {
         let path = folder.path().join("vault.sqlite");
         let store = Arc::new(SqliteStore::open(&path, &[1; 32]).expect("a store"));
         for n in 0..100 {
-            store.insert(SlotId::from_bytes([n; 32]), content(vec![n; 8000])).await.expect("stored");
+            store.insert(SlotId::from_bytes([n; 32]), content(vec![n; 80_000])).await.expect("stored");
         }
         let stop = Arc::new(AtomicBool::new(false));
         let rounds = Arc::new(AtomicU32::new(0));
@@ -230,7 +232,7 @@ mod tests {
         assert_eq!(Backup::restore(&copy, &restored).expect("restored"), backup);
         let store = SqliteStore::open(&restored, &[1; 32]).expect("a store");
         let row = store.slot(SlotId::from_bytes([99; 32])).await.expect("read").expect("there");
-        assert_eq!(row.record, vec![99; 8000]);
+        assert_eq!(row.record, vec![99; 80_000]);
         let names: Vec<_> = fs::read_dir(folder.path())
             .expect("the folder")
             .map(|entry| entry.expect("an entry").file_name().into_string().expect("text"))

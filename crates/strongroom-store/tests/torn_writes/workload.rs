@@ -50,6 +50,12 @@ pub(crate) fn open(folder: &Path) -> SqliteStore {
     SqliteStore::open(&folder.join(DATABASE), &[1; 32]).expect("a store")
 }
 
+/// What the store does by itself after more writes than a test makes.
+fn checkpoint(folder: &Path) {
+    let db = rusqlite::Connection::open(folder.join(DATABASE)).expect("the file");
+    db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).expect("done as far as readers let it");
+}
+
 pub(crate) struct Workload {
     random: SeededRandom,
     recording: Recording,
@@ -88,6 +94,9 @@ impl Workload {
                 workload.make(&store, act, [1, 4, 16][n / 20 % 3]).await;
                 if start != QUIET_START && n % 8 == 0 {
                     workload.read(&store);
+                }
+                if n % 25 == 24 {
+                    checkpoint(folder.path());
                 }
             }
             if start == STARTS {
