@@ -1,6 +1,7 @@
 //! The embedded store: one writer that commits what waits as a group, readers beside it.
 
 mod backup;
+mod checkpoint;
 mod schema;
 mod writer;
 
@@ -8,6 +9,7 @@ use crate::{
     Answer, Content, Inserted, MAX_PAGE_BYTES, Page, Replaced, Row, SWEEP_BATCH, SWEEP_MARGIN_S, Store,
     StoreError, Tag, UnixSeconds,
 };
+use checkpoint::Checkpointer;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::collections::HashMap;
 use std::path::Path;
@@ -59,8 +61,11 @@ impl SqliteStore {
         schema::configure(&connection)?;
         schema::create_or_check(&mut connection, vault_id)?;
         sync_folder_of(path)?;
+        let beside = Connection::open(path)?;
+        schema::configure(&beside)?;
+        let checkpointer = Checkpointer::start(beside)?;
         Ok(Self {
-            writer: Writer::start(connection)?,
+            writer: Writer::start(connection, checkpointer)?,
             readers: Arc::new(Readers::open(path)?),
             spent: Mutex::new(Spent { marks: HashMap::new(), swept_until: UnixSeconds::MIN }),
         })

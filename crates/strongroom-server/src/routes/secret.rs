@@ -73,7 +73,7 @@ pub(crate) struct ListAnswer {
 /// Store a sealed payload
 ///
 /// Signed or not. Who signs owns the slot; else the sole address of `publicAddresses`; else nobody. The same request
-/// again finds the same slot.
+/// again finds the same slot, if the vault is among the recipients.
 #[utoipa::path(
     post,
     path = "/secret/store",

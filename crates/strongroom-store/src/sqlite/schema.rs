@@ -41,8 +41,8 @@ pub(super) fn configure(db: &Connection) -> Result<(), StoreError> {
         return Err(StoreError::NoWal(journal));
     }
     db.pragma_update(None, "synchronous", "FULL")?;
-    // Names are random, so a row touches a page of each index: fewer, larger checkpoints write each page less often.
-    db.pragma_update(None, "wal_autocheckpoint", 8192)?;
+    // Checkpoints are checkpoint.rs's.
+    db.pragma_update(None, "wal_autocheckpoint", 0)?;
     db.pragma_update(None, "trusted_schema", "OFF")?;
     db.pragma_update(None, "cell_size_check", "ON")?;
     Ok(())

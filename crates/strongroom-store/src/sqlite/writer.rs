@@ -1,5 +1,6 @@
 //! One thread writes. What waits when it is free is committed together, so that many writes share one sync.
 
+use super::checkpoint::Checkpointer;
 use crate::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
 use std::sync::Arc;
@@ -17,11 +18,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
+    pub(super) fn start(connection: Connection, checkpointer: Checkpointer) -> Result<Self, StoreError> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || write_groups(connection, jobs))
+            .spawn(move || write_groups(connection, checkpointer, jobs))
             .map_err(|error| StoreError::Database(Box::new(error)))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
@@ -84,7 +85,7 @@ impl<T: Send, F: FnMut(&Connection) -> rusqlite::Result<T> + Send> Job for Pendi
     }
 }
 
-fn write_groups(mut db: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+fn write_groups(mut db: Connection, mut checkpointer: Checkpointer, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
     let mut group = Vec::with_capacity(MAX_GROUP);
     while jobs.blocking_recv_many(&mut group, MAX_GROUP) > 0 {
         let committed = commit(&mut db, &mut group);
@@ -98,7 +99,10 @@ fn write_groups(mut db: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
         }
         let committed = committed.map_err(Failure::into_shared);
         group.drain(..).for_each(|job| job.answer(committed.clone()));
+        checkpointer.committed(&db);
     }
+    // Its connection closes first, so that the writer's, the last, can move the rest.
+    drop(checkpointer);
 }
 
 /// What failed: one job of a group, or the transaction of all.
