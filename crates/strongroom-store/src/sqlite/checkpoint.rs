@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 
 /// Pages in the log that are not in the file yet, from which on they are moved. Names are random, so that a row touches a
 /// page of each index: the more rows at once, the fewer pages a row.
-const MAX_PAGES: i64 = 8192;
+const MAX_PAGES: i64 = 2048;
 /// Commits between looks at the log.
 const COMMITS_A_LOOK: u32 = 16;
 
