@@ -112,7 +112,8 @@ mod tests {
         let mut checkpointer = Checkpointer::start(open()).expect("a thread");
         let deadline = Instant::now() + Duration::from_secs(60);
         let (mut written, mut log_bytes) = (0, 0);
-        while written < 4 * MAX_PAGES as u64 * 4096 {
+        // So much that the log, however slow the other thread is, has begun anew some times.
+        while written < 24 * MAX_PAGES as u64 * 4096 {
             writer.execute("INSERT INTO t VALUES (zeroblob(400000))", []).expect("written");
             written += 400_000;
             checkpointer.committed(&writer);
