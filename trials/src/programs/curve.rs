@@ -1,6 +1,8 @@
 //! How store and access go with 10^3 to 10^6 secrets in the store; memory and start-up beside.
 //!
-//!     trials curve -- sqlite|postgres [largest]
+//! ```text
+//! trials curve sqlite|postgres [largest]
+//! ```
 
 use crate::bench::load::{Requests, send};
 use crate::bench::{fill, prepare};

@@ -1,7 +1,9 @@
 //! The HTTP table of docs/performance.md: each figure beside a bare program of the same sizes, in one run. Exit code 1 where
 //! a bar is missed.
 //!
-//!     trials http [seconds a figure [store]]
+//! ```text
+//! trials http [seconds a figure [store]]
+//! ```
 //!
 //! With `store` the figures that need no store are left out.
 

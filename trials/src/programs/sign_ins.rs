@@ -1,6 +1,8 @@
 //! Secrets in a running server, and sign-ins that open them, as JSON lines: for tools that cannot sign.
 //!
-//!     trials sign_ins 127.0.0.1:3000 300
+//! ```text
+//! trials sign_ins 127.0.0.1:3000 300
+//! ```
 
 use crate::bench::prepare;
 use crate::client::{Client, wallet};

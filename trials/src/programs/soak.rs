@@ -1,6 +1,8 @@
 //! Kills a server, or its database, under load a number of times, and counts what was lost.
 //!
-//!     trials soak sqlite 1000
+//! ```text
+//! trials soak sqlite 1000
+//! ```
 
 use crate::kill::kill_again_and_again;
 use anyhow::{Context, Result};
