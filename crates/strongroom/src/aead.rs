@@ -14,6 +14,39 @@ pub const TAG_BYTES: usize = 16;
 #[error("the authentication tag does not match")]
 pub struct TagMismatch;
 
+/// A key made ready, for whoever uses it more than once. Its memory is wiped by the backend when it is dropped.
+pub struct Cipher(backend::Cipher);
+
+impl Cipher {
+    /// Makes a key ready.
+    #[must_use]
+    pub fn new(key: &[u8; KEY_BYTES]) -> Self {
+        Self(backend::cipher(key))
+    }
+
+    /// Encrypts `data` in place and returns the tag. A key and nonce must never serve twice.
+    #[must_use]
+    pub fn seal_in_place(&self, nonce: &[u8; NONCE_BYTES], aad: &[u8], data: &mut [u8]) -> [u8; TAG_BYTES] {
+        backend::seal_in_place(&self.0, nonce, aad, data)
+    }
+
+    /// Decrypts `ciphertext ‖ tag` in place and returns the plaintext's part of it.
+    ///
+    /// # Errors
+    /// [`TagMismatch`]; what `sealed` then holds is no plaintext.
+    pub fn open_in_place<'a>(
+        &self,
+        nonce: &[u8; NONCE_BYTES],
+        aad: &[u8],
+        sealed: &'a mut [u8],
+    ) -> Result<&'a mut [u8], TagMismatch> {
+        if sealed.len() < TAG_BYTES {
+            return Err(TagMismatch);
+        }
+        backend::open_in_place(&self.0, nonce, aad, sealed)
+    }
+}
+
 /// Encrypts `data` in place and returns the tag. A key and nonce must never serve twice.
 #[must_use]
 pub fn seal_in_place(
@@ -22,7 +55,7 @@ pub fn seal_in_place(
     aad: &[u8],
     data: &mut [u8],
 ) -> [u8; TAG_BYTES] {
-    backend::seal_in_place(key, nonce, aad, data)
+    Cipher::new(key).seal_in_place(nonce, aad, data)
 }
 
 /// Decrypts `ciphertext` into a new buffer that is wiped when dropped.
@@ -36,7 +69,7 @@ pub fn open(
     ciphertext: &[u8],
     tag: &[u8; TAG_BYTES],
 ) -> Result<Zeroizing<Vec<u8>>, TagMismatch> {
-    backend::open(key, nonce, aad, ciphertext, tag)
+    backend::open(&backend::cipher(key), nonce, aad, ciphertext, tag)
 }
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -45,31 +78,44 @@ mod backend {
     use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
     use zeroize::Zeroizing;
 
-    fn key(bytes: &[u8; KEY_BYTES]) -> LessSafeKey {
-        LessSafeKey::new(UnboundKey::new(&AES_256_GCM, bytes).expect("an AES-256 key has 32 bytes"))
+    pub(super) type Cipher = LessSafeKey;
+
+    pub(super) fn cipher(key: &[u8; KEY_BYTES]) -> Cipher {
+        LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).expect("an AES-256 key has 32 bytes"))
     }
 
     pub(super) fn seal_in_place(
-        bytes: &[u8; KEY_BYTES],
+        cipher: &Cipher,
         nonce: &[u8; NONCE_BYTES],
         aad: &[u8],
         data: &mut [u8],
     ) -> [u8; TAG_BYTES] {
-        let tag = key(bytes)
+        let tag = cipher
             .seal_in_place_separate_tag(Nonce::assume_unique_for_key(*nonce), Aad::from(aad), data)
             .expect("data in memory is shorter than GCM's bound of 64 GiB");
         tag.as_ref().try_into().expect("a GCM tag has 16 bytes")
     }
 
+    pub(super) fn open_in_place<'a>(
+        cipher: &Cipher,
+        nonce: &[u8; NONCE_BYTES],
+        aad: &[u8],
+        sealed: &'a mut [u8],
+    ) -> Result<&'a mut [u8], TagMismatch> {
+        cipher
+            .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(aad), sealed)
+            .map_err(|_| TagMismatch)
+    }
+
     pub(super) fn open(
-        bytes: &[u8; KEY_BYTES],
+        cipher: &Cipher,
         nonce: &[u8; NONCE_BYTES],
         aad: &[u8],
         ciphertext: &[u8],
         tag: &[u8; TAG_BYTES],
     ) -> Result<Zeroizing<Vec<u8>>, TagMismatch> {
         let mut plaintext = Zeroizing::new(vec![0; ciphertext.len()]);
-        key(bytes)
+        cipher
             .open_separate_gather(
                 Nonce::assume_unique_for_key(*nonce),
                 Aad::from(aad),
@@ -88,27 +134,46 @@ mod backend {
     use aes_gcm::{AeadInOut, Aes256Gcm, KeyInit};
     use zeroize::Zeroizing;
 
+    pub(super) type Cipher = Aes256Gcm;
+
+    pub(super) fn cipher(key: &[u8; KEY_BYTES]) -> Cipher {
+        Aes256Gcm::new(key.into())
+    }
+
     pub(super) fn seal_in_place(
-        key: &[u8; KEY_BYTES],
+        cipher: &Cipher,
         nonce: &[u8; NONCE_BYTES],
         aad: &[u8],
         data: &mut [u8],
     ) -> [u8; TAG_BYTES] {
-        Aes256Gcm::new(key.into())
+        cipher
             .encrypt_inout_detached(nonce.into(), aad, data.into())
             .expect("data in memory is shorter than GCM's bound of 64 GiB")
             .into()
     }
 
+    pub(super) fn open_in_place<'a>(
+        cipher: &Cipher,
+        nonce: &[u8; NONCE_BYTES],
+        aad: &[u8],
+        sealed: &'a mut [u8],
+    ) -> Result<&'a mut [u8], TagMismatch> {
+        let (data, tag) = sealed.split_last_chunk_mut::<TAG_BYTES>().ok_or(TagMismatch)?;
+        cipher
+            .decrypt_inout_detached(nonce.into(), aad, (&mut *data).into(), (&*tag).into())
+            .map_err(|_| TagMismatch)?;
+        Ok(data)
+    }
+
     pub(super) fn open(
-        key: &[u8; KEY_BYTES],
+        cipher: &Cipher,
         nonce: &[u8; NONCE_BYTES],
         aad: &[u8],
         ciphertext: &[u8],
         tag: &[u8; TAG_BYTES],
     ) -> Result<Zeroizing<Vec<u8>>, TagMismatch> {
         let mut plaintext = Zeroizing::new(ciphertext.to_vec());
-        Aes256Gcm::new(key.into())
+        cipher
             .decrypt_inout_detached(nonce.into(), aad, plaintext.as_mut_slice().into(), tag.into())
             .map_err(|_| TagMismatch)?;
         Ok(plaintext)

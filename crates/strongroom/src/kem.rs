@@ -1,7 +1,9 @@
-//! ML-KEM-1024 (FIPS 203) over one backend. No other file names that backend.
+//! ML-KEM-1024 (FIPS 203) over one backend, which no other file names; and the hybrid over it.
 //!
 //! Keys are kept unpacked, that is with the matrix expanded and the vectors in NTT form, so that each
 //! use costs a third of what it costs from bytes.
+
+mod hybrid;
 
 use libcrux_ml_kem::mlkem1024::{MlKem1024Ciphertext, MlKem1024PrivateKey, MlKem1024PublicKey, portable};
 use subtle::ConstantTimeEq;
@@ -9,6 +11,9 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 #[cfg(target_arch = "x86_64")]
 use libcrux_ml_kem::mlkem1024::avx2;
+
+pub use hybrid::{HYBRID_CIPHERTEXT_BYTES, HYBRID_ENCAPSULATION_KEY_BYTES, HYBRID_KEM_ID, HYBRID_SEED_BYTES};
+pub(crate) use hybrid::{HybridDecapsulator, HybridEncapsulator};
 
 /// HPKE code point of ML-KEM-1024, used where a key names its algorithm.
 pub const KEM_ID: u16 = 0x0042;

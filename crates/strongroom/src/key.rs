@@ -1,4 +1,7 @@
-//! ML-KEM-1024 keys as people and programs hold them (spec/envelope.md §1).
+//! Keys as people and programs hold them (spec/envelope.md §1): of ML-KEM-1024 here, of the hybrid beside, and of either.
+
+mod hybrid;
+mod recipient;
 
 use crate::encoding;
 use crate::kem::{self, Decapsulator, Encapsulator, KeyCheck};
@@ -8,8 +11,9 @@ use std::fmt;
 use std::str::FromStr;
 use zeroize::Zeroizing;
 
-const PUBLIC_PREFIX: &str = "strongroom-pk-1";
-const SECRET_PREFIX: &str = "STRONGROOM-SECRET-KEY-1";
+pub use hybrid::{HybridDecapsulationKey, HybridEncapsulationKey};
+pub use recipient::{Identity, IdentityRef, Recipient};
+
 const FORM_SEED: u8 = 0;
 const FORM_EXPANDED: u8 = 1;
 
@@ -31,6 +35,12 @@ pub enum KeyError {
     /// A key text of an algorithm or a form that is not known here.
     #[error("the key is of an unknown algorithm or form")]
     UnknownForm,
+    /// A hybrid key, where only ML-KEM-1024 serves.
+    #[error("the key is of MLKEM1024-P384, and only ML-KEM-1024 serves here")]
+    Hybrid,
+    /// The point is not on P-384, or the seed gives no scalar.
+    #[error("the key's P-384 half is none")]
+    Point,
     /// The numbers in the key are no key.
     #[error(transparent)]
     Check(#[from] KeyCheck),
@@ -41,13 +51,19 @@ pub enum KeyError {
 pub struct KeyId([u8; 16]);
 
 impl KeyId {
-    fn of(encapsulation_key: &[u8; kem::ENCAPSULATION_KEY_BYTES]) -> Self {
+    fn of(kem_id: u16, encapsulation_key: &[u8]) -> Self {
         let digest = Sha256::new()
             .chain_update(b"strongroom/key-id/1")
-            .chain_update(kem::KEM_ID.to_be_bytes())
+            .chain_update(kem_id.to_be_bytes())
             .chain_update(encapsulation_key)
             .finalize();
         Self(digest[..16].try_into().expect("a SHA-256 digest has 32 bytes"))
+    }
+
+    /// The id of these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
     }
 
     /// The sixteen bytes.
@@ -101,7 +117,7 @@ impl EncapsulationKey {
     /// The key's id, whose `Display` is the fingerprint.
     #[must_use]
     pub fn id(&self) -> KeyId {
-        KeyId::of(&self.bytes)
+        KeyId::of(kem::KEM_ID, &self.bytes[..])
     }
 
     /// Standard base64 of the bytes, as w3pk writes it.
@@ -132,9 +148,7 @@ impl fmt::Debug for EncapsulationKey {
 /// The public key text, `strongroom-pk-1…`.
 impl fmt::Display for EncapsulationKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut body = kem::KEM_ID.to_be_bytes().to_vec();
-        body.extend_from_slice(self.as_bytes());
-        f.write_str(&encoding::key_text(PUBLIC_PREFIX, &body))
+        f.write_str(&recipient::public_text(kem::KEM_ID, &self.bytes[..]))
     }
 }
 
@@ -143,15 +157,9 @@ impl FromStr for EncapsulationKey {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        if !text.starts_with(PUBLIC_PREFIX) {
-            let bytes = encoding::from_base64_exact::<{ kem::ENCAPSULATION_KEY_BYTES }>(text);
-            return Self::from_bytes(&bytes.ok_or(KeyError::Text)?[..]);
-        }
-        let body = encoding::from_key_text(PUBLIC_PREFIX, text).ok_or(KeyError::Text)?;
-        match body.split_first_chunk() {
-            Some((id, key)) if u16::from_be_bytes(*id) == kem::KEM_ID => Self::from_bytes(key),
-            Some(_) => Err(KeyError::UnknownForm),
-            None => Err(KeyError::Text),
+        match text.parse()? {
+            Recipient::MlKem1024(key) => Ok(key),
+            Recipient::MlKem1024P384(_) => Err(KeyError::Hybrid),
         }
     }
 }
@@ -224,9 +232,31 @@ impl DecapsulationKey {
         *self.encapsulation_key == *encapsulation_key
     }
 
-    /// The secret key text, `STRONGROOM-SECRET-KEY-1…`: the seed where it is known.
+    /// The key's id, whose `Display` is the fingerprint.
+    #[must_use]
+    pub fn id(&self) -> KeyId {
+        KeyId::of(kem::KEM_ID, &self.encapsulation_key[..])
+    }
+
+    /// The secret key text, as of an [`Identity`].
     #[must_use]
     pub fn to_secret_text(&self) -> Zeroizing<String> {
+        recipient::secret_text(&self.secret_body())
+    }
+
+    /// Reads the text of an [`Identity`] that must be of ML-KEM-1024.
+    ///
+    /// # Errors
+    /// [`KeyError`], which never repeats the text.
+    pub fn from_secret_text(text: &str) -> Result<Self, KeyError> {
+        match Identity::from_secret_text(text)? {
+            Identity::MlKem1024(key) => Ok(key),
+            Identity::MlKem1024P384(_) => Err(KeyError::Hybrid),
+        }
+    }
+
+    /// kem_id ‖ form ‖ key: the seed where it is known.
+    fn secret_body(&self) -> Zeroizing<Vec<u8>> {
         let mut body = Zeroizing::new(Vec::with_capacity(3 + kem::DECAPSULATION_KEY_BYTES));
         body.extend_from_slice(&kem::KEM_ID.to_be_bytes());
         match &self.seed {
@@ -239,31 +269,7 @@ impl DecapsulationKey {
                 body.extend_from_slice(&self.to_expanded()[..]);
             }
         }
-        encoding::key_text(SECRET_PREFIX, &body)
-    }
-
-    /// Reads a secret key text, or the bare base64 of an expanded key.
-    ///
-    /// # Errors
-    /// [`KeyError`], which never repeats the text.
-    pub fn from_secret_text(text: &str) -> Result<Self, KeyError> {
-        if !text.starts_with(SECRET_PREFIX) {
-            let bytes = encoding::from_base64_secret::<{ kem::DECAPSULATION_KEY_BYTES }>(text);
-            return Self::from_expanded(&bytes.ok_or(KeyError::Text)?[..]);
-        }
-        let body = encoding::from_key_text(SECRET_PREFIX, text).ok_or(KeyError::Text)?;
-        let (head, key) = body.split_first_chunk::<3>().ok_or(KeyError::Text)?;
-        let [id @ .., form] = *head;
-        match (u16::from_be_bytes(id), form) {
-            (kem::KEM_ID, FORM_SEED) => {
-                let seed = key
-                    .try_into()
-                    .map_err(|_| KeyError::Length { expected: kem::SEED_BYTES, found: key.len() })?;
-                Ok(Self::from_seed(seed))
-            }
-            (kem::KEM_ID, FORM_EXPANDED) => Self::from_expanded(key),
-            _ => Err(KeyError::UnknownForm),
-        }
+        body
     }
 
     pub(crate) fn decapsulator(&self) -> &Decapsulator {
@@ -287,24 +293,26 @@ mod tests {
         let public = key().encapsulation_key();
         assert_eq!(public.to_string().parse(), Ok(public.clone()));
         assert_eq!(public.to_base64().parse(), Ok(public.clone()));
-        for text in [key().to_secret_text(), key().to_expanded_base64()] {
-            let back = DecapsulationKey::from_secret_text(&text).expect("our own text");
-            assert_eq!(back.encapsulation_key(), public);
+        for text in [Identity::from(key()).to_secret_text(), key().to_expanded_base64()] {
+            let back = Identity::from_secret_text(&text).expect("our own text");
+            assert_eq!(back.recipient(), Recipient::from(public.clone()));
         }
     }
 
     #[test]
     fn an_imported_expanded_key_keeps_its_form() {
         let imported = DecapsulationKey::from_expanded(&key().to_expanded()[..]).expect("our own key");
-        let text = imported.to_secret_text();
-        let back = DecapsulationKey::from_secret_text(&text).expect("our own text");
+        let text = Identity::from(imported).to_secret_text();
+        let Ok(Identity::MlKem1024(back)) = Identity::from_secret_text(&text) else {
+            panic!("our own text");
+        };
         assert!(*back.to_expanded() == *key().to_expanded());
     }
 
     #[test]
     fn a_changed_character_is_refused() {
         let text = key().encapsulation_key().to_string();
-        for at in [PUBLIC_PREFIX.len(), text.len() / 2, text.len() - 1] {
+        for at in ["strongroom-pk-1".len(), text.len() / 2, text.len() - 1] {
             let mut changed = text.clone().into_bytes();
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(changed).expect("ASCII");

@@ -1,11 +1,23 @@
-//! The secret-key file: comments, then one secret key text (spec/envelope.md §1).
+//! The secret-key file: comments, then one secret key text, perhaps locked with a passphrase (spec/envelope.md §1).
 
-use crate::key::{DecapsulationKey, KeyError};
+use crate::aead::{self, NONCE_BYTES, TAG_BYTES};
+use crate::encoding;
+use crate::key::{Identity, KeyError};
+use argon2::{Algorithm, Argon2, Params, Version};
+use rand_core::CryptoRng;
+use std::ops::RangeInclusive;
 use zeroize::Zeroizing;
 
 /// Bytes that a key file may have.
 pub const MAX_KEY_FILE_BYTES: usize = 64 * 1024;
 const MAX_LINE_BYTES: usize = 8 * 1024;
+const LOCKED_PREFIX: &str = "STRONGROOM-ENCRYPTED-KEY-1";
+const SALT_BYTES: usize = 16;
+const MEMORY_KIB: u32 = 64 * 1024;
+const PASSES: u32 = 3;
+/// What a file may ask for: from 8 MiB to 1 GiB.
+const MEMORY_KIB_TAKEN: RangeInclusive<u32> = 8 * 1024..=1024 * 1024;
+const PASSES_TAKEN: RangeInclusive<u32> = 1..=16;
 
 /// Why a file is no key file. No variant repeats what the file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -31,13 +43,114 @@ pub enum KeyFileError {
         /// What is wrong with it.
         source: KeyError,
     },
+    /// It is locked in a way that is not taken: less than 8 MiB or more than 1 GiB of memory, no or more than 16 passes.
+    #[error("line {line} holds a key that is locked with parameters out of bounds")]
+    Lock {
+        /// The line, from 1.
+        line: usize,
+    },
+}
+
+/// The passphrase is another, or the text was altered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the passphrase does not open this key")]
+pub struct UnlockError;
+
+/// What a key file holds.
+#[non_exhaustive]
+pub enum KeyFile {
+    /// A key.
+    Open(Identity),
+    /// A key behind a passphrase.
+    Locked(LockedKey),
+}
+
+/// A key behind a passphrase: Argon2id (RFC 9106) and AES-256-GCM.
+#[derive(Debug)]
+pub struct LockedKey {
+    memory_kib: u32,
+    passes: u32,
+    salt: [u8; SALT_BYTES],
+    /// With its tag.
+    sealed: Vec<u8>,
+}
+
+impl LockedKey {
+    /// Locks a key. Takes 64 MiB and about a tenth of a second.
+    #[must_use]
+    pub fn lock(identity: &Identity, passphrase: &[u8], rng: &mut impl CryptoRng) -> Self {
+        let mut salt = [0; SALT_BYTES];
+        rng.fill_bytes(&mut salt);
+        let mut locked = Self { memory_kib: MEMORY_KIB, passes: PASSES, salt, sealed: Vec::new() };
+        let mut body = identity.to_secret_body();
+        let tag = aead::seal_in_place(&locked.key(passphrase), &[0; NONCE_BYTES], &locked.aad(), &mut body);
+        locked.sealed = [&body[..], &tag[..]].concat();
+        locked
+    }
+
+    /// Takes the key out.
+    ///
+    /// # Errors
+    /// [`UnlockError`].
+    pub fn unlock(&self, passphrase: &[u8]) -> Result<Identity, UnlockError> {
+        let (body, tag) = self.sealed.split_last_chunk().ok_or(UnlockError)?;
+        let body = aead::open(&self.key(passphrase), &[0; NONCE_BYTES], &self.aad(), body, tag)
+            .map_err(|_| UnlockError)?;
+        Identity::from_secret_body(&body).map_err(|_| UnlockError)
+    }
+
+    /// Salt and key serve once, so that the nonce is zero.
+    fn key(&self, passphrase: &[u8]) -> Zeroizing<[u8; aead::KEY_BYTES]> {
+        let params = Params::new(self.memory_kib, self.passes, 1, Some(aead::KEY_BYTES))
+            .expect("the parameters were checked when they were read");
+        let mut key = Zeroizing::new([0; aead::KEY_BYTES]);
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+            .hash_password_into(passphrase, &self.salt, &mut key[..])
+            .expect("a passphrase is shorter than 4 GiB, the salt has 16 bytes");
+        key
+    }
+
+    /// memory ‖ passes ‖ salt.
+    fn parameters(&self) -> Vec<u8> {
+        [&self.memory_kib.to_be_bytes()[..], &self.passes.to_be_bytes(), &self.salt].concat()
+    }
+
+    fn aad(&self) -> Vec<u8> {
+        [LOCKED_PREFIX.as_bytes(), &self.parameters()].concat()
+    }
+
+    fn to_text(&self) -> Zeroizing<String> {
+        encoding::key_text(LOCKED_PREFIX, &[self.parameters(), self.sealed.clone()].concat())
+    }
+
+    fn from_text(text: &str, line: usize) -> Result<Self, KeyFileError> {
+        let refused = KeyFileError::Key { line, source: KeyError::Text };
+        let parts = || {
+            let body = encoding::from_key_text(LOCKED_PREFIX, text)?;
+            let (memory, rest) = body.split_first_chunk()?;
+            let (passes, rest) = rest.split_first_chunk()?;
+            let (salt, sealed) = rest.split_first_chunk()?;
+            Some(Self {
+                memory_kib: u32::from_be_bytes(*memory),
+                passes: u32::from_be_bytes(*passes),
+                salt: *salt,
+                sealed: sealed.to_vec(),
+            })
+        };
+        let locked = parts().filter(|locked| locked.sealed.len() > TAG_BYTES).ok_or(refused)?;
+        if MEMORY_KIB_TAKEN.contains(&locked.memory_kib) && PASSES_TAKEN.contains(&locked.passes) {
+            Ok(locked)
+        } else {
+            Err(KeyFileError::Lock { line })
+        }
+    }
 }
 
 /// Reads a key file.
 ///
 /// # Errors
 /// [`KeyFileError`]; see its variants.
-pub fn parse(bytes: &[u8]) -> Result<DecapsulationKey, KeyFileError> {
+pub fn parse(bytes: &[u8]) -> Result<KeyFile, KeyFileError> {
     if bytes.len() > MAX_KEY_FILE_BYTES {
         return Err(KeyFileError::TooLarge);
     }
@@ -56,19 +169,37 @@ pub fn parse(bytes: &[u8]) -> Result<DecapsulationKey, KeyFileError> {
         }
     }
     let (line, text) = key.ok_or(KeyFileError::NoKey)?;
-    DecapsulationKey::from_secret_text(text).map_err(|source| KeyFileError::Key { line, source })
+    if text.starts_with(LOCKED_PREFIX) {
+        return LockedKey::from_text(text, line).map(KeyFile::Locked);
+    }
+    let identity = Identity::from_secret_text(text).map_err(|source| KeyFileError::Key { line, source })?;
+    Ok(KeyFile::Open(identity))
 }
 
 /// Writes a key file; `created` is a date for the reader, RFC 3339 by custom. Control characters in it become spaces, so
 /// that it stays on its comment line.
 #[must_use]
-pub fn write(key: &DecapsulationKey, created: &str) -> Zeroizing<String> {
-    let secret = key.to_secret_text();
+pub fn write(identity: &Identity, created: &str) -> Zeroizing<String> {
+    with_comments(identity, created, &identity.to_secret_text())
+}
+
+/// As [`write`], locked with a passphrase.
+#[must_use]
+pub fn write_locked(
+    identity: &Identity,
+    passphrase: &[u8],
+    created: &str,
+    rng: &mut impl CryptoRng,
+) -> Zeroizing<String> {
+    with_comments(identity, created, &LockedKey::lock(identity, passphrase, rng).to_text())
+}
+
+fn with_comments(identity: &Identity, created: &str, line: &str) -> Zeroizing<String> {
     let created: String = created.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let head = format!("# created: {created}\n# fingerprint: {}\n", key.encapsulation_key().id());
-    let mut text = Zeroizing::new(String::with_capacity(head.len() + secret.len() + 1));
+    let head = format!("# created: {created}\n# fingerprint: {}\n", identity.recipient().id());
+    let mut text = Zeroizing::new(String::with_capacity(head.len() + line.len() + 1));
     text.push_str(&head);
-    text.push_str(&secret);
+    text.push_str(line);
     text.push('\n');
     text
 }
@@ -76,33 +207,69 @@ pub fn write(key: &DecapsulationKey, created: &str) -> Zeroizing<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key::DecapsulationKey;
+    use strongroom_testkit::rng;
+
+    fn key() -> Identity {
+        DecapsulationKey::from_seed(&[5; 64]).into()
+    }
+
+    fn refusal(bytes: &[u8]) -> KeyFileError {
+        parse(bytes).err().expect("no key file")
+    }
 
     #[test]
     fn a_written_file_reads_back_and_names_the_fingerprint() {
-        let key = DecapsulationKey::from_seed(&[5; 64]);
-        let text = write(&key, "2026-11-22T00:00:00Z");
-        assert!(text.contains(&key.encapsulation_key().id().to_string()));
-        let back = parse(text.as_bytes()).expect("our own file");
-        assert_eq!(back.encapsulation_key(), key.encapsulation_key());
-        let with_crlf = text.replace('\n', "\r\n");
-        assert!(parse(with_crlf.as_bytes()).is_ok());
+        let text = write(&key(), "2026-11-22T00:00:00Z");
+        assert!(text.contains(&key().recipient().id().to_string()));
+        for text in [text.to_string(), text.replace('\n', "\r\n")] {
+            let Ok(KeyFile::Open(back)) = parse(text.as_bytes()) else { panic!("our own file") };
+            assert_eq!(back.recipient(), key().recipient());
+        }
     }
 
     #[test]
     fn a_date_with_a_line_feed_stays_a_comment() {
-        let key = DecapsulationKey::from_seed(&[5; 64]);
-        assert!(parse(write(&key, "today\nSTRONGROOM-SECRET-KEY-1AAAA\r\n").as_bytes()).is_ok());
+        assert!(parse(write(&key(), "today\nSTRONGROOM-SECRET-KEY-1AAAA\r\n").as_bytes()).is_ok());
     }
 
     #[test]
     fn each_refusal_has_its_name() {
-        let key = DecapsulationKey::from_seed(&[5; 64]).to_secret_text();
-        let refusal = |bytes: &[u8]| parse(bytes).err().expect("no key file");
+        let key = key().to_secret_text();
         assert_eq!(refusal(b"# nothing\n\n"), KeyFileError::NoKey);
         assert_eq!(refusal(format!("{}\n{}\n", *key, *key).as_bytes()), KeyFileError::ManyKeys);
         assert_eq!(refusal(b"\xFF\xFE"), KeyFileError::NotText);
         assert_eq!(refusal(&vec![b'#'; MAX_KEY_FILE_BYTES + 1]), KeyFileError::TooLarge);
         assert_eq!(refusal(&vec![b'#'; MAX_LINE_BYTES + 1]), KeyFileError::TooLarge);
         assert_eq!(refusal(b"#\nhello\n"), KeyFileError::Key { line: 2, source: KeyError::Text });
+    }
+
+    #[test]
+    fn a_locked_file_opens_with_its_passphrase_alone() {
+        let text = write_locked(&key(), b"correct horse", "today", &mut rng());
+        assert!(!text.contains("SECRET-KEY"));
+        let Ok(KeyFile::Locked(mut locked)) = parse(text.as_bytes()) else { panic!("a locked file") };
+        let back = locked.unlock(b"correct horse").ok().expect("its passphrase");
+        assert!(*back.to_secret_text() == *key().to_secret_text());
+        assert_eq!(locked.unlock(b"correct horse ").err(), Some(UnlockError));
+        locked.sealed[0] ^= 1;
+        assert_eq!(locked.unlock(b"correct horse").err(), Some(UnlockError));
+    }
+
+    #[test]
+    fn what_a_lock_may_ask_for_is_bounded() {
+        let locked =
+            |memory_kib, passes| LockedKey { memory_kib, passes, salt: [0; 16], sealed: vec![0; 99] };
+        let error = KeyFileError::Lock { line: 1 };
+        for (memory_kib, passes) in [(8191, 3), (1024 * 1024 + 1, 3), (65536, 0), (65536, 17), (u32::MAX, 1)]
+        {
+            assert_eq!(refusal(locked(memory_kib, passes).to_text().as_bytes()), error);
+        }
+        assert!(parse(locked(8192, 1).to_text().as_bytes()).is_ok());
+        let empty = LockedKey { sealed: vec![0; 16], ..locked(8192, 1) };
+        assert_eq!(
+            refusal(empty.to_text().as_bytes()),
+            KeyFileError::Key { line: 1, source: KeyError::Text }
+        );
     }
 }

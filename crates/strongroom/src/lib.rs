@@ -4,24 +4,27 @@
 //! connection. It refuses every encoding but one, and names what it refused.
 //!
 //! ```
-//! use strongroom::key::DecapsulationKey;
-//! use strongroom::w3pk::{self, Generation, Sealed};
+//! use strongroom::envelope::{self, Envelope};
+//! use strongroom::key::{DecapsulationKey, Identity};
+//! use strongroom::policy::Policy;
 //! # let mut rng = getrandom::rand_core::UnwrapErr(getrandom::SysRng);
 //!
-//! let mine = DecapsulationKey::generate(&mut rng);
-//! let vault = DecapsulationKey::generate(&mut rng);
-//! let recipients = [mine.encapsulation_key(), vault.encapsulation_key()];
+//! let mine = Identity::from(DecapsulationKey::generate(&mut rng));
+//! let vault = Identity::from(DecapsulationKey::generate(&mut rng));
+//! let recipients = [mine.recipient(), vault.recipient()];
 //!
-//! let payload = w3pk::seal("苟全性命於亂世".as_bytes(), &recipients, Generation::Second, &mut rng)?;
-//! let stored = Sealed::from_json(payload.to_json().as_bytes())?;
-//! assert_eq!(stored.open(&vault)?.expose(), "苟全性命於亂世".as_bytes());
+//! let sealed = envelope::seal("苟全性命於亂世".as_bytes(), &recipients, Policy::default(), &mut rng)?;
+//! let stored = Envelope::parse(sealed.as_bytes().to_vec())?;
+//! assert_eq!(stored.open([&vault])?.expose(), "苟全性命於亂世".as_bytes());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! The arrows, and where each is made:
 //!
 //! ```text
+//! plaintext -seal-> Envelope -open-> Plaintext                      envelope (the native format), policy
 //! plaintext -seal-> Payload -open-> Plaintext                       w3pk
+//! text or bytes -parse-> Sealed -open-> Plaintext                   sealed (either of them)
 //! Draft -write-> Statement -sign-> WalletSignature                  signin, wallet
 //! Statement + WalletSignature + Act -verify-> SignedIn              signin
 //! ```
@@ -29,12 +32,16 @@
 pub mod aead;
 pub mod derive;
 pub mod encoding;
+pub mod envelope;
 pub mod json;
 mod kem;
 pub mod key;
 pub mod keyfile;
+mod open_error;
 mod plaintext;
+pub mod policy;
 pub mod principal;
+mod sealed;
 pub mod signin;
 mod slot;
 #[cfg(test)]
@@ -43,8 +50,11 @@ pub mod w3pk;
 pub mod wallet;
 
 pub use kem::{
-    CIPHERTEXT_BYTES, Ciphertext, DECAPSULATION_KEY_BYTES, ENCAPSULATION_KEY_BYTES, KEM_ID, KeyCheck,
-    SEED_BYTES, SHARED_SECRET_BYTES,
+    CIPHERTEXT_BYTES, Ciphertext, DECAPSULATION_KEY_BYTES, ENCAPSULATION_KEY_BYTES, HYBRID_CIPHERTEXT_BYTES,
+    HYBRID_ENCAPSULATION_KEY_BYTES, HYBRID_KEM_ID, HYBRID_SEED_BYTES, KEM_ID, KeyCheck, SEED_BYTES,
+    SHARED_SECRET_BYTES,
 };
+pub use open_error::OpenError;
 pub use plaintext::Plaintext;
+pub use sealed::{Sealed, SealedError};
 pub use slot::{SlotId, SlotIdError};

@@ -1,4 +1,4 @@
-//! Who may open: today, a wallet.
+//! Who may open: a wallet, or the holder of an SLH-DSA key.
 
 use sha3::{Digest, Keccak256};
 use std::fmt;
@@ -6,6 +6,10 @@ use std::str::FromStr;
 
 /// Bytes of an Ethereum address.
 pub const ADDRESS_BYTES: usize = 20;
+
+/// Bytes of the SHA-256 that names an SLH-DSA public key.
+pub const SLH_DSA_HASH_BYTES: usize = 32;
+const SLH_DSA_PREFIX: &str = "slh-dsa:0x";
 
 /// A text that is no address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -86,13 +90,20 @@ impl fmt::Debug for WalletAddress {
     }
 }
 
-/// Whom a policy can name.
+/// Whom a policy can name. Ascending by the number of its kind, then by its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Principal {
     /// Who can sign with this Ethereum address.
     Wallet(WalletAddress),
+    /// Who can sign with the SLH-DSA key whose public half has this SHA-256.
+    SlhDsa([u8; SLH_DSA_HASH_BYTES]),
 }
+
+/// A text that names no principal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a principal is 0x and 40 hex digits, or slh-dsa:0x and 64 hex digits")]
+pub struct PrincipalError;
 
 impl From<WalletAddress> for Principal {
     fn from(address: WalletAddress) -> Self {
@@ -100,15 +111,31 @@ impl From<WalletAddress> for Principal {
     }
 }
 
+/// `0x…` with its EIP-55 checksum, or `slh-dsa:0x…`.
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Wallet(address) => address.fmt(f),
+            Self::SlhDsa(hash) => write!(f, "{SLH_DSA_PREFIX}{}", hex::encode(hash)),
         }
     }
 }
 
-/// CBOR `[1, 20 bytes]`.
+/// Any case of the digits.
+impl FromStr for Principal {
+    type Err = PrincipalError;
+
+    fn from_str(text: &str) -> Result<Self, PrincipalError> {
+        let Some(digits) = text.strip_prefix(SLH_DSA_PREFIX) else {
+            return text.parse().map(Self::Wallet).map_err(|_| PrincipalError);
+        };
+        let mut hash = [0; SLH_DSA_HASH_BYTES];
+        hex::decode_to_slice(digits, &mut hash).map_err(|_| PrincipalError)?;
+        Ok(Self::SlhDsa(hash))
+    }
+}
+
+/// CBOR `[1, 20 bytes]` or `[2, 32 bytes]`.
 impl<C> minicbor::Encode<C> for Principal {
     fn encode<W: minicbor::encode::Write>(
         &self,
@@ -117,6 +144,7 @@ impl<C> minicbor::Encode<C> for Principal {
     ) -> Result<(), minicbor::encode::Error<W::Error>> {
         match self {
             Self::Wallet(address) => e.array(2)?.u8(1)?.bytes(address.as_bytes())?.ok(),
+            Self::SlhDsa(hash) => e.array(2)?.u8(2)?.bytes(hash)?.ok(),
         }
     }
 }
@@ -125,15 +153,19 @@ impl<'b, C> minicbor::Decode<'b, C> for Principal {
     fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
         let unknown = || minicbor::decode::Error::message("unknown principal");
         let start = d.position();
-        match (d.array()?, d.u8()?) {
+        let (principal, canonical_bytes) = match (d.array()?, d.u8()?) {
             (Some(2), 1) => {
                 let bytes = d.bytes()?.try_into().map_err(|_| unknown())?;
-                // A head of more than a byte is a second encoding of the same thing (RFC 8949 §4.2.1).
-                let canonical = d.position() - start == 3 + ADDRESS_BYTES;
-                canonical.then_some(Self::Wallet(WalletAddress(bytes))).ok_or_else(unknown)
+                (Self::Wallet(WalletAddress(bytes)), 3 + ADDRESS_BYTES)
             }
-            _ => Err(unknown()),
-        }
+            (Some(2), 2) => {
+                let bytes = d.bytes()?.try_into().map_err(|_| unknown())?;
+                (Self::SlhDsa(bytes), 4 + SLH_DSA_HASH_BYTES)
+            }
+            _ => return Err(unknown()),
+        };
+        // A head of more bytes is a second encoding of the same thing (RFC 8949 §4.2.1).
+        (d.position() - start == canonical_bytes).then_some(principal).ok_or_else(unknown)
     }
 }
 
@@ -156,6 +188,22 @@ mod tests {
         ] {
             let address = WalletAddress::from_checksummed(text).expect("the EIP's own example");
             assert_eq!(text.to_lowercase().parse(), Ok(address));
+        }
+    }
+
+    #[test]
+    fn principals_are_written_and_read() {
+        let wallet: Principal = "0xfb6916095ca1df60bb79ce92ce3ea74c37c5d359".parse().expect("an address");
+        assert_eq!(wallet.to_string(), "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359");
+        let key: Principal = format!("slh-dsa:0x{}", "0A".repeat(32)).parse().expect("a hash");
+        assert_eq!(key.to_string(), format!("slh-dsa:0x{}", "0a".repeat(32)));
+        assert!(wallet < key);
+        for principal in [wallet, key] {
+            let bytes = minicbor::to_vec(principal).expect("writing to memory does not fail");
+            assert_eq!(minicbor::decode(&bytes).ok(), Some(principal));
+        }
+        for bad in ["", "slh-dsa:", "slh-dsa:0x00", "SLH-DSA:0x", &key.to_string()[1..]] {
+            assert_eq!(bad.parse::<Principal>(), Err(PrincipalError), "{bad}");
         }
     }
 

@@ -15,6 +15,7 @@ use key_wrap::FileKey;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
+pub use crate::open_error::OpenError;
 pub use json::ParseError;
 
 /// Recipients that a payload may have.
@@ -118,18 +119,6 @@ pub enum SealError {
     /// The same key twice.
     #[error("a recipient is named twice")]
     RepeatedRecipient,
-}
-
-/// Why a payload did not open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// No entry is for this key: try the next.
-    #[error("the payload has no entry for this key")]
-    NotMine,
-    /// The entry or the data was altered; for an older payload perhaps also sealed for another key.
-    #[error("the payload is damaged or was altered")]
-    Damaged,
 }
 
 /// Seals `plaintext` for every one of `recipients`.

@@ -17,7 +17,7 @@ fn pipes_and_files_in_both_generations() {
         place.run(&["encrypt", "-r", &alice, "--format", format, "-o", "sealed", "-"], secret.clone()).ok();
         place.run(&["decrypt", "-i", "bob", "-i", "alice", "-o", "opened", "sealed"], "").ok();
         assert_eq!(place.read("opened"), secret);
-        place.run(&["decrypt", "-i", "bob", "sealed"], "").fails(1, "no entry for this key");
+        place.run(&["decrypt", "-i", "bob", "sealed"], "").fails(1, "none of the keys at hand");
     }
     assert_eq!(place.files(), ["alice", "bob", "friends", "opened", "sealed", "secret"]);
 }

@@ -53,7 +53,7 @@ fn a_reader_has_the_vault_open_it_and_a_recipient_opens_it_himself() {
     let slot = case.secret("put", "alice", &["--reader", BOB, "-r", &key], "for bob").ok_text();
     assert_eq!(case.secret("open", "bob", &[&slot], "").ok(), b"for bob");
     assert_eq!(case.secret("get", "bob", &["-i", "bobs-key", &slot], "").ok(), b"for bob");
-    case.secret("get", "bob", &[&slot], "").fails(1, "no entry for this key");
+    case.secret("get", "bob", &[&slot], "").fails(1, "none of the keys at hand");
     let sealed = case.secret("get", "bob", &["--sealed", &slot], "").ok();
     assert_eq!(case.place.run(&["decrypt", "-i", "bobs-key"], sealed).ok(), b"for bob");
     case.secret("rm", "bob", &[&slot], "").fails(1, "not_the_owner");

@@ -1,0 +1,378 @@
+//! Payloads of any size in constant memory: all of a stream on some threads, or piece by piece through `Write`, `Read`
+//! and `Seek`.
+
+use super::ParseError;
+use super::payload::{
+    self, CHUNK_BYTES, CryptError, Direction, PREFIX_BYTES, PayloadKey, SEALED_CHUNK_BYTES, Segment,
+};
+use crate::aead::TAG_BYTES;
+use crate::open_error::OpenError;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::num::NonZeroUsize;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use zeroize::Zeroizing;
+
+/// Why a stream was not sealed or opened whole.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StreamError {
+    /// The input failed.
+    #[error("the input cannot be read")]
+    Read(#[source] io::Error),
+    /// The output failed.
+    #[error("the output cannot be written")]
+    Write(#[source] io::Error),
+    /// The envelope does not open. What was written before is authentic, but not the whole.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// More than 2^38 chunks of 16 KiB.
+    #[error("the input is larger than an envelope can be")]
+    TooLarge,
+}
+
+impl StreamError {
+    /// Of an input. Armor and readers of ours wrap what they refuse into I/O errors.
+    pub(super) fn read(error: io::Error) -> Self {
+        let inner = error.get_ref();
+        let refused = inner.and_then(|inner| inner.downcast_ref::<OpenError>()).copied();
+        let armor = inner.is_some_and(|inner| inner.is::<ParseError>());
+        match refused.or_else(|| armor.then_some(OpenError::Damaged)) {
+            Some(refusal) => Self::Open(refusal),
+            None => Self::Read(error),
+        }
+    }
+}
+
+impl From<CryptError> for StreamError {
+    fn from(error: CryptError) -> Self {
+        match error {
+            CryptError::TooLarge => Self::TooLarge,
+            CryptError::Open(error) => Self::Open(error),
+        }
+    }
+}
+
+/// Seals or opens everything that `input` gives, on so many threads, and says how many bytes of plaintext that were.
+///
+/// Each thread takes the next segment under the input's lock, works on it, and writes it under the output's lock when it is its turn.
+pub(super) fn pump(
+    direction: Direction,
+    key: &PayloadKey,
+    input: impl Read + Send,
+    output: impl Write + Send,
+    threads: NonZeroUsize,
+) -> Result<u64, StreamError> {
+    let work = Work {
+        direction,
+        key,
+        source: Mutex::new(Source { input, next: 0, ended: false }),
+        sink: Mutex::new(Sink { output, next: 0, bytes: 0, stopped: None }),
+        turn: Condvar::new(),
+    };
+    if threads.get() == 1 {
+        work.run();
+    } else {
+        std::thread::scope(|scope| (0..threads.get()).for_each(|_| drop(scope.spawn(|| work.run()))));
+    }
+    let sink = work.sink.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match sink.stopped {
+        Some(error) => Err(error),
+        None => Ok(sink.bytes),
+    }
+}
+
+struct Work<'a, I, O> {
+    direction: Direction,
+    key: &'a PayloadKey,
+    source: Mutex<Source<I>>,
+    sink: Mutex<Sink<O>>,
+    turn: Condvar,
+}
+
+struct Source<I> {
+    input: I,
+    /// The number of the segment that is read next.
+    next: u64,
+    ended: bool,
+}
+
+struct Sink<O> {
+    output: O,
+    /// The number of the segment that is written next.
+    next: u64,
+    bytes: u64,
+    stopped: Option<StreamError>,
+}
+
+impl<I: Read, O: Write> Work<'_, I, O> {
+    fn run(&self) {
+        let mut segment = Segment::new(0);
+        let _end = EndOnPanic(self);
+        while let Some((number, loaded)) = self.take(&mut segment) {
+            let done = loaded.map_err(StreamError::read).and_then(|()| {
+                let bytes = segment.plaintext_bytes();
+                segment.crypt(self.direction, self.key)?;
+                Ok(if self.direction == Direction::Seal { bytes } else { segment.plaintext_bytes() })
+            });
+            if !self.give(number, &segment, done) {
+                return;
+            }
+        }
+    }
+
+    /// The next segment of the input, as far as it could be read; `None` after the last.
+    fn take(&self, segment: &mut Segment) -> Option<(u64, io::Result<()>)> {
+        let mut source = lock(&self.source);
+        if source.ended {
+            return None;
+        }
+        let number = source.next;
+        segment.renew(number);
+        let loaded = segment.load(self.direction, &mut source.input);
+        source.next += 1;
+        source.ended = loaded.is_err() || !segment.is_full(self.direction);
+        Some((number, loaded))
+    }
+
+    /// Writes a segment when all before it have been written. Whether to go on.
+    fn give(&self, number: u64, segment: &Segment, done: Result<usize, StreamError>) -> bool {
+        let mut sink = lock(&self.sink);
+        while sink.next != number && sink.stopped.is_none() {
+            sink = self.turn.wait(sink).unwrap_or_else(PoisonError::into_inner);
+        }
+        if sink.stopped.is_some() {
+            return false;
+        }
+        let written = done.and_then(|bytes| {
+            segment.store(self.direction, &mut sink.output).map_err(StreamError::Write)?;
+            Ok(bytes as u64)
+        });
+        match written {
+            Ok(bytes) => {
+                sink.bytes += bytes;
+                sink.next += 1;
+            }
+            Err(error) => sink.stopped = Some(error),
+        }
+        self.turn.notify_all();
+        sink.stopped.is_none()
+    }
+}
+
+/// A caller's stream may panic. Those who wait for a turn that never comes must go on; the panic itself passes the scope.
+struct EndOnPanic<'a, 'b, I, O>(&'a Work<'b, I, O>);
+
+impl<I, O> Drop for EndOnPanic<'_, '_, I, O> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut sink = self.0.sink.lock().unwrap_or_else(PoisonError::into_inner);
+            sink.stopped.get_or_insert(StreamError::Write(ErrorKind::Other.into()));
+            self.0.turn.notify_all();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Seals what is written to it. [`finish`](Self::finish) makes it whole: an envelope without its end does not open.
+pub struct SealWriter<W: Write> {
+    output: W,
+    key: PayloadKey,
+    segment: Segment,
+    number: u64,
+}
+
+impl<W: Write> SealWriter<W> {
+    pub(super) fn new(output: W, key: PayloadKey) -> Self {
+        Self { output, key, segment: Segment::new(0), number: 0 }
+    }
+
+    /// Seals the last chunk, flushes, and gives the output back.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn finish(mut self) -> io::Result<W> {
+        if self.segment.is_full(Direction::Seal) {
+            self.send()?;
+        }
+        // What is left is the last, perhaps empty.
+        self.send()?;
+        self.output.flush()?;
+        Ok(self.output)
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        self.segment
+            .crypt(Direction::Seal, &self.key)
+            .map_err(|_| io::Error::new(ErrorKind::FileTooLarge, StreamError::TooLarge))?;
+        self.segment.store(Direction::Seal, &mut self.output)?;
+        self.number += 1;
+        self.segment.renew(self.number);
+        Ok(())
+    }
+}
+
+impl<W: Write> Write for SealWriter<W> {
+    fn write(&mut self, plaintext: &[u8]) -> io::Result<usize> {
+        if self.segment.is_full(Direction::Seal) {
+            self.send()?;
+        }
+        Ok(self.segment.push(plaintext))
+    }
+
+    /// Flushes the output; a chunk that is not full stays here, since only the last may be short.
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+}
+
+/// Opens what it reads. Damage is an error of kind `InvalidData` around an [`OpenError`]; what was read before it is authentic, but not the whole.
+pub struct OpenReader<R> {
+    input: R,
+    key: PayloadKey,
+    segment: Segment,
+    number: u64,
+    position: usize,
+    /// The last segment has been read, or nothing more can be.
+    ended: Option<Result<(), OpenError>>,
+}
+
+impl<R: Read> OpenReader<R> {
+    pub(super) fn new(input: R, key: PayloadKey) -> Self {
+        Self { input, key, segment: Segment::new(0), number: 0, position: 0, ended: None }
+    }
+
+    fn next_segment(&mut self) -> io::Result<()> {
+        self.segment.renew(self.number);
+        self.number += 1;
+        self.position = 0;
+        let loaded = self.segment.load(Direction::Open, &mut self.input);
+        let is_last = !self.segment.is_full(Direction::Open);
+        let opened = loaded.map_err(StreamError::read).and_then(|()| {
+            self.segment.crypt(Direction::Open, &self.key)?;
+            Ok(())
+        });
+        let Err(error) = opened else {
+            self.ended = is_last.then_some(Ok(()));
+            return Ok(());
+        };
+        // What the segment holds is no plaintext, and never becomes one.
+        self.segment.renew(self.number);
+        self.ended = Some(Err(OpenError::Damaged));
+        match error {
+            StreamError::Read(error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<R: Read> Read for OpenReader<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let rest = self.segment.plaintext_at(self.position);
+            if !rest.is_empty() {
+                let count = rest.len().min(out.len());
+                out[..count].copy_from_slice(&rest[..count]);
+                self.position += count;
+                return Ok(count);
+            }
+            match self.ended {
+                Some(Ok(())) => return Ok(0),
+                Some(Err(error)) => return Err(damaged(error)),
+                None => self.next_segment()?,
+            }
+        }
+    }
+}
+
+fn damaged(error: OpenError) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, error)
+}
+
+/// Opens any part of an envelope that can be sought in: reads one chunk at a time. Its length has been authenticated.
+pub struct SeekReader<R> {
+    input: R,
+    key: PayloadKey,
+    /// Where chunk 0 starts.
+    start: u64,
+    bytes: u64,
+    position: u64,
+    chunk: Zeroizing<Vec<u8>>,
+    /// The number of the chunk that `chunk` holds.
+    number: Option<u64>,
+}
+
+impl<R: Read + Seek> SeekReader<R> {
+    /// Takes an input that stands at chunk 0, and checks the last chunk, and with it the length.
+    pub(super) fn new(mut input: R, key: PayloadKey) -> io::Result<Self> {
+        let start = input.stream_position()?;
+        let chunks = input.seek(SeekFrom::End(0))?.saturating_sub(start);
+        let bytes = payload::plaintext_bytes(chunks).ok_or_else(|| damaged(OpenError::Damaged))?;
+        let chunk = Zeroizing::new(Vec::with_capacity(SEALED_CHUNK_BYTES));
+        let mut reader = Self { input, key, start, bytes, position: 0, chunk, number: None };
+        reader.load(bytes / CHUNK_BYTES as u64)?;
+        Ok(reader)
+    }
+
+    /// Bytes of the plaintext.
+    #[must_use]
+    pub fn plaintext_bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn load(&mut self, number: u64) -> io::Result<()> {
+        if self.number == Some(number) {
+            return Ok(());
+        }
+        self.number = None;
+        let place = self.start + number * SEALED_CHUNK_BYTES as u64;
+        self.input.seek(SeekFrom::Start(place))?;
+        let plaintext = (self.bytes - number * CHUNK_BYTES as u64).min(CHUNK_BYTES as u64);
+        self.chunk.clear();
+        self.chunk.resize(plaintext as usize + TAG_BYTES, 0);
+        self.input.read_exact(&mut self.chunk)?;
+        let opened = self.key.open_chunk(number, &mut self.chunk).map_err(damaged)?.len();
+        self.chunk.truncate(opened);
+        self.number = Some(number);
+        Ok(())
+    }
+}
+
+impl<R: Read + Seek> Read for SeekReader<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.position >= self.bytes || out.is_empty() {
+            return Ok(0);
+        }
+        self.load(self.position / CHUNK_BYTES as u64)?;
+        let rest = &self.chunk[(self.position % CHUNK_BYTES as u64) as usize..];
+        let count = rest.len().min(out.len());
+        out[..count].copy_from_slice(&rest[..count]);
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+/// A position may lie beyond the end, where nothing is to be read.
+impl<R> Seek for SeekReader<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => self.position.checked_add_signed(by),
+            SeekFrom::End(by) => self.bytes.checked_add_signed(by),
+        };
+        self.position = position.ok_or(ErrorKind::InvalidInput)?;
+        Ok(self.position)
+    }
+}
+
+/// The prefix of a payload.
+pub(super) fn read_prefix(input: &mut impl Read) -> Result<[u8; PREFIX_BYTES], StreamError> {
+    let mut prefix = [0; PREFIX_BYTES];
+    match input.read_exact(&mut prefix) {
+        Ok(()) => Ok(prefix),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(OpenError::Damaged.into()),
+        Err(error) => Err(StreamError::read(error)),
+    }
+}

@@ -1,0 +1,131 @@
+//! MLKEM1024-P384 keys.
+
+use super::{FORM_SEED, KeyError, KeyId, recipient};
+use crate::kem::{self, HybridDecapsulator, HybridEncapsulator};
+use rand_core::CryptoRng;
+use std::fmt;
+use zeroize::Zeroizing;
+
+/// An MLKEM1024-P384 encapsulation key, 1,665 bytes: FIPS 203 §7.2 holds for its first part, the second is a point of P-384.
+#[derive(Clone)]
+pub struct HybridEncapsulationKey {
+    bytes: Box<[u8; kem::HYBRID_ENCAPSULATION_KEY_BYTES]>,
+    encapsulator: Box<HybridEncapsulator>,
+}
+
+impl HybridEncapsulationKey {
+    /// Checks and prepares a key of 1,665 bytes.
+    ///
+    /// # Errors
+    /// [`KeyError::Length`]; [`KeyError::Point`], also where the first part fails FIPS 203 §7.2.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
+        let bytes: Box<[u8; kem::HYBRID_ENCAPSULATION_KEY_BYTES]> =
+            bytes.to_vec().try_into().map_err(|_| KeyError::Length {
+                expected: kem::HYBRID_ENCAPSULATION_KEY_BYTES,
+                found: bytes.len(),
+            })?;
+        let encapsulator = HybridEncapsulator::new(&bytes).ok_or(KeyError::Point)?;
+        Ok(Self { bytes, encapsulator: Box::new(encapsulator) })
+    }
+
+    /// The 1,665 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; kem::HYBRID_ENCAPSULATION_KEY_BYTES] {
+        &self.bytes
+    }
+
+    /// The key's id, whose `Display` is the fingerprint.
+    #[must_use]
+    pub fn id(&self) -> KeyId {
+        KeyId::of(kem::HYBRID_KEM_ID, &self.bytes[..])
+    }
+
+    pub(crate) fn encapsulator(&self) -> &HybridEncapsulator {
+        &self.encapsulator
+    }
+}
+
+impl PartialEq for HybridEncapsulationKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for HybridEncapsulationKey {}
+
+impl fmt::Debug for HybridEncapsulationKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HybridEncapsulationKey({})", self.id())
+    }
+}
+
+/// The public key text, `strongroom-pk-1…`.
+impl fmt::Display for HybridEncapsulationKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&recipient::public_text(kem::HYBRID_KEM_ID, &self.bytes[..]))
+    }
+}
+
+/// An MLKEM1024-P384 secret key, wiped on drop.
+pub struct HybridDecapsulationKey {
+    seed: Box<Zeroizing<[u8; kem::HYBRID_SEED_BYTES]>>,
+    decapsulator: Box<HybridDecapsulator>,
+    encapsulation_key: Box<[u8; kem::HYBRID_ENCAPSULATION_KEY_BYTES]>,
+}
+
+impl HybridDecapsulationKey {
+    /// A new key from 32 bytes of randomness.
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
+        loop {
+            let mut seed = Zeroizing::new([0; kem::HYBRID_SEED_BYTES]);
+            rng.fill_bytes(seed.as_mut_slice());
+            // Once in 2^192 times a seed is none.
+            if let Ok(key) = Self::from_seed(&seed) {
+                return key;
+            }
+        }
+    }
+
+    /// The key of a seed.
+    ///
+    /// # Errors
+    /// [`KeyError::Point`] for one seed of 2^192.
+    pub fn from_seed(seed: &[u8; kem::HYBRID_SEED_BYTES]) -> Result<Self, KeyError> {
+        let decapsulator = HybridDecapsulator::from_seed(seed).ok_or(KeyError::Point)?;
+        let encapsulation_key = decapsulator.encapsulation_key();
+        Ok(Self {
+            seed: Box::new(Zeroizing::new(*seed)),
+            decapsulator: Box::new(decapsulator),
+            encapsulation_key,
+        })
+    }
+
+    /// The public half.
+    #[must_use]
+    pub fn encapsulation_key(&self) -> HybridEncapsulationKey {
+        HybridEncapsulationKey::from_bytes(&self.encapsulation_key[..])
+            .expect("a derived pair has a valid public key")
+    }
+
+    /// The key's id, whose `Display` is the fingerprint.
+    #[must_use]
+    pub fn id(&self) -> KeyId {
+        KeyId::of(kem::HYBRID_KEM_ID, &self.encapsulation_key[..])
+    }
+
+    /// kem_id ‖ form ‖ seed.
+    pub(super) fn secret_body(&self) -> Zeroizing<Vec<u8>> {
+        let mut body = Zeroizing::new(Vec::with_capacity(3 + kem::HYBRID_SEED_BYTES));
+        body.extend_from_slice(&kem::HYBRID_KEM_ID.to_be_bytes());
+        body.push(FORM_SEED);
+        body.extend_from_slice(&self.seed[..]);
+        body
+    }
+
+    pub(crate) fn decapsulator(&self) -> &HybridDecapsulator {
+        &self.decapsulator
+    }
+}
+
+#[cfg(test)]
+static_assertions::assert_not_impl_any!(HybridDecapsulationKey: fmt::Debug, fmt::Display, Clone, PartialEq, serde::Serialize);

@@ -1,0 +1,142 @@
+//! A sealed secret of either format, in memory, as a vault's HTTP interface passes it.
+
+use crate::encoding;
+use crate::envelope::{self, Envelope};
+use crate::key::DecapsulationKey;
+use crate::open_error::OpenError;
+use crate::plaintext::Plaintext;
+use crate::w3pk;
+use serde::Deserialize;
+use std::borrow::Cow;
+
+/// A native envelope, or a payload of w3pk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sealed {
+    /// spec/envelope.md §4.
+    Envelope(Envelope),
+    /// spec/envelope.md §2 and §3.
+    W3pk(w3pk::Sealed),
+}
+
+/// Why something is no sealed secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SealedError {
+    /// It begins as `{"envelope":…}` and goes on otherwise.
+    #[error("the object is no {{\"envelope\": base64}}")]
+    Wrapper,
+    /// It is no envelope.
+    #[error(transparent)]
+    Envelope(#[from] envelope::ParseError),
+    /// It is no w3pk payload.
+    #[error(transparent)]
+    W3pk(#[from] w3pk::ParseError),
+}
+
+impl Sealed {
+    /// Reads JSON: `{"envelope":"<base64>"}` (spec/envelope.md §5), or a w3pk payload.
+    ///
+    /// # Errors
+    /// [`SealedError`].
+    pub fn from_json(json: &[u8]) -> Result<Self, SealedError> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Wrapper<'a> {
+            #[serde(borrow)]
+            envelope: Cow<'a, str>,
+        }
+        if !names_envelope_first(json) {
+            return Ok(Self::W3pk(w3pk::Sealed::from_json(json)?));
+        }
+        // It begins with a brace, so serde reads an object, and one whose only field this is.
+        let wrapper: Wrapper<'_> = serde_json::from_slice(json).map_err(|_| SealedError::Wrapper)?;
+        let bytes = encoding::from_base64(&wrapper.envelope).ok_or(SealedError::Wrapper)?;
+        Ok(Self::Envelope(Envelope::parse(bytes)?))
+    }
+
+    /// Writes the JSON that [`from_json`](Self::from_json) reads.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        match self {
+            Self::W3pk(sealed) => sealed.to_json(),
+            Self::Envelope(envelope) => {
+                let mut json = String::with_capacity(envelope.as_bytes().len() / 3 * 4 + 32);
+                json.push_str(r#"{"envelope":""#);
+                encoding::base64_into(envelope.as_bytes(), &mut json);
+                json.push_str(r#""}"#);
+                json
+            }
+        }
+    }
+
+    /// Opens either.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(&self, key: &DecapsulationKey) -> Result<Plaintext, OpenError> {
+        match self {
+            Self::Envelope(envelope) => envelope.open([key]),
+            Self::W3pk(sealed) => sealed.open(key),
+        }
+    }
+}
+
+impl From<Envelope> for Sealed {
+    fn from(envelope: Envelope) -> Self {
+        Self::Envelope(envelope)
+    }
+}
+
+impl From<w3pk::Payload> for Sealed {
+    fn from(payload: w3pk::Payload) -> Self {
+        Self::W3pk(payload.into())
+    }
+}
+
+/// The wrapper has one field, so it is the first; an object that begins otherwise is none.
+fn names_envelope_first(json: &[u8]) -> bool {
+    json.trim_ascii_start()
+        .strip_prefix(b"{")
+        .is_some_and(|rest| rest.trim_ascii_start().starts_with(br#""envelope""#))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::Recipient;
+    use crate::policy::Policy;
+    use strongroom_testkit::rng;
+
+    #[test]
+    fn both_formats_come_back_as_json() {
+        let key = DecapsulationKey::from_seed(&[1; 64]);
+        let public = key.encapsulation_key();
+        let native =
+            envelope::seal(b"text", &[Recipient::from(public.clone())], Policy::default(), &mut rng());
+        let w3pk = w3pk::seal(b"text", &[public], w3pk::Generation::Second, &mut rng());
+        for sealed in
+            [Sealed::from(native.expect("one recipient")), Sealed::from(w3pk.expect("one recipient"))]
+        {
+            let json = sealed.to_json();
+            let back = Sealed::from_json(json.as_bytes()).expect("our own JSON");
+            assert_eq!(back, sealed);
+            assert_eq!(back.open(&key).expect("its recipient").expose(), b"text");
+        }
+    }
+
+    #[test]
+    fn the_wrapper_has_one_field() {
+        let refusal = |json: &str| Sealed::from_json(json.as_bytes()).expect_err(json);
+        for bad in [
+            r#"{"envelope":"AA","x":1}"#,
+            r#"{"envelope":"AA==","envelope":"AA=="}"#,
+            r#" { "envelope" : null}"#,
+            r#"{"envelope":"AAA"}"#,
+            r#"{"envelope":"AA=="} x"#,
+        ] {
+            assert_eq!(refusal(bad), SealedError::Wrapper, "{bad}");
+        }
+        assert_eq!(refusal(r#"{"envelope":"AA=="}"#), envelope::ParseError::NotAnEnvelope.into());
+        assert!(matches!(refusal(r#"["envelope"]"#), SealedError::W3pk(_)));
+    }
+}
