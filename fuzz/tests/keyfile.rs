@@ -1,8 +1,9 @@
 //! `keyfile::parse`: comments, and exactly one line that is a key.
 
-use strongroom::key::DecapsulationKey;
-use strongroom::keyfile;
+use strongroom::key::{DecapsulationKey, Identity};
+use strongroom::keyfile::{self, KeyFile};
 use strongroom_fuzz::{Mutant, Reach};
+use strongroom_testkit::rng;
 
 /// The one line that is neither empty nor a comment, where the file keeps its bounds.
 fn plain_reading(bytes: &[u8]) -> Option<&str> {
@@ -16,18 +17,21 @@ fn plain_reading(bytes: &[u8]) -> Option<&str> {
 #[test]
 fn a_key_file_holds_one_key() {
     let key = DecapsulationKey::from_seed(&[5; 64]);
+    let expanded = DecapsulationKey::from_expanded(&key.to_expanded()[..]).expect("our own key").into();
+    let base64 = key.to_expanded_base64();
+    let key = Identity::from(key);
     let file = keyfile::write(&key, "2026-11-22T00:00:00Z").to_string();
-    let expanded = DecapsulationKey::from_expanded(&key.to_expanded()[..]).expect("our own key");
     let comment = |bytes: usize| format!("#{}\n", "c".repeat(bytes - 2));
     let valid = [
         file.clone(),
         file.replace('\n', "\r\n"),
         keyfile::write(&expanded, "").to_string(),
-        format!("{}\n", *key.to_expanded_base64()),
+        format!("{}\n", *base64),
         key.to_secret_text().to_string(),
         // At the bounds of a line and of a file: an edit more is too much.
         format!("{}{file}", comment(8 * 1024 + 1)),
         format!("{}{}{file}", comment(8192).repeat(7), comment(8192 - file.len())),
+        keyfile::write_locked(&key, b"correct horse", "", &mut rng()).to_string(),
     ];
     assert_eq!(valid[6].len(), keyfile::MAX_KEY_FILE_BYTES);
     let words = ["#", "\n", "\r\n", "\n\n", "# c\n", " ", "STRONGROOM-SECRET-KEY-1", "é"];
@@ -36,23 +40,30 @@ fn a_key_file_holds_one_key() {
         let bytes = mutant.of(&valid, &words);
         let line = plain_reading(&bytes);
         match keyfile::parse(&bytes) {
-            Ok(read) => {
+            Ok(KeyFile::Locked(_)) => {
+                assert!(line.expect("one key").starts_with("STRONGROOM-ENCRYPTED-KEY-1"));
+                reach.count("locked");
+            }
+            Ok(KeyFile::Open(read)) => {
                 let line = line.expect("a file with one key");
-                let same = DecapsulationKey::from_secret_text(line).expect("the key of the file");
-                assert!(*read.to_expanded() == *same.to_expanded());
+                let same = Identity::from_secret_text(line).expect("the key of the file");
+                assert!(*read.to_secret_text() == *same.to_secret_text());
                 let written = keyfile::write(&read, "2026-11-22T00:00:00Z");
-                let again = keyfile::parse(written.as_bytes()).expect("our own file");
+                let Ok(KeyFile::Open(again)) = keyfile::parse(written.as_bytes()) else {
+                    panic!("our own file")
+                };
                 assert!(again.to_secret_text() == read.to_secret_text());
                 assert!(*keyfile::write(&again, "2026-11-22T00:00:00Z") == *written);
                 reach.count("accepted");
             }
+            Ok(_) => unreachable!("a file is open or locked"),
             Err(error) => {
-                let is_key = line.is_some_and(|line| DecapsulationKey::from_secret_text(line).is_ok());
+                let is_key = line.is_some_and(|line| Identity::from_secret_text(line).is_ok());
                 assert!(!is_key, "{error}");
                 assert!(error.to_string().len() < 100, "a message holds no line of the file");
                 reach.count(&error);
             }
         }
     });
-    reach.assert_met(&["accepted", "TooLarge", "NotText", "NoKey", "ManyKeys", "Key"]);
+    reach.assert_met(&["accepted", "TooLarge", "NotText", "NoKey", "ManyKeys", "Key", "locked"]);
 }

@@ -3,12 +3,14 @@
 use strongroom::principal::{Principal, WalletAddress};
 use strongroom_fuzz::{Mutant, Reach};
 
-/// `[1, 20 bytes]`, and the same with heads that are longer than they need to be.
+/// `[1, 20 bytes]`, `[2, 32 bytes]`, and the first with heads that are longer than they need to be.
 fn encodings() -> Vec<Vec<u8>> {
     let address = WalletAddress::from_bytes([0xA5; 20]);
     let shortest = minicbor::to_vec(Principal::from(address)).expect("memory takes all");
+    let slh_dsa = minicbor::to_vec(Principal::SlhDsa([0xA5; 32])).expect("memory takes all");
     let long = |at: usize, head: &[u8]| [&shortest[..at], head, &shortest[at + 1..]].concat();
     vec![
+        slh_dsa,
         shortest.clone(),
         long(0, &[0x98, 2]),
         long(0, &[0x9B, 0, 0, 0, 0, 0, 0, 0, 2]),

@@ -5,7 +5,7 @@ use crate::settings::Flags;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use strongroom::SlotId;
-use strongroom::principal::WalletAddress;
+use strongroom::principal::Principal;
 
 /// A post-quantum secret vault: seal secrets with ML-KEM-1024, keep them in a vault that shows what it runs.
 #[derive(Parser)]
@@ -25,6 +25,7 @@ pub(crate) enum Command {
     Encrypt(Encrypt),
     Decrypt(Decrypt),
     Inspect(Inspect),
+    Rewrap(Rewrap),
     #[command(subcommand)]
     Secret(Secret),
     Serve(Serve),
@@ -35,7 +36,16 @@ pub(crate) enum Command {
     Demo(Demo),
 }
 
-/// Make an ML-KEM-1024 key
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kem {
+    /// ML-KEM-1024 (FIPS 203)
+    Mlkem1024,
+    /// MLKEM1024-P384: ML-KEM-1024 and ECDH on P-384, of which one must hold
+    #[value(name = "mlkem1024-p384")]
+    Mlkem1024P384,
+}
+
+/// Make a key
 ///
 /// Example:  strongroom keygen -o key.txt && strongroom pubkey key.txt
 #[derive(ClapArgs)]
@@ -44,6 +54,15 @@ pub(crate) struct Keygen {
     /// Write the secret key to a new file of mode 0600 (default: standard output)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// What kind of key
+    #[arg(long, value_enum, default_value_t = Kem::Mlkem1024, conflicts_with_all = ["from_eth_key_file", "admin_env"])]
+    pub(crate) kem: Kem,
+    /// Lock the key with a passphrase, which is asked on the terminal
+    #[arg(short, long, conflicts_with = "admin_env")]
+    pub(crate) passphrase: bool,
+    /// Lock the key with the passphrase on the first line of this file
+    #[arg(long, value_name = "FILE", conflicts_with = "admin_env")]
+    pub(crate) passphrase_file: Option<PathBuf>,
     /// Derive the key from an Ethereum private key, as w3pk does: a file with 0x and 64 hex digits
     #[arg(long, value_name = "FILE")]
     pub(crate) from_eth_key_file: Option<PathBuf>,
@@ -67,12 +86,17 @@ pub(crate) struct Pubkey {
     /// The fingerprint alone
     #[arg(long, conflicts_with = "base64")]
     pub(crate) fingerprint: bool,
+    /// The passphrase of a locked key file is on the first line of this one (default: it is asked on the terminal)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
     /// A secret key file, or - for standard input
     pub(crate) key_file: PathBuf,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Format {
+    /// The native envelope
+    Envelope,
     /// The present generation of the w3pk payload
     W3pk,
     /// The first generation, for w3pk up to 0.10
@@ -81,21 +105,76 @@ pub(crate) enum Format {
     W3pk2,
 }
 
-/// Seal a file or standard input for one or more keys
-///
-/// Example:  echo hello | strongroom encrypt -R friends.txt > hello.json
+/// For whom something is sealed.
 #[derive(ClapArgs)]
-#[command(verbatim_doc_comment)]
-pub(crate) struct Encrypt {
+pub(crate) struct Recipients {
     /// Seal for this public key (can be repeated)
-    #[arg(short, long, value_name = "KEY", required_unless_present = "recipients_file")]
+    #[arg(short, long, value_name = "KEY")]
     pub(crate) recipient: Vec<String>,
     /// Seal for every public key in this file, one a line (can be repeated)
     #[arg(short = 'R', long, value_name = "FILE")]
     pub(crate) recipients_file: Vec<PathBuf>,
+    /// Seal for this vault too, once it is verified: only it may open it, for the readers
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    #[command(flatten)]
+    pub(crate) trust: Trust,
+}
+
+impl Recipients {
+    pub(crate) fn is_given(&self) -> bool {
+        !self.recipient.is_empty() || !self.recipients_file.is_empty() || self.server.is_some()
+    }
+}
+
+/// What an envelope binds. Who opens it with a key of his own is not held to it.
+#[derive(ClapArgs)]
+pub(crate) struct PolicyArgs {
+    /// A vault may open it for this wallet, 0x…, or SLH-DSA key, slh-dsa:0x… (can be repeated)
+    #[arg(long, value_name = "PRINCIPAL")]
+    pub(crate) reader: Vec<Principal>,
+    /// Who may replace and delete it in a vault (can be repeated; default: who stores it)
+    #[arg(long, value_name = "PRINCIPAL")]
+    pub(crate) owner: Vec<Principal>,
+    /// A vault does not open it before this RFC 3339 time
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) not_before: Option<time::OffsetDateTime>,
+    /// A vault does not open it from this RFC 3339 time on
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) not_after: Option<time::OffsetDateTime>,
+    /// A note that everybody can read
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) label: Option<String>,
+}
+
+/// Whose keys open something.
+#[derive(ClapArgs)]
+pub(crate) struct Identities {
+    /// A secret key file; tried in turn (can be repeated)
+    #[arg(short, long, value_name = "KEYFILE", required = true)]
+    pub(crate) identity: Vec<PathBuf>,
+    /// The passphrase of locked key files is on the first line of this one (default: it is asked on the terminal)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+/// Seal a file or standard input, of any size, for one or more keys
+///
+/// Example:  echo hello | strongroom encrypt -a -R friends.txt > hello.txt
+#[derive(ClapArgs)]
+#[command(verbatim_doc_comment)]
+#[command(group(clap::ArgGroup::new("for_whom").args(["recipient", "recipients_file", "server"]).required(true).multiple(true)))]
+pub(crate) struct Encrypt {
+    #[command(flatten)]
+    pub(crate) recipients: Recipients,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
     /// What to write
-    #[arg(long, value_enum, default_value_t = Format::W3pk)]
+    #[arg(long, value_enum, default_value_t = Format::Envelope)]
     pub(crate) format: Format,
+    /// Write text, for where bytes do not pass
+    #[arg(short, long)]
+    pub(crate) armor: bool,
     /// Write to this file (default: standard output)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -105,31 +184,63 @@ pub(crate) struct Encrypt {
 
 /// Open what was sealed for a key
 ///
-/// Example:  strongroom decrypt -i key.txt hello.json
+/// Example:  strongroom decrypt -i key.txt hello.txt
 #[derive(ClapArgs)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Decrypt {
-    /// A secret key file; tried in turn (can be repeated)
-    #[arg(short, long, value_name = "KEYFILE", required = true)]
-    pub(crate) identity: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) identities: Identities,
     /// Write to this file (default: standard output)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// The sealed payload (default: standard input)
+    /// What is sealed (default: standard input)
     pub(crate) input: Option<PathBuf>,
 }
 
-/// Show what a sealed payload says without a key
+/// Show what something sealed says without a key: recipients, policy, sizes
 ///
-/// Example:  strongroom inspect hello.json
+/// Example:  strongroom inspect hello.txt
 #[derive(ClapArgs)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Inspect {
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// The sealed payload (default: standard input)
+    /// What is sealed (default: standard input)
     pub(crate) input: Option<PathBuf>,
+}
+
+/// Change an envelope's recipients, or give it a new key
+///
+/// Example:  strongroom rewrap -i key.txt --add "$(cat bob.pub)" -o note.sealed note.sealed
+///
+/// --add and --remove leave the payload as it is. Who is removed may have kept the old envelope, or its
+/// file key: what he could read before, he still can. --rotate-key seals everything anew under a new file
+/// key; it needs the public key of everyone who shall open it (-r), since an envelope holds only
+/// fingerprints, and it is the only way to change the policy.
+#[derive(ClapArgs)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Rewrap {
+    #[command(flatten)]
+    pub(crate) identities: Identities,
+    /// Let this public key open it too (can be repeated)
+    #[arg(long, value_name = "KEY")]
+    pub(crate) add: Vec<String>,
+    /// Leave this recipient out: a public key, or a fingerprint sr:… (can be repeated)
+    #[arg(long, value_name = "KEY")]
+    pub(crate) remove: Vec<String>,
+    /// Make a new file key, and seal the payload anew
+    #[arg(long)]
+    pub(crate) rotate_key: bool,
+    #[command(flatten)]
+    pub(crate) recipients: Recipients,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+    /// Write to this file (default: standard output)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The envelope, or - for standard input
+    pub(crate) input: PathBuf,
 }
 
 /// Which vault, and as whom.
@@ -177,9 +288,8 @@ pub(crate) enum Secret {
 pub(crate) struct Put {
     #[command(flatten)]
     pub(crate) remote: Remote,
-    /// Another wallet that may read it (can be repeated); yours always may
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) reader: Vec<WalletAddress>,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
     /// Seal for this public key too (can be repeated); the wallet's own w3pk key always is
     #[arg(short, long, value_name = "KEY")]
     pub(crate) recipient: Vec<String>,
@@ -192,6 +302,18 @@ pub(crate) struct Put {
     /// When the vault forgets it: an RFC 3339 time, such as 2027-01-01T00:00:00Z
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(crate) expires_at: Option<time::OffsetDateTime>,
+    /// What to write; w3pk clients read w3pk
+    #[arg(long, value_enum, default_value_t = Format::Envelope)]
+    pub(crate) format: Format,
+    /// The input is sealed already, such as by `strongroom rewrap`: store it as it is
+    #[arg(long, conflicts_with_all = ["recipient", "recipients_file", "not_for_vault", "format", "owner", "not_before", "not_after", "label"])]
+    pub(crate) sealed: bool,
+    /// Replace what this slot holds, instead of making a new one
+    #[arg(long, value_name = "SLOT")]
+    pub(crate) slot: Option<SlotId>,
+    /// With --slot: only if its ETag is still this one (default: whatever it is now)
+    #[arg(long, value_name = "ETAG", requires = "slot")]
+    pub(crate) if_match: Option<String>,
     /// The secret (default: standard input)
     pub(crate) input: Option<PathBuf>,
 }
@@ -207,7 +329,10 @@ pub(crate) struct Get {
     /// Open with this key file (default: the wallet's own w3pk key)
     #[arg(short, long, value_name = "KEYFILE")]
     pub(crate) identity: Vec<PathBuf>,
-    /// Write the sealed payload as it is
+    /// The passphrase of locked key files is on the first line of this one (default: it is asked on the terminal)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Write what is sealed as it is, and its ETag to standard error
     #[arg(long, conflicts_with = "identity")]
     pub(crate) sealed: bool,
     /// Write to this file (default: standard output)
@@ -220,11 +345,16 @@ pub(crate) struct Get {
 /// Have the vault open a secret
 ///
 /// Example:  strongroom secret open --wallet-file wallet.txt 05919c62…
+///
+/// The answer comes sealed to a key that is made for it, so that whoever ends the TLS does not see it.
 #[derive(ClapArgs)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Open {
     #[command(flatten)]
     pub(crate) remote: Remote,
+    /// Have the answer sealed to this public key instead, and write it as it comes: an envelope
+    #[arg(long, value_name = "KEY")]
+    pub(crate) seal_to: Option<String>,
     /// Write to this file (default: standard output)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,

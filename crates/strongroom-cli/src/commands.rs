@@ -7,6 +7,8 @@ mod encrypt;
 mod inspect;
 mod keygen;
 mod pubkey;
+mod recipients;
+mod rewrap;
 mod secret;
 pub(crate) mod serve;
 mod store;
@@ -21,6 +23,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Encrypt(args) => encrypt::run(&args),
         Command::Decrypt(args) => decrypt::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Rewrap(args) => rewrap::run(&args),
         Command::Secret(args) => secret::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Config(args) => config::run(&args),

@@ -3,9 +3,12 @@
 use anstyle::{AnsiColor, Style};
 use std::fmt;
 use std::process::ExitCode;
+use strongroom::envelope;
 use strongroom::key::KeyError;
-use strongroom::keyfile::KeyFileError;
-use strongroom::w3pk::{OpenError, ParseError};
+use strongroom::keyfile::{KeyFileError, UnlockError};
+use strongroom::policy::PolicyError;
+use strongroom::w3pk::ParseError;
+use strongroom::{OpenError, SealedError};
 use strongroom_client::ClientError;
 
 const REFUSED: u8 = 1;
@@ -54,7 +57,13 @@ fn is_refusal(cause: &(dyn std::error::Error + 'static)) -> bool {
         cause.downcast_ref(),
         Some(ClientError::Refused { .. } | ClientError::Untrusted(_) | ClientError::NoEvidence)
     );
-    client || cause.is::<Refused>() || cause.is::<OpenError>() || cause.is::<ParseError>()
+    client
+        || cause.is::<Refused>()
+        || cause.is::<OpenError>()
+        || cause.is::<UnlockError>()
+        || cause.is::<ParseError>()
+        || cause.is::<SealedError>()
+        || cause.is::<envelope::ParseError>()
 }
 
 fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
@@ -67,6 +76,16 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
                 Some("fetch it again; an older payload may also have been sealed for another key")
             }
             _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref() {
+        return match error {
+            envelope::ParseError::NotAnEnvelope => None,
+            envelope::ParseError::UnknownVersion
+            | envelope::ParseError::UnknownThreshold
+            | envelope::ParseError::UnknownKem { .. }
+            | envelope::ParseError::Policy(PolicyError::UnknownKey { .. }) => Some("update strongroom"),
+            _ => Some("fetch it again: it was cut or altered on its way"),
         };
     }
     if let Some(error) = cause.downcast_ref() {
@@ -103,6 +122,11 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
                 "the operator adds this URL with `strongroom serve --public-url` or --sign-in-origin"
             }
             "sign_in_expired" => "check this machine's clock",
+            "wrong_audience" => "seal it for this vault: `strongroom encrypt --server URL --reader 0x…`",
+            "policy_without_readers" => "seal it with --reader 0x…",
+            "generation_changed" => {
+                "somebody replaced it meanwhile: fetch it again with `strongroom secret get --sealed`"
+            }
             "vault_not_recipient" => "open it here with `strongroom secret get`",
             "ciphertext_held" => "seal the secret again: a ciphertext is taken once",
             _ => return None,

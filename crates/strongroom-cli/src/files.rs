@@ -1,132 +1,73 @@
-//! Files and pipes: `-` is stdio, keys are never overwritten, results appear whole or not at all.
+//! What small files hold: keys, wallets, recipients, passphrases.
 
+use crate::args::Identities;
 use crate::error::Hint;
+use crate::streams::Input;
 use anyhow::{Context, Result, anyhow, bail};
-use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use strongroom::key::{DecapsulationKey, EncapsulationKey};
-use strongroom::keyfile;
+use strongroom::key::{Identity, Recipient};
+use strongroom::keyfile::{self, KeyFile};
 use strongroom::wallet::WalletKey;
 use zeroize::Zeroizing;
 
-/// Bytes of an input that must sit in memory.
-const MAX_INPUT_BYTES: u64 = 256 * 1024 * 1024;
-
-fn is_stdio(path: Option<&Path>) -> bool {
-    path.is_none_or(|path| path.as_os_str() == "-")
-}
-
-/// Reads a file, or stdin.
+/// Reads a file, or stdin, whole.
 pub(crate) fn read(path: Option<&Path>) -> Result<Zeroizing<Vec<u8>>> {
-    static STDIN_WAS_READ: AtomicBool = AtomicBool::new(false);
-    match path.filter(|_| !is_stdio(path)) {
-        // A second reader would find it empty, and an empty secret looks like one.
-        None if STDIN_WAS_READ.swap(true, Ordering::Relaxed) => {
-            Err(anyhow!(Hint("name a file for one of them")).context("standard input is named twice"))
-        }
-        None => read_bounded(io::stdin().lock(), 0).context("cannot read standard input"),
-        Some(path) => File::open(path)
-            .and_then(|file| Ok((file.metadata()?.len(), file)))
-            .map_err(anyhow::Error::from)
-            .and_then(|(bytes, file)| read_bounded(file, bytes))
-            .with_context(|| format!("cannot read {}", path.display())),
-    }
+    Input::open(path)?.read_whole(&[])
 }
 
-/// Reads to the end, into memory that is wiped also where it had to grow.
-fn read_bounded(mut source: impl Read, expected_bytes: u64) -> Result<Zeroizing<Vec<u8>>> {
-    const LEAST_BYTES: u64 = 64 * 1024;
-    let capacity = expected_bytes.clamp(LEAST_BYTES, MAX_INPUT_BYTES) as usize + 1;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
-    loop {
-        let free = bytes.capacity() - bytes.len();
-        if source.by_ref().take(free as u64).read_to_end(&mut bytes)? < free {
-            return Ok(bytes);
-        }
-        if bytes.len() as u64 > MAX_INPUT_BYTES {
-            bail!("it has more than {MAX_INPUT_BYTES} bytes, and this format must sit in memory whole");
-        }
-        let mut larger = Zeroizing::new(Vec::with_capacity(2 * bytes.capacity()));
-        larger.extend_from_slice(&bytes);
-        bytes = larger;
-    }
+/// The keys of `-i`.
+pub(crate) fn identities(args: &Identities) -> Result<Vec<Identity>> {
+    args.identity.iter().map(|path| read_key(path, args.passphrase_file.as_deref())).collect()
 }
 
-/// What may be written where.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Text: a terminal may show it.
-    Text,
-    /// Perhaps no text: a terminal shows it only where it is UTF-8 without control characters.
-    Opened,
-}
-
-/// Writes to stdout, or to a file that appears whole or not at all and replaces one that was there.
-pub(crate) fn write(path: Option<&Path>, bytes: &[u8], kind: Kind) -> Result<()> {
-    match path.filter(|_| !is_stdio(path)) {
-        None => {
-            let mut stdout = io::stdout().lock();
-            if kind == Kind::Opened && stdout.is_terminal() && !is_showable(bytes) {
-                return Err(anyhow!(Hint("name a file with -o, or write to a pipe"))
-                    .context("the secret is binary and standard output is a terminal"));
-            }
-            stdout.write_all(bytes).and_then(|()| stdout.flush()).context("cannot write to standard output")
-        }
-        Some(path) => replace_file(path, bytes).with_context(|| format!("cannot write {}", path.display())),
-    }
-}
-
-fn is_showable(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes)
-        .is_ok_and(|text| !text.chars().any(|c| c.is_control() && !"\n\r\t".contains(c)))
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// A temporary file beside it, mode 0600, then a rename; nothing is left where that fails.
-fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    if path.exists() && !path.is_file() {
-        // Such as /dev/null, which is written and not replaced.
-        return Ok(File::options().write(true).open(path)?.write_all(bytes)?);
-    }
-    // A link stays one: what it points to is replaced.
-    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let mut file = tempfile::NamedTempFile::new_in(folder_of(&target))?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(&target)?;
-    Ok(())
-}
-
-/// Writes a secret key to stdout, or to a new file of mode 0600; one that is there stays.
-pub(crate) fn write_new_secret(path: Option<&Path>, text: &str) -> Result<()> {
-    let Some(path) = path.filter(|_| !is_stdio(path)) else {
-        return write(None, text.as_bytes(), Kind::Text);
-    };
-    let mut file = tempfile::NamedTempFile::new_in(folder_of(path))
-        .with_context(|| format!("cannot write to {}", folder_of(path).display()))?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist_noclobber(path).map_err(|error| match error.error.kind() {
-        io::ErrorKind::AlreadyExists => {
-            anyhow!(Hint("a key that is overwritten is lost: choose another name"))
-                .context(format!("{} exists", path.display()))
-        }
-        _ => anyhow::Error::from(error.error).context(format!("cannot write {}", path.display())),
-    })?;
-    // Somebody may use the key at once: its name must outlive a power cut too.
-    File::open(folder_of(path))?.sync_all()?;
-    Ok(())
-}
-
-/// Reads a secret key file.
-pub(crate) fn read_key(path: &Path) -> Result<DecapsulationKey> {
+/// Reads a secret key file, and unlocks it where it is locked.
+pub(crate) fn read_key(path: &Path, passphrase_file: Option<&Path>) -> Result<Identity> {
     let bytes = read(Some(path))?;
-    keyfile::parse(&bytes).with_context(|| format!("{} is no key file", path.display()))
+    let name = path.display();
+    match keyfile::parse(&bytes).with_context(|| format!("{name} is no key file"))? {
+        KeyFile::Open(identity) => Ok(identity),
+        KeyFile::Locked(locked) => {
+            let passphrase = match passphrase_file {
+                Some(file) => read_passphrase(file)?,
+                None => ask(&format!("passphrase for {name}: "))?,
+            };
+            locked.unlock(passphrase.as_bytes()).with_context(|| format!("cannot open {name}"))
+        }
+        _ => bail!("{name} is of an unknown kind"),
+    }
+}
+
+/// A new passphrase, from a file or twice from the terminal.
+pub(crate) fn new_passphrase(file: Option<&Path>) -> Result<Zeroizing<String>> {
+    if let Some(file) = file {
+        return read_passphrase(file);
+    }
+    let passphrase = ask("new passphrase: ")?;
+    if passphrase.is_empty() {
+        bail!("the passphrase is empty");
+    }
+    if *ask("the same again: ")? != *passphrase {
+        bail!("the two passphrases differ");
+    }
+    Ok(passphrase)
+}
+
+/// The first line of a file, without its end.
+fn read_passphrase(file: &Path) -> Result<Zeroizing<String>> {
+    let bytes = read(Some(file))?;
+    let text = std::str::from_utf8(&bytes).with_context(|| format!("{} is not text", file.display()))?;
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(Zeroizing::new(line.to_owned())),
+        _ => bail!("{} holds no passphrase", file.display()),
+    }
+}
+
+/// From the terminal, which shows nothing of it, whatever stdin and stdout are.
+fn ask(prompt: &str) -> Result<Zeroizing<String>> {
+    rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| {
+        anyhow!(Hint("without a terminal, name a file that holds it with --passphrase-file"))
+            .context(format!("the passphrase cannot be asked for: {error}"))
+    })
 }
 
 /// Reads an Ethereum private key: `0x` and 64 hex digits, and nothing else but white space around.
@@ -137,11 +78,11 @@ pub(crate) fn read_wallet(path: &Path) -> Result<WalletKey> {
 }
 
 /// The recipients of `-r` and of the files of `-R`, each once.
-pub(crate) fn recipients(texts: &[String], files: &[PathBuf]) -> Result<Vec<EncapsulationKey>> {
+pub(crate) fn recipients(texts: &[String], files: &[PathBuf]) -> Result<Vec<Recipient>> {
     let mut keys = Vec::new();
     for (number, text) in (1..).zip(texts) {
         // Not repeated: it might be a secret key by mistake.
-        let key = text.parse::<EncapsulationKey>().with_context(|| format!("recipient {number} of -r"))?;
+        let key = text.parse::<Recipient>().with_context(|| format!("recipient {number} of -r"))?;
         add(&mut keys, key);
     }
     for path in files {
@@ -163,7 +104,7 @@ pub(crate) fn recipients(texts: &[String], files: &[PathBuf]) -> Result<Vec<Enca
 }
 
 /// Naming one's own key a second time is no mistake worth stopping for.
-pub(crate) fn add(keys: &mut Vec<EncapsulationKey>, key: EncapsulationKey) {
+pub(crate) fn add(keys: &mut Vec<Recipient>, key: Recipient) {
     if !keys.contains(&key) {
         keys.push(key);
     }

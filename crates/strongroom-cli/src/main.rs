@@ -5,6 +5,7 @@ mod commands;
 mod error;
 mod files;
 mod settings;
+mod streams;
 
 use clap::Parser;
 use std::process::ExitCode;

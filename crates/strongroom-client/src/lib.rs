@@ -9,7 +9,7 @@
 //! to this machine.
 //!
 //! ```no_run
-//! use strongroom::{derive, w3pk, wallet::WalletKey};
+//! use strongroom::{derive, envelope, policy, wallet::WalletKey};
 //! use strongroom_client::{Policy, Vault};
 //! # let mut rng = getrandom::rand_core::UnwrapErr(getrandom::SysRng);
 //!
@@ -17,9 +17,14 @@
 //! let mine = derive::w3pk(&wallet, derive::W3PK_DEFAULT_CONTEXT);
 //!
 //! let vault = Vault::at("https://vault.example.com")?.attest(&Policy::default())?;
-//! let recipients = [mine.encapsulation_key(), vault.server().encapsulation_key().clone()];
-//! let sealed = w3pk::seal(b"secret", &recipients, w3pk::Generation::Second, &mut rng)?.into();
-//! let stored = vault.store(&sealed, &[wallet.address()], None, Some(&wallet))?;
+//! let recipients = [mine.encapsulation_key().into(), vault.server().encapsulation_key().clone().into()];
+//! let readers = policy::Policy {
+//!     readers: vec![wallet.address().into()],
+//!     audience: Some(*vault.server().vault_id()),
+//!     ..policy::Policy::default()
+//! };
+//! let sealed = envelope::seal(b"secret", &recipients, readers, &mut rng)?.into();
+//! let stored = vault.store(&sealed, &[], None, Some(&wallet))?;
 //! assert_eq!(vault.open(stored.slot, &wallet)?.expose(), b"secret");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -31,19 +36,20 @@ use http::{Answer, Http};
 use serde::Deserialize;
 use serde_json::json;
 use std::borrow::Cow;
+use strongroom::envelope::{self, Envelope};
 use strongroom::json::Object;
+use strongroom::key::{DecapsulationKey, Recipient};
 use strongroom::principal::WalletAddress;
 use strongroom::signin::Act;
-use strongroom::w3pk::{ParseError, Sealed};
 use strongroom::wallet::WalletKey;
-use strongroom::{Plaintext, SlotId, encoding};
-use strongroom_attest::{Evidence, VerifiedServer};
+use strongroom::{OpenError, Plaintext, Sealed, SealedError, SlotId, encoding};
+use strongroom_attest::Evidence;
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 use zeroize::Zeroizing;
 
 pub use sign_in::SignIn;
-pub use strongroom_attest::{Policy, Refusal};
+pub use strongroom_attest::{Policy, Refusal, VerifiedServer};
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -80,8 +86,11 @@ pub enum ClientError {
     #[error("the server's answer is not a vault's: {0}")]
     Answer(&'static str),
     /// The server's payload is none.
-    #[error("the server's payload is not one")]
-    Payload(#[from] ParseError),
+    #[error("what the server keeps is no sealed secret")]
+    Sealed(#[from] SealedError),
+    /// What the server sealed to our key does not open with it.
+    #[error("the server's answer, which is sealed to us, does not open")]
+    Answered(#[from] OpenError),
 }
 
 impl ClientError {
@@ -100,7 +109,7 @@ pub struct Vault {
     http: Http,
 }
 
-/// Where a payload is.
+/// Where something is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     /// The slot.
@@ -111,10 +120,10 @@ pub struct Stored {
     pub openable: bool,
 }
 
-/// A payload as the vault keeps it.
+/// Something sealed, as the vault keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
-    /// The payload.
+    /// As it was stored.
     pub sealed: Sealed,
     /// The slot's ETag, for a replacement.
     pub etag: String,
@@ -176,7 +185,8 @@ impl VerifiedVault {
         &self.server
     }
 
-    /// Stores a payload for `readers`; who signs owns the slot.
+    /// Stores something sealed. A payload's `readers` are named here, an envelope's in its policy, and none here. Who signs
+    /// owns the slot, where no policy names the owners.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -214,15 +224,42 @@ impl VerifiedVault {
         Ok(issued.nonce)
     }
 
-    /// Has the vault open a slot.
+    /// Has the vault open a slot, and seal the answer to a key that is made for this and dropped after it: whoever ends
+    /// the TLS does not see it.
     ///
     /// # Errors
     /// [`ClientError`].
     pub fn open(&self, slot: SlotId, wallet: &WalletKey) -> Result<Plaintext, ClientError> {
-        self.open_with(slot, &self.sign_in(wallet, &Act::Access(slot))?)
+        let key = DecapsulationKey::generate(&mut rng());
+        let sealed = self.open_to(slot, &key.encapsulation_key().into(), wallet)?;
+        Ok(sealed.open([&key])?)
     }
 
-    /// As [`open`](Self::open), with a statement that was signed before.
+    /// Has the vault open a slot, and seal the answer to a key.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn open_to(
+        &self,
+        slot: SlotId,
+        recipient: &Recipient,
+        wallet: &WalletKey,
+    ) -> Result<Envelope, ClientError> {
+        #[derive(Deserialize)]
+        struct Answered<'a> {
+            #[serde(borrow)]
+            sealed: Cow<'a, str>,
+        }
+        let sign_in = self.sign_in(wallet, &Act::seal_to(slot, recipient))?;
+        let body = json!({ "sealTo": recipient.to_string() }).to_string();
+        let answer = self.http.post(&format!("/secret/access/{slot}"), Some(&sign_in), body.as_bytes())?;
+        let answered: Answered<'_> = answer.json()?;
+        let bytes =
+            encoding::from_base64(&answered.sealed).ok_or(ClientError::Answer("sealed is no base64"))?;
+        Envelope::parse(bytes).map_err(|error: envelope::ParseError| SealedError::from(error).into())
+    }
+
+    /// Has the vault open a slot as w3pk clients do, the answer in clear inside the TLS, with a statement that was signed before.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -246,7 +283,7 @@ impl VerifiedVault {
         Ok(Zeroizing::new(bytes).into())
     }
 
-    /// Fetches a slot's payload, for opening it here.
+    /// Fetches what a slot keeps, for opening it here.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -256,7 +293,7 @@ impl VerifiedVault {
         Ok(Fetched { sealed: Sealed::from_json(&answer.body)?, etag: answer.etag()? })
     }
 
-    /// Replaces a slot's payload and readers, where its ETag is still `etag`.
+    /// Replaces what a slot keeps and its readers, as [`store`](Self::store) does, where its ETag is still `etag`.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -342,18 +379,23 @@ fn store_body(
     expires_at: Option<OffsetDateTime>,
 ) -> Result<Vec<u8>, ClientError> {
     let secret = sealed.to_json();
-    let readers: Vec<String> = readers.iter().map(WalletAddress::to_string).collect();
-    let mut rest = json!({ "publicAddresses": readers });
+    let mut rest = json!({});
+    if !readers.is_empty() {
+        let readers: Vec<String> = readers.iter().map(WalletAddress::to_string).collect();
+        rest["publicAddresses"] = readers.into();
+    }
     if let Some(at) = expires_at {
         let at = at.checked_to_offset(UtcOffset::UTC).and_then(|at| at.format(&Rfc3339).ok());
         rest["expiresAt"] = at.ok_or(ClientError::Expiry)?.into();
     }
-    // The payload is JSON already; only the rest needs writing.
+    // What is sealed is JSON already; only the rest needs writing.
     let rest = rest.to_string();
     let mut body = Vec::with_capacity(secret.len() + rest.len() + 16);
     body.extend_from_slice(br#"{"secret":"#);
     body.extend_from_slice(secret.as_bytes());
-    body.push(b',');
+    if rest.len() > "{}".len() {
+        body.push(b',');
+    }
     body.extend_from_slice(&rest.as_bytes()[1..]);
     Ok(body)
 }

@@ -45,9 +45,41 @@ impl FromRequest<Arc<Vault>> for JsonBody {
     }
 }
 
+/// A body that is something to keep: JSON, or an envelope as it is.
+pub(crate) enum SealedBody {
+    Json(Bytes),
+    Envelope(Bytes),
+}
+
+impl SealedBody {
+    pub(crate) fn bytes(&self) -> &Bytes {
+        match self {
+            Self::Json(bytes) | Self::Envelope(bytes) => bytes,
+        }
+    }
+}
+
+impl FromRequest<Arc<Vault>> for SealedBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, vault: &Arc<Vault>) -> Result<Self, ApiError> {
+        let content_type = request.headers().get(header::CONTENT_TYPE);
+        if !content_type.is_some_and(|value| is(value, "application/octet-stream")) {
+            return JsonBody::from_request(request, vault).await.map(|JsonBody(bytes)| Self::Json(bytes));
+        }
+        let body = request.into_body().collect().await.map_err(broke_off)?.to_bytes();
+        Ok(Self::Envelope(body))
+    }
+}
+
 fn is_json(content_type: &HeaderValue) -> bool {
-    let essence = content_type.to_str().ok().and_then(|text| text.split(';').next()).map(str::trim);
-    essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+    is(content_type, "application/json")
+}
+
+/// Whether a header names this media type, whatever its parameters.
+pub(crate) fn is(value: &HeaderValue, media_type: &str) -> bool {
+    let essence = value.to_str().ok().and_then(|text| text.split(';').next()).map(str::trim);
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case(media_type))
 }
 
 fn broke_off(_: axum::Error) -> ApiError {

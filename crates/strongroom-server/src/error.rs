@@ -19,6 +19,8 @@ pub enum Code {
     MalformedAddress,
     /// No time, or past.
     MalformedExpiry,
+    /// `sealTo` is no key.
+    MalformedKey,
     /// `?nonce=` of attestation.
     MalformedNonce,
     /// `after` or `limit`.
@@ -69,6 +71,16 @@ pub enum Code {
     VaultCannotOpen,
     /// Two entries for the vault.
     VaultRecipientRepeated,
+    /// An envelope's policy names no readers.
+    PolicyWithoutReaders,
+    /// `publicAddresses` are others than the policy's readers.
+    ReadersDisagree,
+    /// The policy's audience is not this vault.
+    WrongAudience,
+    /// The policy asks for what this vault does not do yet.
+    UnsupportedPolicy,
+    /// Before the policy's not-before, or from its not-after on.
+    OutsideValidity,
     /// PUT without `If-Match`.
     IfMatchRequired,
     /// Over the rate of its address or wallet.
@@ -91,12 +103,13 @@ pub enum Code {
 
 impl Code {
     /// All of them, in the order of spec/access.md.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 45] = [
         Self::MalformedRequest,
         Self::NotSealed,
         Self::MalformedPayload,
         Self::MalformedAddress,
         Self::MalformedExpiry,
+        Self::MalformedKey,
         Self::MalformedNonce,
         Self::MalformedQuery,
         Self::SignInRequired,
@@ -122,6 +135,11 @@ impl Code {
         Self::VaultNotRecipient,
         Self::VaultCannotOpen,
         Self::VaultRecipientRepeated,
+        Self::PolicyWithoutReaders,
+        Self::ReadersDisagree,
+        Self::WrongAudience,
+        Self::UnsupportedPolicy,
+        Self::OutsideValidity,
         Self::IfMatchRequired,
         Self::TooManyRequests,
         Self::AnonymousQuota,
@@ -142,6 +160,7 @@ impl Code {
             Self::MalformedPayload => (400, "malformed_payload"),
             Self::MalformedAddress => (400, "malformed_address"),
             Self::MalformedExpiry => (400, "malformed_expiry"),
+            Self::MalformedKey => (400, "malformed_key"),
             Self::MalformedNonce => (400, "malformed_nonce"),
             Self::MalformedQuery => (400, "malformed_query"),
             Self::SignInRequired => (401, "sign_in_required"),
@@ -167,6 +186,11 @@ impl Code {
             Self::VaultNotRecipient => (422, "vault_not_recipient"),
             Self::VaultCannotOpen => (422, "vault_cannot_open"),
             Self::VaultRecipientRepeated => (422, "vault_recipient_repeated"),
+            Self::PolicyWithoutReaders => (422, "policy_without_readers"),
+            Self::ReadersDisagree => (422, "readers_disagree"),
+            Self::WrongAudience => (422, "wrong_audience"),
+            Self::UnsupportedPolicy => (422, "unsupported_policy"),
+            Self::OutsideValidity => (422, "outside_validity"),
             Self::IfMatchRequired => (428, "if_match_required"),
             Self::TooManyRequests => (429, "too_many_requests"),
             Self::AnonymousQuota => (429, "anonymous_quota"),

@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use strongroom::SlotId;
+use strongroom::key::Recipient;
 use strongroom::principal::{Principal, WalletAddress};
 use strongroom::signin::Act;
 
@@ -26,6 +27,9 @@ impl ReadAct for Access {
         Act::Access(slot)
     }
 }
+
+/// Having the vault open the payload, for a key that the request names.
+pub(crate) struct SealTo;
 
 /// Fetching the payload as it is.
 pub struct Envelope;
@@ -53,17 +57,36 @@ impl<A> AccessGrant<A> {
     }
 }
 
-impl<A: ReadAct> FromRequestParts<Arc<Vault>> for AccessGrant<A> {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, vault: &Arc<Vault>) -> Result<Self, ApiError> {
-        let slot = slot_in_path(parts, vault).await?;
-        let address = SignIn::required(&parts.headers)?.verify(vault, &A::of(slot)).await?;
+impl<A> AccessGrant<A> {
+    /// Checks a sign-in for an act on a slot, then that the wallet may read it.
+    async fn check(vault: &Vault, sign_in: &SignIn, slot: SlotId, act: &Act) -> Result<Self, ApiError> {
+        let address = sign_in.verify(vault, act).await?;
         let (row, record) = vault.load(slot).await?.ok_or_else(not_found)?;
         if !record.readers.contains(&Principal::from(address)) {
             return Err(not_found());
         }
         Ok(Self { generation: row.generation, record, act: PhantomData })
+    }
+}
+
+impl<A: ReadAct> FromRequestParts<Arc<Vault>> for AccessGrant<A> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, vault: &Arc<Vault>) -> Result<Self, ApiError> {
+        let slot = slot_in_path(parts, vault).await?;
+        Self::check(vault, &SignIn::required(&parts.headers)?, slot, &A::of(slot)).await
+    }
+}
+
+impl AccessGrant<SealTo> {
+    /// A grant for an answer to this key alone, which the statement must name.
+    pub(crate) async fn to_key(
+        vault: &Vault,
+        sign_in: &SignIn,
+        slot: SlotId,
+        recipient: &Recipient,
+    ) -> Result<Self, ApiError> {
+        Self::check(vault, sign_in, slot, &Act::seal_to(slot, recipient)).await
     }
 }
 
@@ -84,15 +107,19 @@ impl OwnerGrant {
     ) -> Result<Self, ApiError> {
         let address = sign_in.verify(vault, act).await?;
         let (row, record) = vault.load(slot).await?.ok_or_else(not_found)?;
-        match (record.owner, Principal::from(address)) {
-            (Some(owner), signer) if owner == signer => Ok(Self { slot, generation: row.generation, record }),
-            // Only who may read learns that the slot is there.
-            (_, signer) if !record.readers.contains(&signer) => Err(not_found()),
-            (Some(_), _) => Err(Code::NotTheOwner.because("only the slot's owner may do this")),
-            (None, _) => {
-                Err(Code::NoOwner.because("the slot has no owner: it was stored for several, unsigned"))
-            }
+        let signer = Principal::from(address);
+        if record.owners.contains(&signer) {
+            return Ok(Self { slot, generation: row.generation, record });
         }
+        // Only who may read learns that the slot is there.
+        if !record.readers.contains(&signer) {
+            return Err(not_found());
+        }
+        Err(if record.owners.is_empty() {
+            Code::NoOwner.because("the slot has no owner: it was stored for several, unsigned")
+        } else {
+            Code::NotTheOwner.because("only the slot's owner may do this")
+        })
     }
 
     /// The slot, and its generation and record as they were checked.

@@ -2,6 +2,7 @@
 
 use crate::error::Code;
 use crate::routes::{attestation, auth, health, secret};
+use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
@@ -11,20 +12,39 @@ use utoipa::{Modify, OpenApi, ToSchema};
 #[schema(rename_all = "camelCase")]
 #[allow(dead_code, reason = "it describes what request.rs reads")]
 pub(crate) struct StoreRequest {
-    /// The payload, or a string that holds its JSON. Never plaintext.
-    #[schema(value_type = Payload)]
-    secret: (),
-    /// Wallets that may read it: `0x` and 40 hex digits each, in any case.
-    #[schema(min_items = 1, max_items = 100)]
-    public_addresses: Vec<String>,
+    /// The payload or the envelope, or a string that holds its JSON. Never plaintext.
+    secret: Secret,
+    /// Wallets that may read it: `0x` and 40 hex digits each, in any case. May be left out with an envelope, whose
+    /// policy names them.
+    #[schema(min_items = 1, max_items = 100, required = false)]
+    public_addresses: Option<Vec<String>>,
     /// When the vault forgets it: RFC 3339, in the future.
     #[schema(required = false)]
     expires_at: Option<String>,
 }
 
+/// What is sealed.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "it describes what request.rs reads")]
+pub(crate) enum Secret {
+    /// In the native format.
+    Envelope(NativeEnvelope),
+    /// As w3pk seals.
+    Payload(Payload),
+}
+
+/// A native envelope (spec/envelope.md §4).
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code, reason = "it describes what the library reads")]
+pub(crate) struct NativeEnvelope {
+    /// Base64 of its bytes.
+    envelope: String,
+}
+
 /// A w3pk payload (spec/envelope.md); sizes are of the decoded bytes.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[allow(dead_code, reason = "it describes what the library reads")]
 pub(crate) struct Payload {
     /// 2 for the second generation; not there for the first.
@@ -41,8 +61,8 @@ pub(crate) struct Payload {
 }
 
 /// Who can open a payload.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[allow(dead_code, reason = "it describes what the library reads")]
 pub(crate) struct PayloadRecipient {
     /// Base64 of an ML-KEM-1024 encapsulation key, 1,568 bytes.
@@ -130,6 +150,7 @@ pub(crate) struct Refusal {
         auth::nonce,
         secret::store,
         secret::access,
+        secret::access_to_key,
         secret::envelope,
         secret::replace,
         secret::forget,
@@ -193,7 +214,19 @@ const PAYLOAD: &[Code] = &[
     Code::UnsupportedMediaType,
     Code::VaultCannotOpen,
     Code::VaultRecipientRepeated,
+    Code::PolicyWithoutReaders,
+    Code::ReadersDisagree,
+    Code::WrongAudience,
+    Code::UnsupportedPolicy,
+    Code::OutsideValidity,
     Code::RecordDamaged,
+];
+const OPEN: &[Code] = &[
+    Code::VaultNotRecipient,
+    Code::PolicyWithoutReaders,
+    Code::WrongAudience,
+    Code::UnsupportedPolicy,
+    Code::OutsideValidity,
 ];
 const SLOT: &[Code] = &[Code::SlotNotFound, Code::RecordDamaged];
 const OWNER: &[Code] = &[Code::NoOwner, Code::NotTheOwner];
@@ -204,7 +237,10 @@ fn refusals_of(operation: &str) -> &'static [&'static [Code]] {
         "attestation" => &[ALWAYS, BOUNDED, &[Code::MalformedNonce]],
         "nonce" => &[ALWAYS, BOUNDED, &[Code::MalformedAddress, Code::UnsupportedMediaType]],
         "store" => &[ALWAYS, BOUNDED, SIGN_IN, PAYLOAD, &[Code::AnonymousQuota]],
-        "access" => &[ALWAYS, BOUNDED, SIGN_IN, SLOT, &[Code::VaultNotRecipient]],
+        "access" => &[ALWAYS, BOUNDED, SIGN_IN, SLOT, OPEN],
+        "accessToKey" => {
+            &[ALWAYS, BOUNDED, SIGN_IN, SLOT, OPEN, &[Code::MalformedKey, Code::UnsupportedMediaType]]
+        }
         "envelope" => &[ALWAYS, BOUNDED, SIGN_IN, SLOT],
         "replace" => &[
             ALWAYS,

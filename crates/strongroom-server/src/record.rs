@@ -8,8 +8,9 @@ use getrandom::rand_core::Rng;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use strongroom::aead;
+use strongroom::envelope::Envelope;
 use strongroom::principal::Principal;
-use strongroom::{SlotId, w3pk::Sealed};
+use strongroom::{Sealed, SealedError, SlotId, w3pk};
 use strongroom_store::UnixSeconds;
 use zeroize::Zeroizing;
 
@@ -18,18 +19,54 @@ const SALT_BYTES: usize = 32;
 const HEAD_BYTES: usize = 1 + SALT_BYTES;
 const TABLE: &str = "slot";
 const CONTENT_VERSION: u8 = 1;
-/// The payload is w3pk JSON, of either shape.
+/// w3pk JSON, of either shape.
 const FORMAT_W3PK: u8 = 1;
+/// A native envelope's bytes.
+const FORMAT_ENVELOPE: u8 = 2;
+
+/// What a slot holds, in the one way that we write it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// As JSON.
+    W3pk(String),
+    /// As bytes.
+    Envelope(Vec<u8>),
+}
+
+impl Kept {
+    /// The one way to write a sealed secret.
+    pub(crate) fn of(sealed: &Sealed) -> Self {
+        match sealed {
+            Sealed::W3pk(payload) => Self::W3pk(payload.to_json()),
+            Sealed::Envelope(envelope) => Self::Envelope(envelope.as_bytes().to_vec()),
+        }
+    }
+
+    fn parts(&self) -> (u8, &[u8]) {
+        match self {
+            Self::W3pk(json) => (FORMAT_W3PK, json.as_bytes()),
+            Self::Envelope(bytes) => (FORMAT_ENVELOPE, bytes),
+        }
+    }
+
+    fn from_parts(format: u8, bytes: &[u8]) -> Option<Self> {
+        match format {
+            FORMAT_W3PK => String::from_utf8(bytes.to_vec()).ok().map(Self::W3pk),
+            FORMAT_ENVELOPE => Some(Self::Envelope(bytes.to_vec())),
+            _ => None,
+        }
+    }
+}
 
 /// What a slot holds, and for whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
-    /// The payload as JSON, in the one way that we write it.
-    pub(crate) payload: String,
+    /// What was sealed.
+    pub(crate) kept: Kept,
     /// Who may read, ascending, each once.
     pub(crate) readers: Vec<Principal>,
-    /// Who may replace and delete.
-    pub(crate) owner: Option<Principal>,
+    /// Who may replace and delete, ascending, each once.
+    pub(crate) owners: Vec<Principal>,
     /// When the slot was first stored.
     pub(crate) created_at: UnixSeconds,
     /// When the slot ends, if it does.
@@ -52,20 +89,24 @@ impl Record {
         self.expires_at.is_some_and(|end| end <= now)
     }
 
-    /// The payload, read again.
+    /// What was sealed, read again.
     ///
     /// # Errors
     /// None that a record of ours can have.
-    pub(crate) fn sealed(&self) -> Result<Sealed, strongroom::w3pk::ParseError> {
-        Sealed::from_json(self.payload.as_bytes())
+    pub(crate) fn sealed(&self) -> Result<Sealed, SealedError> {
+        Ok(match &self.kept {
+            Kept::W3pk(json) => Sealed::W3pk(w3pk::Sealed::from_json(json.as_bytes())?),
+            Kept::Envelope(bytes) => Sealed::Envelope(Envelope::parse(bytes.clone())?),
+        })
     }
 
     fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.payload.len() + 64 + 24 * self.readers.len());
+        let (format, bytes) = self.kept.parts();
+        let mut out = Vec::with_capacity(bytes.len() + 64 + 36 * (self.readers.len() + self.owners.len()));
         let mut e = minicbor::Encoder::new(&mut out);
         let written: Result<_, minicbor::encode::Error<std::convert::Infallible>> = (|| {
-            e.array(8)?.u8(CONTENT_VERSION)?.u8(FORMAT_W3PK)?.bytes(self.payload.as_bytes())?;
-            e.encode(&self.readers)?.encode(self.owner)?;
+            e.array(8)?.u8(CONTENT_VERSION)?.u8(format)?.bytes(bytes)?;
+            e.encode(&self.readers)?.encode(&self.owners)?;
             e.i64(self.created_at)?.encode(self.expires_at)?.bool(self.openable)?.ok()
         })();
         written.expect("writing to memory does not fail");
@@ -74,13 +115,14 @@ impl Record {
 
     fn decode(bytes: &[u8]) -> Option<Self> {
         let mut d = minicbor::Decoder::new(bytes);
-        if (d.array().ok()?, d.u8().ok()?, d.u8().ok()?) != (Some(8), CONTENT_VERSION, FORMAT_W3PK) {
+        if (d.array().ok()?, d.u8().ok()?) != (Some(8), CONTENT_VERSION) {
             return None;
         }
+        let format = d.u8().ok()?;
         let record = Self {
-            payload: String::from_utf8(d.bytes().ok()?.to_vec()).ok()?,
+            kept: Kept::from_parts(format, d.bytes().ok()?)?,
             readers: d.decode().ok()?,
-            owner: d.decode().ok()?,
+            owners: d.decode().ok()?,
             created_at: d.i64().ok()?,
             expires_at: d.decode().ok()?,
             openable: d.bool().ok()?,
@@ -194,12 +236,12 @@ mod tests {
 
     fn record() -> Record {
         Record {
-            payload: "{}".to_owned(),
+            kept: Kept::W3pk("{}".to_owned()),
             readers: vec![
                 WalletAddress::from_bytes([2; 20]).into(),
                 WalletAddress::from_bytes([3; 20]).into(),
             ],
-            owner: Some(WalletAddress::from_bytes([2; 20]).into()),
+            owners: vec![WalletAddress::from_bytes([2; 20]).into()],
             created_at: 1,
             expires_at: None,
             openable: true,
@@ -239,7 +281,8 @@ mod tests {
 
     #[test]
     fn all_fields_come_back() {
-        let full = Record { owner: None, expires_at: Some(-5), openable: false, ..record() };
+        let kept = Kept::Envelope(vec![0, 255]);
+        let full = Record { kept, owners: vec![], expires_at: Some(-5), openable: false, ..record() };
         assert_eq!(Record::decode(&full.encode()), Some(full.clone()));
         let mut longer = full.encode();
         longer.push(0);

@@ -1,24 +1,27 @@
 //! The body of a store request, read strictly and bounded.
 
 use crate::error::{ApiError, Code};
+use axum::http::HeaderValue;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use strongroom::envelope::Envelope;
 use strongroom::json::Object;
-use strongroom::principal::WalletAddress;
-use strongroom::w3pk::{ParseError, Sealed};
+use strongroom::principal::{Principal, WalletAddress};
+use strongroom::w3pk::ParseError;
+use strongroom::{Sealed, SealedError};
 use strongroom_store::UnixSeconds;
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
-/// Wallets that may read one slot.
-pub(crate) const MAX_READERS: usize = 100;
+/// Wallets that `publicAddresses` can name, as many as a policy can.
+pub(crate) const MAX_READERS: usize = strongroom::policy::MAX_PRINCIPALS;
 
 /// What is to be kept, and for whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoreRequest {
     pub(crate) sealed: Sealed,
     /// Ascending, each once, 1 to [`MAX_READERS`].
-    pub(crate) readers: Vec<WalletAddress>,
+    pub(crate) readers: Vec<Principal>,
     pub(crate) expires_at: Option<UnixSeconds>,
     /// Whether the vault has set the end, since nobody signed and the request named none.
     pub(crate) end_is_ours: bool,
@@ -29,7 +32,7 @@ pub(crate) struct StoreRequest {
 struct Raw<'a> {
     #[serde(borrow)]
     secret: &'a RawValue,
-    public_addresses: Vec<String>,
+    public_addresses: Option<Vec<String>>,
     expires_at: Option<String>,
 }
 
@@ -42,12 +45,31 @@ impl StoreRequest {
                 "the body is no {{secret, publicAddresses, expiresAt?}}: line {line}, column {column}"
             ))
         })?;
-        Ok(Self {
-            sealed: parse_secret(raw.secret.get())?,
-            readers: parse_readers(&raw.public_addresses)?,
-            expires_at: raw.expires_at.map(|text| parse_expiry(&text, now)).transpose()?,
-            end_is_ours: false,
-        })
+        let sealed = parse_secret(raw.secret.get())?;
+        let named = raw.public_addresses.as_deref().map(parse_readers).transpose()?;
+        let readers = match &sealed {
+            Sealed::Envelope(envelope) => readers_of(envelope, named)?,
+            Sealed::W3pk(_) => named.ok_or_else(|| {
+                Code::MalformedRequest
+                    .because("publicAddresses is missing: a payload does not say who may read it")
+            })?,
+        };
+        let expires_at = raw.expires_at.map(|text| parse_expiry(&text, now)).transpose()?;
+        Ok(Self { sealed, readers, expires_at, end_is_ours: false })
+    }
+
+    /// A body that is an envelope, with the header beside it.
+    pub(crate) fn parse_envelope(
+        body: &[u8],
+        expires_at: Option<&HeaderValue>,
+        now: OffsetDateTime,
+    ) -> Result<Self, ApiError> {
+        let envelope = Envelope::parse(body.to_vec())
+            .map_err(|error| Code::MalformedPayload.because(format!("the body: {error}")))?;
+        let readers = readers_of(&envelope, None)?;
+        let expires_at =
+            expires_at.map(|value| parse_expiry(value.to_str().unwrap_or(""), now)).transpose()?;
+        Ok(Self { sealed: envelope.into(), readers, expires_at, end_is_ours: false })
     }
 
     /// Bounds the life of what nobody signed for.
@@ -75,14 +97,30 @@ fn parse_secret(raw: &str) -> Result<Sealed, ApiError> {
     let text: String =
         serde_json::from_str(raw).map_err(|_| Code::MalformedRequest.because("secret is no JSON string"))?;
     Sealed::from_json(text.as_bytes()).map_err(|error| match error {
-        ParseError::Json { .. } | ParseError::Missing { .. } => {
+        SealedError::W3pk(ParseError::Json { .. } | ParseError::Missing { .. }) => {
             Code::NotSealed.because("the vault takes no plaintext: seal the secret on the client first")
         }
         other => Code::MalformedPayload.because(format!("secret: {other}")),
     })
 }
 
-fn parse_readers(texts: &[String]) -> Result<Vec<WalletAddress>, ApiError> {
+/// The readers that the policy names, which win; whoever names others in the request is told.
+fn readers_of(envelope: &Envelope, named: Option<Vec<Principal>>) -> Result<Vec<Principal>, ApiError> {
+    let readers = &envelope.header().policy().readers;
+    if readers.is_empty() {
+        return Err(Code::PolicyWithoutReaders.because(
+            "the envelope's policy names no readers, so that nobody could have it: seal it with some",
+        ));
+    }
+    if named.is_some_and(|named| named != *readers) {
+        return Err(Code::ReadersDisagree.because(
+            "publicAddresses are others than the readers in the envelope's policy: leave them out",
+        ));
+    }
+    Ok(readers.clone())
+}
+
+fn parse_readers(texts: &[String]) -> Result<Vec<Principal>, ApiError> {
     if !(1..=MAX_READERS).contains(&texts.len()) {
         return Err(
             Code::MalformedAddress.because(format!("publicAddresses has 1 to {MAX_READERS} addresses"))
@@ -92,10 +130,11 @@ fn parse_readers(texts: &[String]) -> Result<Vec<WalletAddress>, ApiError> {
         .iter()
         .enumerate()
         .map(|(at, text)| {
-            text.parse()
+            text.parse::<WalletAddress>()
+                .map(Principal::from)
                 .map_err(|error| Code::MalformedAddress.because(format!("publicAddresses[{at}]: {error}")))
         })
-        .collect::<Result<Vec<WalletAddress>, _>>()?;
+        .collect::<Result<Vec<_>, _>>()?;
     readers.sort_unstable();
     readers.dedup();
     Ok(readers)

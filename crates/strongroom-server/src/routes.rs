@@ -28,7 +28,7 @@ pub fn app(vault: Arc<Vault>) -> Router {
     let secret = Router::new()
         .route("/attestation", get(attestation::show))
         .route("/store", post(secret::store))
-        .route("/access/{slot}", get(secret::access))
+        .route("/access/{slot}", get(secret::access).post(secret::access_to_key))
         .route("/envelope/{slot}", get(secret::envelope).put(secret::replace))
         .route("/slots", get(secret::list))
         .route("/{slot}", delete(secret::forget));
@@ -81,12 +81,13 @@ fn cors(origins: &[CorsOrigin]) -> CorsLayer {
     });
     let allowed =
         if origins.contains(&CorsOrigin::Any) { AllowOrigin::any() } else { AllowOrigin::list(listed) };
-    let [message, signature, request_id] =
-        ["x-siwe-message", "x-siwe-signature", "x-request-id"].map(HeaderName::from_static);
+    let [message, signature, request_id, expires_at] =
+        ["x-siwe-message", "x-siwe-signature", "x-request-id", secret::EXPIRES_AT_HEADER]
+            .map(HeaderName::from_static);
     CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
-        .allow_headers([header::CONTENT_TYPE, header::IF_MATCH, message, signature])
+        .allow_headers([header::CONTENT_TYPE, header::IF_MATCH, message, signature, expires_at])
         .expose_headers([header::ETAG, header::RETRY_AFTER, request_id])
         .max_age(CORS_LIFETIME)
 }

@@ -8,15 +8,18 @@ use crate::limits::Guard;
 use crate::measured::Measured;
 use crate::metrics::Metrics;
 use crate::nonce::Nonces;
-use crate::record::{Record, Records};
+use crate::record::{Kept, Record, Records};
 use crate::request::StoreRequest;
 use crate::tag::Index;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
+use strongroom::envelope::{self, Envelope};
+use strongroom::key::Recipient;
 use strongroom::key::{DecapsulationKey, EncapsulationKey};
+use strongroom::policy::Policy;
 use strongroom::principal::{Principal, WalletAddress};
-use strongroom::w3pk::{OpenError, Sealed};
-use strongroom::{Ciphertext, Plaintext, SlotId};
+use strongroom::w3pk;
+use strongroom::{Ciphertext, OpenError, Plaintext, Sealed, SlotId};
 use strongroom_attest::KeyOrigin;
 use strongroom_enclave::{Opened, Platform, VaultId};
 use strongroom_store::{Content, Inserted, Replaced, Row, Store, StoreError, Tag, UnixSeconds};
@@ -174,13 +177,13 @@ impl Vault {
         request: StoreRequest,
         signer: Option<WalletAddress>,
     ) -> Result<Stored, ApiError> {
-        let owner = signer.or(match request.readers[..] {
+        let owner = signer.map(Principal::from).or(match request.readers[..] {
             [sole] => Some(sole),
             _ => None,
         });
         let now = self.now().unix_timestamp();
         let end_is_ours = request.end_is_ours;
-        let (record, held) = self.admit(request, owner.map(Principal::from), now)?;
+        let (record, held) = self.admit(request, owner.into_iter().collect(), now)?;
         let slot = SlotId::random(&mut crate::rng());
         match self.store.insert(slot, self.content(&record, held, slot, 1)).await? {
             Inserted::Stored => Ok(Stored::new(slot, 1, &record)),
@@ -193,10 +196,10 @@ impl Vault {
         let held =
             || Code::CiphertextHeld.because("the vault holds or held this ciphertext: seal the secret again");
         let (row, holding) = self.load(holder).await?.ok_or_else(held)?;
-        // A record's JSON is the one way to write the decoded fields.
-        let same = holding.payload == record.payload
+        // What is kept is the one way to write the decoded fields.
+        let same = holding.kept == record.kept
             && holding.readers == record.readers
-            && holding.owner == record.owner
+            && holding.owners == record.owners
             // Where the vault sets the end, it moves on between the first request and its retry.
             && (holding.expires_at == record.expires_at || end_is_ours && holding.expires_at.is_some());
         if !same {
@@ -217,7 +220,7 @@ impl Vault {
         if generation != expected_generation {
             return Err(changed());
         }
-        let (record, held) = self.admit(request, before.owner, before.created_at)?;
+        let (record, held) = self.admit(request, before.owners.clone(), before.created_at)?;
         // A ciphertext may stay in its slot. What the slot holds is what its sealed record says: the tag table stands
         // in clear, and whoever edits it could name any slot.
         let kept = self.tag_of(&before)?;
@@ -260,7 +263,7 @@ impl Vault {
                 }
             };
             // The look-up tag stands in clear beside the record: only what is inside counts.
-            let owner = record.owner == Some(principal);
+            let owner = record.owners.contains(&principal);
             let reader = record.readers.contains(&principal);
             if (owner || reader) && !record.has_expired(now) {
                 listed.push(Listed {
@@ -292,10 +295,16 @@ impl Vault {
         })
     }
 
-    /// Opens the payload of a record.
+    /// Opens what a record keeps, if the policy that it carries lets it.
     pub(crate) fn open(&self, record: &Record) -> Result<Plaintext, ApiError> {
-        let sealed =
-            record.sealed().map_err(|error| Code::Internal.because("internal error").caused_by(error))?;
+        let sealed = reread(record)?;
+        if let Sealed::Envelope(envelope) = &sealed {
+            let policy = envelope.header().policy();
+            if envelope.header().stanza_for(&self.kem_key).is_some() {
+                self.check_policy(policy)?;
+            }
+            self.check_validity(policy, self.now().unix_timestamp())?;
+        }
         match sealed.open(&self.kem_key) {
             Ok(plaintext) => Ok(plaintext),
             Err(OpenError::NotMine) => Err(Code::VaultNotRecipient
@@ -304,18 +313,68 @@ impl Vault {
         }
     }
 
+    /// Opens what a record keeps, and seals it to one key.
+    pub(crate) fn open_to(&self, record: &Record, recipient: Recipient) -> Result<Envelope, ApiError> {
+        let plaintext = self.open(record)?;
+        let sealed = envelope::seal(plaintext.expose(), &[recipient], Policy::default(), &mut crate::rng());
+        sealed.map_err(|error| Code::Internal.because("internal error").caused_by(error))
+    }
+
+    /// Whether this vault is the one that the policy lets open, and does all that the policy asks.
+    fn check_policy(&self, policy: &Policy) -> Result<(), ApiError> {
+        if policy.readers.is_empty() {
+            return Err(Code::PolicyWithoutReaders.because("the envelope's policy names no readers"));
+        }
+        if policy.audience != Some(*self.vault_id.as_bytes()) {
+            return Err(Code::WrongAudience
+                .because("the envelope's audience is not this vault's vaultId: seal it for this vault"));
+        }
+        if policy.approvals.is_some() || policy.one_time {
+            return Err(Code::UnsupportedPolicy.because(
+                "the envelope's policy asks for approvals or to be opened once, which this vault does not do",
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_validity(&self, policy: &Policy, now: UnixSeconds) -> Result<(), ApiError> {
+        let is = |limit: Option<u64>| limit.map(|at| i64::try_from(at).unwrap_or(i64::MAX) <= now);
+        if is(policy.not_before) == Some(false) {
+            return Err(Code::OutsideValidity.because("the envelope's policy lets it be opened later"));
+        }
+        if is(policy.not_after) == Some(true) {
+            return Err(Code::OutsideValidity.because("the envelope's policy let it be opened earlier"));
+        }
+        Ok(())
+    }
+
     /// Checks what is to be kept, and finds the tag that keeps others from having it opened for themselves.
+    /// `owners` are those where no policy names any.
     fn admit(
         &self,
         request: StoreRequest,
-        owner: Option<Principal>,
+        mut owners: Vec<Principal>,
         created_at: i64,
     ) -> Result<(Record, Option<Tag>), ApiError> {
+        if let Sealed::Envelope(envelope) = &request.sealed {
+            let policy = envelope.header().policy();
+            if !policy.owners.is_empty() {
+                owners.clone_from(&policy.owners);
+            }
+            if envelope.header().stanza_for(&self.kem_key).is_some() {
+                self.check_policy(policy)?;
+                // What may be opened later is taken now; what may no longer be is not.
+                self.check_validity(
+                    &Policy { not_before: None, ..policy.clone() },
+                    self.now().unix_timestamp(),
+                )?;
+            }
+        }
         let held = self.entry_for_vault(&request.sealed)?;
         let record = Record {
-            payload: request.sealed.to_json(),
-            readers: request.readers.into_iter().map(Principal::from).collect(),
-            owner,
+            kept: Kept::of(&request.sealed),
+            readers: request.readers,
+            owners,
             created_at,
             expires_at: request.expires_at,
             openable: held.is_some(),
@@ -338,16 +397,18 @@ impl Vault {
 
     /// The tag that a record of ours holds.
     fn tag_of(&self, record: &Record) -> Result<Option<Tag>, ApiError> {
-        let sealed =
-            record.sealed().map_err(|error| Code::Internal.because("internal error").caused_by(error))?;
+        let sealed = reread(record)?;
         Ok(self.ciphertext_for_vault(&sealed)?.map(|ciphertext| self.index.held(ciphertext)))
     }
 
     /// The one KEM ciphertext for the vault; two are refused.
     fn ciphertext_for_vault<'a>(&self, sealed: &'a Sealed) -> Result<Option<&'a Ciphertext>, ApiError> {
         match sealed {
-            Sealed::Older(older) => Ok(Some(older.kem_ciphertext())),
-            Sealed::Payload(payload) => {
+            Sealed::Envelope(envelope) => Ok(envelope.header().stanza_for(&self.kem_key).map(|stanza| {
+                stanza.enc().try_into().expect("a stanza of ML-KEM-1024 has an enc of its size")
+            })),
+            Sealed::W3pk(w3pk::Sealed::Older(older)) => Ok(Some(older.kem_ciphertext())),
+            Sealed::W3pk(w3pk::Sealed::Payload(payload)) => {
                 let mut ours =
                     payload.entries().iter().filter(|entry| self.kem_key.is_for(entry.encapsulation_key()));
                 let Some(entry) = ours.next() else {
@@ -364,7 +425,7 @@ impl Vault {
 
     fn content(&self, record: &Record, held: Option<Tag>, slot: SlotId, generation: u64) -> Content {
         let principals =
-            record.readers.iter().chain(&record.owner).map(|p| self.index.principal(p)).collect();
+            record.readers.iter().chain(&record.owners).map(|p| self.index.principal(p)).collect();
         Content {
             record: self.records.seal(record, slot, generation),
             expires_at: record.expires_at,
@@ -372,4 +433,9 @@ impl Vault {
             principals,
         }
     }
+}
+
+/// What a record keeps; it was read before it was kept.
+fn reread(record: &Record) -> Result<Sealed, ApiError> {
+    record.sealed().map_err(|error| Code::Internal.because("internal error").caused_by(error))
 }

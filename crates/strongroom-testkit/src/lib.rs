@@ -45,7 +45,15 @@ pub fn older_payload_json(encapsulation_key: &[u8; 1568], plaintext: &[u8]) -> S
 pub fn package_dir(name: &str) -> std::path::PathBuf {
     let cargo = std::env::var_os("CARGO").expect("cargo runs the tests");
     let output = std::process::Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--offline", "--manifest-path"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--offline",
+            "--filter-platform",
+            "host-tuple",
+            "--manifest-path",
+        ])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
         .output()
         .expect("cargo metadata runs");

@@ -49,6 +49,7 @@ pub use header::{
 };
 pub use payload::CHUNK_BYTES;
 pub use stream::{OpenReader, SealWriter, SeekReader, StreamError};
+pub use wrap::WRAPPED_BYTES;
 
 /// Why nothing was sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -30,7 +30,7 @@ pub struct Policy {
     pub not_after: Option<u64>,
     /// It may be opened once.
     pub one_time: bool,
-    /// For people: 1 to [`MAX_LABEL_BYTES`] bytes without control characters.
+    /// For people: 1 to [`MAX_LABEL_BYTES`] bytes without controls, also of the text's direction.
     pub label: Option<String>,
 }
 
@@ -98,9 +98,8 @@ impl Policy {
     fn check(&self) -> Result<(), PolicyError> {
         let bounds = |field, ok: bool| if ok { Ok(()) } else { Err(PolicyError::Field { field }) };
         let time = |at: Option<u64>| at.is_none_or(|at| at <= MAX_UNIX_SECONDS);
-        let label = |label: &String| {
-            (1..=MAX_LABEL_BYTES).contains(&label.len()) && !label.contains(char::is_control)
-        };
+        let label =
+            |label: &String| (1..=MAX_LABEL_BYTES).contains(&label.len()) && !label.contains(is_unshowable);
         bounds("readers", self.readers.len() <= MAX_PRINCIPALS)?;
         bounds("owners", self.owners.len() <= MAX_PRINCIPALS)?;
         bounds("approvals", self.approvals.is_none_or(|m| (1..=self.readers.len()).contains(&m.into())))?;
@@ -175,6 +174,11 @@ impl Policy {
     }
 }
 
+/// Controls, and what turns the direction of the text around it: people read labels on terminals.
+fn is_unshowable(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
 fn principals(d: &mut Decoder<'_>, field: &'static str) -> Result<Vec<Principal>, PolicyError> {
     let count = d.array().map_err(|_| PolicyError::Encoding)?.ok_or(PolicyError::Encoding)?;
     if count > MAX_PRINCIPALS as u64 {
@@ -228,6 +232,7 @@ mod tests {
         assert_eq!(refusal(|p| p.not_after = Some(0)), field("not-after"));
         assert_eq!(refusal(|p| p.label = Some(String::new())), field("label"));
         assert_eq!(refusal(|p| p.label = Some("a\nb".to_owned())), field("label"));
+        assert_eq!(refusal(|p| p.label = Some("a\u{202E}b".to_owned())), field("label"));
         assert_eq!(refusal(|p| p.label = Some("x".repeat(257))), field("label"));
     }
 

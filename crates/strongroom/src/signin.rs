@@ -5,6 +5,7 @@
 
 mod statement;
 
+use crate::key::Recipient;
 use crate::principal::WalletAddress;
 use crate::slot::SlotId;
 use crate::wallet::{WalletError, WalletSignature};
@@ -102,6 +103,13 @@ pub enum Act {
     },
     /// Forget a slot.
     Delete(SlotId),
+    /// Have the vault open a slot and seal the answer to a key.
+    SealTo {
+        /// Which slot.
+        slot: SlotId,
+        /// Of the key's kem_id and bytes.
+        key_sha256: [u8; 32],
+    },
 }
 
 impl Act {
@@ -117,6 +125,17 @@ impl Act {
         Self::Put { slot, body_sha256: Sha256::digest(body).into() }
     }
 
+    /// The act of having `slot` opened and sealed to `recipient`.
+    #[must_use]
+    pub fn seal_to(slot: SlotId, recipient: &Recipient) -> Self {
+        let key_sha256 = Sha256::new()
+            .chain_update(recipient.kem_id().to_be_bytes())
+            .chain_update(recipient.as_bytes())
+            .finalize()
+            .into();
+        Self::SealTo { slot, key_sha256 }
+    }
+
     /// The resource that names the act in a statement.
     #[must_use]
     pub fn resource(&self) -> String {
@@ -127,13 +146,14 @@ impl Act {
             Self::Slots => format!("{URN}slots"),
             Self::Put { slot, body_sha256 } => format!("{URN}put:{slot}:{}", hex::encode(body_sha256)),
             Self::Delete(slot) => format!("{URN}delete:{slot}"),
+            Self::SealTo { slot, key_sha256 } => format!("{URN}seal-to:{slot}:{}", hex::encode(key_sha256)),
         }
     }
 
     /// Whether a statement must name the act to serve it.
     #[must_use]
     pub fn is_bound(&self) -> bool {
-        matches!(self, Self::Put { .. } | Self::Delete(_))
+        matches!(self, Self::Put { .. } | Self::Delete(_) | Self::SealTo { .. })
     }
 }
 

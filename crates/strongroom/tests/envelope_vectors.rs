@@ -14,7 +14,7 @@ use strongroom::{HYBRID_CIPHERTEXT_BYTES, OpenError};
 use strongroom_testkit::seeded_random::SeededRandom;
 
 /// A file that is added or lost is noticed here.
-const COUNT: usize = 94;
+const COUNT: usize = 108;
 const KEM_BYTES: usize = 1568;
 const SEALED_CHUNK: usize = CHUNK_BYTES + 16;
 
@@ -229,6 +229,11 @@ fn opened(vectors: &mut Vectors) {
     vectors.add("opened-full-policy", "every field of a policy", &[&ann], &bytes);
     vectors.add("opened-hybrid", "by MLKEM1024-P384", &[&bob], &bytes);
     vectors.add("opened-second-key", "by the second of the keys at hand", &[&ml_kem(9), &eve], &bytes);
+    let wallets = |count: u8| (0..count).map(|n| WalletAddress::from_bytes([n; 20]).into()).collect();
+    let label = Some("x".repeat(256));
+    let most = Policy { readers: wallets(100), approvals: Some(100), label, ..Policy::default() };
+    let most = seal(b"text", &[&ann], most, 9);
+    vectors.add("opened-largest-policy", "100 readers and approvals, a label of 256 bytes", &[&ann], &most);
     vectors.add("not-mine", "sealed for others", &[&ml_kem(9), &hybrid(1)], &bytes);
 }
 
@@ -272,6 +277,10 @@ fn altered(vectors: &mut Vectors) {
     let mut point = good.clone();
     point[second + 1738 - 50 - 1] ^= 1;
     vectors.add("damaged-point", "the ephemeral point is not on P-384", &[&bob], &point);
+    let mut point = good.clone();
+    let y_is_odd = point[second + 1738 - 50 - 1] & 1;
+    point[second + 1738 - 50 - 97] = 0x06 + y_is_odd;
+    vectors.add("damaged-point-form", "the ephemeral point in SEC 1's hybrid form", &[&bob], &point);
 
     let rebuilt = |stanzas: &[&[u8]]| {
         let mut header = good[12..first - 1].to_vec();
@@ -329,6 +338,12 @@ fn cut_and_moved(vectors: &mut Vectors) {
     ] {
         vectors.add(name, comment, &[&ann], &good[..bytes]);
     }
+    vectors.add(
+        "refused-mac-cut-stranger",
+        "cut within the MAC, and not ours",
+        &[&ml_kem(9)],
+        &good[..payload - 1],
+    );
     let other = |at: usize, byte: u8| {
         let mut bytes = good.clone();
         bytes[at] = byte;
@@ -372,11 +387,16 @@ fn refused_headers(vectors: &mut Vectors) {
     let hybrid = stanza(0x42, 1, HYBRID_CIPHERTEXT_BYTES, 48);
     add("enc-of-hybrid", "the hybrid's enc for ML-KEM", &with(&|p| p.stanzas = hybrid.clone()));
     add("wrapped-long", "a wrapped key of 49 bytes", &with(&|p| p.stanzas = stanza(0x42, 1, KEM_BYTES, 49)));
+    let arity = [&[0x85], &stanza(0x42, 1, KEM_BYTES, 48)[1..], &[0xF6]].concat();
+    add("stanza-arity", "a stanza of five items", &with(&|p| p.stanzas = arity.clone()));
     add("trailing", "a byte after the stanzas", &[&good[..], &[0]].concat());
     add("six-items", "six items", &[&[0x86], &good[1..], &[0xF6]].concat());
     add("indefinite", "an array of indefinite length", &[&[0x9F], &good[1..], &[0xFF]].concat());
     add("long-head", "an array head of two bytes", &[&[0x98, 5], &good[1..]].concat());
     add("map", "a map", &[&[0xA5], &good[1..]].concat());
+    let both = [stanza(0x42, 1, KEM_BYTES, 48), stanza(0x51, 1, HYBRID_CIPHERTEXT_BYTES, 48)].concat();
+    let both = envelope_of(&with(&|p| (p.count, p.stanzas) = (2, both.clone())));
+    vectors.add("not-mine-one-id-two-kems", "one key id under two KEMs", &[&ann], &both);
     for (name, length) in [("length-zero", 0_u32), ("length-over", 1_048_577), ("length-bomb", u32::MAX)] {
         let mut bytes = envelope_of(&good);
         bytes[8..12].copy_from_slice(&length.to_be_bytes());
@@ -390,7 +410,18 @@ fn refused_policies(vectors: &mut Vectors) {
     let readers = |principals: &[Vec<u8>]| {
         [&[0xA1, 0x01, 0x80 + principals.len() as u8][..], &principals.concat()].concat()
     };
-    let label = |text: &[u8]| [&[0xA1, 0x08, 0x79][..], &(text.len() as u16).to_be_bytes(), text].concat();
+    // With the shortest head, so that the text alone is refused.
+    let label = |text: &[u8]| {
+        let head = match text.len() {
+            bytes @ 0..24 => vec![0x60 + bytes as u8],
+            bytes @ 24..256 => vec![0x78, bytes as u8],
+            bytes => [&[0x79][..], &(bytes as u16).to_be_bytes()].concat(),
+        };
+        [&[0xA1, 0x08][..], &head, text].concat()
+    };
+    let slh_dsa = [&[0x82, 0x02, 0x58, 0x20][..], &[0; 32]].concat();
+    let hundred_and_one =
+        [&[0xA1, 1, 0x98, 101][..], &(0..101).flat_map(wallet).collect::<Vec<_>>()].concat();
     let large = [&[0xA1, 0x08, 0x79, 0x40, 0x00][..], &[b'x'; 0x4000]].concat();
     for (name, comment, policy) in [
         ("unknown-key", "the key 9", vec![0xA1, 9, 1]),
@@ -403,11 +434,32 @@ fn refused_policies(vectors: &mut Vectors) {
         ("principal", "a principal of kind 3", readers(&[[&[0x82, 3, 0x54][..], &[0; 20]].concat()])),
         ("address-short", "an address of 19 bytes", readers(&[[&[0x82, 1, 0x53][..], &[0; 19]].concat()])),
         ("readers-bomb", "a million readers", vec![0xA1, 1, 0x9A, 0, 0x0F, 0x42, 0x40]),
+        ("readers-101", "101 readers", hundred_and_one),
+        ("readers-kinds", "an SLH-DSA key before a wallet", readers(&[slh_dsa, wallet(1)])),
+        (
+            "principal-arity",
+            "a principal of three items",
+            readers(&[[&[0x83], &wallet(1)[1..], &[0]].concat()]),
+        ),
         ("approvals", "an approval and no reader", vec![0xA1, 3, 1]),
+        ("approvals-zero", "no approvals, said", [&[0xA2], &readers(&[wallet(1)])[1..], &[3, 0]].concat()),
+        (
+            "approvals-more",
+            "two approvals, one reader",
+            [&[0xA2], &readers(&[wallet(1)])[1..], &[3, 2]].concat(),
+        ),
         ("audience-short", "an audience of 31 bytes", [&[0xA1, 4, 0x58, 31][..], &[0; 31]].concat()),
         ("time", "a time after the year 9999", vec![0xA1, 5, 0x1B, 0, 0, 0, 0x3A, 0xFF, 0xF4, 0x41, 0x80]),
+        (
+            "time-after",
+            "not-after after the year 9999",
+            vec![0xA1, 6, 0x1B, 0, 0, 0, 0x3A, 0xFF, 0xF4, 0x41, 0x80],
+        ),
         ("times", "not-after is not-before", vec![0xA2, 5, 1, 6, 1]),
         ("label-control", "a label with a line feed", label(b"a\nb")),
+        ("label-empty", "an empty label", label(b"")),
+        ("label-utf-8", "a label that is no UTF-8", label(b"\xC3\x28")),
+        ("label-direction", "a label that turns its direction", label("a\u{202E}b".as_bytes())),
         ("label-long", "a label of 257 bytes", label(&[b'x'; 257])),
         ("too-large", "more than 16,384 bytes", large),
         ("trailing", "a byte after the map", vec![0xA0, 0]),

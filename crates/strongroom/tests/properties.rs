@@ -4,11 +4,12 @@ use base64ct::{Base64, Encoding};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
-use strongroom::key::{DecapsulationKey, EncapsulationKey};
+use strongroom::SlotId;
+use strongroom::key::{DecapsulationKey, EncapsulationKey, Identity};
+use strongroom::keyfile::{self, KeyFile};
 use strongroom::principal::WalletAddress;
 use strongroom::signin::{Draft, Statement};
 use strongroom::w3pk::{self, Generation, OpenError, Payload, Sealed};
-use strongroom::{SlotId, keyfile};
 use strongroom_testkit::rng;
 use time::{OffsetDateTime, UtcOffset};
 
@@ -93,9 +94,9 @@ proptest! {
             let form = if seed { &key } else { &imported };
             prop_assert!(*back.to_secret_text() == *form.to_secret_text(), "the form is kept");
         }
-        for key in [&key, &imported] {
-            let file = keyfile::write(key, &created);
-            let back = keyfile::parse(file.as_bytes()).expect("our own file");
+        for key in [Identity::from(key), imported.into()] {
+            let file = keyfile::write(&key, &created);
+            let Ok(KeyFile::Open(back)) = keyfile::parse(file.as_bytes()) else { panic!("our own file") };
             prop_assert!(*back.to_secret_text() == *key.to_secret_text());
             prop_assert!(*keyfile::write(&back, &created) == *file);
         }

@@ -1,30 +1,105 @@
 //! `strongroom decrypt`
 
+use super::encrypt::streams_failed;
 use crate::args::Decrypt;
-use crate::files::{self, Kind};
-use anyhow::Result;
-use strongroom::Plaintext;
-use strongroom::key::DecapsulationKey;
-use strongroom::w3pk::{OpenError, Sealed};
+use crate::files;
+use crate::streams::{self, Input, Kind, Output};
+use anyhow::{Context, Result};
+use std::io::{BufReader, Cursor, Read};
+use strongroom::envelope::armor::{ArmorReader, BEGIN};
+use strongroom::envelope::{MAGIC, Opener, ReadError};
+use strongroom::key::{DecapsulationKey, Identity};
+use strongroom::{OpenError, Plaintext, Sealed, w3pk};
 
 pub(super) fn run(args: &Decrypt) -> Result<()> {
-    let keys = args.identity.iter().map(|path| files::read_key(path)).collect::<Result<Vec<_>>>()?;
-    let sealed = Sealed::from_json(&files::read(args.input.as_deref())?)?;
-    let plaintext = open(&sealed, &keys)?;
-    files::write(args.output.as_deref(), plaintext.expose(), Kind::Opened)
+    let keys = files::identities(&args.identities)?;
+    let output = args.output.as_deref();
+    match Source::open(args.input.as_deref())? {
+        Source::W3pk(bytes) => {
+            let opened = open_payload(&w3pk::Sealed::from_json(&bytes)?, &keys)?;
+            streams::write(output, opened.expose(), Kind::Opened)
+        }
+        Source::Envelope(envelope) => {
+            let mut output = Output::create(output, Kind::Opened)?;
+            let to = output.name().to_owned();
+            envelope
+                .opener
+                .open(&keys, &mut output, envelope.threads)
+                .map_err(|error| streams_failed(error, &envelope.name, &to))?;
+            output.commit()
+        }
+    }
+}
+
+/// Something sealed, by how it begins.
+pub(super) enum Source {
+    /// Whole, in memory.
+    W3pk(zeroize::Zeroizing<Vec<u8>>),
+    Envelope(EnvelopeSource),
+}
+
+/// An envelope up to its payload.
+pub(super) struct EnvelopeSource {
+    pub(super) opener: Opener<Box<dyn Read + Send>>,
+    pub(super) name: String,
+    pub(super) armored: bool,
+    threads: std::num::NonZeroUsize,
+}
+
+impl Source {
+    pub(super) fn open(path: Option<&std::path::Path>) -> Result<Self> {
+        let mut input = Input::open(path)?;
+        let (name, threads) = (input.name().to_owned(), input.threads());
+        let mut begun = Vec::with_capacity(BEGIN.len());
+        input
+            .by_ref()
+            .take(BEGIN.len() as u64)
+            .read_to_end(&mut begun)
+            .with_context(|| format!("cannot read {name}"))?;
+        let armored = begun.starts_with(b"-----BEGIN");
+        // An envelope that is cut, or of another version, is told as one.
+        if !armored && !begun.starts_with(&MAGIC[..5]) {
+            return Ok(Self::W3pk(input.read_whole(&begun)?));
+        }
+        let all = Cursor::new(begun).chain(input.with_progress());
+        let stream: Box<dyn Read + Send> = if armored {
+            Box::new(ArmorReader::new(BufReader::with_capacity(64 * 1024, all)))
+        } else {
+            Box::new(all)
+        };
+        let opener = Opener::new(stream).map_err(|error| match error {
+            ReadError::Io(error) => anyhow::Error::from(error).context(format!("cannot read {name}")),
+            ReadError::Parse(error) => error.into(),
+            other => other.into(),
+        })?;
+        Ok(Self::Envelope(EnvelopeSource { opener, name, armored, threads }))
+    }
+}
+
+/// Opens something in memory with the first key that fits.
+pub(super) fn open(sealed: &Sealed, keys: &[Identity]) -> Result<Plaintext, OpenError> {
+    match sealed {
+        Sealed::Envelope(envelope) => envelope.open(keys),
+        Sealed::W3pk(payload) => open_payload(payload, keys),
+    }
 }
 
 /// Opens with the first key that fits. An older payload does not say whom it is for, so there "damaged" may mean
 /// the next key as well.
-pub(super) fn open(sealed: &Sealed, keys: &[DecapsulationKey]) -> Result<Plaintext, OpenError> {
+fn open_payload(sealed: &w3pk::Sealed, keys: &[Identity]) -> Result<Plaintext, OpenError> {
     let mut failure = OpenError::NotMine;
+    let keys = keys.iter().filter_map(Identity::ml_kem_1024);
     for key in keys {
-        match (sealed.open(key), sealed) {
+        match (open_with(sealed, key), sealed) {
             (Ok(plaintext), _) => return Ok(plaintext),
             (Err(OpenError::NotMine), _) => {}
-            (Err(error), Sealed::Older(_)) => failure = error,
-            (Err(error), Sealed::Payload(_)) => return Err(error),
+            (Err(error), w3pk::Sealed::Older(_)) => failure = error,
+            (Err(error), w3pk::Sealed::Payload(_)) => return Err(error),
         }
     }
     Err(failure)
+}
+
+fn open_with(sealed: &w3pk::Sealed, key: &DecapsulationKey) -> Result<Plaintext, OpenError> {
+    sealed.open(key)
 }

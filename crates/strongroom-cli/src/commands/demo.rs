@@ -7,11 +7,12 @@ use crate::error::Refused;
 use anyhow::{Context, Result};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Instant;
-use strongroom::Plaintext;
 use strongroom::derive::{self, W3PK_DEFAULT_CONTEXT};
+use strongroom::envelope;
+use strongroom::policy::Policy as EnvelopePolicy;
 use strongroom::signin::Act;
-use strongroom::w3pk::{self, Generation, Sealed};
 use strongroom::wallet::WalletKey;
+use strongroom::{Plaintext, Sealed};
 use strongroom_client::{Policy, SignIn, Vault};
 use strongroom_server::config::sign_in_origins;
 use strongroom_server::{Config, Listeners, serve};
@@ -61,6 +62,7 @@ fn flow(url: &str, policy: &Policy) -> Result<()> {
     let vault =
         steps.step("Attestation: ask with a nonce, verify", || Ok(Vault::at(url)?.attest(policy)?))?;
     let vault_key = vault.server().encapsulation_key().clone();
+    let vault_id = *vault.server().vault_id();
     show("platform", vault.server().platform());
     show("vault key", vault_key.id());
 
@@ -74,13 +76,17 @@ fn flow(url: &str, policy: &Policy) -> Result<()> {
     for text in TEXTS {
         anstream::println!();
         show("secret", format_args!("“{text}”"));
-        let recipients = [mine.encapsulation_key(), vault_key.clone()];
+        let recipients = [mine.encapsulation_key().into(), vault_key.clone().into()];
+        // Who may read it, and which vault may open it, is bound into the envelope.
+        let policy = EnvelopePolicy {
+            readers: vec![wallet.address().into()],
+            audience: Some(vault_id),
+            ..EnvelopePolicy::default()
+        };
         let sealed = steps.step("Seal for two: the client and the vault", || {
-            Ok(Sealed::from(w3pk::seal(text.as_bytes(), &recipients, Generation::Second, &mut rng())?))
+            Ok(Sealed::from(envelope::seal(text.as_bytes(), &recipients, policy, &mut rng())?))
         })?;
-        let stored = steps.step("Store the one ciphertext", || {
-            Ok(vault.store(&sealed, &[wallet.address()], None, None)?)
-        })?;
+        let stored = steps.step("Store the one envelope", || Ok(vault.store(&sealed, &[], None, None)?))?;
         show("slot", stored.slot);
         let nonce = steps.step("Nonce for the sign-in", || Ok(vault.nonce()?))?;
         show("nonce", &nonce);

@@ -1,18 +1,70 @@
 //! `strongroom encrypt`
 
-use super::rng;
+use super::{recipients, rng};
 use crate::args::{Encrypt, Format};
-use crate::files::{self, Kind};
-use anyhow::Result;
+use crate::error::Hint;
+use crate::streams::{self, Input, Kind, Output};
+use anyhow::{Context, Result, anyhow};
+use strongroom::envelope::armor::ArmorWriter;
+use strongroom::envelope::{Sealer, StreamError};
 use strongroom::w3pk::{self, Generation};
 
 pub(super) fn run(args: &Encrypt) -> Result<()> {
-    let recipients = files::recipients(&args.recipient, &args.recipients_file)?;
-    let generation = match args.format {
-        Format::W3pk1 => Generation::First,
-        Format::W3pk | Format::W3pk2 => Generation::Second,
+    let Some(generation) = args.format.generation() else {
+        return to_envelope(args);
     };
-    let plaintext = files::read(args.input.as_deref())?;
-    let payload = w3pk::seal(&plaintext, &recipients, generation, &mut rng())?;
-    files::write(args.output.as_deref(), payload.to_json().as_bytes(), Kind::Text)
+    if args.policy.is_given() || args.armor || args.recipients.server.is_some() {
+        return Err(anyhow!(Hint("leave out --format, or --armor, --server and the policy"))
+            .context("a w3pk payload is text and carries no policy"));
+    }
+    let (recipients, _) = recipients::of(&args.recipients, &args.policy)?;
+    let plaintext = Input::open(args.input.as_deref())?.read_whole(&[])?;
+    let payload = w3pk::seal(&plaintext, &recipients::for_w3pk(recipients)?, generation, &mut rng())?;
+    streams::write(args.output.as_deref(), payload.to_json().as_bytes(), Kind::Text)
+}
+
+impl Format {
+    /// `None` for the native format.
+    pub(super) fn generation(self) -> Option<Generation> {
+        match self {
+            Self::Envelope => None,
+            Self::W3pk1 => Some(Generation::First),
+            Self::W3pk | Self::W3pk2 => Some(Generation::Second),
+        }
+    }
+}
+
+fn to_envelope(args: &Encrypt) -> Result<()> {
+    let (recipients, policy) = recipients::of(&args.recipients, &args.policy)?;
+    let sealer = Sealer::new(&recipients, policy, &mut rng())?;
+    let input = Input::open(args.input.as_deref())?;
+    let kind = if args.armor { Kind::Text } else { Kind::Sealed };
+    let output = Output::create(args.output.as_deref(), kind)?;
+    seal(sealer, input, output, args.armor)
+}
+
+/// Seals everything on all cores, and commits the output.
+pub(super) fn seal(sealer: Sealer, input: Input, mut output: Output, armor: bool) -> Result<()> {
+    let threads = input.threads();
+    let (from, to) = (input.name().to_owned(), output.name().to_owned());
+    let input = input.with_progress();
+    let told = |error| streams_failed(error, &from, &to);
+    if armor {
+        let mut writer = ArmorWriter::new(&mut output);
+        sealer.seal(input, &mut writer, threads).map_err(told)?;
+        writer.finish().with_context(|| format!("cannot write {to}"))?;
+    } else {
+        sealer.seal(input, &mut output, threads).map_err(told)?;
+    }
+    output.commit()
+}
+
+/// Says which of the two streams failed, by its name.
+pub(super) fn streams_failed(error: StreamError, from: &str, to: &str) -> anyhow::Error {
+    match error {
+        StreamError::Read(error) => anyhow::Error::from(error).context(format!("cannot read {from}")),
+        StreamError::Write(error) => anyhow::Error::from(error).context(format!("cannot write {to}")),
+        StreamError::Open(error) => error.into(),
+        other => other.into(),
+    }
 }

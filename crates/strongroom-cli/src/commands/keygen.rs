@@ -1,32 +1,40 @@
 //! `strongroom keygen`
 
 use super::rng;
-use crate::args::Keygen;
-use crate::files;
+use crate::args::{Kem, Keygen};
+use crate::{files, streams};
 use anyhow::Result;
-use strongroom::key::DecapsulationKey;
+use strongroom::key::{DecapsulationKey, HybridDecapsulationKey, Identity};
 use strongroom::{derive, keyfile};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
 pub(super) fn run(args: &Keygen) -> Result<()> {
-    let key = match &args.from_eth_key_file {
-        Some(path) => derive::w3pk(&files::read_wallet(path)?, &args.context),
-        None => DecapsulationKey::generate(&mut rng()),
+    let identity = match (&args.from_eth_key_file, args.kem) {
+        (Some(path), _) => derive::w3pk(&files::read_wallet(path)?, &args.context).into(),
+        (None, Kem::Mlkem1024) => DecapsulationKey::generate(&mut rng()).into(),
+        (None, Kem::Mlkem1024P384) => HybridDecapsulationKey::generate(&mut rng()).into(),
     };
-    let text = if args.admin_env {
-        let (public, private) = (key.encapsulation_key().to_base64(), key.to_expanded_base64());
-        let mut lines = Zeroizing::new(String::with_capacity(public.len() + private.len() + 64));
-        for part in ["ADMIN_MLKEM_PUBLIC_KEY=", &public, "\nADMIN_MLKEM_PRIVATE_KEY=", &private, "\n"] {
-            lines.push_str(part);
+    let now = OffsetDateTime::now_utc().replace_nanosecond(0)?.format(&Rfc3339)?;
+    let text = match &identity {
+        Identity::MlKem1024(key) if args.admin_env => admin_env(key),
+        _ if args.passphrase || args.passphrase_file.is_some() => {
+            let passphrase = files::new_passphrase(args.passphrase_file.as_deref())?;
+            keyfile::write_locked(&identity, passphrase.as_bytes(), &now, &mut rng())
         }
-        lines
-    } else {
-        let now = OffsetDateTime::now_utc().replace_nanosecond(0)?;
-        keyfile::write(&key, &now.format(&Rfc3339)?)
+        _ => keyfile::write(&identity, &now),
     };
-    files::write_new_secret(args.output.as_deref(), &text)?;
-    anstream::eprintln!("fingerprint: {}", key.encapsulation_key().id());
+    streams::write_new_secret(args.output.as_deref(), &text)?;
+    anstream::eprintln!("fingerprint: {}", identity.recipient().id());
     Ok(())
+}
+
+fn admin_env(key: &DecapsulationKey) -> Zeroizing<String> {
+    let (public, private) = (key.encapsulation_key().to_base64(), key.to_expanded_base64());
+    let mut lines = Zeroizing::new(String::with_capacity(public.len() + private.len() + 64));
+    for part in ["ADMIN_MLKEM_PUBLIC_KEY=", &public, "\nADMIN_MLKEM_PRIVATE_KEY=", &private, "\n"] {
+        lines.push_str(part);
+    }
+    lines
 }

@@ -1,15 +1,22 @@
 //! `strongroom pubkey`
 
 use crate::args::Pubkey;
-use crate::files::{self, Kind};
-use anyhow::Result;
+use crate::error::Hint;
+use crate::files;
+use crate::streams::{self, Kind};
+use anyhow::{Result, anyhow};
+use strongroom::key::Recipient;
 
 pub(super) fn run(args: &Pubkey) -> Result<()> {
-    let key = files::read_key(&args.key_file)?.encapsulation_key();
-    let text = match (args.base64, args.fingerprint) {
-        (true, _) => key.to_base64(),
-        (_, true) => key.id().to_string(),
+    let key = files::read_key(&args.key_file, args.passphrase_file.as_deref())?.recipient();
+    let text = match (&key, args.base64, args.fingerprint) {
+        (Recipient::MlKem1024(key), true, _) => key.to_base64(),
+        (_, true, _) => {
+            return Err(anyhow!(Hint("leave out --base64: w3pk knows no hybrid keys"))
+                .context("the key is of MLKEM1024-P384"));
+        }
+        (_, _, true) => key.id().to_string(),
         _ => key.to_string(),
     };
-    files::write(None, format!("{text}\n").as_bytes(), Kind::Text)
+    streams::write(None, format!("{text}\n").as_bytes(), Kind::Text)
 }

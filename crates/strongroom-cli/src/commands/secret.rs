@@ -1,14 +1,21 @@
 //! `strongroom secret put|get|open|list|rm`
 
-use super::{decrypt, rng};
+use super::{decrypt, recipients, rng};
 use crate::args::{Get, List, Open, Put, Remote, Remove, Secret, Trust};
-use crate::files::{self, Kind};
-use anyhow::Result;
+use crate::error::Hint;
+use crate::files;
+use crate::streams::{self, Input, Kind};
+use anyhow::{Context, Result, anyhow};
 use serde_json::json;
+use std::io::Read;
 use strongroom::derive::{self, W3PK_DEFAULT_CONTEXT};
-use strongroom::w3pk::{self, Generation, Sealed};
+use strongroom::envelope::{self, Envelope, ParseError, armor};
+use strongroom::key::Recipient;
+use strongroom::policy::Policy;
+use strongroom::principal::{Principal, WalletAddress};
 use strongroom::wallet::WalletKey;
-use strongroom_client::{Policy, Vault, VerifiedVault};
+use strongroom::{Sealed, w3pk};
+use strongroom_client::{Policy as TrustPolicy, Vault, VerifiedVault};
 use time::format_description::well_known::Rfc3339;
 
 pub(super) fn run(args: &Secret) -> Result<()> {
@@ -22,11 +29,11 @@ pub(super) fn run(args: &Secret) -> Result<()> {
 }
 
 impl Trust {
-    pub(super) fn policy(&self) -> Policy {
-        Policy {
+    pub(super) fn policy(&self) -> TrustPolicy {
+        TrustPolicy {
             allow_no_tee: self.allow_no_tee,
             allow_imported_key: self.allow_imported_key,
-            ..Policy::default()
+            ..TrustPolicy::default()
         }
     }
 }
@@ -40,18 +47,86 @@ fn connect(remote: &Remote) -> Result<(WalletKey, VerifiedVault)> {
 
 fn put(args: &Put) -> Result<()> {
     let (wallet, vault) = connect(&args.remote)?;
-    let mut recipients = vec![derive::w3pk(&wallet, W3PK_DEFAULT_CONTEXT).encapsulation_key()];
+    let input = Input::open(args.input.as_deref())?.read_whole(&[])?;
+    let mut readers = args.policy.reader.clone();
+    let sealed = if args.sealed {
+        read_sealed(&input)?
+    } else {
+        readers.push(wallet.address().into());
+        seal(args, &wallet, &vault, &input, &readers)?
+    };
+    // An envelope's readers travel inside.
+    let named = match &sealed {
+        Sealed::Envelope(_) => Vec::new(),
+        Sealed::W3pk(_) => readers.into_iter().map(as_wallet).collect::<Result<_>>()?,
+    };
+    let stored = match args.slot {
+        None => vault.store(&sealed, &named, args.expires_at, Some(&wallet))?,
+        Some(slot) => {
+            let etag = match &args.if_match {
+                Some(etag) => etag.clone(),
+                None => vault.fetch(slot, &wallet)?.etag,
+            };
+            vault.replace(slot, &etag, &sealed, &named, args.expires_at, &wallet)?
+        }
+    };
+    streams::write(None, format!("{}\n", stored.slot).as_bytes(), Kind::Text)
+}
+
+/// Seals for the wallet's own key, whoever else is named, and the vault.
+fn seal(
+    args: &Put,
+    wallet: &WalletKey,
+    vault: &VerifiedVault,
+    plaintext: &[u8],
+    readers: &[Principal],
+) -> Result<Sealed> {
+    let mine = derive::w3pk(wallet, W3PK_DEFAULT_CONTEXT).encapsulation_key();
+    let mut keys = vec![Recipient::from(mine)];
     for key in files::recipients(&args.recipient, &args.recipients_file)? {
-        files::add(&mut recipients, key);
+        files::add(&mut keys, key);
+    }
+    let mut policy = Policy { readers: readers.to_vec(), ..args.policy.to_policy()? };
+    if let Some(generation) = args.format.generation() {
+        let only_readers = Policy { readers: readers.to_vec(), ..Policy::default() };
+        if policy != only_readers {
+            return Err(anyhow!(Hint("leave out --format"))
+                .context("a w3pk payload carries no policy: its readers alone are kept beside it"));
+        }
+        if !args.not_for_vault {
+            files::add(&mut keys, vault.server().encapsulation_key().clone().into());
+        }
+        let keys = recipients::for_w3pk(keys)?;
+        return Ok(w3pk::seal(plaintext, &keys, generation, &mut rng())?.into());
+    }
+    if policy.owners.is_empty() {
+        policy.owners = vec![wallet.address().into()];
     }
     if !args.not_for_vault {
-        files::add(&mut recipients, vault.server().encapsulation_key().clone());
+        recipients::add_vault(&mut keys, &mut policy, vault.server());
     }
-    let plaintext = files::read(args.input.as_deref())?;
-    let sealed = Sealed::from(w3pk::seal(&plaintext, &recipients, Generation::Second, &mut rng())?);
-    let readers = [&[wallet.address()], &args.reader[..]].concat();
-    let stored = vault.store(&sealed, &readers, args.expires_at, Some(&wallet))?;
-    files::write(None, format!("{}\n", stored.slot).as_bytes(), Kind::Text)
+    Ok(envelope::seal(plaintext, &keys, policy, &mut rng())?.into())
+}
+
+/// An envelope, in armor or not, or a w3pk payload.
+fn read_sealed(bytes: &[u8]) -> Result<Sealed> {
+    if bytes.starts_with(armor::BEGIN.as_bytes()) {
+        let mut inner = Vec::new();
+        armor::ArmorReader::new(bytes).read_to_end(&mut inner).map_err(|_| ParseError::Armor)?;
+        return Ok(Envelope::parse(inner)?.into());
+    }
+    if bytes.starts_with(&envelope::MAGIC[..5]) {
+        return Ok(Envelope::parse(bytes.to_vec())?.into());
+    }
+    Ok(Sealed::from_json(bytes)?)
+}
+
+fn as_wallet(principal: Principal) -> Result<WalletAddress> {
+    match principal {
+        Principal::Wallet(address) => Ok(address),
+        other => Err(anyhow!(Hint("leave out --format"))
+            .context(format!("{other} is no wallet, and only wallets are named beside a w3pk payload"))),
+    }
 }
 
 fn get(args: &Get) -> Result<()> {
@@ -59,19 +134,33 @@ fn get(args: &Get) -> Result<()> {
     let fetched = vault.fetch(args.slot, &wallet)?;
     let output = args.output.as_deref();
     if args.sealed {
-        return files::write(output, fetched.sealed.to_json().as_bytes(), Kind::Text);
+        match &fetched.sealed {
+            Sealed::W3pk(payload) => streams::write(output, payload.to_json().as_bytes(), Kind::Text)?,
+            Sealed::Envelope(envelope) => streams::write(output, envelope.as_bytes(), Kind::Sealed)?,
+        }
+        anstream::eprintln!("etag: {}", fetched.etag);
+        return Ok(());
     }
     let keys = match &args.identity[..] {
-        [] => vec![derive::w3pk(&wallet, W3PK_DEFAULT_CONTEXT)],
-        paths => paths.iter().map(|path| files::read_key(path)).collect::<Result<_>>()?,
+        [] => vec![derive::w3pk(&wallet, W3PK_DEFAULT_CONTEXT).into()],
+        paths => paths
+            .iter()
+            .map(|path| files::read_key(path, args.passphrase_file.as_deref()))
+            .collect::<Result<_>>()?,
     };
-    files::write(output, decrypt::open(&fetched.sealed, &keys)?.expose(), Kind::Opened)
+    streams::write(output, decrypt::open(&fetched.sealed, &keys)?.expose(), Kind::Opened)
 }
 
 fn open(args: &Open) -> Result<()> {
     let (wallet, vault) = connect(&args.remote)?;
+    let output = args.output.as_deref();
+    if let Some(key) = &args.seal_to {
+        let recipient: Recipient = key.parse().context("--seal-to")?;
+        let sealed = vault.open_to(args.slot, &recipient, &wallet)?;
+        return streams::write(output, sealed.as_bytes(), Kind::Sealed);
+    }
     let plaintext = vault.open(args.slot, &wallet)?;
-    files::write(args.output.as_deref(), plaintext.expose(), Kind::Opened)
+    streams::write(output, plaintext.expose(), Kind::Opened)
 }
 
 fn list(args: &List) -> Result<()> {
@@ -97,7 +186,7 @@ fn list(args: &List) -> Result<()> {
             text += &format!("{}  {roles:12}  {created_at}  {end}\n", slot.slot);
         }
     }
-    files::write(None, text.as_bytes(), Kind::Text)?;
+    streams::write(None, text.as_bytes(), Kind::Text)?;
     if slots.is_empty() {
         anstream::eprintln!("no slots for {}", wallet.address());
     }

@@ -1,10 +1,11 @@
 //! `/secret/…`: store, access, envelope, list, delete.
 
 use super::JSON;
-use crate::edge::JsonBody;
+use crate::edge::{self, JsonBody, SealedBody};
 use crate::error::{ApiError, Code};
 use crate::grant::{self, AccessGrant, Lister, OwnerGrant};
 use crate::limits::ClientAddress;
+use crate::record::Kept;
 use crate::request::StoreRequest;
 use crate::sign_in::{self, SignIn};
 use crate::vault::{Stored, Vault};
@@ -16,6 +17,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use strongroom::json::Object;
+use strongroom::key::Recipient;
 use strongroom::signin::Act;
 use strongroom::{Plaintext, SlotId, encoding};
 use time::OffsetDateTime;
@@ -23,6 +26,9 @@ use time::format_description::well_known::Rfc3339;
 use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
 
+/// `expiresAt` of an envelope that is sent as it is.
+pub(crate) const EXPIRES_AT_HEADER: &str = "x-strongroom-expires-at";
+const OCTET_STREAM: &str = "application/octet-stream";
 const DEFAULT_PAGE: u32 = 100;
 const MAX_PAGE: u32 = 1000;
 
@@ -70,16 +76,31 @@ pub(crate) struct ListAnswer {
     next: Option<String>,
 }
 
+/// The key that an answer is sealed to.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AccessRequest {
+    /// A public key text `strongroom-pk-1…`, or base64 of an ML-KEM-1024 encapsulation key.
+    seal_to: String,
+}
+
+/// An opened secret, sealed to the key of the request.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AccessAnswer {
+    /// Base64 of a native envelope.
+    sealed: String,
+}
+
 /// Store a sealed payload
 ///
-/// Signed or not. Who signs owns the slot; else the sole address of `publicAddresses`; else nobody. The same request
-/// again finds the same slot, if the vault is among the recipients.
+/// Signed or not. The owners are those of an envelope's policy; else who signs; else the sole reader; else nobody. The same
+/// request again finds the same slot, if the vault is among the recipients.
 #[utoipa::path(
     post,
     path = "/secret/store",
     tag = "secrets",
     operation_id = "store",
-    request_body(content = crate::openapi::StoreRequest),
+    request_body(content((crate::openapi::StoreRequest = "application/json"), (Vec<u8> = "application/octet-stream"))),
     security((), ("siweMessage" = [], "siweSignature" = [])),
     responses((status = 201, description = "Stored, durably", body = StoreAnswer)),
 )]
@@ -87,11 +108,12 @@ pub(crate) async fn store(
     State(vault): State<Arc<Vault>>,
     Extension(client): Extension<ClientAddress>,
     headers: HeaderMap,
-    JsonBody(body): JsonBody,
+    body: SealedBody,
 ) -> Result<Response, ApiError> {
-    let mut request = StoreRequest::parse(&body, vault.now())?;
+    let mut request = parse(&vault, &headers, &body)?;
+    let body = body.bytes();
     let signer = match SignIn::from_headers(&headers)? {
-        Some(sign_in) => Some(sign_in.verify(&vault, &Act::store(&body)).await?),
+        Some(sign_in) => Some(sign_in.verify(&vault, &Act::store(body)).await?),
         None if vault.config.require_sign_in_to_store => {
             return Err(sign_in::missing());
         }
@@ -123,6 +145,35 @@ pub(crate) async fn access(
     Ok((JSON, opened(&vault.open(grant.record())?)))
 }
 
+/// Have the vault open a secret for one key
+///
+/// Whoever ends the TLS does not see it. The statement names slot and key.
+#[utoipa::path(
+    post,
+    path = "/secret/access/{slot}",
+    tag = "secrets",
+    operation_id = "accessToKey",
+    params(SlotParameter),
+    request_body(content = AccessRequest),
+    security(("siweMessage" = [], "siweSignature" = [])),
+    responses((status = 200, description = "The plaintext, sealed to the key", body = AccessAnswer)),
+)]
+pub(crate) async fn access_to_key(
+    State(vault): State<Arc<Vault>>,
+    SlotInPath(slot): SlotInPath,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody,
+) -> Result<Json<AccessAnswer>, ApiError> {
+    let Object(request): Object<AccessRequest> = serde_json::from_slice(&body)
+        .map_err(|_| Code::MalformedRequest.because("the body is no {sealTo}"))?;
+    let recipient: Recipient =
+        request.seal_to.parse().map_err(|error| Code::MalformedKey.because(format!("sealTo: {error}")))?;
+    let sign_in = SignIn::required(&headers)?;
+    let grant = AccessGrant::to_key(&vault, &sign_in, slot, &recipient).await?;
+    let sealed = vault.open_to(grant.record(), recipient)?;
+    Ok(Json(AccessAnswer { sealed: encoding::base64(sealed.as_bytes()) }))
+}
+
 /// Fetch the payload as it is
 #[utoipa::path(
     get,
@@ -131,11 +182,23 @@ pub(crate) async fn access(
     operation_id = "envelope",
     params(SlotParameter),
     security(("siweMessage" = [], "siweSignature" = [])),
-    responses((status = 200, description = "The payload, with its ETag", body = crate::openapi::Payload)),
+    responses((status = 200, description = "What is stored, with its ETag", body = crate::openapi::Secret)),
 )]
-pub(crate) async fn envelope(grant: AccessGrant<grant::Envelope>) -> impl IntoResponse {
+pub(crate) async fn envelope(
+    headers: HeaderMap,
+    grant: AccessGrant<grant::Envelope>,
+) -> Result<Response, ApiError> {
     let etag = [(header::ETAG, etag(grant.generation()))];
-    (JSON, etag, grant.record().payload.clone())
+    let wants_bytes = headers.get(header::ACCEPT).is_some_and(|value| edge::is(value, OCTET_STREAM));
+    Ok(match &grant.record().kept {
+        Kept::W3pk(json) => (JSON, etag, json.clone()).into_response(),
+        Kept::Envelope(bytes) if wants_bytes => {
+            ([(header::CONTENT_TYPE, OCTET_STREAM)], etag, bytes.clone()).into_response()
+        }
+        Kept::Envelope(bytes) => {
+            (JSON, etag, format!(r#"{{"envelope":"{}"}}"#, encoding::base64(bytes))).into_response()
+        }
+    })
 }
 
 /// Replace the payload, for its owner
@@ -147,7 +210,7 @@ pub(crate) async fn envelope(grant: AccessGrant<grant::Envelope>) -> impl IntoRe
     tag = "secrets",
     operation_id = "replace",
     params(SlotParameter, ("If-Match" = String, Header, description = "The ETag that is replaced")),
-    request_body(content = crate::openapi::StoreRequest),
+    request_body(content((crate::openapi::StoreRequest = "application/json"), (Vec<u8> = "application/octet-stream"))),
     security(("siweMessage" = [], "siweSignature" = [])),
     responses((status = 200, description = "Replaced, durably", body = StoreAnswer)),
 )]
@@ -155,12 +218,12 @@ pub(crate) async fn replace(
     State(vault): State<Arc<Vault>>,
     SlotInPath(slot): SlotInPath,
     headers: HeaderMap,
-    JsonBody(body): JsonBody,
+    body: SealedBody,
 ) -> Result<Response, ApiError> {
     let expected = if_match(&headers)?;
-    let request = StoreRequest::parse(&body, vault.now())?;
+    let request = parse(&vault, &headers, &body)?;
     let sign_in = SignIn::required(&headers)?;
-    let grant = OwnerGrant::check(&vault, &sign_in, slot, &Act::put(slot, &body)).await?;
+    let grant = OwnerGrant::check(&vault, &sign_in, slot, &Act::put(slot, body.bytes())).await?;
     Ok(stored(vault.replace(grant, expected, request).await?).into_response())
 }
 
@@ -266,6 +329,15 @@ impl FromRequestParts<Arc<Vault>> for SlotInPath {
 
     async fn from_request_parts(parts: &mut Parts, vault: &Arc<Vault>) -> Result<Self, ApiError> {
         grant::slot_in_path(parts, vault).await.map(Self)
+    }
+}
+
+fn parse(vault: &Vault, headers: &HeaderMap, body: &SealedBody) -> Result<StoreRequest, ApiError> {
+    match body {
+        SealedBody::Json(body) => StoreRequest::parse(body, vault.now()),
+        SealedBody::Envelope(body) => {
+            StoreRequest::parse_envelope(body, headers.get(EXPIRES_AT_HEADER), vault.now())
+        }
     }
 }
 

@@ -4,4 +4,5 @@
 #[expect(dead_code, reason = "shared with the other test binary")]
 mod support;
 
+mod rewrap;
 mod secret;

@@ -2,7 +2,10 @@
 
 use crate::support::{RunningVault, wallet};
 use strongroom::derive::{self, W3PK_DEFAULT_CONTEXT};
-use strongroom::w3pk::{self, Generation, OpenError, Sealed};
+use strongroom::key::Recipient;
+use strongroom::policy::Policy;
+use strongroom::wallet::WalletKey;
+use strongroom::{OpenError, Sealed, envelope};
 use strongroom_testkit::rng;
 
 #[test]
@@ -15,13 +18,18 @@ fn a_secret_is_sealed_stored_opened_shared_and_forgotten() {
     // Alice verifies the vault before anything else, and seals for herself and for the key it proved.
     let vault = running.client();
     let vault_key = vault.server().encapsulation_key().clone();
+    let policy = |readers: &[&WalletKey]| Policy {
+        readers: readers.iter().map(|wallet| wallet.address().into()).collect(),
+        audience: Some(*vault.server().vault_id()),
+        ..Policy::default()
+    };
     let secret = "苟全性命於亂世,不求聞達於諸侯。".as_bytes();
-    let recipients = [alices_key.encapsulation_key(), vault_key.clone()];
+    let recipients = [alices_key.encapsulation_key().into(), vault_key.clone().into()];
     let sealed: Sealed =
-        w3pk::seal(secret, &recipients, Generation::Second, &mut rng()).expect("two recipients").into();
+        envelope::seal(secret, &recipients, policy(&[&alice]), &mut rng()).expect("two recipients").into();
 
-    // The vault keeps the one ciphertext. Signed by her, the slot is hers.
-    let stored = vault.store(&sealed, &[alice.address()], None, Some(&alice)).expect("stored");
+    // The vault keeps the one envelope, which says who may read it. Signed by her, the slot is hers.
+    let stored = vault.store(&sealed, &[], None, Some(&alice)).expect("stored");
     assert!(stored.openable);
 
     // It opens on the client without the vault, and by the vault for her wallet; for nobody else.
@@ -34,11 +42,12 @@ fn a_secret_is_sealed_stored_opened_shared_and_forgotten() {
     // She shares it: sealed anew for Bob too, put in the place of what she saw there.
     let fetched = vault.fetch(stored.slot, &alice).expect("hers");
     assert_eq!((&fetched.sealed, &fetched.etag), (&sealed, &stored.etag));
-    let recipients = [alices_key.encapsulation_key(), bobs_key.encapsulation_key(), vault_key];
+    let keys = [alices_key.encapsulation_key(), bobs_key.encapsulation_key(), vault_key];
     let shared: Sealed =
-        w3pk::seal(secret, &recipients, Generation::Second, &mut rng()).expect("three recipients").into();
-    let readers = [alice.address(), bob.address()];
-    vault.replace(stored.slot, &fetched.etag, &shared, &readers, None, &alice).expect("replaced");
+        envelope::seal(secret, &keys.map(Recipient::from), policy(&[&alice, &bob]), &mut rng())
+            .expect("three recipients")
+            .into();
+    vault.replace(stored.slot, &fetched.etag, &shared, &[], None, &alice).expect("replaced");
 
     // Bob finds it in his list, and opens it either way.
     let listed = vault.slots(&bob).expect("listed");

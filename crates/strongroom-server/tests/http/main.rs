@@ -8,6 +8,7 @@ mod attestation;
 mod body;
 mod connections;
 mod disk;
+mod envelope;
 mod held;
 mod limits;
 mod listener;

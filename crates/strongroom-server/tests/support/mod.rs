@@ -149,6 +149,13 @@ impl TestVault {
         Answer { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 
+    /// The body of an answer that is no JSON.
+    pub(crate) async fn send_for_bytes(&self, request: Request<Body>) -> Vec<u8> {
+        let response = self.app.clone().oneshot(request).await.expect("an answer");
+        assert_eq!(response.headers()["content-type"], "application/octet-stream");
+        response.into_body().collect().await.expect("a body").to_bytes().to_vec()
+    }
+
     /// The same vault on sockets, until the runtime ends.
     pub(crate) async fn listen(&self, tls: Option<Arc<Tls>>) -> Ports {
         let (public, metrics) = (free_port().await, free_port().await);

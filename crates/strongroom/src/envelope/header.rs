@@ -126,6 +126,12 @@ impl Stanza {
         &self.enc
     }
 
+    /// The wrapped file key: 48 bytes.
+    #[must_use]
+    pub fn wrapped(&self) -> &[u8; WRAPPED_BYTES] {
+        &self.wrapped
+    }
+
     fn is_for(&self, key: &IdentityRef<'_>) -> bool {
         (self.kem_id, self.key_id) == (key.kem_id(), key.id())
     }

@@ -361,6 +361,12 @@ fn the_worked_example_is_in_the_spec() {
         use sha2::Digest;
         sha2::Sha256::digest(identity.recipient().as_bytes()).into()
     };
+    // What the seeded randomness gave between envelope id and salt.
+    let message = {
+        let mut random = SeededRandom::new(4);
+        let (_file_key, _envelope_id) = (random.bytes::<32>(), random.bytes::<16>());
+        random.bytes::<32>()
+    };
     let mut text = String::new();
     let mut line = |name: &str, bytes: &[u8]| {
         let digits = hex::encode(bytes);
@@ -374,6 +380,7 @@ fn the_worked_example_is_in_the_spec() {
     line("key_id", stanza.key_id().as_bytes());
     line("file key", file_key.expose());
     line("envelope_id", head.header().envelope_id());
+    line("encapsulation m", &message);
     line("policy", &policy.encode().expect("a policy"));
     line("binding", head.binding());
     line("shared secret", shared_secret.expose());

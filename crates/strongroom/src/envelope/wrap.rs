@@ -13,7 +13,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 /// Bytes of a file key.
 pub(crate) const FILE_KEY_BYTES: usize = 32;
 /// Bytes of a wrapped file key.
-pub(crate) const WRAPPED_BYTES: usize = FILE_KEY_BYTES + TAG_BYTES;
+pub const WRAPPED_BYTES: usize = FILE_KEY_BYTES + TAG_BYTES;
 const INFO: &[u8] = b"strongroom/envelope/1";
 const MODE_BASE: u8 = 0;
 const KDF_HKDF_SHA256: u16 = 0x0001;

@@ -1,0 +1,67 @@
+//! For whom something is sealed, and under which policy: what `encrypt`, `rewrap` and `secret put` share.
+
+use crate::args::{PolicyArgs, Recipients};
+use crate::error::Hint;
+use crate::files;
+use anyhow::{Result, anyhow};
+use strongroom::key::{EncapsulationKey, Recipient};
+use strongroom::policy::Policy;
+use strongroom_client::{Vault, VerifiedServer};
+use time::OffsetDateTime;
+
+/// The recipients, the vault among them, and the policy, with the vault as its audience.
+pub(super) fn of(recipients: &Recipients, policy: &PolicyArgs) -> Result<(Vec<Recipient>, Policy)> {
+    let mut keys = files::recipients(&recipients.recipient, &recipients.recipients_file)?;
+    let mut policy = policy.to_policy()?;
+    if let Some(url) = &recipients.server {
+        if policy.readers.is_empty() {
+            return Err(anyhow!(Hint("name the wallets that it may open it for with --reader 0x…"))
+                .context("a vault opens nothing for nobody: --server needs --reader"));
+        }
+        let vault = Vault::at(url)?.attest(&recipients.trust.policy())?;
+        add_vault(&mut keys, &mut policy, vault.server());
+    }
+    Ok((keys, policy))
+}
+
+/// Seals for a vault too, and for no other.
+pub(super) fn add_vault(keys: &mut Vec<Recipient>, policy: &mut Policy, server: &VerifiedServer) {
+    files::add(keys, server.encapsulation_key().clone().into());
+    policy.audience = Some(*server.vault_id());
+}
+
+impl PolicyArgs {
+    pub(super) fn to_policy(&self) -> Result<Policy> {
+        Ok(Policy {
+            readers: self.reader.clone(),
+            owners: self.owner.clone(),
+            not_before: self.not_before.map(unix_seconds).transpose()?,
+            not_after: self.not_after.map(unix_seconds).transpose()?,
+            label: self.label.clone(),
+            ..Policy::default()
+        })
+    }
+
+    pub(super) fn is_given(&self) -> bool {
+        !self.reader.is_empty()
+            || !self.owner.is_empty()
+            || self.not_before.is_some()
+            || self.not_after.is_some()
+            || self.label.is_some()
+    }
+}
+
+fn unix_seconds(at: OffsetDateTime) -> Result<u64> {
+    u64::try_from(at.unix_timestamp()).map_err(|_| anyhow!("a policy's times begin in 1970"))
+}
+
+/// The recipients of a w3pk payload, which knows ML-KEM-1024 alone.
+pub(super) fn for_w3pk(keys: Vec<Recipient>) -> Result<Vec<EncapsulationKey>> {
+    keys.into_iter()
+        .map(|key| match key {
+            Recipient::MlKem1024(key) => Ok(key),
+            other => Err(anyhow!(Hint("use ML-KEM-1024 keys, or the native format"))
+                .context(format!("{} is a hybrid key, which a w3pk payload cannot have", other.id()))),
+        })
+        .collect()
+}

@@ -1,0 +1,154 @@
+//! `strongroom rewrap`
+
+use super::decrypt::{EnvelopeSource, Source};
+use super::{encrypt, recipients, rng};
+use crate::args::Rewrap;
+use crate::error::{Hint, Refused};
+use crate::files;
+use crate::streams::{Kind, Output};
+use anyhow::{Context, Result, anyhow};
+use std::num::NonZeroUsize;
+use strongroom::envelope::armor::ArmorWriter;
+use strongroom::envelope::{Header, RewrapError, Sealer};
+use strongroom::key::{Identity, KeyId, Recipient};
+use strongroom::policy::Policy;
+
+pub(super) fn run(args: &Rewrap) -> Result<()> {
+    let keys = files::identities(&args.identities)?;
+    let Source::Envelope(source) = Source::open(Some(&args.input))? else {
+        return Err(anyhow!(Hint("decrypt it, and encrypt it again"))
+            .context("a w3pk payload cannot be rewrapped: only a native envelope can"));
+    };
+    let header = source.opener.header();
+    let remove = args.remove.iter().map(|text| removed(text, header)).collect::<Result<Vec<KeyId>>>()?;
+    let kind = if source.armored { Kind::Text } else { Kind::Sealed };
+    if args.rotate_key {
+        let output = Output::create(args.output.as_deref(), kind)?;
+        return rotate(args, source, &keys, &remove, output);
+    }
+    if args.recipients.is_given() || args.policy.is_given() {
+        return Err(anyhow!(Hint(
+            "add --rotate-key and name every recipient with -r; or use --add and --remove"
+        ))
+        .context("a new list of recipients or a new policy needs a new file key"));
+    }
+    let add = files::recipients(&args.add, &[])?;
+    if add.is_empty() && remove.is_empty() {
+        return Err(anyhow!(Hint("--add KEY, --remove KEY, or --rotate-key with -r for everyone"))
+            .context("there is nothing to change"));
+    }
+    let output = Output::create(args.output.as_deref(), kind)?;
+    rewrap(source, &keys, &add, &remove, output)?;
+    if !remove.is_empty() {
+        anstream::eprintln!(
+            "note: who was removed may have kept the old envelope or its key: what he could read he still can. --rotate-key \
+             keeps what is sealed from now on from him"
+        );
+    }
+    Ok(())
+}
+
+/// Changes the stanzas and copies the payload.
+fn rewrap(
+    source: EnvelopeSource,
+    keys: &[Identity],
+    add: &[Recipient],
+    remove: &[KeyId],
+    mut output: Output,
+) -> Result<()> {
+    let EnvelopeSource { opener, name, armored, .. } = source;
+    let told = |error: RewrapError| match error {
+        RewrapError::Open(error) => anyhow::Error::from(error),
+        RewrapError::Copy(error) => anyhow::Error::from(error).context(format!("cannot copy {name}")),
+        RewrapError::Recipients(error) => error.into(),
+        RewrapError::NotARecipient { .. } => Refused(error.to_string()).into(),
+        other => other.into(),
+    };
+    if armored {
+        let mut writer = ArmorWriter::new(&mut output);
+        opener.rewrap(keys, add, remove, &mut rng(), &mut writer).map_err(told)?;
+        writer.finish().context("cannot write the end of the armor")?;
+    } else {
+        opener.rewrap(keys, add, remove, &mut rng(), &mut output).map_err(told)?;
+    }
+    output.commit()
+}
+
+/// Seals the plaintext anew, for a list of recipients that accounts for everyone who was there.
+fn rotate(
+    args: &Rewrap,
+    source: EnvelopeSource,
+    keys: &[Identity],
+    remove: &[KeyId],
+    mut output: Output,
+) -> Result<()> {
+    let header = source.opener.header();
+    let (mut named, given) = recipients::of(&args.recipients, &args.policy)?;
+    for key in files::recipients(&args.add, &[])? {
+        files::add(&mut named, key);
+    }
+    let is_named = |id: KeyId| named.iter().any(|key| key.id() == id);
+    let missing: Vec<String> = header
+        .stanzas()
+        .iter()
+        .map(|stanza| stanza.key_id())
+        .filter(|id| !is_named(*id) && !remove.contains(id))
+        .map(|id| id.to_string())
+        .collect();
+    if !missing.is_empty() {
+        return Err(anyhow!(Hint(
+            "an envelope holds only fingerprints: pass the public key with -r, or --remove it"
+        ))
+        .context(Refused(format!(
+            "a new key needs every recipient, and {} is missing",
+            missing.join(", ")
+        ))));
+    }
+    if let Some(both) = remove.iter().find(|id| is_named(**id)) {
+        return Err(anyhow!("{both} is both named and removed"));
+    }
+    let sealer = Sealer::new(&named, changed(header, given), &mut rng())?;
+    let EnvelopeSource { opener, name, armored, .. } = source;
+    let to = output.name().to_owned();
+    let mut plaintext =
+        opener.into_reader(keys).map_err(|error| encrypt::streams_failed(error, &name, &to))?;
+    let told = |error| encrypt::streams_failed(error, &name, &to);
+    if armored {
+        let mut writer = ArmorWriter::new(&mut output);
+        sealer.seal(&mut plaintext, &mut writer, NonZeroUsize::MIN).map_err(told)?;
+        writer.finish().with_context(|| format!("cannot write {to}"))?;
+    } else {
+        sealer.seal(&mut plaintext, &mut output, NonZeroUsize::MIN).map_err(told)?;
+    }
+    output.commit()
+}
+
+/// The policy that was, with what is given in its place.
+fn changed(header: &Header, given: Policy) -> Policy {
+    let before = header.policy().clone();
+    let list = |given: Vec<_>, before| if given.is_empty() { before } else { given };
+    Policy {
+        readers: list(given.readers, before.readers),
+        owners: list(given.owners, before.owners),
+        audience: given.audience.or(before.audience),
+        not_before: given.not_before.or(before.not_before),
+        not_after: given.not_after.or(before.not_after),
+        label: given.label.or(before.label),
+        ..before
+    }
+}
+
+/// A recipient by public key, by fingerprint, or by the whole key id.
+fn removed(text: &str, header: &Header) -> Result<KeyId> {
+    let ids = || header.stanzas().iter().map(|stanza| stanza.key_id());
+    if let Ok(key) = text.parse::<Recipient>() {
+        return Ok(key.id());
+    }
+    let mut fits = ids().filter(|id| id.to_string() == text || hex::encode(id.as_bytes()) == text);
+    match (fits.next(), fits.next()) {
+        (Some(id), None) => Ok(id),
+        (Some(_), Some(_)) => Err(anyhow!("two recipients have this fingerprint: name the key")),
+        _ => Err(anyhow!(Hint("`strongroom inspect` lists the recipients"))
+            .context(Refused("--remove names nobody who is among the recipients".to_owned()))),
+    }
+}

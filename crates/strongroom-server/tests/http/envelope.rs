@@ -1,0 +1,318 @@
+//! Native envelopes in a vault: the policy inside wins, and the vault opens nothing that it does not let it open. The guard
+//! is named above each test that rests on one; `./check guards` takes them out one by one.
+
+use crate::support::{Answer, TestVault, client_key, wallet};
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::{Value, json};
+use strongroom::encoding::{base64, from_base64};
+use strongroom::envelope::{self, Envelope};
+use strongroom::key::{HybridDecapsulationKey, Identity, Recipient};
+use strongroom::policy::Policy;
+use strongroom::principal::Principal;
+use strongroom::signin::Act;
+use strongroom::{SlotId, wallet::WalletKey};
+use strongroom_testkit::rng;
+use time::Duration;
+
+impl TestVault {
+    async fn vault_id(&self) -> [u8; 32] {
+        let answer = self.call("GET", "/secret/attestation", &[], b"").await;
+        let mut id = [0; 32];
+        hex::decode_to_slice(answer.body["vaultId"].as_str().expect("an id"), &mut id).expect("hex");
+        id
+    }
+
+    /// For these readers, and this vault as audience.
+    async fn policy(&self, readers: &[&WalletKey]) -> Policy {
+        Policy {
+            readers: readers.iter().map(|wallet| wallet.address().into()).collect(),
+            audience: Some(self.vault_id().await),
+            ..Policy::default()
+        }
+    }
+
+    /// For the client's first key and the vault.
+    async fn seal_native(&self, plaintext: &[u8], policy: Policy) -> Envelope {
+        let keys = [client_key(1).encapsulation_key(), self.vault_key().await].map(Recipient::from);
+        envelope::seal(plaintext, &keys, policy, &mut rng()).expect("two recipients")
+    }
+
+    async fn store_native(&self, envelope: &Envelope) -> Answer {
+        self.call("POST", "/secret/store", &[], body(envelope).to_string().as_bytes()).await
+    }
+
+    async fn store_policy(&self, policy: Policy) -> Answer {
+        self.store_native(&self.seal_native(b"secret", policy).await).await
+    }
+
+    async fn access_to(&self, slot: SlotId, wallet: &WalletKey, key: &Recipient) -> Answer {
+        let headers = self.sign(wallet, &[Act::seal_to(slot, key)]).await;
+        self.ask_for(slot, &headers, &key.to_string()).await
+    }
+
+    async fn ask_for(&self, slot: SlotId, headers: &[(&str, String)], key: &str) -> Answer {
+        let body = json!({ "sealTo": key }).to_string();
+        self.call("POST", &format!("/secret/access/{slot}"), headers, body.as_bytes()).await
+    }
+}
+
+fn body(envelope: &Envelope) -> Value {
+    json!({ "secret": { "envelope": base64(envelope.as_bytes()) } })
+}
+
+#[tokio::test]
+async fn an_envelope_is_stored_opened_and_fetched() {
+    let vault = TestVault::new();
+    let alice = wallet(1);
+    let envelope = vault.seal_native(b"four years", vault.policy(&[&alice]).await).await;
+    let stored = vault.store_native(&envelope).await;
+    assert_eq!(stored.body["openable"], true);
+    let slot = stored.slot();
+    assert_eq!(vault.access(slot, &alice).await.body["secret"], "four years");
+    assert_eq!(vault.access(slot, &wallet(2)).await.code(), (404, "slot_not_found"));
+
+    let sign_in = vault.sign(&alice, &[]).await;
+    let fetched = vault.call("GET", &format!("/chest/envelope/{slot}"), &sign_in, b"").await;
+    assert_eq!(fetched.body, body(&envelope)["secret"]);
+    assert_eq!(fetched.etag(), "\"1\"");
+    // The sole reader owns it.
+    assert_eq!(vault.delete(slot, &alice).await.status, 204);
+}
+
+#[tokio::test]
+async fn as_bytes_and_as_a_string_it_is_the_same() {
+    let vault = TestVault::new();
+    let alice = wallet(1);
+    let envelope = vault.seal_native(b"four years", vault.policy(&[&alice]).await).await;
+    let octets = |content_type: &str, bytes: &[u8], expires_at: &str| {
+        let request = Request::post("/secret/store").header("content-type", content_type);
+        let request = if expires_at.is_empty() {
+            request
+        } else {
+            request.header("x-strongroom-expires-at", expires_at)
+        };
+        request.body(Body::from(bytes.to_vec())).expect("a request")
+    };
+    let octet = "application/octet-stream";
+    let stored = vault.send(octets(octet, envelope.as_bytes(), "2999-01-01T00:00:00Z")).await;
+    assert_eq!(stored.body["expiresAt"], "2999-01-01T00:00:00Z");
+    let slot = stored.slot();
+    // The same envelope again, as JSON in a string: a retry but for its end.
+    let as_string =
+        json!({ "secret": body(&envelope)["secret"].to_string(), "expiresAt": "2999-01-01T00:00:00Z" });
+    let again = vault.call("POST", "/secret/store", &[], as_string.to_string().as_bytes()).await;
+    assert_eq!(again.slot(), slot);
+
+    let mut sign_in = vault.sign(&alice, &[]).await;
+    sign_in.push(("accept", octet.to_owned()));
+    let request =
+        sign_in.iter().fold(Request::get(format!("/secret/envelope/{slot}")), |request, (name, value)| {
+            request.header(*name, value)
+        });
+    let bytes = vault.send_for_bytes(request.body(Body::empty()).expect("a request")).await;
+    assert_eq!(bytes, envelope.as_bytes());
+
+    assert_eq!(
+        vault.send(octets("text/plain", envelope.as_bytes(), "")).await.code(),
+        (415, "unsupported_media_type")
+    );
+    assert_eq!(vault.send(octets(octet, b"{}", "")).await.code(), (400, "malformed_payload"));
+    assert_eq!(
+        vault.send(octets(octet, envelope.as_bytes(), "tomorrow")).await.code(),
+        (400, "malformed_expiry")
+    );
+    let cut = vault.call("POST", "/secret/store", &[], br#"{"secret":{"envelope":"U1JFTlYAAAE="}}"#).await;
+    assert_eq!(cut.code(), (400, "malformed_payload"));
+    assert!(cut.body["message"].as_str().expect("text").contains("cut short"), "{}", cut.body);
+}
+
+#[tokio::test]
+async fn readers_travel_inside_and_win() {
+    let vault = TestVault::new();
+    let [alice, bob] = [wallet(1), wallet(2)];
+    let envelope = vault.seal_native(b"secret", vault.policy(&[&alice, &bob]).await).await;
+    let with = |addresses: Value| {
+        let mut body = body(&envelope);
+        body["publicAddresses"] = addresses;
+        body.to_string()
+    };
+    let [a, b] = [&alice, &bob].map(|wallet| wallet.address().to_string());
+    for others in [json!([a]), json!([a, wallet(3).address().to_string()])] {
+        let answer = vault.call("POST", "/secret/store", &[], with(others).as_bytes()).await;
+        assert_eq!(answer.code(), (422, "readers_disagree"));
+    }
+    let empty = vault.call("POST", "/secret/store", &[], with(json!([])).as_bytes()).await;
+    assert_eq!(empty.code(), (400, "malformed_address"));
+    let agreed =
+        vault.call("POST", "/secret/store", &[], with(json!([b.to_lowercase(), a])).as_bytes()).await;
+    let slot = agreed.slot();
+    assert_eq!(vault.access(slot, &bob).await.body["secret"], "secret");
+    // Stored unsigned for two, nobody owns it.
+    assert_eq!(vault.delete(slot, &bob).await.code(), (403, "no_owner"));
+
+    let nobody = Policy { readers: vec![], ..vault.policy(&[]).await };
+    assert_eq!(vault.store_policy(nobody).await.code(), (422, "policy_without_readers"));
+}
+
+#[tokio::test]
+async fn owners_travel_inside_and_win() {
+    let vault = TestVault::new();
+    let [alice, bob, carol] = [wallet(1), wallet(2), wallet(3)];
+    let owners = vec![bob.address().into(), carol.address().into(), Principal::SlhDsa([7; 32])];
+    let policy = Policy { owners, ..vault.policy(&[&alice]).await };
+    let envelope = vault.seal_native(b"secret", policy).await;
+    let bytes = body(&envelope).to_string();
+    // Alice signs, is the sole reader, and owns nothing.
+    let sign_in = vault.sign(&alice, &[]).await;
+    let slot = vault.call("POST", "/secret/store", &sign_in, bytes.as_bytes()).await.slot();
+    assert_eq!(vault.delete(slot, &alice).await.code(), (403, "not_the_owner"));
+    let listed = vault.call("GET", "/secret/slots", &vault.sign(&carol, &[]).await, b"").await;
+    assert_eq!(
+        (&listed.body["slots"][0]["owner"], &listed.body["slots"][0]["reader"]),
+        (&true.into(), &false.into())
+    );
+    assert_eq!(vault.delete(slot, &carol).await.status, 204);
+}
+
+/// Guard: the audience is compared (vault.rs, `check_policy`).
+#[tokio::test]
+async fn an_envelope_for_another_vault_is_refused() {
+    let vault = TestVault::new();
+    let good = vault.policy(&[&wallet(1)]).await;
+    for audience in [None, Some([7; 32])] {
+        let answer = vault.store_policy(Policy { audience, ..good.clone() }).await;
+        assert_eq!(answer.code(), (422, "wrong_audience"));
+    }
+    assert_eq!(vault.store_policy(good).await.status, 201);
+}
+
+/// Guard: what is not implemented refuses (vault.rs, `check_policy`).
+#[tokio::test]
+async fn a_policy_that_asks_for_more_is_refused() {
+    let vault = TestVault::new();
+    let good = vault.policy(&[&wallet(1)]).await;
+    for policy in [Policy { approvals: Some(1), ..good.clone() }, Policy { one_time: true, ..good.clone() }] {
+        assert_eq!(vault.store_policy(policy).await.code(), (422, "unsupported_policy"));
+    }
+    assert_eq!(vault.store_policy(Policy { label: Some("a note".to_owned()), ..good }).await.status, 201);
+}
+
+/// Guard: both times are compared at each opening (vault.rs, `open`).
+#[tokio::test]
+async fn an_envelope_is_opened_in_its_time_alone() {
+    let vault = TestVault::new();
+    let alice = wallet(1);
+    let now = u64::try_from(vault.now().unix_timestamp()).expect("after 1970");
+    let good = vault.policy(&[&alice]).await;
+    let past = Policy { not_after: Some(now - 1), ..good.clone() };
+    assert_eq!(vault.store_policy(past).await.code(), (422, "outside_validity"));
+
+    let policy = Policy { not_before: Some(now + 1000), not_after: Some(now + 2000), ..good };
+    let slot = vault.store_policy(policy).await.slot();
+    assert_eq!(vault.access(slot, &alice).await.code(), (422, "outside_validity"));
+    vault.pass_time(Duration::seconds(1001));
+    assert_eq!(vault.access(slot, &alice).await.body["secret"], "secret");
+    vault.pass_time(Duration::seconds(1000));
+    assert_eq!(vault.access(slot, &alice).await.code(), (422, "outside_validity"));
+    let key = Recipient::from(client_key(9).encapsulation_key());
+    assert_eq!(vault.access_to(slot, &alice, &key).await.code(), (422, "outside_validity"));
+    // What is sealed may be fetched at any time.
+    let fetched =
+        vault.call("GET", &format!("/secret/envelope/{slot}"), &vault.sign(&alice, &[]).await, b"").await;
+    assert_eq!(fetched.status, 200);
+}
+
+#[tokio::test]
+async fn without_a_stanza_for_the_vault_it_is_kept_closed() {
+    let vault = TestVault::new();
+    let alice = wallet(1);
+    let keys = [client_key(1).encapsulation_key().into()];
+    // Nothing else in its policy concerns this vault.
+    let policy = Policy { audience: Some([7; 32]), one_time: true, ..vault.policy(&[&alice]).await };
+    let envelope = envelope::seal(b"mine", &keys, policy, &mut rng()).expect("one recipient");
+    let stored = vault.store_native(&envelope).await;
+    assert_eq!(stored.body["openable"], false);
+    assert_eq!(vault.access(stored.slot(), &alice).await.code(), (422, "vault_not_recipient"));
+}
+
+/// Guard: one tag over all formats (vault.rs, `ciphertext_for_vault`, the arm of `Sealed::Envelope`).
+#[tokio::test]
+async fn nobody_stores_a_held_envelope_again_and_an_owner_puts_it_rewrapped() {
+    let vault = TestVault::new();
+    let [alice, mallory] = [wallet(1), wallet(2)];
+    let mine = Identity::from(client_key(1));
+    let envelope = vault.seal_native(b"alice's", vault.policy(&[&alice]).await).await;
+    let sign_in = vault.sign(&alice, &[]).await;
+    let stored = vault.call("POST", "/secret/store", &sign_in, body(&envelope).to_string().as_bytes()).await;
+    let slot = stored.slot();
+    // Mallory is a recipient, say, and signs: the policy inside is the same, the owner would be another.
+    let other = Recipient::from(client_key(3).encapsulation_key());
+    let rewrapped = envelope.rewrap([&mine], &[other], &[], &mut rng()).expect("a recipient");
+    for again in [&envelope, &rewrapped] {
+        let sign_in = vault.sign(&mallory, &[]).await;
+        let answer = vault.call("POST", "/secret/store", &sign_in, body(again).to_string().as_bytes()).await;
+        assert_eq!(answer.code(), (409, "ciphertext_held"));
+    }
+    let put = vault.put(slot, &alice, &stored.etag(), body(&rewrapped).to_string().as_bytes()).await;
+    assert_eq!((put.status, put.etag()), (200, "\"2\"".to_owned()));
+    assert_eq!(vault.access(slot, &alice).await.body["secret"], "alice's");
+}
+
+#[tokio::test]
+async fn an_altered_envelope_for_the_vault_is_refused() {
+    let vault = TestVault::new();
+    let envelope = vault.seal_native(b"secret", vault.policy(&[&wallet(1)]).await).await;
+    let mut bytes = envelope.as_bytes().to_vec();
+    *bytes.last_mut().expect("a tag") ^= 1;
+    let answer = vault.store_native(&Envelope::parse(bytes).expect("its header is whole")).await;
+    assert_eq!(answer.code(), (422, "vault_cannot_open"));
+}
+
+#[tokio::test]
+async fn an_answer_comes_sealed_to_ones_own_key() {
+    let vault = TestVault::new();
+    let alice = wallet(1);
+    let native = vault.store_policy(vault.policy(&[&alice]).await).await.slot();
+    let payload = vault.store(&vault.seal(b"secret").await.to_json(), &[&alice]).await.slot();
+    let hybrid = Identity::from(HybridDecapsulationKey::from_seed(&[9; 32]).expect("a seed"));
+    for (slot, identity) in [(native, hybrid), (payload, client_key(9).into())] {
+        let answer = vault.access_to(slot, &alice, &identity.recipient()).await;
+        let sealed = from_base64(answer.body["sealed"].as_str().expect("base64")).expect("base64");
+        let sealed = Envelope::parse(sealed).expect("an envelope");
+        assert_eq!(sealed.open([&identity]).expect("its recipient").expose(), b"secret");
+        assert_eq!(sealed.header().policy(), &Policy::default());
+        assert!(!answer.body.to_string().contains(r#""secret""#), "{}", answer.body);
+        let other = vault.access_to(slot, &wallet(2), &identity.recipient()).await;
+        assert_eq!(other.code(), (404, "slot_not_found"));
+    }
+}
+
+/// Guard: the act is bound to slot and key (signin.rs, `is_bound` and `resource`).
+#[tokio::test]
+async fn a_statement_for_one_key_serves_no_other() {
+    let vault = TestVault::new();
+    let alice = wallet(1);
+    let slot = vault.store_policy(vault.policy(&[&alice]).await).await.slot();
+    let other_slot = vault.store_policy(vault.policy(&[&alice]).await).await.slot();
+    let [mine, mallorys] = [client_key(8), client_key(9)].map(|key| Recipient::from(key.encapsulation_key()));
+    for resources in [
+        vec![],
+        vec![Act::Access(slot)],
+        vec![Act::seal_to(slot, &mine)],
+        vec![Act::seal_to(other_slot, &mallorys)],
+    ] {
+        let headers = vault.sign(&alice, &resources).await;
+        let answer = vault.ask_for(slot, &headers, &mallorys.to_string()).await;
+        assert_eq!(answer.code(), (401, "sign_in_for_another_act"), "{resources:?}");
+    }
+    // Nor does it serve an access in clear.
+    let headers = vault.sign(&alice, &[Act::seal_to(slot, &mine)]).await;
+    let answer = vault.call("GET", &format!("/secret/access/{slot}"), &headers, b"").await;
+    assert_eq!(answer.code(), (401, "sign_in_for_another_act"));
+    let headers = vault.sign(&alice, &[Act::seal_to(slot, &mine)]).await;
+    assert_eq!(vault.ask_for(slot, &headers, "no key").await.code(), (400, "malformed_key"));
+    let answer = vault.call("POST", &format!("/secret/access/{slot}"), &headers, br#"{"sealTo":1}"#).await;
+    assert_eq!(answer.code(), (400, "malformed_request"));
+    assert_eq!(vault.ask_for(slot, &headers, &mine.to_string()).await.status, 200);
+}
