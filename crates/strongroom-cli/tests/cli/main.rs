@@ -6,6 +6,7 @@ mod postgres;
 mod serve;
 mod settings;
 mod store;
+mod stream;
 mod tls;
 mod vault;
 

@@ -91,3 +91,49 @@ fn the_demo_runs_alone_and_against_a_server() {
     assert_eq!((refused.code, refused.stderr.contains("outside a TEE")), (1, true));
     assert_eq!(case.place.files(), ["alice", "bob", "data"], "the demo leaves nothing");
 }
+
+#[test]
+fn an_envelope_is_sealed_here_stored_rewrapped_and_put_back() {
+    let case = Case::new();
+    let key = case.place.keygen("key");
+    let carol = case.place.keygen("carol");
+    let server = ["--allow-no-tee", "--server", &case.server.url, "--reader", BOB];
+    let sealed = case.place.run(&[&["encrypt", "-r", &key][..], &server].concat(), "for bob").ok();
+    let report = case.place.run(&["inspect", "--json"], sealed.clone()).ok();
+    let report: serde_json::Value = serde_json::from_slice(&report).expect("JSON");
+    assert_eq!(report["policy"]["readers"], serde_json::json!([BOB]));
+    assert_eq!(report["recipients"].as_array().map(Vec::len), Some(2), "the vault is one of them");
+    case.place.write("sealed", sealed);
+
+    let slot = case.secret("put", "bob", &["--sealed", "sealed"], "").ok_text();
+    assert_eq!(case.secret("open", "bob", &[&slot], "").ok(), b"for bob");
+    case.secret("open", "alice", &[&slot], "").fails(1, "slot_not_found");
+    assert_eq!(case.secret("get", "bob", &["-i", "key", &slot], "").ok(), b"for bob");
+
+    let fetched = case.secret("get", "bob", &["--sealed", "-o", "fetched", &slot], "");
+    assert_eq!(fetched.stderr.trim_end(), "etag: \"1\"");
+    case.place.run(&["rewrap", "-i", "key", "--add", &carol, "-o", "again", "fetched"], "").ok();
+    let put = ["--sealed", "--slot", &slot, "--if-match", "\"1\"", "again"];
+    assert_eq!(case.secret("put", "bob", &put, "").ok_text(), slot);
+    case.secret("put", "bob", &put, "").fails(1, "generation_changed");
+    assert_eq!(case.secret("get", "bob", &["-i", "carol", &slot], "").ok(), b"for bob");
+
+    // The vault's answer, sealed to a key of one's own.
+    let answer = case.secret("open", "bob", &["--seal-to", &carol, &slot], "").ok();
+    assert_eq!(case.place.run(&["decrypt", "-i", "carol"], answer).ok(), b"for bob");
+    case.secret("open", "bob", &["--seal-to", "nonsense", &slot], "").fails(2, "the text is no key");
+
+    // Another vault's audience.
+    let other = case.secret("put", "bob", &["--sealed"], "garbage");
+    other.fails(1, "not a payload");
+}
+
+#[test]
+fn a_w3pk_client_is_sealed_for_as_it_reads() {
+    let case = Case::new();
+    let slot = case.secret("put", "alice", &["--format", "w3pk", "--reader", BOB], "for w3pk").ok_text();
+    assert_eq!(case.secret("open", "bob", &[&slot], "").ok(), b"for w3pk");
+    assert_eq!(case.secret("get", "alice", &[&slot], "").ok(), b"for w3pk");
+    assert!(case.secret("get", "bob", &["--sealed", &slot], "").ok().starts_with(br#"{"version":2,"#));
+    case.secret("put", "alice", &["--format", "w3pk", "--label", "x"], "").fails(2, "carries no policy");
+}
