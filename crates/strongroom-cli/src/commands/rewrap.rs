@@ -96,13 +96,10 @@ fn rotate(
         .map(|id| id.to_string())
         .collect();
     if !missing.is_empty() {
-        return Err(anyhow!(Hint(
-            "an envelope holds only fingerprints: pass the public key with -r, or --remove it"
-        ))
-        .context(Refused(format!(
-            "a new key needs every recipient, and {} is missing",
-            missing.join(", ")
-        ))));
+        let refused =
+            Refused(format!("a new key needs every recipient, and {} is missing", missing.join(", ")));
+        let hint = "an envelope holds only fingerprints: pass the public key with -r, or --remove it";
+        return Err(anyhow::Error::from(refused).context(Hint(hint)));
     }
     if let Some(both) = remove.iter().find(|id| is_named(**id)) {
         return Err(anyhow!("{both} is both named and removed"));
@@ -148,7 +145,9 @@ fn removed(text: &str, header: &Header) -> Result<KeyId> {
     match (fits.next(), fits.next()) {
         (Some(id), None) => Ok(id),
         (Some(_), Some(_)) => Err(anyhow!("two recipients have this fingerprint: name the key")),
-        _ => Err(anyhow!(Hint("`strongroom inspect` lists the recipients"))
-            .context(Refused("--remove names nobody who is among the recipients".to_owned()))),
+        _ => {
+            let refused = Refused("--remove names nobody who is among the recipients".to_owned());
+            Err(anyhow::Error::from(refused).context(Hint("`strongroom inspect` lists the recipients")))
+        }
     }
 }

@@ -1,0 +1,59 @@
+// The library built for wasm32, under node, and the native binary: what the one seals, the other opens.
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { WASI } from 'node:wasi';
+import { output, temporaryDirectory } from './binary.mjs';
+
+const path = fileURLToPath(new URL('../target/wasm32-wasip1/debug/envelope.wasm', import.meta.url));
+const compiled = WebAssembly.compile(readFileSync(path)); // built by ./check
+const directory = temporaryDirectory();
+const file = (name) => join(directory, name);
+
+/** stdout of the wasm program; its exit code must be `status`. */
+async function wasm(args, input, status = 0) {
+  writeFileSync(file('stdin'), input);
+  const [stdin, stdout, stderr] = [openSync(file('stdin'), 'r'), openSync(file('stdout'), 'w'), openSync(file('stderr'), 'w')];
+  const wasi = new WASI({ version: 'preview1', args: ['envelope', ...args], stdin, stdout, stderr, returnOnExit: true });
+  const code = wasi.start(await WebAssembly.instantiate(await compiled, wasi.getImportObject()));
+  [stdin, stdout, stderr].forEach(closeSync);
+  assert.equal(code, status, readFileSync(file('stderr'), 'utf8'));
+  return readFileSync(file('stdout'));
+}
+
+const sizes = [0, 1, 16_383, 16_384, 16_385, 300_000];
+
+for (const kem of ['mlkem1024', 'mlkem1024-p384']) {
+  describe(kem, () => {
+    const keyFile = file(kem);
+    output(['keygen', '--kem', kem, '-o', keyFile]);
+    const publicKey = output(['pubkey', keyFile]).toString().trim();
+    const secretKey = readFileSync(keyFile, 'utf8').trim().split('\n').at(-1);
+
+    test('wasm opens what the native build sealed', async () => {
+      for (const size of sizes) {
+        const plaintext = randomBytes(size);
+        const sealed = output(['encrypt', '-r', publicKey], plaintext);
+        assert.ok((await wasm(['open', secretKey], sealed)).equals(plaintext), `${size} bytes`);
+      }
+    });
+
+    test('the native build opens what wasm sealed', async () => {
+      for (const size of sizes) {
+        const plaintext = randomBytes(size);
+        const sealed = await wasm(['seal', publicKey], plaintext);
+        assert.ok(output(['decrypt', '-i', keyFile], sealed).equals(plaintext), `${size} bytes`);
+        assert.match(output(['inspect'], sealed).toString(), /from wasm/);
+      }
+    });
+
+    test('wasm refuses what was altered', async () => {
+      const sealed = output(['encrypt', '-r', publicKey], 'four years');
+      sealed[sealed.length - 1] ^= 1;
+      await wasm(['open', secretKey], sealed, 1);
+    });
+  });
+}
