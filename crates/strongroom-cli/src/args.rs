@@ -214,10 +214,10 @@ pub(crate) struct Inspect {
 ///
 /// Example:  strongroom rewrap -i key.txt --add "$(cat bob.pub)" -o note.sealed note.sealed
 ///
-/// --add and --remove leave the payload as it is. Who is removed may have kept the old envelope, or its
-/// file key: what he could read before, he still can. --rotate-key seals everything anew under a new file
-/// key; it needs the public key of everyone who shall open it (-r), since an envelope holds only
-/// fingerprints, and it is the only way to change the policy.
+/// --add and --remove leave the payload as it is. Who is removed may have kept the old envelope,
+/// or its file key: what he could read before, he still can. --rotate-key seals everything anew
+/// under a new file key; it needs the public key of everyone who shall open it (-r), since an
+/// envelope holds only fingerprints, and it is the only way to change the policy.
 #[derive(ClapArgs)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Rewrap {

@@ -229,7 +229,7 @@ impl Output {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         Ok(match rustix::fs::openat(CWD, folder_of(&path), flags, Mode::RUSR | Mode::WUSR) {
             Ok(file) => Target::Unnamed { file: file.into(), path },
-            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::ISDIR | rustix::io::Errno::NOENT) => {
+            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::ISDIR) => {
                 Target::Temporary { file: NamedTempFile::new_in(folder_of(&path))?, path }
             }
             Err(error) => return Err(io::Error::from(error).into()),

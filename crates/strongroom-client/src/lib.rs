@@ -20,6 +20,8 @@
 //! let recipients = [mine.encapsulation_key().into(), vault.server().encapsulation_key().clone().into()];
 //! let readers = policy::Policy {
 //!     readers: vec![wallet.address().into()],
+//!     // Else whoever stores it first owns its slot.
+//!     owners: vec![wallet.address().into()],
 //!     audience: Some(*vault.server().vault_id()),
 //!     ..policy::Policy::default()
 //! };

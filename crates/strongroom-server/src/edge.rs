@@ -51,14 +51,6 @@ pub(crate) enum SealedBody {
     Envelope(Bytes),
 }
 
-impl SealedBody {
-    pub(crate) fn bytes(&self) -> &Bytes {
-        match self {
-            Self::Json(bytes) | Self::Envelope(bytes) => bytes,
-        }
-    }
-}
-
 impl FromRequest<Arc<Vault>> for SealedBody {
     type Rejection = ApiError;
 

@@ -42,6 +42,12 @@ pub(crate) struct NativeEnvelope {
     envelope: String,
 }
 
+/// A native envelope as its bytes.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[allow(dead_code, reason = "it describes what the library reads")]
+pub(crate) struct EnvelopeBytes(Vec<u8>);
+
 /// A w3pk payload (spec/envelope.md); sizes are of the decoded bytes.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -312,6 +318,7 @@ mod tests {
             "GET /secret/attestation",
             "POST /secret/store",
             "GET /secret/access/{slot}",
+            "POST /secret/access/{slot}",
             "GET /secret/envelope/{slot}",
             "PUT /secret/envelope/{slot}",
             "DELETE /secret/{slot}",

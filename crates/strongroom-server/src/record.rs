@@ -18,7 +18,8 @@ const VERSION: u8 = 1;
 const SALT_BYTES: usize = 32;
 const HEAD_BYTES: usize = 1 + SALT_BYTES;
 const TABLE: &str = "slot";
-const CONTENT_VERSION: u8 = 1;
+/// 1, of development builds, had one owner and no envelopes.
+const CONTENT_VERSION: u8 = 2;
 /// w3pk JSON, of either shape.
 const FORMAT_W3PK: u8 = 1;
 /// A native envelope's bytes.
@@ -87,6 +88,12 @@ impl Record {
     #[must_use]
     pub(crate) fn has_expired(&self, now: UnixSeconds) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
+    }
+
+    /// Whether somebody may know of the slot: a reader, or an owner.
+    #[must_use]
+    pub(crate) fn concerns(&self, principal: Principal) -> bool {
+        self.readers.contains(&principal) || self.owners.contains(&principal)
     }
 
     /// What was sealed, read again.

@@ -1,11 +1,11 @@
 //! The body of a store request, read strictly and bounded.
 
 use crate::error::{ApiError, Code};
-use axum::http::HeaderValue;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use strongroom::envelope::Envelope;
+use strongroom::envelope::{self, Envelope};
 use strongroom::json::Object;
+use strongroom::policy::PolicyError;
 use strongroom::principal::{Principal, WalletAddress};
 use strongroom::w3pk::ParseError;
 use strongroom::{Sealed, SealedError};
@@ -61,15 +61,24 @@ impl StoreRequest {
     /// A body that is an envelope, with the header beside it.
     pub(crate) fn parse_envelope(
         body: &[u8],
-        expires_at: Option<&HeaderValue>,
+        expires_at: Option<&str>,
         now: OffsetDateTime,
     ) -> Result<Self, ApiError> {
-        let envelope = Envelope::parse(body.to_vec())
-            .map_err(|error| Code::MalformedPayload.because(format!("the body: {error}")))?;
+        let envelope =
+            Envelope::parse(body.to_vec()).map_err(|error| malformed("the body", &error.into()))?;
         let readers = readers_of(&envelope, None)?;
-        let expires_at =
-            expires_at.map(|value| parse_expiry(value.to_str().unwrap_or(""), now)).transpose()?;
+        let expires_at = expires_at.map(|text| parse_expiry(text, now)).transpose()?;
         Ok(Self { sealed: envelope.into(), readers, expires_at, end_is_ours: false })
+    }
+
+    /// Bytes that it counts for: those of the body, and what its principals take in look-ups.
+    pub(crate) fn cost_bytes(&self, body_bytes: usize) -> usize {
+        const PRINCIPAL_BYTES: usize = 128;
+        let owners = match &self.sealed {
+            Sealed::Envelope(envelope) => envelope.header().policy().owners.len(),
+            Sealed::W3pk(_) => 0,
+        };
+        body_bytes + PRINCIPAL_BYTES * (self.readers.len() + owners)
     }
 
     /// Bounds the life of what nobody signed for.
@@ -91,8 +100,7 @@ impl StoreRequest {
 /// A payload, or a string that holds one.
 fn parse_secret(raw: &str) -> Result<Sealed, ApiError> {
     if !raw.starts_with('"') {
-        return Sealed::from_json(raw.as_bytes())
-            .map_err(|error| Code::MalformedPayload.because(format!("secret: {error}")));
+        return Sealed::from_json(raw.as_bytes()).map_err(|error| malformed("secret", &error));
     }
     let text: String =
         serde_json::from_str(raw).map_err(|_| Code::MalformedRequest.because("secret is no JSON string"))?;
@@ -100,12 +108,27 @@ fn parse_secret(raw: &str) -> Result<Sealed, ApiError> {
         SealedError::W3pk(ParseError::Json { .. } | ParseError::Missing { .. }) => {
             Code::NotSealed.because("the vault takes no plaintext: seal the secret on the client first")
         }
-        other => Code::MalformedPayload.because(format!("secret: {other}")),
+        other => malformed("secret", &other),
     })
+}
+
+fn malformed(what: &str, error: &SealedError) -> ApiError {
+    let code = match error {
+        // What a newer Strongroom asks for is not ignored, nor is it damage.
+        SealedError::Envelope(
+            envelope::ParseError::UnknownThreshold
+            | envelope::ParseError::Policy(PolicyError::UnknownKey { .. }),
+        ) => Code::UnsupportedPolicy,
+        _ => Code::MalformedPayload,
+    };
+    code.because(format!("{what}: {error}"))
 }
 
 /// The readers that the policy names, which win; whoever names others in the request is told.
 fn readers_of(envelope: &Envelope, named: Option<Vec<Principal>>) -> Result<Vec<Principal>, ApiError> {
+    if envelope.plaintext_bytes().is_none() {
+        return Err(Code::MalformedPayload.because("the envelope's payload is cut short"));
+    }
     let readers = &envelope.header().policy().readers;
     if readers.is_empty() {
         return Err(Code::PolicyWithoutReaders.because(

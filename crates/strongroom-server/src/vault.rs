@@ -187,12 +187,18 @@ impl Vault {
         let slot = SlotId::random(&mut crate::rng());
         match self.store.insert(slot, self.content(&record, held, slot, 1)).await? {
             Inserted::Stored => Ok(Stored::new(slot, 1, &record)),
-            Inserted::Held(holder) => self.retry_of(&record, end_is_ours, holder).await,
+            Inserted::Held(holder) => self.retry_of(&record, signer, end_is_ours, holder).await,
         }
     }
 
     /// The slot that holds the very same thing for the same people: the client asks again after a lost answer.
-    async fn retry_of(&self, record: &Record, end_is_ours: bool, holder: SlotId) -> Result<Stored, ApiError> {
+    async fn retry_of(
+        &self,
+        record: &Record,
+        signer: Option<WalletAddress>,
+        end_is_ours: bool,
+        holder: SlotId,
+    ) -> Result<Stored, ApiError> {
         let held =
             || Code::CiphertextHeld.because("the vault holds or held this ciphertext: seal the secret again");
         let (row, holding) = self.load(holder).await?.ok_or_else(held)?;
@@ -200,6 +206,8 @@ impl Vault {
         let same = holding.kept == record.kept
             && holding.readers == record.readers
             && holding.owners == record.owners
+            // An envelope names its owners itself, so that a stranger's request is the same but for who signs it.
+            && signer.is_none_or(|signer| holding.concerns(signer.into()))
             // Where the vault sets the end, it moves on between the first request and its retry.
             && (holding.expires_at == record.expires_at || end_is_ours && holding.expires_at.is_some());
         if !same {
@@ -302,8 +310,11 @@ impl Vault {
             let policy = envelope.header().policy();
             if envelope.header().stanza_for(&self.kem_key).is_some() {
                 self.check_policy(policy)?;
+                self.check_validity(policy, self.now().unix_timestamp())?;
             }
-            self.check_validity(policy, self.now().unix_timestamp())?;
+            if policy.readers != record.readers {
+                return Err(Code::Internal.because("internal error"));
+            }
         }
         match sealed.open(&self.kem_key) {
             Ok(plaintext) => Ok(plaintext),
@@ -358,6 +369,7 @@ impl Vault {
     ) -> Result<(Record, Option<Tag>), ApiError> {
         if let Sealed::Envelope(envelope) = &request.sealed {
             let policy = envelope.header().policy();
+            check_principals(policy)?;
             if !policy.owners.is_empty() {
                 owners.clone_from(&policy.owners);
             }
@@ -435,7 +447,63 @@ impl Vault {
     }
 }
 
+/// Only wallets can sign in yet. What nobody could have opened, replaced or deleted is not taken.
+fn check_principals(policy: &Policy) -> Result<(), ApiError> {
+    let has_wallet =
+        |list: &[Principal]| list.iter().any(|principal| matches!(principal, Principal::Wallet(_)));
+    if has_wallet(&policy.readers) && (policy.owners.is_empty() || has_wallet(&policy.owners)) {
+        return Ok(());
+    }
+    Err(Code::UnsupportedPolicy
+        .because("no wallet is among the envelope's readers, or none among its owners, and nobody else can sign in yet"))
+}
+
 /// What a record keeps; it was read before it was kept.
 fn reread(record: &Record) -> Result<Sealed, ApiError> {
     record.sealed().map_err(|error| Code::Internal.because("internal error").caused_by(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use strongroom_store::SqliteStore;
+
+    /// A vault that keeps nothing.
+    fn vault(folder: &std::path::Path) -> Vault {
+        let opened = strongroom_enclave::open_or_create(&folder.join("root"), None, &mut crate::rng())
+            .expect("a root");
+        let store =
+            SqliteStore::open(&folder.join("store"), opened.root.vault_id().as_bytes()).expect("a store");
+        let config = Config::new(vec![]);
+        Vault::new(opened, Platform::None, Arc::new(store), config, Arc::new(OffsetDateTime::now_utc))
+    }
+
+    /// Storing refuses these already; a record that came to be otherwise, by an older server, say, is held against its policy
+    /// all the same. Rests on `check_policy` and the comparison of readers in `Vault::open`.
+    #[test]
+    fn a_record_is_held_against_its_policy_at_each_opening() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let vault = vault(folder.path());
+        let wallet = |n| Principal::from(WalletAddress::from_bytes([n; 20]));
+        let good = Policy {
+            readers: vec![wallet(1)],
+            audience: Some(*vault.vault_id.as_bytes()),
+            ..Policy::default()
+        };
+        let open = |policy: Policy, readers: Vec<Principal>| {
+            let keys = [vault.encapsulation_key.clone().into()];
+            let sealed = envelope::seal(b"secret", &keys, policy, &mut crate::rng()).expect("one recipient");
+            let kept = Kept::of(&sealed.into());
+            let record =
+                Record { kept, readers, owners: vec![], created_at: 0, expires_at: None, openable: true };
+            vault.open(&record).map_err(|error| error.code).map(drop)
+        };
+        assert_eq!(open(good.clone(), good.readers.clone()), Ok(()));
+        assert_eq!(open(good.clone(), vec![wallet(1), wallet(2)]), Err(Code::Internal));
+        let refused = |policy: Policy| open(policy.clone(), policy.readers);
+        assert_eq!(refused(Policy { audience: None, ..good.clone() }), Err(Code::WrongAudience));
+        assert_eq!(refused(Policy { one_time: true, ..good.clone() }), Err(Code::UnsupportedPolicy));
+        assert_eq!(refused(Policy { not_after: Some(1), ..good.clone() }), Err(Code::OutsideValidity));
+        assert_eq!(refused(Policy { readers: vec![], ..good }), Err(Code::PolicyWithoutReaders));
+    }
 }

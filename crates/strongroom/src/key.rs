@@ -171,6 +171,7 @@ pub struct DecapsulationKey {
     seed: Option<Box<Zeroizing<[u8; kem::SEED_BYTES]>>>,
     decapsulator: Decapsulator,
     encapsulation_key: Box<[u8; kem::ENCAPSULATION_KEY_BYTES]>,
+    id: KeyId,
 }
 
 impl DecapsulationKey {
@@ -204,7 +205,8 @@ impl DecapsulationKey {
         seed: Option<Box<Zeroizing<[u8; kem::SEED_BYTES]>>>,
     ) -> Self {
         let encapsulation_key = decapsulator.encapsulation_key();
-        Self { seed, decapsulator, encapsulation_key }
+        let id = KeyId::of(kem::KEM_ID, &encapsulation_key[..]);
+        Self { seed, decapsulator, encapsulation_key, id }
     }
 
     /// The expanded form, 3,168 bytes, as w3pk and the `ADMIN_MLKEM_PRIVATE_KEY` variable hold it.
@@ -235,7 +237,7 @@ impl DecapsulationKey {
     /// The key's id, whose `Display` is the fingerprint.
     #[must_use]
     pub fn id(&self) -> KeyId {
-        KeyId::of(kem::KEM_ID, &self.encapsulation_key[..])
+        self.id
     }
 
     /// The secret key text, as of an [`Identity`].

@@ -405,6 +405,9 @@ mod tests {
             Act::put(SlotId::from_bytes([2; 32]), b"body"),
             Act::Delete(SLOT),
             Act::Delete(SlotId::from_bytes([2; 32])),
+            Act::SealTo { slot: SLOT, key_sha256: [1; 32] },
+            Act::SealTo { slot: SLOT, key_sha256: [2; 32] },
+            Act::SealTo { slot: SlotId::from_bytes([2; 32]), key_sha256: [1; 32] },
         ];
         for signed in acts {
             for asked in acts {

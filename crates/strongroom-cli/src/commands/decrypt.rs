@@ -2,6 +2,7 @@
 
 use super::encrypt::streams_failed;
 use crate::args::Decrypt;
+use crate::error::Refused;
 use crate::files;
 use crate::streams::{self, Input, Kind, Output};
 use anyhow::{Context, Result};
@@ -56,6 +57,9 @@ impl Source {
             .take(BEGIN.len() as u64)
             .read_to_end(&mut begun)
             .with_context(|| format!("cannot read {name}"))?;
+        if begun.is_empty() {
+            return Err(Refused(format!("{name} is empty: there is nothing sealed in it")).into());
+        }
         let armored = begun.starts_with(b"-----BEGIN");
         // An envelope that is cut, or of another version, is told as one.
         if !armored && !begun.starts_with(&MAGIC[..5]) {

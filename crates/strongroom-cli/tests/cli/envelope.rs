@@ -66,7 +66,7 @@ fn garbage_is_refused_and_leaves_no_file() {
     let mut damaged = sealed.clone().into_bytes();
     damaged[tag_at] = if damaged[tag_at] == b'A' { b'B' } else { b'A' };
     place.run(&["decrypt", "-i", "key", "-o", "out"], damaged).fails(1, "damaged");
-    place.run(&["decrypt", "-i", "key", "-o", "out"], "").fails(1, "not a payload");
+    place.run(&["decrypt", "-i", "key", "-o", "out"], "").fails(1, "standard input is empty");
     place.run(&["decrypt", "-i", "key", "-o", "out"], &sealed[..100]).fails(1, "not a payload");
     place.run(&["decrypt", "-i", "key", "-o", "out"], sealed.replace(":2,", ":3,")).fails(1, "version");
     place.run(&["decrypt", "-i", "key", "-o", "no/such/folder", "-"], sealed).fails(2, "no/such/folder");

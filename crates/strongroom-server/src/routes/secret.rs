@@ -100,7 +100,8 @@ pub(crate) struct AccessAnswer {
     path = "/secret/store",
     tag = "secrets",
     operation_id = "store",
-    request_body(content((crate::openapi::StoreRequest = "application/json"), (Vec<u8> = "application/octet-stream"))),
+    params(ExpiresAtHeader),
+    request_body(content((crate::openapi::StoreRequest = "application/json"), (crate::openapi::EnvelopeBytes = "application/octet-stream"))),
     security((), ("siweMessage" = [], "siweSignature" = [])),
     responses((status = 201, description = "Stored, durably", body = StoreAnswer)),
 )]
@@ -110,10 +111,9 @@ pub(crate) async fn store(
     headers: HeaderMap,
     body: SealedBody,
 ) -> Result<Response, ApiError> {
-    let mut request = parse(&vault, &headers, &body)?;
-    let body = body.bytes();
+    let (mut request, signed) = parse(&vault, &headers, &body)?;
     let signer = match SignIn::from_headers(&headers)? {
-        Some(sign_in) => Some(sign_in.verify(&vault, &Act::store(body)).await?),
+        Some(sign_in) => Some(sign_in.verify(&vault, &Act::store(&signed)).await?),
         None if vault.config.require_sign_in_to_store => {
             return Err(sign_in::missing());
         }
@@ -121,7 +121,7 @@ pub(crate) async fn store(
             if let Some(lifetime) = vault.config.limits.anonymous_lifetime {
                 request.end_by((vault.now() + lifetime).unix_timestamp())?;
             }
-            vault.guard.admit_anonymous(&client, body.len())?;
+            vault.guard.admit_anonymous(&client, request.cost_bytes(signed.len()))?;
             None
         }
     };
@@ -182,7 +182,11 @@ pub(crate) async fn access_to_key(
     operation_id = "envelope",
     params(SlotParameter),
     security(("siweMessage" = [], "siweSignature" = [])),
-    responses((status = 200, description = "What is stored, with its ETag", body = crate::openapi::Secret)),
+    responses((
+        status = 200,
+        description = "What is stored, with its ETag; an envelope as its bytes, where `Accept` is application/octet-stream",
+        content((crate::openapi::Secret = "application/json"), (crate::openapi::EnvelopeBytes = "application/octet-stream")),
+    )),
 )]
 pub(crate) async fn envelope(
     headers: HeaderMap,
@@ -209,8 +213,8 @@ pub(crate) async fn envelope(
     path = "/secret/envelope/{slot}",
     tag = "secrets",
     operation_id = "replace",
-    params(SlotParameter, ("If-Match" = String, Header, description = "The ETag that is replaced")),
-    request_body(content((crate::openapi::StoreRequest = "application/json"), (Vec<u8> = "application/octet-stream"))),
+    params(SlotParameter, ExpiresAtHeader, ("If-Match" = String, Header, description = "The ETag that is replaced")),
+    request_body(content((crate::openapi::StoreRequest = "application/json"), (crate::openapi::EnvelopeBytes = "application/octet-stream"))),
     security(("siweMessage" = [], "siweSignature" = [])),
     responses((status = 200, description = "Replaced, durably", body = StoreAnswer)),
 )]
@@ -221,9 +225,9 @@ pub(crate) async fn replace(
     body: SealedBody,
 ) -> Result<Response, ApiError> {
     let expected = if_match(&headers)?;
-    let request = parse(&vault, &headers, &body)?;
+    let (request, signed) = parse(&vault, &headers, &body)?;
     let sign_in = SignIn::required(&headers)?;
-    let grant = OwnerGrant::check(&vault, &sign_in, slot, &Act::put(slot, body.bytes())).await?;
+    let grant = OwnerGrant::check(&vault, &sign_in, slot, &Act::put(slot, &signed)).await?;
     Ok(stored(vault.replace(grant, expected, request).await?).into_response())
 }
 
@@ -258,6 +262,16 @@ struct SlotParameter {
     /// 64 hex digits.
     #[param(pattern = "^[0-9a-f]{64}$")]
     slot: String,
+}
+
+/// With an envelope that is sent as its bytes.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code, reason = "it describes what `parse` reads")]
+struct ExpiresAtHeader {
+    /// When the vault forgets an envelope that is sent as its bytes: RFC 3339. A bound statement hashes body ‖ this.
+    #[param(rename = "x-strongroom-expires-at")]
+    expires_at: Option<String>,
 }
 
 /// Which part of a list. Read before the sign-in, so that a mistake here costs no nonce.
@@ -332,11 +346,25 @@ impl FromRequestParts<Arc<Vault>> for SlotInPath {
     }
 }
 
-fn parse(vault: &Vault, headers: &HeaderMap, body: &SealedBody) -> Result<StoreRequest, ApiError> {
-    match body {
-        SealedBody::Json(body) => StoreRequest::parse(body, vault.now()),
-        SealedBody::Envelope(body) => {
-            StoreRequest::parse_envelope(body, headers.get(EXPIRES_AT_HEADER), vault.now())
+/// The request, and the bytes that a bound statement hashes: the body, and after it the header that says when it ends.
+fn parse(vault: &Vault, headers: &HeaderMap, body: &SealedBody) -> Result<(StoreRequest, Bytes), ApiError> {
+    let mut ends = headers.get_all(EXPIRES_AT_HEADER).iter();
+    let (end, more) = (ends.next(), ends.next().is_some());
+    match (body, end) {
+        (_, Some(_)) if more => {
+            Err(Code::MalformedExpiry.because(format!("{EXPIRES_AT_HEADER} is there twice")))
+        }
+        (SealedBody::Json(_), Some(_)) => {
+            Err(Code::MalformedExpiry.because("a JSON body says itself when it ends: expiresAt"))
+        }
+        (SealedBody::Json(body), None) => Ok((StoreRequest::parse(body, vault.now())?, body.clone())),
+        (SealedBody::Envelope(body), None) => {
+            Ok((StoreRequest::parse_envelope(body, None, vault.now())?, body.clone()))
+        }
+        (SealedBody::Envelope(body), Some(end)) => {
+            let text = end.to_str().unwrap_or("");
+            let request = StoreRequest::parse_envelope(body, Some(text), vault.now())?;
+            Ok((request, [body, text.as_bytes()].concat().into()))
         }
     }
 }

@@ -20,6 +20,7 @@ fn a_secret_is_sealed_stored_opened_shared_and_forgotten() {
     let vault_key = vault.server().encapsulation_key().clone();
     let policy = |readers: &[&WalletKey]| Policy {
         readers: readers.iter().map(|wallet| wallet.address().into()).collect(),
+        owners: vec![alice.address().into()],
         audience: Some(*vault.server().vault_id()),
         ..Policy::default()
     };

@@ -11,6 +11,7 @@ use strongroom::key::{HybridDecapsulationKey, Identity, Recipient};
 use strongroom::policy::Policy;
 use strongroom::principal::Principal;
 use strongroom::signin::Act;
+use strongroom::w3pk;
 use strongroom::{SlotId, wallet::WalletKey};
 use strongroom_testkit::rng;
 use time::Duration;
@@ -124,6 +125,15 @@ async fn as_bytes_and_as_a_string_it_is_the_same() {
     );
     let cut = vault.call("POST", "/secret/store", &[], br#"{"secret":{"envelope":"U1JFTlYAAAE="}}"#).await;
     assert_eq!(cut.code(), (400, "malformed_payload"));
+    let no_payload = &envelope.as_bytes()[..envelope.as_bytes().len() - 40];
+    assert_eq!(vault.send(octets(octet, no_payload, "")).await.code(), (400, "malformed_payload"));
+    let twice = octets(octet, envelope.as_bytes(), "2999-01-01T00:00:00Z");
+    let (mut parts, bytes) = twice.into_parts();
+    parts.headers.append("x-strongroom-expires-at", "2998-01-01T00:00:00Z".parse().expect("a value"));
+    assert_eq!(vault.send(Request::from_parts(parts, bytes)).await.code(), (400, "malformed_expiry"));
+    let beside_json =
+        octets("application/json", body(&envelope).to_string().as_bytes(), "2999-01-01T00:00:00Z");
+    assert_eq!(vault.send(beside_json).await.code(), (400, "malformed_expiry"));
     assert!(cut.body["message"].as_str().expect("text").contains("cut short"), "{}", cut.body);
 }
 
@@ -229,7 +239,12 @@ async fn without_a_stanza_for_the_vault_it_is_kept_closed() {
     let alice = wallet(1);
     let keys = [client_key(1).encapsulation_key().into()];
     // Nothing else in its policy concerns this vault.
-    let policy = Policy { audience: Some([7; 32]), one_time: true, ..vault.policy(&[&alice]).await };
+    let policy = Policy {
+        audience: Some([7; 32]),
+        one_time: true,
+        not_after: Some(1),
+        ..vault.policy(&[&alice]).await
+    };
     let envelope = envelope::seal(b"mine", &keys, policy, &mut rng()).expect("one recipient");
     let stored = vault.store_native(&envelope).await;
     assert_eq!(stored.body["openable"], false);
@@ -315,4 +330,137 @@ async fn a_statement_for_one_key_serves_no_other() {
     let answer = vault.call("POST", &format!("/secret/access/{slot}"), &headers, br#"{"sealTo":1}"#).await;
     assert_eq!(answer.code(), (400, "malformed_request"));
     assert_eq!(vault.ask_for(slot, &headers, &mine.to_string()).await.status, 200);
+}
+
+/// Guard: the end is under the statement (routes/secret.rs, `parse`). Else who ends the TLS could have the slot forgotten.
+#[tokio::test]
+async fn a_bound_statement_covers_the_end_beside_an_envelope() {
+    let vault = TestVault::new();
+    let alice = wallet(1);
+    let envelope = vault.seal_native(b"secret", vault.policy(&[&alice]).await).await;
+    let slot = vault.store_native(&envelope).await.slot();
+    let end = "2999-01-01T00:00:00Z";
+    let put = async |signed: &[u8], end: Option<&str>| {
+        let mut headers = vault.sign(&alice, &[Act::put(slot, signed)]).await;
+        headers.push(("if-match", "\"1\"".to_owned()));
+        headers.push(("content-type", "application/octet-stream".to_owned()));
+        headers.extend(end.map(|end| ("x-strongroom-expires-at", end.to_owned())));
+        let request = headers
+            .iter()
+            .fold(Request::put(format!("/secret/envelope/{slot}")), |request, (name, value)| {
+                request.header(*name, value)
+            });
+        vault.send(request.body(Body::from(envelope.as_bytes().to_vec())).expect("a request")).await
+    };
+    let refused = (401, "sign_in_for_another_act");
+    assert_eq!(put(envelope.as_bytes(), Some(end)).await.code(), refused);
+    let with_end = [envelope.as_bytes(), end.as_bytes()].concat();
+    assert_eq!(put(&with_end, None).await.code(), refused);
+    assert_eq!(put(&with_end, Some(end)).await.body["expiresAt"], end);
+}
+
+/// Guard: who signs must be concerned (vault.rs, `retry_of`).
+#[tokio::test]
+async fn a_retry_tells_a_stranger_nothing() {
+    let vault = TestVault::new();
+    let [alice, bob, mallory] = [wallet(1), wallet(2), wallet(3)];
+    let owners = vec![alice.address().into()];
+    let envelope = vault.seal_native(b"secret", Policy { owners, ..vault.policy(&[&bob]).await }).await;
+    let request = body(&envelope).to_string();
+    let slot = vault.call("POST", "/secret/store", &[], request.as_bytes()).await.slot();
+    for signer in [&alice, &bob] {
+        let again =
+            vault.call("POST", "/secret/store", &vault.sign(signer, &[]).await, request.as_bytes()).await;
+        assert_eq!(again.slot(), slot);
+    }
+    let again =
+        vault.call("POST", "/secret/store", &vault.sign(&mallory, &[]).await, request.as_bytes()).await;
+    assert_eq!(again.code(), (409, "ciphertext_held"));
+}
+
+/// Guard: only who can sign in is taken (vault.rs, `check_principals`).
+#[tokio::test]
+async fn nobody_is_locked_out_by_principals_who_cannot_sign_in() {
+    let vault = TestVault::new();
+    let good = vault.policy(&[&wallet(1)]).await;
+    let keys = || vec![Principal::SlhDsa([7; 32])];
+    for policy in [Policy { readers: keys(), ..good.clone() }, Policy { owners: keys(), ..good.clone() }] {
+        assert_eq!(vault.store_policy(policy).await.code(), (422, "unsupported_policy"));
+    }
+    let mixed = Policy { readers: [good.readers.clone(), keys()].concat(), ..good };
+    assert_eq!(vault.store_policy(mixed).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_put_without_owners_leaves_them() {
+    let vault = TestVault::new();
+    let [alice, bob] = [wallet(1), wallet(2)];
+    let owners = vec![alice.address().into(), bob.address().into()];
+    let slot = vault.store_policy(Policy { owners, ..vault.policy(&[&alice]).await }).await.slot();
+    let without = vault.seal_native(b"again", vault.policy(&[&alice]).await).await;
+    let put = vault.put(slot, &alice, "\"1\"", body(&without).to_string().as_bytes()).await;
+    assert_eq!(put.status, 200, "{}", put.body);
+    assert_eq!(vault.delete(slot, &bob).await.status, 204);
+}
+
+#[tokio::test]
+async fn what_a_newer_policy_asks_for_is_refused_by_name() {
+    let vault = TestVault::new();
+    let bytes = std::fs::read(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../testdata/envelope/refused-policy-unknown-key.json"
+    ));
+    let vector: Value = serde_json::from_slice(&bytes.expect("a vector")).expect("JSON");
+    let request = json!({ "secret": { "envelope": vector["envelope"] } }).to_string();
+    let answer = vault.call("POST", "/secret/store", &[], request.as_bytes()).await;
+    assert_eq!(answer.code(), (422, "unsupported_policy"));
+    assert!(answer.body["message"].as_str().expect("text").contains("unknown key 9"), "{}", answer.body);
+}
+
+/// The same numbers each time, so that two formats encapsulate to the same ciphertext.
+struct Fixed(Vec<u8>);
+
+impl getrandom::rand_core::TryRng for Fixed {
+    type Error = std::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        unreachable!("sealing takes bytes")
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        unreachable!("sealing takes bytes")
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        bytes.copy_from_slice(&self.0.drain(..bytes.len()).collect::<Vec<_>>());
+        Ok(())
+    }
+}
+
+impl getrandom::rand_core::TryCryptoRng for Fixed {}
+
+/// Guard: one tag over all formats (vault.rs, `ciphertext_for_vault`).
+#[tokio::test]
+async fn a_ciphertext_that_one_format_holds_is_held_for_the_other() {
+    let [alice, mallory] = [wallet(1), wallet(2)];
+    for native_first in [true, false] {
+        let vault = TestVault::new();
+        let key = vault.vault_key().await;
+        // file key 32, id 16, encapsulation 32, salt 24; and K 32, iv 12, encapsulation 32.
+        let mut native_rng = Fixed([&[1; 48][..], &[5; 32], &[2; 24]].concat());
+        let mut w3pk_rng = Fixed([&[3; 44][..], &[5; 32]].concat());
+        let native =
+            envelope::seal(b"a", &[key.clone().into()], vault.policy(&[&alice]).await, &mut native_rng);
+        let native = native.expect("one recipient");
+        let payload =
+            w3pk::seal(b"b", &[key], w3pk::Generation::Second, &mut w3pk_rng).expect("one recipient");
+        assert_eq!(native.header().stanzas()[0].enc(), payload.entries()[0].kem_ciphertext());
+        let answers = if native_first {
+            [vault.store_native(&native).await, vault.store(&payload.to_json(), &[&mallory]).await]
+        } else {
+            let first = vault.store(&payload.to_json(), &[&mallory]).await;
+            [first, vault.store_native(&native).await]
+        };
+        assert_eq!(answers.map(|answer| answer.status), [201, 409]);
+    }
 }

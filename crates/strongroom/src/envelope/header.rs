@@ -542,6 +542,22 @@ mod tests {
         }
     }
 
+    /// Rests on binary framing, and on key ids in the place of keys.
+    #[test]
+    fn a_recipient_costs_1641_bytes_and_a_hybrid_one_1738() {
+        use crate::key::HybridDecapsulationKey;
+        let bytes = |recipients: &[Recipient]| {
+            let file_key = FileKey::random(&mut rng());
+            Head::seal(&file_key, Policy::default(), recipients, &mut rng()).bytes.len()
+        };
+        let [ann, bob, _] = identities().map(|identity| identity.recipient());
+        let both = HybridDecapsulationKey::from_seed(&[1; 32]).expect("a seed").encapsulation_key().into();
+        let one = bytes(std::slice::from_ref(&ann));
+        assert_eq!(one, PREFIX_BYTES + 20 + 2 + 1 + 1641 + MAC_BYTES);
+        assert_eq!(bytes(&[ann.clone(), bob]), one + 1641);
+        assert_eq!(bytes(&[ann, both]), one + 1738);
+    }
+
     #[test]
     fn the_most_recipients_fit() {
         let header = Header {

@@ -71,6 +71,7 @@ pub struct HybridDecapsulationKey {
     seed: Box<Zeroizing<[u8; kem::HYBRID_SEED_BYTES]>>,
     decapsulator: Box<HybridDecapsulator>,
     encapsulation_key: Box<[u8; kem::HYBRID_ENCAPSULATION_KEY_BYTES]>,
+    id: KeyId,
 }
 
 impl HybridDecapsulationKey {
@@ -96,6 +97,7 @@ impl HybridDecapsulationKey {
         Ok(Self {
             seed: Box::new(Zeroizing::new(*seed)),
             decapsulator: Box::new(decapsulator),
+            id: KeyId::of(kem::HYBRID_KEM_ID, &encapsulation_key[..]),
             encapsulation_key,
         })
     }
@@ -110,7 +112,7 @@ impl HybridDecapsulationKey {
     /// The key's id, whose `Display` is the fingerprint.
     #[must_use]
     pub fn id(&self) -> KeyId {
-        KeyId::of(kem::HYBRID_KEM_ID, &self.encapsulation_key[..])
+        self.id
     }
 
     /// kem_id ‖ form ‖ seed.
