@@ -59,7 +59,7 @@ impl Input {
         if metadata.is_dir() {
             bail!("it is a directory");
         }
-        Ok(Self { file, name, bytes: metadata.is_file().then(|| metadata.len()) })
+        Ok(Self { file, name, bytes: metadata.is_file().then_some(metadata.len()) })
     }
 
     /// What an error calls it.

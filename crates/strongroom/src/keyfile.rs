@@ -183,7 +183,7 @@ pub fn write(identity: &Identity, created: &str) -> Zeroizing<String> {
     with_comments(identity, created, &identity.to_secret_text())
 }
 
-/// As [`write`], locked with a passphrase.
+/// As [`write`](fn@write), locked with a passphrase.
 #[must_use]
 pub fn write_locked(
     identity: &Identity,
@@ -249,7 +249,7 @@ mod tests {
         let text = write_locked(&key(), b"correct horse", "today", &mut rng());
         assert!(!text.contains("SECRET-KEY"));
         let Ok(KeyFile::Locked(mut locked)) = parse(text.as_bytes()) else { panic!("a locked file") };
-        let back = locked.unlock(b"correct horse").ok().expect("its passphrase");
+        let back = locked.unlock(b"correct horse").unwrap_or_else(|error| panic!("its passphrase: {error}"));
         assert!(*back.to_secret_text() == *key().to_secret_text());
         assert_eq!(locked.unlock(b"correct horse ").err(), Some(UnlockError));
         locked.sealed[0] ^= 1;

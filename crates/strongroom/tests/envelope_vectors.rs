@@ -1,6 +1,8 @@
 //! `testdata/envelope/`: one file, one outcome. All of them are walked, by this and by the reader in `testdata/reader/`.
 //! `UPDATE_GOLDEN=1` writes them anew, the same in every run.
 
+#![expect(clippy::disallowed_methods, reason = "the vectors are files")]
+
 use minicbor::Encoder;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -63,7 +65,9 @@ fn outcome(vector: &Vector) -> (String, Option<String>) {
     let keys: Vec<Identity> = vector
         .keys
         .iter()
-        .map(|text| Identity::from_secret_text(text).ok().expect("a secret key text"))
+        .map(|text| {
+            Identity::from_secret_text(text).unwrap_or_else(|error| panic!("a secret key text: {error}"))
+        })
         .collect();
     let bytes = encoding::from_base64(&vector.envelope).expect("base64");
     let envelope = match Envelope::parse(bytes) {

@@ -36,7 +36,7 @@ pub(super) fn run(args: &Decrypt) -> Result<()> {
 pub(super) enum Source {
     /// Whole, in memory.
     W3pk(zeroize::Zeroizing<Vec<u8>>),
-    Envelope(EnvelopeSource),
+    Envelope(Box<EnvelopeSource>),
 }
 
 /// An envelope up to its payload.
@@ -76,7 +76,7 @@ impl Source {
             ReadError::Parse(error) => error.into(),
             other => other.into(),
         })?;
-        Ok(Self::Envelope(EnvelopeSource { opener, name, armored, threads }))
+        Ok(Self::Envelope(Box::new(EnvelopeSource { opener, name, armored, threads })))
     }
 }
 

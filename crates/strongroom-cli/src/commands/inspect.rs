@@ -18,7 +18,7 @@ use time::format_description::well_known::Rfc3339;
 
 pub(super) fn run(args: &Inspect) -> Result<()> {
     let report = match Source::open(args.input.as_deref())? {
-        Source::Envelope(envelope) => of_envelope(envelope)?,
+        Source::Envelope(envelope) => of_envelope(*envelope)?,
         Source::W3pk(bytes) => of_payload(&Sealed::from_json(&bytes)?),
     };
     let text = if args.json { format!("{report}\n") } else { as_text(&report) };

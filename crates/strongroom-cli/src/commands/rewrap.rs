@@ -24,7 +24,7 @@ pub(super) fn run(args: &Rewrap) -> Result<()> {
     let kind = if source.armored { Kind::Text } else { Kind::Sealed };
     if args.rotate_key {
         let output = Output::create(args.output.as_deref(), kind)?;
-        return rotate(args, source, &keys, &remove, output);
+        return rotate(args, *source, &keys, &remove, output);
     }
     if args.recipients.is_given() || args.policy.is_given() {
         return Err(anyhow!(Hint(
@@ -38,7 +38,7 @@ pub(super) fn run(args: &Rewrap) -> Result<()> {
             .context("there is nothing to change"));
     }
     let output = Output::create(args.output.as_deref(), kind)?;
-    rewrap(source, &keys, &add, &remove, output)?;
+    rewrap(*source, &keys, &add, &remove, output)?;
     if !remove.is_empty() {
         anstream::eprintln!(
             "note: who was removed may have kept the old envelope or its key: what he could read he still can. --rotate-key \

@@ -447,6 +447,8 @@ mod tests {
         head.open([(&identities()[identity]).into()]).err()
     }
 
+    type Edit<'a> = &'a dyn Fn(&mut Header);
+
     /// Rests on `verify_slice` in `Head::open`.
     #[test]
     fn nobody_without_the_file_key_adds_drops_moves_or_alters_a_stanza() {
@@ -455,7 +457,7 @@ mod tests {
         assert_eq!(refusal(&head, 0), None);
         let stranger = DecapsulationKey::from_seed(&[9; 64]).encapsulation_key().into();
         let other = Stanza::seal(&stranger, &FileKey::random(&mut rng()), &head.binding, &mut rng());
-        let edits: [(&str, &dyn Fn(&mut Header)); 6] = [
+        let edits: [(&str, Edit<'_>); 6] = [
             ("added", &|header| header.stanzas.push(other.clone())),
             ("dropped", &|header| drop(header.stanzas.pop())),
             ("moved", &|header| header.stanzas.swap(1, 2)),

@@ -337,6 +337,7 @@ proptest! {
 
 /// The example of spec/envelope.md §4.9; `UPDATE_GOLDEN=1` writes it there, and as the vector of the same name.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the test reads and writes the page")]
 fn the_worked_example_is_in_the_spec() {
     const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../spec/envelope.md");
     const FENCE: &str = "```example\n";
