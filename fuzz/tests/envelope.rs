@@ -29,7 +29,7 @@ fn valid() -> Vec<Vec<u8>> {
         envelope.as_bytes().to_vec()
     };
     vec![
-        seal(b"", &[ann.clone()], &Policy::default()),
+        seal(b"", std::slice::from_ref(&ann), &Policy::default()),
         seal(b"four years", &[ann.clone(), bob.clone()], &policy),
         seal(&[7; 16_384], &[bob], &policy),
         seal(b"four years", &[stranger], &Policy::default()),
