@@ -23,7 +23,7 @@ fn plain_reading(text: &[u8]) -> Option<Vec<u8>> {
     let end = if crlf { "\r\n" } else { "\n" };
     let body = text.strip_prefix(BEGIN)?.strip_prefix(end)?;
     let (body, after) = body.split_once(END)?;
-    let ends = after.is_empty() || after.strip_prefix(end)?.bytes().all(|byte| byte.is_ascii_whitespace());
+    let ends = after.is_empty() || after.strip_prefix(end)?.bytes().all(|byte| b" \t\r\n".contains(&byte));
     let lines: Vec<&str> =
         if body.is_empty() { vec![] } else { body.strip_suffix(end)?.split(end).collect() };
     let full = lines.iter().rev().skip(1).all(|line| line.len() == 64 && !line.contains('='));

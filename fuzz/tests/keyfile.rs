@@ -8,7 +8,7 @@ use strongroom_testkit::rng;
 /// The one line that is neither empty nor a comment, where the file keeps its bounds.
 fn plain_reading(bytes: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() <= 64 * 1024)?;
-    let lines: Vec<&str> = text.split('\n').map(|line| line.trim_end_matches('\r')).collect();
+    let lines: Vec<&str> = text.lines().collect();
     let mut keys = lines.iter().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let key = keys.next().filter(|_| keys.next().is_none())?;
     lines.iter().all(|line| line.len() <= 8 * 1024).then_some(*key)

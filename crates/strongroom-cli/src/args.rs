@@ -58,7 +58,7 @@ pub(crate) struct Keygen {
     #[arg(long, value_enum, default_value_t = Kem::Mlkem1024, conflicts_with_all = ["from_eth_key_file", "admin_env"])]
     pub(crate) kem: Kem,
     /// Lock the key with a passphrase, which is asked on the terminal
-    #[arg(short, long, conflicts_with = "admin_env")]
+    #[arg(short, long, conflicts_with_all = ["admin_env", "passphrase_file"])]
     pub(crate) passphrase: bool,
     /// Lock the key with the passphrase on the first line of this file
     #[arg(long, value_name = "FILE", conflicts_with = "admin_env")]
@@ -217,7 +217,8 @@ pub(crate) struct Inspect {
 /// --add and --remove leave the payload as it is. Who is removed may have kept the old envelope,
 /// or its file key: what he could read before, he still can. --rotate-key seals everything anew
 /// under a new file key; it needs the public key of everyone who shall open it (-r), since an
-/// envelope holds only fingerprints, and it is the only way to change the policy.
+/// envelope holds only fingerprints. It is the only way to change the policy: what is given takes the
+/// place of what was there, and the rest stays.
 #[derive(ClapArgs)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Rewrap {

@@ -2,6 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 use std::fmt;
+use std::io::Write;
 use std::process::ExitCode;
 use strongroom::envelope;
 use strongroom::key::KeyError;
@@ -36,6 +37,11 @@ impl fmt::Display for Hint {
     }
 }
 
+/// Writes a line to stderr; whether anybody reads it changes nothing.
+pub(crate) fn tell(line: fmt::Arguments<'_>) {
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
 /// Writes an error with its sources and a hint to stderr, and gives the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
@@ -45,9 +51,9 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         error.chain().map(ToString::to_string).filter(|text| Some(text.as_str()) != own).collect();
     // Some libraries' errors say in their own text what their source says again.
     texts.dedup_by(|source, error| error.ends_with(source.as_str()));
-    anstream::eprintln!("{red}error:{red:#} {}", texts.join(": "));
+    tell(format_args!("{red}error:{red:#} {}", texts.join(": ")));
     if let Some(hint) = own.or_else(|| error.chain().find_map(hint)) {
-        anstream::eprintln!("{cyan}hint:{cyan:#} {hint}");
+        tell(format_args!("{cyan}hint:{cyan:#} {hint}"));
     }
     ExitCode::from(if error.chain().any(is_refusal) { REFUSED } else { USAGE_OR_IO })
 }
@@ -90,7 +96,7 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     }
     if let Some(error) = cause.downcast_ref() {
         return match error {
-            KeyFileError::NoKey | KeyFileError::ManyKeys => {
+            KeyFileError::NoKey | KeyFileError::ManyKeys | KeyFileError::Key { .. } => {
                 Some("a key file has one secret key line: see `strongroom keygen`")
             }
             _ => None,

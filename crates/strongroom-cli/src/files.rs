@@ -4,9 +4,10 @@ use crate::args::Identities;
 use crate::error::Hint;
 use crate::streams::Input;
 use anyhow::{Context, Result, anyhow, bail};
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use strongroom::key::{Identity, Recipient};
-use strongroom::keyfile::{self, KeyFile};
+use strongroom::keyfile::{self, KeyFile, LockedKey};
 use strongroom::wallet::WalletKey;
 use zeroize::Zeroizing;
 
@@ -15,26 +16,76 @@ pub(crate) fn read(path: Option<&Path>) -> Result<Zeroizing<Vec<u8>>> {
     Input::open(path)?.read_whole(&[])
 }
 
-/// The keys of `-i`.
+/// Where the passphrase of locked key files comes from. A file is read once, whatever it is.
+pub(crate) struct Passphrase<'a> {
+    file: Option<&'a Path>,
+    read: OnceCell<Zeroizing<String>>,
+}
+
+impl<'a> Passphrase<'a> {
+    pub(crate) fn of(file: Option<&'a Path>) -> Self {
+        Self { file, read: OnceCell::new() }
+    }
+
+    fn unlock(&self, locked: &LockedKey, path: &Path) -> Result<Identity> {
+        let name = path.display();
+        let asked;
+        let passphrase = match (self.file, self.read.get()) {
+            (_, Some(read)) => read,
+            (Some(file), None) => {
+                let read = read_passphrase(file)?;
+                self.read.get_or_init(|| read)
+            }
+            (None, None) => {
+                asked = ask(&format!("passphrase for {name}: "))?;
+                &asked
+            }
+        };
+        locked.unlock(passphrase.as_bytes()).with_context(|| format!("cannot open {name}"))
+    }
+}
+
+/// The keys of `-i`, in their order.
 pub(crate) fn identities(args: &Identities) -> Result<Vec<Identity>> {
-    args.identity.iter().map(|path| read_key(path, args.passphrase_file.as_deref())).collect()
+    let passphrase = Passphrase::of(args.passphrase_file.as_deref());
+    args.identity.iter().map(|path| read_key(path, &passphrase)).collect()
+}
+
+/// The first of the keys of `-i` that fits. Those that are not locked are looked at first, so that no passphrase is asked for in
+/// vain; where none fits, the key that could not be unlocked says why, or an empty list that there is none.
+pub(crate) fn identity_for(args: &Identities, fits: impl Fn(&Identity) -> bool) -> Result<Vec<Identity>> {
+    let passphrase = Passphrase::of(args.passphrase_file.as_deref());
+    let mut locked = Vec::new();
+    for path in &args.identity {
+        match read_key_file(path)? {
+            KeyFile::Open(identity) if fits(&identity) => return Ok(vec![identity]),
+            KeyFile::Locked(key) => locked.push((path, key)),
+            _ => {}
+        }
+    }
+    let mut failure = None;
+    for (path, key) in locked {
+        match passphrase.unlock(&key, path) {
+            Ok(identity) if fits(&identity) => return Ok(vec![identity]),
+            Ok(_) => {}
+            Err(error) => failure = Some(error),
+        }
+    }
+    failure.map_or(Ok(Vec::new()), Err)
 }
 
 /// Reads a secret key file, and unlocks it where it is locked.
-pub(crate) fn read_key(path: &Path, passphrase_file: Option<&Path>) -> Result<Identity> {
-    let bytes = read(Some(path))?;
-    let name = path.display();
-    match keyfile::parse(&bytes).with_context(|| format!("{name} is no key file"))? {
+pub(crate) fn read_key(path: &Path, passphrase: &Passphrase<'_>) -> Result<Identity> {
+    match read_key_file(path)? {
         KeyFile::Open(identity) => Ok(identity),
-        KeyFile::Locked(locked) => {
-            let passphrase = match passphrase_file {
-                Some(file) => read_passphrase(file)?,
-                None => ask(&format!("passphrase for {name}: "))?,
-            };
-            locked.unlock(passphrase.as_bytes()).with_context(|| format!("cannot open {name}"))
-        }
-        _ => bail!("{name} is of an unknown kind"),
+        KeyFile::Locked(locked) => passphrase.unlock(&locked, path),
+        _ => bail!("{} is of an unknown kind", path.display()),
     }
+}
+
+fn read_key_file(path: &Path) -> Result<KeyFile> {
+    let bytes = read(Some(path))?;
+    keyfile::parse(&bytes).with_context(|| format!("{} is no key file", path.display()))
 }
 
 /// A new passphrase, from a file or twice from the terminal.
@@ -77,20 +128,26 @@ pub(crate) fn read_wallet(path: &Path) -> Result<WalletKey> {
     text.trim().parse().with_context(|| format!("{} is no wallet file", path.display()))
 }
 
-/// The recipients of `-r` and of the files of `-R`, each once.
-pub(crate) fn recipients(texts: &[String], files: &[PathBuf]) -> Result<Vec<Recipient>> {
+/// The recipients of a flag, such as -r, each once.
+pub(crate) fn named(flag: &str, texts: &[String]) -> Result<Vec<Recipient>> {
     let mut keys = Vec::new();
     for (number, text) in (1..).zip(texts) {
         // Not repeated: it might be a secret key by mistake.
-        let key = text.parse::<Recipient>().with_context(|| format!("recipient {number} of -r"))?;
+        let key = text.parse::<Recipient>().with_context(|| format!("recipient {number} of {flag}"))?;
         add(&mut keys, key);
     }
+    Ok(keys)
+}
+
+/// The recipients of `-r` and of the files of `-R`, each once.
+pub(crate) fn recipients(texts: &[String], files: &[PathBuf]) -> Result<Vec<Recipient>> {
+    let mut keys = named("-r", texts)?;
     for path in files {
         let bytes = read(Some(path))?;
         let text = std::str::from_utf8(&bytes).with_context(|| format!("{} is not text", path.display()))?;
         let mut named = (1..)
             .zip(text.lines())
-            .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
+            .filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
             .peekable();
         if named.peek().is_none() {
             bail!("{} names no recipient", path.display());

@@ -199,12 +199,17 @@ enum Target {
 impl Output {
     /// Replaces a file that is there, when it is committed.
     pub(crate) fn create(path: Option<&Path>, kind: Kind) -> Result<Self> {
-        let Some(path) = path.filter(|_| !is_stdio(path)) else {
+        let Some(path) = path.filter(|_| !is_stdio(path)).filter(|path| !is_stdout(path)) else {
             return Self::stdout(kind);
         };
         let name = path.display().to_string();
         let target = Self::at(path).with_context(|| format!("cannot write {name}"))?;
-        Ok(Self { target, name })
+        match &target {
+            Target::Open(file) if kind != Kind::Text && file.is_terminal() => {
+                Err(anyhow!(Hint("leave out -o, or name a file")).context(format!("{name} is a terminal")))
+            }
+            _ => Ok(Self { target, name }),
+        }
     }
 
     fn stdout(kind: Kind) -> Result<Self> {
@@ -225,7 +230,15 @@ impl Output {
             return Ok(Target::Open(File::options().write(true).open(path)?));
         }
         // A link stays one: what it points to is replaced.
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let path = if path.is_symlink() {
+            path.canonicalize().context("it is a link that leads nowhere")?
+        } else {
+            path.to_owned()
+        };
+        // A file without a name gets one through here.
+        if !Path::new("/proc/self/fd").exists() {
+            return Ok(Target::Temporary { file: NamedTempFile::new_in(folder_of(&path))?, path });
+        }
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         Ok(match rustix::fs::openat(CWD, folder_of(&path), flags, Mode::RUSR | Mode::WUSR) {
             Ok(file) => Target::Unnamed { file: file.into(), path },
@@ -271,17 +284,42 @@ impl Output {
                 Ok(stdout.write_all(&bytes).and_then(|()| stdout.flush())?)
             }
             Target::Unnamed { file, path } => {
+                keep_mode(&file, &path)?;
                 file.sync_all()?;
                 link(&file, &path, replace)?;
                 sync_folder(&path)
             }
             Target::Temporary { file, path } => {
+                keep_mode(file.as_file(), &path)?;
                 file.as_file().sync_all()?;
                 if replace { file.persist(&path) } else { file.persist_noclobber(&path) }
                     .map_err(|e| e.error)?;
                 sync_folder(&path)
             }
         }
+    }
+}
+
+/// Whether a path such as /dev/stdout leads to what stdout is, be it a pipe or a file: that is written, not replaced.
+fn is_stdout(path: &Path) -> bool {
+    let mut path = path.to_owned();
+    for _ in 0..8 {
+        if matches!(path.to_str(), Some("/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1")) {
+            return true;
+        }
+        match std::fs::read_link(&path) {
+            Ok(next) => path = folder_of(&path).join(next),
+            Err(_) => return false,
+        }
+    }
+    false
+}
+
+/// What replaces a file may be read by whom the file might be.
+fn keep_mode(file: &File, path: &Path) -> io::Result<()> {
+    match std::fs::metadata(path) {
+        Ok(before) => file.set_permissions(before.permissions()),
+        Err(_) => Ok(()),
     }
 }
 
@@ -295,16 +333,28 @@ fn link(file: &File, path: &Path, replace: bool) -> io::Result<()> {
         Err(error) if replace && error.kind() == io::ErrorKind::AlreadyExists => {}
         other => return other,
     }
-    // Nothing links over a name: another one first, then a rename. The empty folder keeps that name to ourselves.
+    // Nothing links over a name: another one first, then a rename. The folder keeps that name to ourselves; a kill just here
+    // leaves it behind.
     let folder = tempfile::Builder::new().prefix(".strongroom-").tempdir_in(folder_of(path))?;
     let between = folder.path().join("whole");
     link(&between)?;
     std::fs::rename(&between, path)
 }
 
-/// The name must outlive a power cut too.
+/// The name must outlive a power cut too. A folder that may be written and not read cannot be synced, nor can those of
+/// some file systems; the file is there all the same.
 fn sync_folder(path: &Path) -> Result<()> {
-    Ok(File::open(folder_of(path))?.sync_all()?)
+    match File::open(folder_of(path)).and_then(|folder| folder.sync_all()) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+            ) =>
+        {
+            Ok(())
+        }
+        other => Ok(other?),
+    }
 }
 
 impl Write for Output {

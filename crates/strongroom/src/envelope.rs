@@ -88,9 +88,12 @@ pub enum RewrapError {
         /// Who.
         id: KeyId,
     },
-    /// A stream failed.
-    #[error("the payload cannot be copied")]
-    Copy(#[source] io::Error),
+    /// The input failed.
+    #[error("the payload cannot be read")]
+    Read(#[source] io::Error),
+    /// The output failed.
+    #[error("the envelope cannot be written")]
+    Write(#[source] io::Error),
 }
 
 /// An envelope in memory, as it was parsed or sealed. Its bytes are the one way to write it.
@@ -165,7 +168,7 @@ impl Envelope {
         payload_key(&self.head, &file_key, prefix)?.open_all(chunks).map(Plaintext::from)
     }
 
-    /// The same envelope for other recipients; its payload is not touched. Who is removed keeps what he could read before.
+    /// The same envelope for other recipients; its payload is not touched, and only its beginning and length are checked. Who is removed keeps what he could read before.
     ///
     /// # Errors
     /// [`RewrapError`].
@@ -176,7 +179,10 @@ impl Envelope {
         remove: &[KeyId],
         rng: &mut impl CryptoRng,
     ) -> Result<Self, RewrapError> {
-        let head = rewrap(&self.head, keys, add, remove, rng)?;
+        let (head, file_key) = rewrap(&self.head, keys, add, remove, rng)?;
+        let (prefix, _) = self.payload().split_first_chunk().ok_or(OpenError::Damaged)?;
+        payload_key(&head, &file_key, prefix)?;
+        self.plaintext_bytes().ok_or(OpenError::Damaged)?;
         let bytes = [head.as_bytes(), self.payload()].concat();
         Ok(Self { head, bytes })
     }
@@ -322,8 +328,8 @@ impl<R: Read> Opener<R> {
         SeekReader::new(self.input, key).map_err(StreamError::read)
     }
 
-    /// Writes the same envelope for other recipients; its payload is copied as it is. Who is removed keeps what he
-    /// could read before.
+    /// Writes the same envelope for other recipients; its payload is copied as it is, and only its beginning and
+    /// length are checked. Who is removed keeps what he could read before.
     ///
     /// # Errors
     /// [`RewrapError`].
@@ -335,10 +341,25 @@ impl<R: Read> Opener<R> {
         rng: &mut impl CryptoRng,
         mut output: impl Write,
     ) -> Result<(), RewrapError> {
-        let head = rewrap(&self.head, keys, add, remove, rng)?;
-        output.write_all(head.as_bytes()).map_err(RewrapError::Copy)?;
-        io::copy(&mut self.input, &mut output).map_err(RewrapError::Copy)?;
-        Ok(())
+        let (head, file_key) = rewrap(&self.head, keys, add, remove, rng)?;
+        let prefix = stream::read_prefix(&mut self.input).map_err(read_failed)?;
+        payload_key(&head, &file_key, &prefix)?;
+        output.write_all(&[head.as_bytes(), &prefix].concat()).map_err(RewrapError::Write)?;
+        let mut buffer = vec![0; COPY_BYTES];
+        let mut copied = prefix.len() as u64;
+        loop {
+            match self.input.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => {
+                    output.write_all(&buffer[..count]).map_err(RewrapError::Write)?;
+                    copied += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(read_failed(StreamError::read(error))),
+            }
+        }
+        // What was cut is not passed on as whole.
+        payload_plaintext_bytes(copied).map(drop).ok_or_else(|| OpenError::Damaged.into())
     }
 
     fn payload_key<'k, K: Into<IdentityRef<'k>>>(
@@ -348,6 +369,16 @@ impl<R: Read> Opener<R> {
         let file_key = self.head.open(keys.into_iter().map(Into::into))?;
         let prefix = stream::read_prefix(&mut self.input)?;
         Ok(payload_key(&self.head, &file_key, &prefix)?)
+    }
+}
+
+const COPY_BYTES: usize = 256 * 1024;
+
+fn read_failed(error: StreamError) -> RewrapError {
+    match error {
+        StreamError::Open(error) => RewrapError::Open(error),
+        StreamError::Read(error) | StreamError::Write(error) => RewrapError::Read(error),
+        StreamError::TooLarge => RewrapError::Open(OpenError::Damaged),
     }
 }
 
@@ -367,7 +398,7 @@ fn rewrap<'k, K: Into<IdentityRef<'k>>>(
     add: &[Recipient],
     remove: &[KeyId],
     rng: &mut impl CryptoRng,
-) -> Result<Head, RewrapError> {
+) -> Result<(Head, FileKey), RewrapError> {
     let present: Vec<KeyId> = head.header().stanzas().iter().map(Stanza::key_id).collect();
     if let Some(id) = remove.iter().find(|id| !present.contains(id)) {
         return Err(RewrapError::NotARecipient { id: *id });
@@ -376,7 +407,8 @@ fn rewrap<'k, K: Into<IdentityRef<'k>>>(
     let kept = present.into_iter().filter(keeps);
     check_recipients(&kept.chain(add.iter().map(Recipient::id)).collect::<Vec<_>>())?;
     let file_key = head.open(keys.into_iter().map(Into::into))?;
-    Ok(head.rewrap(&file_key, add, |stanza| keeps(&stanza.key_id()), rng))
+    let rewrapped = head.rewrap(&file_key, add, |stanza| keeps(&stanza.key_id()), rng);
+    Ok((rewrapped, file_key))
 }
 
 fn check_recipients(ids: &[KeyId]) -> Result<(), SealError> {

@@ -157,7 +157,6 @@ pub fn parse(bytes: &[u8]) -> Result<KeyFile, KeyFileError> {
     let text = std::str::from_utf8(bytes).map_err(|_| KeyFileError::NotText)?;
     let mut key = None;
     for (number, line) in (1..).zip(text.lines()) {
-        let line = line.trim_end_matches('\r');
         if line.len() > MAX_LINE_BYTES {
             return Err(KeyFileError::TooLarge);
         }

@@ -102,7 +102,9 @@ pub enum Principal {
 
 /// A text that names no principal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a principal is 0x and 40 hex digits, or slh-dsa:0x and 64 hex digits")]
+#[error(
+    "a principal is 0x and 40 hex digits, with its checksum where their case is mixed, or slh-dsa:0x and 64 hex digits"
+)]
 pub struct PrincipalError;
 
 impl From<WalletAddress> for Principal {
@@ -121,13 +123,17 @@ impl fmt::Display for Principal {
     }
 }
 
-/// Any case of the digits.
+/// Digits of one case, or an address with its EIP-55 checksum: a slip of the hand would name somebody else.
 impl FromStr for Principal {
     type Err = PrincipalError;
 
     fn from_str(text: &str) -> Result<Self, PrincipalError> {
         let Some(digits) = text.strip_prefix(SLH_DSA_PREFIX) else {
-            return text.parse().map(Self::Wallet).map_err(|_| PrincipalError);
+            let digits = text.strip_prefix("0x").unwrap_or(text);
+            let mixed = digits.contains(|c: char| c.is_ascii_uppercase())
+                && digits.contains(|c: char| c.is_ascii_lowercase());
+            let parse = if mixed { WalletAddress::from_checksummed } else { |text: &str| text.parse() };
+            return parse(text).map(Self::Wallet).map_err(|_| PrincipalError);
         };
         let mut hash = [0; SLH_DSA_HASH_BYTES];
         hex::decode_to_slice(digits, &mut hash).map_err(|_| PrincipalError)?;
@@ -202,7 +208,15 @@ mod tests {
             let bytes = minicbor::to_vec(principal).expect("writing to memory does not fail");
             assert_eq!(minicbor::decode(&bytes).ok(), Some(principal));
         }
-        for bad in ["", "slh-dsa:", "slh-dsa:0x00", "SLH-DSA:0x", &key.to_string()[1..]] {
+        for bad in [
+            "0xFb6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
+            "0é",
+            "",
+            "slh-dsa:",
+            "slh-dsa:0x00",
+            "SLH-DSA:0x",
+            &key.to_string()[1..],
+        ] {
             assert_eq!(bad.parse::<Principal>(), Err(PrincipalError), "{bad}");
         }
     }

@@ -15,8 +15,8 @@ pub(super) fn run(args: &Config) -> Result<()> {
         anstream::println!("{:width$}  (not shown)   (environment)", "ADMIN_MLKEM_PRIVATE_KEY");
     }
     for name in Settings::unknown_variables() {
-        anstream::eprintln!("{name} is set, and is no setting");
+        crate::error::tell(format_args!("{name} is set, and is no setting"));
     }
-    anstream::eprintln!("no mistakes; what is not listed has its default");
+    crate::error::tell(format_args!("no mistakes; what is not listed has its default"));
     Ok(())
 }

@@ -1,26 +1,29 @@
 //! `strongroom decrypt`
 
 use super::encrypt::streams_failed;
-use crate::args::Decrypt;
+use crate::args::{Decrypt, Identities};
 use crate::error::Refused;
 use crate::files;
 use crate::streams::{self, Input, Kind, Output};
 use anyhow::{Context, Result};
 use std::io::{BufReader, Cursor, Read};
 use strongroom::envelope::armor::{ArmorReader, BEGIN};
-use strongroom::envelope::{MAGIC, Opener, ReadError};
+use strongroom::envelope::{MAGIC, Opener, ParseError, ReadError};
 use strongroom::key::{DecapsulationKey, Identity};
 use strongroom::{OpenError, Plaintext, Sealed, w3pk};
 
 pub(super) fn run(args: &Decrypt) -> Result<()> {
-    let keys = files::identities(&args.identities)?;
     let output = args.output.as_deref();
-    match Source::open(args.input.as_deref())? {
+    // An older payload does not say which key it is for: then all are tried.
+    let source = Source::open(args.input.as_deref())?;
+    match source {
         Source::W3pk(bytes) => {
+            let keys = files::identities(&args.identities)?;
             let opened = open_payload(&w3pk::Sealed::from_json(&bytes)?, &keys)?;
             streams::write(output, opened.expose(), Kind::Opened)
         }
         Source::Envelope(envelope) => {
+            let keys = envelope.keys(&args.identities)?;
             let mut output = Output::create(output, Kind::Opened)?;
             let to = output.name().to_owned();
             envelope
@@ -45,6 +48,21 @@ pub(super) struct EnvelopeSource {
     pub(super) name: String,
     pub(super) armored: bool,
     threads: std::num::NonZeroUsize,
+}
+
+impl EnvelopeSource {
+    /// The key of `-i` that opens it.
+    pub(super) fn keys(&self, identities: &Identities) -> Result<Vec<Identity>> {
+        files::identity_for(identities, |identity| self.opener.header().stanza_for(identity).is_some())
+    }
+}
+
+/// A stream that failed, or armor in it that is none.
+pub(super) fn read_failed(error: std::io::Error, name: &str) -> anyhow::Error {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<ParseError>()) {
+        Some(refusal) => (*refusal).into(),
+        None => anyhow::Error::from(error).context(format!("cannot read {name}")),
+    }
 }
 
 impl Source {

@@ -35,6 +35,7 @@ impl Format {
 }
 
 fn to_envelope(args: &Encrypt) -> Result<()> {
+    recipients::check_readers(&args.recipients, &args.policy.reader)?;
     let (recipients, policy) = recipients::of(&args.recipients, &args.policy)?;
     let sealer = Sealer::new(&recipients, policy, &mut rng())?;
     let input = Input::open(args.input.as_deref())?;

@@ -1,9 +1,9 @@
 //! `strongroom inspect`
 
-use super::decrypt::{EnvelopeSource, Source};
+use super::decrypt::{EnvelopeSource, Source, read_failed};
 use crate::args::Inspect;
 use crate::streams::{self, Kind};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io;
@@ -36,7 +36,7 @@ fn of_envelope(source: EnvelopeSource) -> Result<Value> {
     });
     let (header_bytes, mut payload) = source.opener.into_parts();
     let payload_bytes =
-        io::copy(&mut payload, &mut io::sink()).with_context(|| format!("cannot read {}", source.name))?;
+        io::copy(&mut payload, &mut io::sink()).map_err(|error| read_failed(error, &source.name))?;
     report["headerBytes"] = header_bytes.into();
     report["payloadBytes"] = payload_bytes.into();
     // Nothing vouches for it without a key; what no envelope can have is told as none.

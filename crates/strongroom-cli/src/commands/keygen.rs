@@ -2,6 +2,7 @@
 
 use super::rng;
 use crate::args::{Kem, Keygen};
+use crate::error::tell;
 use crate::{files, streams};
 use anyhow::Result;
 use strongroom::key::{DecapsulationKey, HybridDecapsulationKey, Identity};
@@ -26,7 +27,7 @@ pub(super) fn run(args: &Keygen) -> Result<()> {
         _ => keyfile::write(&identity, &now),
     };
     streams::write_new_secret(args.output.as_deref(), &text)?;
-    anstream::eprintln!("fingerprint: {}", identity.recipient().id());
+    tell(format_args!("fingerprint: {}", identity.recipient().id()));
     Ok(())
 }
 

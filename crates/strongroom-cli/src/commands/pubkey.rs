@@ -2,13 +2,13 @@
 
 use crate::args::Pubkey;
 use crate::error::Hint;
-use crate::files;
+use crate::files::{self, Passphrase};
 use crate::streams::{self, Kind};
 use anyhow::{Result, anyhow};
 use strongroom::key::Recipient;
 
 pub(super) fn run(args: &Pubkey) -> Result<()> {
-    let key = files::read_key(&args.key_file, args.passphrase_file.as_deref())?.recipient();
+    let key = files::read_key(&args.key_file, &Passphrase::of(args.passphrase_file.as_deref()))?.recipient();
     let text = match (&key, args.base64, args.fingerprint) {
         (Recipient::MlKem1024(key), true, _) => key.to_base64(),
         (_, true, _) => {

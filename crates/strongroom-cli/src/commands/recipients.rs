@@ -6,6 +6,7 @@ use crate::files;
 use anyhow::{Result, anyhow};
 use strongroom::key::{EncapsulationKey, Recipient};
 use strongroom::policy::Policy;
+use strongroom::principal::Principal;
 use strongroom_client::{Vault, VerifiedServer};
 use time::OffsetDateTime;
 
@@ -14,14 +15,19 @@ pub(super) fn of(recipients: &Recipients, policy: &PolicyArgs) -> Result<(Vec<Re
     let mut keys = files::recipients(&recipients.recipient, &recipients.recipients_file)?;
     let mut policy = policy.to_policy()?;
     if let Some(url) = &recipients.server {
-        if policy.readers.is_empty() {
-            return Err(anyhow!(Hint("name the wallets that it may open it for with --reader 0x…"))
-                .context("a vault opens nothing for nobody: --server needs --reader"));
-        }
         let vault = Vault::at(url)?.attest(&recipients.trust.policy())?;
         add_vault(&mut keys, &mut policy, vault.server());
     }
     Ok((keys, policy))
+}
+
+/// A vault opens nothing for nobody.
+pub(super) fn check_readers(recipients: &Recipients, readers: &[Principal]) -> Result<()> {
+    if recipients.server.is_some() && readers.is_empty() {
+        return Err(anyhow!(Hint("name the wallets that it may open it for with --reader 0x…"))
+            .context("a vault opens nothing for nobody: --server needs --reader"));
+    }
+    Ok(())
 }
 
 /// Seals for a vault too, and for no other.

@@ -3,7 +3,7 @@
 use super::decrypt::{EnvelopeSource, Source};
 use super::{encrypt, recipients, rng};
 use crate::args::Rewrap;
-use crate::error::{Hint, Refused};
+use crate::error::{Hint, Refused, tell};
 use crate::files;
 use crate::streams::{Kind, Output};
 use anyhow::{Context, Result, anyhow};
@@ -14,11 +14,11 @@ use strongroom::key::{Identity, KeyId, Recipient};
 use strongroom::policy::Policy;
 
 pub(super) fn run(args: &Rewrap) -> Result<()> {
-    let keys = files::identities(&args.identities)?;
     let Source::Envelope(source) = Source::open(Some(&args.input))? else {
         return Err(anyhow!(Hint("decrypt it, and encrypt it again"))
             .context("a w3pk payload cannot be rewrapped: only a native envelope can"));
     };
+    let keys = source.keys(&args.identities)?;
     let header = source.opener.header();
     let remove = args.remove.iter().map(|text| removed(text, header)).collect::<Result<Vec<KeyId>>>()?;
     let kind = if source.armored { Kind::Text } else { Kind::Sealed };
@@ -32,7 +32,7 @@ pub(super) fn run(args: &Rewrap) -> Result<()> {
         ))
         .context("a new list of recipients or a new policy needs a new file key"));
     }
-    let add = files::recipients(&args.add, &[])?;
+    let add = files::named("--add", &args.add)?;
     if add.is_empty() && remove.is_empty() {
         return Err(anyhow!(Hint("--add KEY, --remove KEY, or --rotate-key with -r for everyone"))
             .context("there is nothing to change"));
@@ -40,10 +40,10 @@ pub(super) fn run(args: &Rewrap) -> Result<()> {
     let output = Output::create(args.output.as_deref(), kind)?;
     rewrap(*source, &keys, &add, &remove, output)?;
     if !remove.is_empty() {
-        anstream::eprintln!(
-            "note: who was removed may have kept the old envelope or its key: what he could read he still can. --rotate-key \
-             keeps what is sealed from now on from him"
-        );
+        tell(format_args!(
+            "note: who was removed may have kept the old envelope or its key: what he could read he still can. \
+             --rotate-key keeps what is sealed from now on from him"
+        ));
     }
     Ok(())
 }
@@ -57,9 +57,11 @@ fn rewrap(
     mut output: Output,
 ) -> Result<()> {
     let EnvelopeSource { opener, name, armored, .. } = source;
+    let to = output.name().to_owned();
     let told = |error: RewrapError| match error {
         RewrapError::Open(error) => anyhow::Error::from(error),
-        RewrapError::Copy(error) => anyhow::Error::from(error).context(format!("cannot copy {name}")),
+        RewrapError::Read(error) => anyhow::Error::from(error).context(format!("cannot read {name}")),
+        RewrapError::Write(error) => anyhow::Error::from(error).context(format!("cannot write {to}")),
         RewrapError::Recipients(error) => error.into(),
         RewrapError::NotARecipient { .. } => Refused(error.to_string()).into(),
         other => other.into(),
@@ -83,8 +85,10 @@ fn rotate(
     mut output: Output,
 ) -> Result<()> {
     let header = source.opener.header();
+    let readers = [&args.policy.reader[..], &header.policy().readers].concat();
+    recipients::check_readers(&args.recipients, &readers)?;
     let (mut named, given) = recipients::of(&args.recipients, &args.policy)?;
-    for key in files::recipients(&args.add, &[])? {
+    for key in files::named("--add", &args.add)? {
         files::add(&mut named, key);
     }
     let is_named = |id: KeyId| named.iter().any(|key| key.id() == id);
@@ -138,10 +142,11 @@ fn changed(header: &Header, given: Policy) -> Policy {
 /// A recipient by public key, by fingerprint, or by the whole key id.
 fn removed(text: &str, header: &Header) -> Result<KeyId> {
     let ids = || header.stanzas().iter().map(|stanza| stanza.key_id());
-    if let Ok(key) = text.parse::<Recipient>() {
-        return Ok(key.id());
-    }
-    let mut fits = ids().filter(|id| id.to_string() == text || hex::encode(id.as_bytes()) == text);
+    let key = text.parse::<Recipient>().ok().map(|key| key.id());
+    let is_named = |id: &KeyId| {
+        key.map_or(id.to_string() == text || hex::encode(id.as_bytes()) == text, |key| key == *id)
+    };
+    let mut fits = ids().filter(is_named);
     match (fits.next(), fits.next()) {
         (Some(id), None) => Ok(id),
         (Some(_), Some(_)) => Err(anyhow!("two recipients have this fingerprint: name the key")),

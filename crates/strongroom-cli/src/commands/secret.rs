@@ -2,8 +2,8 @@
 
 use super::{decrypt, recipients, rng};
 use crate::args::{Get, List, Open, Put, Remote, Remove, Secret, Trust};
-use crate::error::Hint;
-use crate::files;
+use crate::error::{Hint, tell};
+use crate::files::{self, Passphrase};
 use crate::streams::{self, Input, Kind};
 use anyhow::{Context, Result, anyhow};
 use serde_json::json;
@@ -50,7 +50,14 @@ fn put(args: &Put) -> Result<()> {
     let input = Input::open(args.input.as_deref())?.read_whole(&[])?;
     let mut readers = args.policy.reader.clone();
     let sealed = if args.sealed {
-        read_sealed(&input)?
+        let sealed = read_sealed(&input)?;
+        if matches!(sealed, Sealed::Envelope(_)) && !readers.is_empty() {
+            return Err(anyhow!(Hint(
+                "leave out --reader; `strongroom rewrap --rotate-key --reader 0x…` changes them"
+            ))
+            .context("an envelope's readers are inside, and it is stored as it is"));
+        }
+        sealed
     } else {
         readers.push(wallet.address().into());
         seal(args, &wallet, &vault, &input, &readers)?
@@ -138,15 +145,15 @@ fn get(args: &Get) -> Result<()> {
             Sealed::W3pk(payload) => streams::write(output, payload.to_json().as_bytes(), Kind::Text)?,
             Sealed::Envelope(envelope) => streams::write(output, envelope.as_bytes(), Kind::Sealed)?,
         }
-        anstream::eprintln!("etag: {}", fetched.etag);
+        tell(format_args!("etag: {}", fetched.etag));
         return Ok(());
     }
     let keys = match &args.identity[..] {
         [] => vec![derive::w3pk(&wallet, W3PK_DEFAULT_CONTEXT).into()],
-        paths => paths
-            .iter()
-            .map(|path| files::read_key(path, args.passphrase_file.as_deref()))
-            .collect::<Result<_>>()?,
+        paths => {
+            let passphrase = Passphrase::of(args.passphrase_file.as_deref());
+            paths.iter().map(|path| files::read_key(path, &passphrase)).collect::<Result<_>>()?
+        }
     };
     streams::write(output, decrypt::open(&fetched.sealed, &keys)?.expose(), Kind::Opened)
 }
@@ -188,7 +195,7 @@ fn list(args: &List) -> Result<()> {
     }
     streams::write(None, text.as_bytes(), Kind::Text)?;
     if slots.is_empty() {
-        anstream::eprintln!("no slots for {}", wallet.address());
+        tell(format_args!("no slots for {}", wallet.address()));
     }
     Ok(())
 }

@@ -65,9 +65,9 @@ pub(super) fn run(args: &Serve) -> Result<()> {
         let (vault, _data_dir) = open_vault(&place, settings.imported_key, config).await?;
         let shutdown = asked_to_end()?;
         if let Some(metrics) = &metrics {
-            anstream::eprintln!("metrics on http://{}/metrics", metrics.local_addr()?);
+            crate::error::tell(format_args!("metrics on http://{}/metrics", metrics.local_addr()?));
         }
-        anstream::eprintln!("listening on {scheme}://{address}");
+        crate::error::tell(format_args!("listening on {scheme}://{address}"));
         serve(Listeners { public: listener, tls: settings.tls, metrics }, vault, shutdown).await;
         Ok(())
     })
@@ -233,7 +233,7 @@ fn database_hint(error: StoreError) -> anyhow::Error {
 
 fn warn(what: &str) {
     let yellow = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
-    anstream::eprintln!("{yellow}warning:{yellow:#} {what}");
+    crate::error::tell(format_args!("{yellow}warning:{yellow:#} {what}"));
 }
 
 /// The seeds' two variables. The private key may be in a file that its `_FILE` variable names.

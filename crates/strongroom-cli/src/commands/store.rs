@@ -29,7 +29,11 @@ fn backup(args: &StoreBackup) -> Result<()> {
     }
     let backup = Backup::create(&store, &args.output).map_err(hint)?;
     show(&backup);
-    anstream::eprintln!("kept in {}; keep {} too, elsewhere", args.output.display(), DataDir::ROOT_NAME);
+    crate::error::tell(format_args!(
+        "kept in {}; keep {} too, elsewhere",
+        args.output.display(),
+        DataDir::ROOT_NAME
+    ));
     Ok(())
 }
 
@@ -37,7 +41,9 @@ fn verify(args: &StoreVerify) -> Result<()> {
     let backup = Backup::verify(&args.file).map_err(hint)?;
     show(&backup);
     let Some(root_file) = &args.root_file else {
-        anstream::eprintln!("every page is whole; records were not unsealed: pass --root-file for that");
+        crate::error::tell(format_args!(
+            "every page is whole; records were not unsealed: pass --root-file for that"
+        ));
         return Ok(());
     };
     let root = root(root_file)?;
@@ -52,11 +58,11 @@ fn verify(args: &StoreVerify) -> Result<()> {
         }
     })?;
     if altered.is_empty() {
-        anstream::eprintln!("every page and every record is whole");
+        crate::error::tell(format_args!("every page and every record is whole"));
         return Ok(());
     }
     for slot in &altered {
-        anstream::eprintln!("altered: {slot}");
+        crate::error::tell(format_args!("altered: {slot}"));
     }
     Err(Refused(format!("{} of {} records were altered", altered.len(), backup.slots)).into())
 }
@@ -75,7 +81,11 @@ fn restore(args: &StoreRestore) -> Result<()> {
     let backup = Backup::restore(&args.backup, &data_dir.store_file()).map_err(hint)?;
     show(&backup);
     if !root_file.exists() {
-        anstream::eprintln!("put the vault's {} into {} too", DataDir::ROOT_NAME, args.data_dir.display());
+        crate::error::tell(format_args!(
+            "put the vault's {} into {} too",
+            DataDir::ROOT_NAME,
+            args.data_dir.display()
+        ));
     }
     Ok(())
 }

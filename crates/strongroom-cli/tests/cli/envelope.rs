@@ -76,7 +76,7 @@ fn garbage_is_refused_and_leaves_no_file() {
     let by_mistake = place.run(&["encrypt", "-r", &secret], "");
     assert!(!by_mistake.stderr.contains(&secret[..40]), "{}", by_mistake.stderr);
     by_mistake.fails(2, "the text is no key");
-    place.run(&["decrypt", "-i", "-", "-"], "").fails(2, "no key file");
+    place.run(&["decrypt", "-i", "-", "-"], "").fails(1, "standard input is empty");
     place.run(&["decrypt", "-i", "-"], place.read("key")).fails(2, "standard input is named twice");
     place.write("nobody", "# nobody\n");
     place.run(&["encrypt", "-R", "nobody"], "").fails(2, "names no recipient");

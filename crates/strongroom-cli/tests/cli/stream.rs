@@ -48,7 +48,8 @@ fn armor_passes_where_bytes_do_not() {
     let report = place.run(&["inspect"], text.clone()).ok_text();
     assert!(report.contains("armored") && report.contains("100000 bytes"), "{report}");
     let cut = text.replace("-----END STRONGROOM ENVELOPE-----", "");
-    place.run(&["decrypt", "-i", "key", "-o", "out"], cut).fails(1, "damaged");
+    place.run(&["decrypt", "-i", "key", "-o", "out"], cut.clone()).fails(1, "damaged");
+    place.run(&["inspect"], cut).fails(1, "armor");
     place.run(&["decrypt", "-i", "key", "-o", "out"], "-----BEGIN PGP MESSAGE-----\n").fails(1, "armor");
     assert_eq!(place.files(), ["key"]);
 }
@@ -98,6 +99,42 @@ fn a_file_may_be_sealed_in_its_own_place() {
     assert!(place.read("file").starts_with(b"SRENV"));
     place.run(&["decrypt", "-i", "key", "-o", "file", "file"], "").ok();
     assert_eq!(place.read("file"), secret);
+}
+
+/// What stdout is, a pipe or a file, is written and not replaced, and a link that leads nowhere is told.
+#[cfg(target_os = "linux")]
+#[test]
+fn stdout_by_its_path_is_stdout() {
+    let place = Place::new();
+    let key = place.keygen("key");
+    place.write("sealed", place.run(&["encrypt", "-r", &key], "hello\n").ok());
+    let script = format!(
+        "echo before; {PROGRAM} decrypt -i key -o /dev/stdout sealed; {PROGRAM} decrypt -i key -o link sealed; echo after"
+    );
+    std::os::unix::fs::symlink("/proc/self/fd/1", place.path("link")).expect("a link");
+    std::os::unix::fs::symlink("nowhere", place.path("dangling")).expect("a link");
+    let log = File::create(place.path("log")).expect("a file");
+    let status = Command::new("sh").args(["-c", &script]).current_dir(place.path("")).stdout(log).status();
+    assert!(status.expect("it runs").success());
+    assert_eq!(place.read("log"), b"before\nhello\nhello\nafter\n");
+    assert!(place.path("link").is_symlink());
+    place.run(&["decrypt", "-i", "key", "-o", "dangling", "sealed"], "").fails(2, "leads nowhere");
+    assert!(place.path("dangling").is_symlink() && !place.path("nowhere").exists());
+}
+
+/// Whoever cannot be told is not.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_stderr_that_takes_nothing_changes_no_exit_code() {
+    let place = Place::new();
+    let full = || File::options().write(true).open("/dev/full").expect("/dev/full");
+    let run = |args: &[&str]| {
+        let mut command = Command::new(PROGRAM);
+        command.args(args).current_dir(place.path("")).stdin(Stdio::null()).stderr(full());
+        command.status().expect("it runs").code()
+    };
+    assert_eq!(run(&["keygen", "-o", "key"]), Some(0));
+    assert_eq!(run(&["decrypt", "-i", "key"]), Some(1));
 }
 
 /// Memory does not grow with what passes; `bench/files.sh` shows the same with 10 GiB.
@@ -254,6 +291,14 @@ fn a_passphrase_locks_a_key_file() {
         |file: &str| place.run(&["decrypt", "-i", "key", "--passphrase-file", file], sealed.clone());
     assert_eq!(decrypt("pass").ok(), b"hello");
     decrypt("wrong").fails(1, "the passphrase does not open this key");
+    // Another locked key before it, and one that is not locked behind: the one that fits is found, and the file is read once.
+    place.run(&["keygen", "--passphrase-file", "wrong", "-o", "other"], "").ok();
+    place.keygen("open");
+    let many = ["decrypt", "-i", "other", "-i", "key", "-i", "open", "--passphrase-file"];
+    assert_eq!(place.run(&[&many[..], &["pass"]].concat(), sealed.clone()).ok(), b"hello");
+    place.write("sealed", &sealed);
+    let piped = [&many[..], &["-", "sealed"]].concat();
+    assert_eq!(place.run(&piped, "correct horse").ok(), b"hello");
 }
 
 /// On the terminal, though stdin and stdout are something else; `setsid --ctty` gives the program one of its own.
@@ -360,13 +405,17 @@ fn recipients_come_and_go_by_rewrapping() {
     rewrap(&[]).fails(2, "nothing to change");
     rewrap(&["--label", "x"]).fails(2, "needs a new file key");
     rewrap(&["-r", &bob]).fails(2, "needs a new file key");
-    rewrap(&["--remove", &bob]).fails(1, "is not among the recipients");
+    rewrap(&["--remove", &bob]).fails(1, "names nobody");
     rewrap(&["--remove", "sr:0000-0000-0000-0000"]).fails(1, "names nobody");
     rewrap(&["--add", &eve]).fails(2, "named twice");
     rewrap(&["--remove", &ann, "--remove", &eve]).fails(2, "needs a recipient");
     place.run(&["rewrap", "-i", "bob", "--add", &bob, "before"], "").fails(1, "none of the keys at hand");
 
     rewrap(&["--rotate-key", "-r", &ann]).fails(1, &eve_id);
+    rewrap(&["--rotate-key", "-r", &ann, "-r", &eve, "--remove", &bob]).fails(1, "names nobody");
+    let cut = before[..before.len() - 1000].to_vec();
+    let whole_chunks = &cut[..before.len() - 300_000 / 16_384 * 16 - 300_000 - 16 + 2 * 16_400];
+    place.run(&["rewrap", "-i", "ann", "--add", &bob, "-o", "new", "-"], whole_chunks).fails(1, "damaged");
     assert!(!place.files().contains(&"new".to_owned()), "what failed left nothing");
     rewrap(&["--rotate-key", "-r", &ann, "--remove", &eve, "--label", "anew"]).ok();
     assert_eq!([opens("ann", "new"), opens("eve", "new")], [true, false]);

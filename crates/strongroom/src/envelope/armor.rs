@@ -143,7 +143,7 @@ impl<R: BufRead> ArmorReader<R> {
             if rest.is_empty() {
                 return Ok(());
             }
-            if !rest.iter().all(u8::is_ascii_whitespace) {
+            if !rest.iter().all(|byte| b" \t\r\n".contains(byte)) {
                 return Err(bad());
             }
             let count = rest.len();

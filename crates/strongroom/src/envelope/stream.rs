@@ -54,6 +54,7 @@ impl From<CryptError> for StreamError {
 
 /// Seals or opens everything that `input` gives, on so many threads, and says how many bytes of plaintext that were.
 ///
+/// Who waits for input when another finds damage notices once there is some, or an end.
 /// Each thread takes the next segment under the input's lock, works on it, and writes it under the output's lock when it is its turn.
 pub(super) fn pump(
     direction: Direction,
@@ -69,10 +70,18 @@ pub(super) fn pump(
         sink: Mutex::new(Sink { output, next: 0, bytes: 0, stopped: None }),
         turn: Condvar::new(),
     };
-    if threads.get() == 1 {
-        work.run();
-    } else {
-        std::thread::scope(|scope| (0..threads.get()).for_each(|_| drop(scope.spawn(|| work.run()))));
+    // The first segment alone: it is all of most inputs, and where it does not open nothing more is read.
+    let mut segment = Segment::new(0);
+    if work.step(&mut segment) {
+        std::thread::scope(|scope| {
+            for _ in 1..threads.get() {
+                // With fewer threads than wanted it takes longer, no more.
+                if std::thread::Builder::new().spawn_scoped(scope, || work.run(Segment::new(0))).is_err() {
+                    break;
+                }
+            }
+            work.run(segment);
+        });
     }
     let sink = work.sink.into_inner().unwrap_or_else(PoisonError::into_inner);
     match sink.stopped {
@@ -105,25 +114,28 @@ struct Sink<O> {
 }
 
 impl<I: Read, O: Write> Work<'_, I, O> {
-    fn run(&self) {
-        let mut segment = Segment::new(0);
+    fn run(&self, mut segment: Segment) {
         let _end = EndOnPanic(self);
-        while let Some((number, loaded)) = self.take(&mut segment) {
-            let done = loaded.map_err(StreamError::read).and_then(|()| {
-                let bytes = segment.plaintext_bytes();
-                segment.crypt(self.direction, self.key)?;
-                Ok(if self.direction == Direction::Seal { bytes } else { segment.plaintext_bytes() })
-            });
-            if !self.give(number, &segment, done) {
-                return;
-            }
-        }
+        while self.step(&mut segment) {}
+    }
+
+    /// Reads, works on and writes a segment. Whether there may be another.
+    fn step(&self, segment: &mut Segment) -> bool {
+        let Some((number, loaded)) = self.take(segment) else {
+            return false;
+        };
+        let done = loaded.map_err(StreamError::read).and_then(|()| {
+            let bytes = segment.plaintext_bytes();
+            segment.crypt(self.direction, self.key)?;
+            Ok(if self.direction == Direction::Seal { bytes } else { segment.plaintext_bytes() })
+        });
+        self.give(number, segment, done)
     }
 
     /// The next segment of the input, as far as it could be read; `None` after the last.
     fn take(&self, segment: &mut Segment) -> Option<(u64, io::Result<()>)> {
         let mut source = lock(&self.source);
-        if source.ended {
+        if source.ended || lock(&self.sink).stopped.is_some() {
             return None;
         }
         let number = source.next;
@@ -182,11 +194,12 @@ pub struct SealWriter<W: Write> {
     key: PayloadKey,
     segment: Segment,
     number: u64,
+    failed: bool,
 }
 
 impl<W: Write> SealWriter<W> {
     pub(super) fn new(output: W, key: PayloadKey) -> Self {
-        Self { output, key, segment: Segment::new(0), number: 0 }
+        Self { output, key, segment: Segment::new(0), number: 0, failed: false }
     }
 
     /// Seals the last chunk, flushes, and gives the output back.
@@ -204,12 +217,18 @@ impl<W: Write> SealWriter<W> {
     }
 
     fn send(&mut self) -> io::Result<()> {
+        // A segment is sealed in its place, once: a second time would give the plaintext back. So an output that failed
+        // gets no second chance.
+        if std::mem::replace(&mut self.failed, true) {
+            return Err(io::Error::other("the output failed before: the envelope cannot be finished"));
+        }
         self.segment
             .crypt(Direction::Seal, &self.key)
             .map_err(|_| io::Error::new(ErrorKind::FileTooLarge, StreamError::TooLarge))?;
         self.segment.store(Direction::Seal, &mut self.output)?;
         self.number += 1;
         self.segment.renew(self.number);
+        self.failed = false;
         Ok(())
     }
 }

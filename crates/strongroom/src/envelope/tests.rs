@@ -229,6 +229,19 @@ fn rewrapping_changes_recipients_and_leaves_the_payload() {
     opener.rewrap([&ann], &[], &[eve.recipient().id()], &mut rng(), &mut streamed).expect("a recipient");
     assert_eq!(Envelope::parse(streamed).expect("whole").open([&eve]).err(), Some(OpenError::NotMine));
 
+    // What was cut, or is another's payload, is not passed on.
+    for bytes in [
+        before.as_bytes()[..before.as_bytes().len() - 10].to_vec(),
+        [before.head.as_bytes(), &[0; 100]].concat(),
+    ] {
+        let damaged = Envelope::parse(bytes.clone()).expect("its header is whole");
+        let error = damaged.rewrap([&ann], &[bob.recipient()], &[], &mut rng());
+        assert!(matches!(error, Err(RewrapError::Open(OpenError::Damaged))));
+        let opener = Opener::new(&bytes[..]).expect("its header is whole");
+        let error = opener.rewrap([&ann], &[bob.recipient()], &[], &mut rng(), io::sink());
+        assert!(matches!(error, Err(RewrapError::Open(OpenError::Damaged))));
+    }
+
     let refusal = |keys: &Identity, add: &[Recipient], remove: &[KeyId]| {
         before.rewrap([keys], add, remove, &mut rng()).expect_err("a mistake")
     };
@@ -285,6 +298,34 @@ fn streams_that_fail_say_which_and_panics_pass() {
         });
         assert!(std::panic::catch_unwind(panics).is_err());
     }
+}
+
+/// An output that fails once and would go on: what was sealed in its place is never sealed a second time, which would
+/// give the plaintext back.
+#[test]
+fn a_writer_whose_output_failed_writes_nothing_more() {
+    struct Once(Vec<u8>, bool);
+    impl Write for Once {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.0.len() > 10_000 && !std::mem::replace(&mut self.1, true) {
+                return Err(ErrorKind::StorageFull.into());
+            }
+            self.0.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let sealer = Sealer::new(&[ml_kem(1).recipient()], Policy::default(), &mut rng()).expect("one");
+    let mut output = Once(Vec::new(), false);
+    let mut writer = sealer.into_writer(&mut output).expect("some room");
+    let plaintext = bytes(3 * 16 * CHUNK_BYTES);
+    assert!(writer.write_all(&plaintext).is_err());
+    assert!(writer.write_all(&plaintext).is_err());
+    assert!(writer.finish().is_err());
+    assert!(!output.0.windows(64).any(|window| window == &plaintext[..64]));
 }
 
 /// An input that fails once and would go on: what was read up to there is never given out as plaintext.

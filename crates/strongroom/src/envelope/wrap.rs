@@ -97,7 +97,8 @@ fn key_schedule(
     let mut context = vec![MODE_BASE];
     context.extend_from_slice(&extract(b"", b"psk_id_hash", b"").0);
     context.extend_from_slice(&extract(b"", b"info_hash", info).0);
-    let (_, secret) = extract(shared_secret.expose(), b"secret", b"");
+    let (mut prk, secret) = extract(shared_secret.expose(), b"secret", b"");
+    prk.as_mut_slice().zeroize();
     let (mut key, mut nonce) = (Zeroizing::new([0; aead::KEY_BYTES]), [0; NONCE_BYTES]);
     expand(&secret, b"key", &context, &mut key[..]);
     expand(&secret, b"base_nonce", &context, &mut nonce);
