@@ -330,9 +330,12 @@ function openPayload(payloadKey, binding, payload) {
 function dearmor(bytes) {
   const [begin, end] = ['BEGIN', 'END'].map((word) => `-----${word} STRONGROOM ENVELOPE-----`);
   if (!bytes.subarray(0, begin.length).equals(ascii(begin))) return bytes;
-  const lines = bytes.toString('latin1').replace(/[ \t\r\n]+$/, '').split(bytes[begin.length] === 13 ? '\r\n' : '\n');
-  const body = lines.slice(1, -1), full = body.slice(0, -1).every((line) => line.length === 64);
-  if (lines[0] !== begin || lines.at(-1) !== end || !full || !(body.at(-1)?.length <= 64)) refuse('armor');
+  const text = bytes.toString('latin1'), eol = text[begin.length] === '\r' ? '\r\n' : '\n';
+  const [before, after, ...more] = text.split(end);
+  if (more.length || !(after === '' || (after?.startsWith(eol) && /^[ \t\r\n]*$/.test(after)))) refuse('armor');
+  const [first, ...body] = before.split(eol);
+  const last = body.pop(), full = body.slice(0, -1).every((line) => line.length === 64);
+  if (first !== begin || last !== '' || !full || !(body.at(-1)?.length <= 64)) refuse('armor');
   return decodeBase64(body.join(''), 'base64') ?? refuse('armor');
 }
 
