@@ -11,11 +11,12 @@ const page = new URL('../../spec/envelope.md', import.meta.url);
 
 test('vectors', async (t) => {
   const names = readdirSync(vectors).filter((name) => name.endsWith('.json'));
-  assert.equal(names.length, 108);
+  assert.equal(names.length, 124);
   for (const name of names) {
     await t.test(name, () => {
       const vector = JSON.parse(readFileSync(new URL(name, vectors), 'utf8'));
-      const { outcome, plaintext } = open(Buffer.from(vector.envelope, 'base64'), vector.keys);
+      const bytes = vector.armored ? Buffer.from(vector.armored) : Buffer.from(vector.envelope, 'base64');
+      const { outcome, plaintext } = open(bytes, vector.keys);
       assert.equal(outcome, vector.outcome.split(':')[0], vector.comment);
       if (outcome === 'opened') assert.equal(plaintext.toString('hex'), vector.plaintext);
     });

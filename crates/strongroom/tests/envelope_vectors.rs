@@ -6,8 +6,10 @@
 use minicbor::Encoder;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use strongroom::encoding;
+use strongroom::envelope::armor::{ArmorReader, ArmorWriter};
 use strongroom::envelope::{self, CHUNK_BYTES, Envelope, MAGIC, ParseError};
 use strongroom::key::{DecapsulationKey, HybridDecapsulationKey, Identity};
 use strongroom::policy::{Policy, PolicyError};
@@ -16,7 +18,7 @@ use strongroom::{HYBRID_CIPHERTEXT_BYTES, OpenError};
 use strongroom_testkit::seeded_random::SeededRandom;
 
 /// A file that is added or lost is noticed here.
-const COUNT: usize = 108;
+const COUNT: usize = 124;
 const KEM_BYTES: usize = 1568;
 const SEALED_CHUNK: usize = CHUNK_BYTES + 16;
 
@@ -31,8 +33,11 @@ struct Vector {
     /// Of what opens: hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     plaintext: Option<String>,
-    /// Base64.
+    /// Base64; empty beside a text.
     envelope: String,
+    /// Instead of it: the text.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    armored: String,
 }
 
 fn folder() -> PathBuf {
@@ -69,7 +74,12 @@ fn outcome(vector: &Vector) -> (String, Option<String>) {
             Identity::from_secret_text(text).unwrap_or_else(|error| panic!("a secret key text: {error}"))
         })
         .collect();
-    let bytes = encoding::from_base64(&vector.envelope).expect("base64");
+    let mut bytes = encoding::from_base64(&vector.envelope).expect("base64");
+    if !vector.armored.is_empty()
+        && ArmorReader::new(vector.armored.as_bytes()).read_to_end(&mut bytes).is_err()
+    {
+        return ("refused: armor".to_owned(), None);
+    }
     let envelope = match Envelope::parse(bytes) {
         Ok(envelope) => envelope,
         Err(error) => return (format!("refused: {}", name(error)), None),
@@ -119,9 +129,17 @@ impl Vectors {
             outcome: String::new(),
             plaintext: None,
             envelope: encoding::base64(bytes),
+            armored: String::new(),
         };
         (vector.outcome, vector.plaintext) = outcome(&vector);
         assert!(self.0.insert(name.to_owned(), vector).is_none(), "{name} twice");
+    }
+
+    fn add_text(&mut self, name: &str, comment: &str, key: &Identity, text: &str) {
+        self.add(name, comment, &[key], &[]);
+        let vector = self.0.get_mut(name).expect("just added");
+        text.clone_into(&mut vector.armored);
+        (vector.outcome, vector.plaintext) = outcome(vector);
     }
 }
 
@@ -178,6 +196,7 @@ fn write_all() {
     opened(&mut vectors);
     altered(&mut vectors);
     cut_and_moved(&mut vectors);
+    armor(&mut vectors);
     refused_headers(&mut vectors);
     refused_policies(&mut vectors);
     std::fs::remove_dir_all(folder()).ok();
@@ -355,6 +374,53 @@ fn cut_and_moved(vectors: &mut Vectors) {
     };
     vectors.add("refused-magic", "another magic", &[&ann], &other(0, b's'));
     vectors.add("refused-magic-version", "a magic of version 2", &[&ann], &other(7, 2));
+}
+
+fn armor(vectors: &mut Vectors) {
+    let ann = ml_kem(1);
+    let mut writer = ArmorWriter::new(Vec::new());
+    writer.write_all(&seal(b"four years", &[&ann], Policy::default(), 40)).expect("memory");
+    let good = String::from_utf8(writer.finish().expect("memory")).expect("ASCII");
+    let lines: Vec<&str> = good.lines().collect();
+    let joined = |lines: &[&str]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let mut split = lines.clone();
+    split.splice(1..2, [&lines[1][..32], &lines[1][32..]]);
+    let mut blank = lines.clone();
+    blank.insert(1, "");
+    let (mut long, two) = (lines.clone(), [lines[1], lines[2]].concat());
+    long.splice(1..3, [&two[..]]);
+    for (name, comment, text) in [
+        ("opened-armor", "in armor", good.clone()),
+        ("opened-armor-crlf", "with CR LF", good.replace('\n', "\r\n")),
+        ("opened-armor-open-end", "the last line lacks its end", good.trim_end().to_owned()),
+        ("opened-armor-white-space", "white space after it", format!("{good} \t\r\n\n")),
+        (
+            "refused-armor-mixed-ends",
+            "LF after the first line, CR LF after the others",
+            good.replace('\n', "\r\n").replacen("\r\n", "\n", 1),
+        ),
+        ("refused-armor-before", "a space before it", format!(" {good}")),
+        ("refused-armor-after", "a letter after it", format!("{good}x")),
+        (
+            "refused-armor-end-space",
+            "a space within the last line",
+            good.replace("ENVELOPE-----\n", "ENVELOPE-----").replace("OPE-----", "OPE----- \n").replacen(
+                "OPE----- \n",
+                "OPE-----\n",
+                1,
+            ),
+        ),
+        ("refused-armor-form-feed", "a form feed after it", format!("{good}\x0C")),
+        ("refused-armor-twice", "twice", format!("{good}{good}")),
+        ("refused-armor-no-begin", "without its first line", joined(&lines[1..])),
+        ("refused-armor-no-end", "without its last line", joined(&lines[..lines.len() - 1])),
+        ("refused-armor-short-line", "a short line that is not the last", joined(&split)),
+        ("refused-armor-long-line", "a line of 128 columns", joined(&long)),
+        ("refused-armor-blank-line", "a blank line", joined(&blank)),
+        ("refused-armor-alphabet", "a character of the URL alphabet", good.replacen('/', "_", 1)),
+    ] {
+        vectors.add_text(name, comment, &ann, &text);
+    }
 }
 
 fn refused_headers(vectors: &mut Vectors) {
