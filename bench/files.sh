@@ -25,6 +25,7 @@ agepublic=$(age-keygen -y agekey)
 age -r "$agepublic" -o age.sealed plain
 openssl enc -aes-256-ctr -pass pass:x -pbkdf2 -in plain -out openssl.sealed
 
+# cp several times a round: what a virtual machine's host has taken back in between makes single ones slow.
 # name, then the command; a line of name, wall s, CPU s, peak KiB. The output goes between runs, so that all of them make it anew.
 measure() {
   local name=$1; shift
@@ -34,8 +35,10 @@ measure() {
 for _ in $(seq "$rounds"); do
   measure cp cp plain out
   measure seal_one_thread taskset -c 0 "$strongroom" encrypt -r "$public" -o out plain
+  measure cp cp plain out
   measure seal_all_cores "$strongroom" encrypt -r "$public" -o out plain
   measure open_one_thread taskset -c 0 "$strongroom" decrypt -i key -o out strongroom.sealed
+  measure cp cp plain out
   measure open_all_cores "$strongroom" decrypt -i key -o out strongroom.sealed
   measure age_seal age -r "$agepublic" -o out plain
   measure age_open age -d -i agekey -o out age.sealed
