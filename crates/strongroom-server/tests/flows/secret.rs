@@ -2,7 +2,7 @@
 
 use crate::support::{RunningVault, wallet};
 use strongroom::derive::{self, W3PK_DEFAULT_CONTEXT};
-use strongroom::key::Recipient;
+use strongroom::key::{EncapsulationKey, Recipient};
 use strongroom::policy::Policy;
 use strongroom::wallet::WalletKey;
 use strongroom::{OpenError, Sealed, envelope};
@@ -18,16 +18,15 @@ fn a_secret_is_sealed_stored_opened_shared_and_forgotten() {
     // Alice verifies the vault before anything else, and seals for herself and for the key it proved.
     let vault = running.client();
     let vault_key = vault.server().encapsulation_key().clone();
-    let policy = |readers: &[&WalletKey]| Policy {
-        readers: readers.iter().map(|wallet| wallet.address().into()).collect(),
-        owners: vec![alice.address().into()],
-        audience: Some(*vault.server().vault_id()),
-        ..Policy::default()
-    };
     let secret = "苟全性命於亂世,不求聞達於諸侯。".as_bytes();
-    let recipients = [alices_key.encapsulation_key().into(), vault_key.clone().into()];
-    let sealed: Sealed =
-        envelope::seal(secret, &recipients, policy(&[&alice]), &mut rng()).expect("two recipients").into();
+    let seal = |keys: &[EncapsulationKey], readers: &[&WalletKey]| -> Sealed {
+        let recipients: Vec<Recipient> = keys.iter().cloned().map(Recipient::from).collect();
+        let readers = readers.iter().map(|wallet| wallet.address().into()).collect();
+        let (owners, audience) = (vec![alice.address().into()], Some(*vault.server().vault_id()));
+        let policy = Policy { readers, owners, audience, ..Policy::default() };
+        envelope::seal(secret, &recipients, policy, &mut rng()).expect("recipients").into()
+    };
+    let sealed = seal(&[alices_key.encapsulation_key(), vault_key.clone()], &[&alice]);
 
     // The vault keeps the one envelope, which says who may read it. Signed by her, the slot is hers.
     let stored = vault.store(&sealed, &[], None, Some(&alice)).expect("stored");
@@ -37,17 +36,13 @@ fn a_secret_is_sealed_stored_opened_shared_and_forgotten() {
     assert_eq!(sealed.open(&alices_key).expect("hers").expose(), secret);
     assert_eq!(vault.open(stored.slot, &alice).expect("hers").expose(), secret);
     assert_eq!(sealed.open(&bobs_key).err(), Some(OpenError::NotMine));
-    let refused = vault.open(stored.slot, &mallory).err().expect("not hers");
-    assert_eq!(refused.code(), Some("slot_not_found"));
+    assert_eq!(vault.open(stored.slot, &mallory).err().expect("not hers").code(), Some("slot_not_found"));
 
     // She shares it: sealed anew for Bob too, put in the place of what she saw there.
     let fetched = vault.fetch(stored.slot, &alice).expect("hers");
     assert_eq!((&fetched.sealed, &fetched.etag), (&sealed, &stored.etag));
     let keys = [alices_key.encapsulation_key(), bobs_key.encapsulation_key(), vault_key];
-    let shared: Sealed =
-        envelope::seal(secret, &keys.map(Recipient::from), policy(&[&alice, &bob]), &mut rng())
-            .expect("three recipients")
-            .into();
+    let shared = seal(&keys, &[&alice, &bob]);
     vault.replace(stored.slot, &fetched.etag, &shared, &[], None, &alice).expect("replaced");
 
     // Bob finds it in his list, and opens it either way.
