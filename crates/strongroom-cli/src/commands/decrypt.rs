@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use std::io::{BufReader, Cursor, Read};
 use strongroom::envelope::armor::{ArmorReader, BEGIN};
 use strongroom::envelope::{MAGIC, Opener, ParseError, ReadError};
-use strongroom::key::{DecapsulationKey, Identity};
+use strongroom::key::Identity;
 use strongroom::{OpenError, Plaintext, Sealed, w3pk};
 
 pub(super) fn run(args: &Decrypt) -> Result<()> {
@@ -112,7 +112,7 @@ fn open_payload(sealed: &w3pk::Sealed, keys: &[Identity]) -> Result<Plaintext, O
     let mut failure = OpenError::NotMine;
     let keys = keys.iter().filter_map(Identity::ml_kem_1024);
     for key in keys {
-        match (open_with(sealed, key), sealed) {
+        match (sealed.open(key), sealed) {
             (Ok(plaintext), _) => return Ok(plaintext),
             (Err(OpenError::NotMine), _) => {}
             (Err(error), w3pk::Sealed::Older(_)) => failure = error,
@@ -120,8 +120,4 @@ fn open_payload(sealed: &w3pk::Sealed, keys: &[Identity]) -> Result<Plaintext, O
         }
     }
     Err(failure)
-}
-
-fn open_with(sealed: &w3pk::Sealed, key: &DecapsulationKey) -> Result<Plaintext, OpenError> {
-    sealed.open(key)
 }
