@@ -1,4 +1,4 @@
-//! RFC 4648 base64 of public bytes (§4, padded) and of keys (§5, unpadded, constant time).
+//! RFC 4648 base64 of public bytes (§4, padded) and of keys (§5, unpadded, constant time); hex with its prefix.
 
 use base64::Engine as _;
 use base64ct::Encoding as _;
@@ -42,6 +42,19 @@ pub(crate) fn from_base64_secret<const N: usize>(text: &str) -> Option<Box<Zeroi
     let mut bytes = Box::new(Zeroizing::new([0; N]));
     let decoded = base64ct::Base64::decode(text, bytes.as_mut_slice()).ok()?.len();
     (decoded == N).then_some(bytes)
+}
+
+/// `0x` and lower-case hex digits, of bytes that are no secret.
+pub(crate) fn prefixed_hex(bytes: &[u8]) -> String {
+    let mut text = vec![0; 2 + 2 * bytes.len()];
+    text[..2].copy_from_slice(b"0x");
+    hex::encode_to_slice(bytes, &mut text[2..]).expect("two digits a byte");
+    String::from_utf8(text).expect("hex digits are ASCII")
+}
+
+/// The bytes of `0x` and an even number of hex digits, of either case.
+pub(crate) fn from_prefixed_hex(text: &str) -> Option<Vec<u8>> {
+    hex::decode(text.strip_prefix("0x")?).ok()
 }
 
 /// `prefix` and the base64url text of `body` ‖ the first four bytes of its SHA-256 (spec/envelope.md §1).

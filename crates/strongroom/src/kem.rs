@@ -1,9 +1,10 @@
-//! ML-KEM-1024 (FIPS 203) over one backend, which no other file names; and the hybrid over it.
+//! ML-KEM-1024 (FIPS 203) over one backend, which only this file and its parts name; the hybrid over it; ML-KEM-768 for backups.
 //!
 //! Keys are kept unpacked, that is with the matrix expanded and the vectors in NTT form, so that each
 //! use costs a third of what it costs from bytes.
 
 mod hybrid;
+mod ml_kem_768;
 
 use libcrux_ml_kem::mlkem1024::{MlKem1024Ciphertext, MlKem1024PrivateKey, MlKem1024PublicKey, portable};
 use subtle::ConstantTimeEq;
@@ -14,6 +15,8 @@ use libcrux_ml_kem::mlkem1024::avx2;
 
 pub use hybrid::{HYBRID_CIPHERTEXT_BYTES, HYBRID_ENCAPSULATION_KEY_BYTES, HYBRID_KEM_ID, HYBRID_SEED_BYTES};
 pub(crate) use hybrid::{HybridDecapsulator, HybridEncapsulator};
+pub(crate) use ml_kem_768::MlKem768;
+pub use ml_kem_768::{ML_KEM_768_CIPHERTEXT_BYTES, ML_KEM_768_ENCAPSULATION_KEY_BYTES};
 
 /// HPKE code point of ML-KEM-1024, used where a key names its algorithm.
 pub const KEM_ID: u16 = 0x0042;

@@ -27,9 +27,11 @@
 //! text or bytes -parse-> Sealed -open-> Plaintext                   sealed (either of them)
 //! Draft -write-> Statement -sign-> WalletSignature                  signin, wallet
 //! Statement + WalletSignature + Act -verify-> SignedIn              signin
+//! Archive -sign-> SignedBackup -verify-> VerifiedBackup -restore-> Archive   backup, mnemonic, slh_dsa
 //! ```
 
 pub mod aead;
+pub mod backup;
 pub mod derive;
 pub mod encoding;
 pub mod envelope;
@@ -37,12 +39,14 @@ pub mod json;
 mod kem;
 pub mod key;
 pub mod keyfile;
+pub mod mnemonic;
 mod open_error;
 mod plaintext;
 pub mod policy;
 pub mod principal;
 mod sealed;
 pub mod signin;
+pub mod slh_dsa;
 mod slot;
 #[cfg(test)]
 mod vectors;
@@ -51,8 +55,8 @@ pub mod wallet;
 
 pub use kem::{
     CIPHERTEXT_BYTES, Ciphertext, DECAPSULATION_KEY_BYTES, ENCAPSULATION_KEY_BYTES, HYBRID_CIPHERTEXT_BYTES,
-    HYBRID_ENCAPSULATION_KEY_BYTES, HYBRID_KEM_ID, HYBRID_SEED_BYTES, KEM_ID, KeyCheck, SEED_BYTES,
-    SHARED_SECRET_BYTES,
+    HYBRID_ENCAPSULATION_KEY_BYTES, HYBRID_KEM_ID, HYBRID_SEED_BYTES, KEM_ID, KeyCheck,
+    ML_KEM_768_CIPHERTEXT_BYTES, ML_KEM_768_ENCAPSULATION_KEY_BYTES, SEED_BYTES, SHARED_SECRET_BYTES,
 };
 pub use open_error::OpenError;
 pub use plaintext::Plaintext;

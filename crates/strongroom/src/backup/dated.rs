@@ -1,0 +1,103 @@
+//! What wallets in the field sign to read and delete: an act and a day (spec/backup.md §4).
+
+use super::UserId;
+use crate::slh_dsa::PublicKey;
+use time::{Date, Duration, OffsetDateTime, UtcOffset};
+
+/// How far two clocks may be apart.
+const SKEW: Duration = Duration::minutes(10);
+
+/// How a day is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spelling {
+    /// `YYYY-MM-DD`, as the seed document has it.
+    YearFirst,
+    /// `MM-DD-YYYY`, as servers in the field have it.
+    MonthFirst,
+}
+
+/// An act that is signed with its day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatedMessage {
+    /// List the backups of a key.
+    List(PublicKey),
+    /// Read a backup.
+    Read(UserId),
+    /// Delete a backup.
+    Delete(UserId),
+}
+
+impl DatedMessage {
+    /// The message of a day, UTC's.
+    #[must_use]
+    pub fn on(&self, now: OffsetDateTime, spelling: Spelling) -> String {
+        self.of_day(now.to_offset(UtcOffset::UTC).date(), spelling)
+    }
+
+    fn of_day(&self, day: Date, spelling: Spelling) -> String {
+        let (year, month, day) = (day.year(), u8::from(day.month()), day.day());
+        let date = match spelling {
+            Spelling::YearFirst => format!("{year:04}-{month:02}-{day:02}"),
+            Spelling::MonthFirst => format!("{month:02}-{day:02}-{year:04}"),
+        };
+        match self {
+            Self::List(key) => format!("{key}-GET-BACKUPS-{date}"),
+            Self::Read(user_id) => format!("{user_id}-GET-BACKUP-{date}"),
+            Self::Delete(user_id) => format!("{user_id}-DELETE-BACKUP-{date}"),
+        }
+    }
+
+    /// The distinct messages that count now, at most four, the likeliest first: each costs a verification to try.
+    #[must_use]
+    pub fn candidates(&self, now: OffsetDateTime) -> Vec<String> {
+        let mut days: Vec<Date> = Vec::new();
+        for offset in [Duration::ZERO, -SKEW, SKEW] {
+            let day = now.checked_add(offset).map(|at| at.to_offset(UtcOffset::UTC).date());
+            days.extend(day.filter(|day| !days.contains(day)));
+        }
+        let spellings = [Spelling::YearFirst, Spelling::MonthFirst];
+        days.iter().flat_map(|day| spellings.map(|spelling| self.of_day(*day, spelling))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::format_description::well_known::Rfc3339;
+
+    fn candidates(now: &str) -> Vec<String> {
+        let user_id: UserId = "c0ffee00-1234-4abc-8def-0123456789ab".parse().expect("a UUID");
+        let now = OffsetDateTime::parse(now, &Rfc3339).expect("a time");
+        let all = DatedMessage::Read(user_id).candidates(now);
+        all.iter()
+            .map(|text| text.strip_prefix(&format!("{user_id}-GET-BACKUP-")).expect("it").to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn ten_minutes_around_midnight_two_days_count() {
+        assert_eq!(candidates("2026-11-25T12:00:00Z"), ["2026-11-25", "11-25-2026"]);
+        assert_eq!(candidates("2026-11-25T00:10:00Z"), ["2026-11-25", "11-25-2026"]);
+        let after = ["2026-11-25", "11-25-2026", "2026-11-24", "11-24-2026"];
+        assert_eq!(candidates("2026-11-25T00:09:59Z"), after);
+        assert_eq!(candidates("2026-11-25T01:09:59+01:00"), after, "the day is UTC's");
+        let before = ["2026-12-31", "12-31-2026", "2027-01-01", "01-01-2027"];
+        assert_eq!(candidates("2026-12-31T23:50:00Z"), before);
+        assert_eq!(candidates("2026-12-31T23:49:59Z"), before[..2]);
+    }
+
+    #[test]
+    fn the_three_acts() {
+        let key = PublicKey::from_bytes([1; 64]);
+        let user_id = UserId::from_bytes([0xAB; 16]);
+        let now = OffsetDateTime::UNIX_EPOCH;
+        assert_eq!(
+            DatedMessage::List(key).on(now, Spelling::YearFirst),
+            format!("0x{}-GET-BACKUPS-1970-01-01", "01".repeat(64))
+        );
+        assert_eq!(
+            DatedMessage::Delete(user_id).on(now, Spelling::MonthFirst),
+            "abababab-abab-abab-abab-abababababab-DELETE-BACKUP-01-01-1970"
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! BIP-39 mnemonics, read strictly, of the English list (spec/backup.md §1).
+
+use bip39::{Error, Language};
+use zeroize::{Zeroize, Zeroizing};
+
+/// Bytes of the seed that PBKDF2 makes of words and passphrase.
+pub const BIP39_SEED_BYTES: usize = 64;
+/// Bytes that a text of 24 words can have, with more white space than anybody needs.
+const MAX_TEXT_BYTES: usize = 4096;
+
+/// Why a text is no mnemonic. None of them repeats a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MnemonicError {
+    /// Not 12, 15, 18, 21 or 24 words.
+    #[error("a mnemonic has 12, 15, 18, 21 or 24 words, this one has {found}")]
+    WordCount {
+        /// How many there are.
+        found: usize,
+    },
+    /// A word that is not in the list.
+    #[error("word {number} is not in BIP-39's English list")]
+    UnknownWord {
+        /// Which, from 1.
+        number: usize,
+    },
+    /// The last word's checksum is not that of the words before it.
+    #[error(
+        "word {number}, the last, holds a checksum that the words before it do not have: one of them is wrong, or two stand in each other's place"
+    )]
+    Checksum {
+        /// The last word's number, from 1.
+        number: usize,
+    },
+    /// Longer than any mnemonic.
+    #[error("the text is longer than a mnemonic can be")]
+    TooLong,
+}
+
+/// The words of a wallet, wiped on drop: their entropy, and the seed that they give with a passphrase.
+pub struct Mnemonic {
+    entropy: Zeroizing<Vec<u8>>,
+    seed: Box<Zeroizing<[u8; BIP39_SEED_BYTES]>>,
+}
+
+impl Mnemonic {
+    /// Reads words in lower case, with white space between them; the passphrase is normalised as BIP-39 says (NFKD).
+    ///
+    /// # Errors
+    /// [`MnemonicError`].
+    pub fn parse(words: &str, passphrase: &str) -> Result<Self, MnemonicError> {
+        if words.len() > MAX_TEXT_BYTES {
+            return Err(MnemonicError::TooLong);
+        }
+        let count = words.split_whitespace().count();
+        let parsed =
+            bip39::Mnemonic::parse_in_normalized(Language::English, words).map_err(|error| match error {
+                Error::UnknownWord(at) => MnemonicError::UnknownWord { number: at + 1 },
+                Error::InvalidChecksum => MnemonicError::Checksum { number: count },
+                _ => MnemonicError::WordCount { found: count },
+            })?;
+        let (mut entropy, bytes) = parsed.to_entropy_array();
+        let kept = Zeroizing::new(entropy[..bytes].to_vec());
+        entropy.zeroize();
+        Ok(Self { entropy: kept, seed: Box::new(Zeroizing::new(parsed.to_seed(passphrase))) })
+    }
+
+    /// 16 to 32 bytes.
+    pub(crate) fn entropy(&self) -> &[u8] {
+        &self.entropy
+    }
+
+    /// 64 bytes.
+    pub(crate) fn seed(&self) -> &[u8; BIP39_SEED_BYTES] {
+        &self.seed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use static_assertions::assert_not_impl_any;
+    use std::fmt;
+
+    assert_not_impl_any!(Mnemonic: fmt::Debug, fmt::Display, Clone, PartialEq, serde::Serialize);
+
+    const WORDS: &str = "legal winner thank year wave sausage worth useful legal winner thank yellow";
+
+    /// Of the BIP's own list of vectors, whose passphrase is TREZOR.
+    #[test]
+    fn the_bips_vectors() {
+        for (words, entropy, seed) in [
+            (
+                WORDS,
+                "7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f",
+                "2e8905819b8723fe2c1d161860e5ee1830318dbf49a83bd451cfb8440c28bd6fa457fe1296106559a3c80937a1c1069be3a3a5bd381ee6260e8d9739fce1f607",
+            ),
+            (
+                "void come effort suffer camp survey warrior heavy shoot primary clutch crush open amazing screen patrol group space point ten exist slush involve unfold",
+                "f585c11aec520db57dd353c69554b21a89b20fb0650966fa0a9d6f74fd989d8f",
+                "01f5bced59dec48e362f2c45b5de68b9fd6c92c6634f44d6d40aab69056506f0e35524a518034ddc1192e1dacd32c1ed3eaa3c3b131c88ed8e7e54c49a5d0998",
+            ),
+        ] {
+            let mnemonic = Mnemonic::parse(words, "TREZOR").unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(hex::encode(mnemonic.entropy()), entropy);
+            assert_eq!(hex::encode(mnemonic.seed()), seed);
+        }
+    }
+
+    #[test]
+    fn white_space_does_not_count_and_a_passphrase_does() {
+        let seed = |words: &str, passphrase: &str| {
+            Mnemonic::parse(words, passphrase).map(|m| hex::encode(m.seed())).unwrap_or_else(|e| panic!("{e}"))
+        };
+        let plain = seed(WORDS, "");
+        assert_eq!(seed(&format!("  {}\r\n", WORDS.replace(' ', "\n\t")), ""), plain);
+        assert_ne!(seed(WORDS, "x"), plain);
+        assert_eq!(seed(WORDS, "\u{e9}"), seed(WORDS, "e\u{301}"), "NFKD");
+    }
+
+    #[test]
+    fn each_refusal_says_where() {
+        let refusal = |words: &str| Mnemonic::parse(words, "").err().expect("no mnemonic");
+        assert_eq!(refusal(""), MnemonicError::WordCount { found: 0 });
+        assert_eq!(refusal(&WORDS.replace(" yellow", "")), MnemonicError::WordCount { found: 11 });
+        assert_eq!(refusal(&WORDS.replace("sausage", "sausages")), MnemonicError::UnknownWord { number: 6 });
+        assert_eq!(refusal(&WORDS.replace("legal", "Legal")), MnemonicError::UnknownWord { number: 1 });
+        assert_eq!(refusal(&WORDS.replace("yellow", "year")), MnemonicError::Checksum { number: 12 });
+        assert_eq!(refusal(&"a ".repeat(3000)), MnemonicError::TooLong);
+    }
+}
