@@ -1,7 +1,8 @@
 //! What every [`Store`] does, as one suite: each back end's tests call [`run`] on an empty store.
 
 use crate::{
-    Answer, Content, Inserted, MAX_PAGE_BYTES, Replaced, SWEEP_BATCH, SWEEP_MARGIN_S, Store, StoreError, Tag,
+    Answer, Content, Head, Inserted, MAX_PAGE_BYTES, MAX_SERIES, NewVersion, Pushed, Replaced, SWEEP_BATCH,
+    SWEEP_MARGIN_S, Store, StoreError, Tag,
 };
 use std::task::Poll;
 use strongroom::SlotId;
@@ -72,6 +73,133 @@ pub(crate) async fn run(store: &dyn Store) {
     sweeps_what_expired(store).await;
     spends_once_among_many(store).await;
     holds_and_replaces_once_among_many(store).await;
+    pushes_by_revision(store).await;
+    takes_a_digest_once(store).await;
+    deletes_versions_and_purges_them(store).await;
+    lists_the_series_of_an_owner(store).await;
+    pushes_once_among_many(store).await;
+}
+
+fn version(expected: u64, number: u64, digest: Option<u8>) -> NewVersion {
+    NewVersion {
+        owner: Tag([77; 32]),
+        expected,
+        head: format!("head {number}").into_bytes(),
+        changed_at: 1000 + number as i64,
+        number,
+        record: format!("version {number}").into_bytes(),
+        digest: digest.map(|n| Tag([n; 32])),
+        keep_from: number.saturating_sub(1),
+    }
+}
+
+async fn numbers(store: &dyn Store, series: Tag) -> Vec<u64> {
+    let mut there = Vec::new();
+    for number in 1..10 {
+        if let Some(record) = store.version(series, number).await.expect("read") {
+            assert_eq!(record, format!("version {number}").into_bytes());
+            there.push(number);
+        }
+    }
+    there
+}
+
+async fn pushes_by_revision(store: &dyn Store) {
+    let series = Tag([1; 32]);
+    assert_eq!(store.head(series).await.expect("read"), None);
+    for wrong in [1, 7] {
+        assert_eq!(store.push(series, version(wrong, 1, None)).await.expect("asked"), Pushed::Changed);
+    }
+    assert_eq!(store.push(series, version(0, 1, None)).await.expect("pushed"), Pushed::Stored);
+    let head = |revision, number| Some(Head { revision, record: format!("head {number}").into_bytes() });
+    assert_eq!(store.head(series).await.expect("read"), head(1, 1));
+    for wrong in [0, 2] {
+        assert_eq!(store.push(series, version(wrong, 2, Some(60))).await.expect("asked"), Pushed::Changed);
+    }
+    assert_eq!(store.head(series).await.expect("read"), head(1, 1), "a refusal changes nothing");
+    assert_eq!(numbers(store, series).await, [1]);
+    // Nor has it taken the digest.
+    assert_eq!(store.push(series, version(1, 2, Some(60))).await.expect("pushed"), Pushed::Stored);
+    assert_eq!(store.push(series, version(2, 3, None)).await.expect("pushed"), Pushed::Stored);
+    assert_eq!(store.head(series).await.expect("read"), head(3, 3));
+    assert_eq!(numbers(store, series).await, [2, 3], "the last two are kept");
+    assert_eq!(store.version(series, u64::MAX).await.expect("read"), None);
+}
+
+async fn takes_a_digest_once(store: &dyn Store) {
+    let [one, other, new] = [Tag([2; 32]), Tag([3; 32]), Tag([4; 32])];
+    assert_eq!(store.push(one, version(0, 1, Some(61))).await.expect("pushed"), Pushed::Stored);
+    assert_eq!(store.push(one, version(1, 2, Some(61))).await.expect("asked"), Pushed::Superseded);
+    assert_eq!(store.push(new, version(0, 1, Some(61))).await.expect("asked"), Pushed::Superseded);
+    assert_eq!(store.head(new).await.expect("read"), None, "no series was made");
+    assert_eq!(store.push(other, version(0, 1, Some(62))).await.expect("pushed"), Pushed::Stored);
+    assert_eq!(store.push(other, version(1, 2, Some(61))).await.expect("asked"), Pushed::Superseded);
+    assert_eq!(store.head(other).await.expect("read").map(|head| head.revision), Some(1));
+    assert_eq!(numbers(store, other).await, [1]);
+}
+
+async fn deletes_versions_and_purges_them(store: &dyn Store) {
+    let series = Tag([5; 32]);
+    for number in 1..=2 {
+        store.push(series, version(number - 1, number, Some(62 + number as u8))).await.expect("pushed");
+    }
+    let delete = async |expected| {
+        store.delete_versions(series, expected, b"deleted".to_vec(), 2000, 3000).await.expect("asked")
+    };
+    assert!(!delete(1).await && !delete(3).await && !delete(u64::MAX).await);
+    assert!(delete(2).await);
+    let head = store.head(series).await.expect("read").expect("there");
+    assert_eq!((head.revision, &head.record[..]), (3, &b"deleted"[..]));
+    assert_eq!(numbers(store, series).await, [1, 2], "they can be read until they are swept");
+    // What follows keeps its own, and does not take away what was deleted.
+    store.push(series, version(3, 3, None)).await.expect("pushed");
+    store.push(series, version(4, 4, None)).await.expect("pushed");
+    store.push(series, version(5, 5, None)).await.expect("pushed");
+    assert_eq!(numbers(store, series).await, [1, 2, 4, 5]);
+    store.sweep(2999).await.expect("swept");
+    assert_eq!(numbers(store, series).await, [1, 2, 4, 5]);
+    store.sweep(3000).await.expect("swept");
+    assert_eq!(numbers(store, series).await, [4, 5]);
+    let again = store.push(series, version(6, 6, Some(63))).await;
+    assert_eq!(again.expect("asked"), Pushed::Superseded, "a digest outlives its version");
+}
+
+async fn lists_the_series_of_an_owner(store: &dyn Store) {
+    let owner = Tag([78; 32]);
+    assert_eq!(store.series_of(owner).await.expect("listed"), []);
+    for n in 0..MAX_SERIES as u8 + 5 {
+        let new = NewVersion { owner, changed_at: i64::from(n), ..version(0, 1, None) };
+        store.push(Tag([100 + n; 32]), new).await.expect("pushed");
+    }
+    let listed = store.series_of(owner).await.expect("listed");
+    assert_eq!(listed.len(), MAX_SERIES as usize);
+    let newest: Vec<u8> = listed.iter().take(3).map(|series| series.series.0[0]).collect();
+    assert_eq!(newest, [204, 203, 202]);
+    assert_eq!(listed[0].head, Head { revision: 1, record: b"head 1".to_vec() });
+    // A deletion is a change too.
+    store.delete_versions(Tag([110; 32]), 1, b"deleted".to_vec(), 9000, 9999).await.expect("deleted");
+    assert_eq!(store.series_of(owner).await.expect("listed")[0].series, Tag([110; 32]));
+}
+
+/// Sixteen callers who make the same series, or follow the same version, or bring the same digest: one wins.
+async fn pushes_once_among_many(store: &dyn Store) {
+    let count = |pushed: Vec<Result<Pushed, StoreError>>, what| {
+        pushed.into_iter().filter(|pushed| *pushed.as_ref().expect("answered") == what).count()
+    };
+    for round in 0..8 {
+        let series = Tag([10 + round; 32]);
+        let made = join_all((0..16).map(|_| store.push(series, version(0, 1, None)))).await;
+        assert_eq!(count(made, Pushed::Stored), 1);
+        let followed = join_all((0..16).map(|_| store.push(series, version(1, 2, None)))).await;
+        assert_eq!(count(followed, Pushed::Stored), 1);
+        let name = |n: u8| Tag([[30 + n; 16], [round; 16]].concat().try_into().expect("32 bytes"));
+        let new = || NewVersion { owner: Tag([79; 32]), ..version(0, 1, Some(200 + round)) };
+        let apart = join_all((0..16).map(|n| store.push(name(n), new()))).await;
+        assert_eq!(count(apart, Pushed::Stored), 1);
+        let heads = join_all((0..16).map(|n| store.head(name(n)))).await;
+        let made = heads.into_iter().filter(|head| head.as_ref().expect("read").is_some()).count();
+        assert_eq!(made, 1, "those who lost have left no series behind");
+    }
 }
 
 async fn inserts_and_reads(store: &dyn Store) {

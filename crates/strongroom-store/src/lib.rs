@@ -1,4 +1,4 @@
-//! What a vault keeps: sealed records, look-up tags, spent nonces. Ciphertext only; no key ever comes here.
+//! What a vault keeps: sealed records, look-up tags, spent nonces, versions of wallets' backups. Ciphertext only; no key ever comes here.
 //!
 //! An `Ok` of a writing call means that the bytes are on stable storage; an error, that they may be there or not. `conformance.rs` is the suite that every
 //! [`Store`] passes.
@@ -6,17 +6,26 @@
 #[cfg(test)]
 mod conformance;
 mod postgres;
+mod series;
 mod sqlite;
 
 use std::pin::Pin;
 use strongroom::SlotId;
 
 pub use postgres::{DatabaseUrl, DatabaseUrlError, PostgresDatabase, PostgresOptions, PostgresStore};
+pub use series::{Head, MAX_SERIES, NewVersion, Pushed, Series};
 pub use sqlite::{Backup, BackupError, SqliteStore};
 
 /// An HMAC under the vault's index key: it finds a thing without naming it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Tag(pub [u8; 32]);
+
+/// 64 lower-case hex digits.
+impl std::fmt::Display for Tag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
 
 /// Seconds since 1970, UTC.
 pub type UnixSeconds = i64;
@@ -43,6 +52,43 @@ pub struct Row {
     pub generation: u64,
     /// The sealed record.
     pub record: Vec<u8>,
+}
+
+/// Where a sealed record belongs: one that is found elsewhere is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In a slot.
+    Slot {
+        /// Which.
+        slot: SlotId,
+        /// As which of its contents.
+        generation: u64,
+    },
+    /// At the head of a series.
+    Head {
+        /// Which.
+        series: Tag,
+        /// As which of its heads.
+        revision: u64,
+    },
+    /// In a series.
+    Version {
+        /// Which.
+        series: Tag,
+        /// As which of its versions.
+        number: u64,
+    },
+}
+
+/// How an operator finds it.
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Slot { slot, .. } => write!(f, "slot {slot}"),
+            Self::Head { series, .. } => write!(f, "the head of series {series}"),
+            Self::Version { series, number } => write!(f, "version {number} of series {series}"),
+        }
+    }
 }
 
 /// How long a mark of a spent nonce is kept after it is refused, so that no call is under way that would take the nonce.
@@ -146,7 +192,30 @@ pub trait Store: Send + Sync {
     /// that it was, whatever a clock says since.
     fn spend_nonce(&self, nonce: [u8; 16], keep_until: UnixSeconds) -> Answer<'_, bool>;
 
-    /// Forgets slots that expired and nonces that nobody can use any more; how many slots that were.
+    /// The head of a series, if there is one.
+    fn head(&self, series: Tag) -> Answer<'_, Option<Head>>;
+
+    /// The series of an owner, the last changed first, [`MAX_SERIES`] at most.
+    fn series_of(&self, owner: Tag) -> Answer<'_, Vec<Series>>;
+
+    /// The sealed record of a version, if it is there.
+    fn version(&self, series: Tag, number: u64) -> Answer<'_, Option<Vec<u8>>>;
+
+    /// Adds a version and sets the head, both or neither, where the head's revision is the expected one and the digest is new.
+    fn push(&self, series: Tag, version: NewVersion) -> Answer<'_, Pushed>;
+
+    /// Sets the head of a series whose versions are deleted, and when they may be swept away; false where the head's revision is
+    /// not `expected`. Its digests stay taken.
+    fn delete_versions(
+        &self,
+        series: Tag,
+        expected: u64,
+        head: Vec<u8>,
+        changed_at: UnixSeconds,
+        purge_at: UnixSeconds,
+    ) -> Answer<'_, bool>;
+
+    /// Forgets slots that expired, versions that were deleted, and nonces that nobody can use any more; how many slots that were.
     fn sweep(&self, now: UnixSeconds) -> Answer<'_, u64>;
 
     /// Whether the store answers.

@@ -3,10 +3,11 @@
 
 mod connect;
 mod schema;
+mod series;
 
 use crate::{
-    Answer, Content, Inserted, MAX_PAGE_BYTES, Page, Replaced, Row, SWEEP_BATCH, SWEEP_MARGIN_S, Store,
-    StoreError, Tag, UnixSeconds,
+    Answer, Content, Head, Inserted, MAX_PAGE_BYTES, NewVersion, Page, Pushed, Replaced, Row, SWEEP_BATCH,
+    SWEEP_MARGIN_S, Series, Store, StoreError, Tag, UnixSeconds,
 };
 use deadpool_postgres::{HookError, Object, Pool, PoolError};
 use std::ops::Deref;
@@ -293,6 +294,33 @@ impl Store for PostgresStore {
         })
     }
 
+    fn head(&self, series: Tag) -> Answer<'_, Option<Head>> {
+        Box::pin(series::head(self, series))
+    }
+
+    fn series_of(&self, owner: Tag) -> Answer<'_, Vec<Series>> {
+        Box::pin(series::of_owner(self, owner))
+    }
+
+    fn version(&self, series: Tag, number: u64) -> Answer<'_, Option<Vec<u8>>> {
+        Box::pin(series::version(self, series, number))
+    }
+
+    fn push(&self, series: Tag, version: NewVersion) -> Answer<'_, Pushed> {
+        Box::pin(series::push(self, series, version))
+    }
+
+    fn delete_versions(
+        &self,
+        series: Tag,
+        expected: u64,
+        head: Vec<u8>,
+        changed_at: UnixSeconds,
+        purge_at: UnixSeconds,
+    ) -> Answer<'_, bool> {
+        Box::pin(series::delete_versions(self, series, expected, head, changed_at, purge_at))
+    }
+
     fn sweep(&self, now: UnixSeconds) -> Answer<'_, u64> {
         Box::pin(async move {
             // First it is refused, and forgotten only when no call that read the older bound can be under way. One
@@ -318,6 +346,7 @@ impl Store for PostgresStore {
             })
             .await?;
             // Each batch is a call of its own, since one has its time.
+            while series::purge(self, now).await? == SWEEP_BATCH {}
             let mut swept = 0;
             loop {
                 let batch = self

@@ -3,11 +3,12 @@
 mod backup;
 mod checkpoint;
 mod schema;
+mod series;
 mod writer;
 
 use crate::{
-    Answer, Content, Inserted, MAX_PAGE_BYTES, Page, Replaced, Row, SWEEP_BATCH, SWEEP_MARGIN_S, Store,
-    StoreError, Tag, UnixSeconds,
+    Answer, Content, Head, Inserted, MAX_PAGE_BYTES, NewVersion, Page, Pushed, Replaced, Row, SWEEP_BATCH,
+    SWEEP_MARGIN_S, Series, Store, StoreError, Tag, UnixSeconds,
 };
 use checkpoint::Checkpointer;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
@@ -269,6 +270,33 @@ impl Store for SqliteStore {
         })
     }
 
+    fn head(&self, series: Tag) -> Answer<'_, Option<Head>> {
+        self.read(move |db| series::head(db, series))
+    }
+
+    fn series_of(&self, owner: Tag) -> Answer<'_, Vec<Series>> {
+        self.read(move |db| series::of_owner(db, owner))
+    }
+
+    fn version(&self, series: Tag, number: u64) -> Answer<'_, Option<Vec<u8>>> {
+        self.read(move |db| series::version(db, series, number))
+    }
+
+    fn push(&self, series: Tag, version: NewVersion) -> Answer<'_, Pushed> {
+        self.write(move |db| series::push(db, series, &version))
+    }
+
+    fn delete_versions(
+        &self,
+        series: Tag,
+        expected: u64,
+        head: Vec<u8>,
+        changed_at: UnixSeconds,
+        purge_at: UnixSeconds,
+    ) -> Answer<'_, bool> {
+        self.write(move |db| series::delete_versions(db, series, expected, &head, changed_at, purge_at))
+    }
+
     fn sweep(&self, now: UnixSeconds) -> Answer<'_, u64> {
         self.spent().sweep(now);
         Box::pin(async move {
@@ -278,6 +306,7 @@ impl Store for SqliteStore {
             })
             .await?;
             // Each batch is a write of its own, so that others get their turns between them.
+            while self.write(move |db| series::purge(db, now)).await? == SWEEP_BATCH {}
             let mut swept = 0;
             loop {
                 let batch = self.write(move |db| forget_expired(db, now)).await?;
@@ -430,6 +459,24 @@ mod tests {
         db.execute("UPDATE vault SET schema = 99", []).expect("changed by hand");
         drop(db);
         assert!(matches!(SqliteStore::open(&path, &[1; 32]), Err(StoreError::UnknownSchema(99))));
+    }
+
+    /// A store of a build that knew no backups.
+    #[tokio::test]
+    async fn older_tables_get_those_of_backups() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = open(folder.path());
+        assert!(store.spend_nonce([9; 16], i64::MAX).await.expect("spent"));
+        drop(store);
+        let db = Connection::open(folder.path().join("vault.sqlite")).expect("the file");
+        db.execute_batch(
+            "DROP TABLE backup_series; DROP TABLE backup_version; DROP TABLE backup_digest; UPDATE vault SET schema = 1",
+        )
+        .expect("changed by hand");
+        drop(db);
+        let store = open(folder.path());
+        assert!(!store.spend_nonce([9; 16], i64::MAX).await.expect("asked"), "what was there is there");
+        conformance::run(&store).await;
     }
 
     #[tokio::test]

@@ -191,7 +191,7 @@ impl Archive {
         let statement =
             Statement::new(keys.public_key().owner(), position, Sha256::digest(envelope.as_bytes()).into());
         let signature = keys.signing_key().sign(Context::BACKUP, &statement.to_bytes());
-        SignedBackup { content: Content::Native { envelope, statement }, signature }
+        SignedBackup { content: Content::Native { envelope: Box::new(envelope), statement }, signature }
     }
 
     /// The form that wallets in the field read. Takes 32 bytes and a nonce from `rng`.
@@ -227,7 +227,7 @@ pub enum Content {
     /// spec/backup.md §3.
     Native {
         /// What the statement is about.
-        envelope: Envelope,
+        envelope: Box<Envelope>,
         /// What is signed.
         statement: Statement,
     },
@@ -268,9 +268,9 @@ impl SignedBackup {
                 let envelope =
                     Envelope::parse(base64("envelope", envelope)?).map_err(ParseError::Envelope)?;
                 envelope.plaintext_bytes().ok_or(ParseError::EnvelopeCut)?;
-                let statement = Statement::from_bytes(&base64("statement", statement)?)
-                    .map_err(ParseError::Statement)?;
-                Content::Native { envelope, statement }
+                let statement =
+                    Statement::from_bytes(&base64("statement", statement)?).map_err(ParseError::Statement)?;
+                Content::Native { envelope: Box::new(envelope), statement }
             }
             _ => return Err(ParseError::Fields),
         };

@@ -29,7 +29,10 @@ pub fn w3pk(wallet: &WalletKey, context: &str) -> DecapsulationKey {
 
 /// The seed of the SLH-DSA key of wallets in the field: SHAKE256(entropy ‖ index, 96 bytes), without an index that is 0
 /// (spec/backup.md §1).
-pub(crate) fn compatible_slh_dsa_seed(mnemonic: &Mnemonic, index: u32) -> Zeroizing<[u8; slh_dsa::SEED_BYTES]> {
+pub(crate) fn compatible_slh_dsa_seed(
+    mnemonic: &Mnemonic,
+    index: u32,
+) -> Zeroizing<[u8; slh_dsa::SEED_BYTES]> {
     let index = index.to_be_bytes();
     shake256(&[mnemonic.entropy(), if index == [0; 4] { &[] } else { &index }])
 }
@@ -46,10 +49,7 @@ pub fn strongroom(mnemonic: &Mnemonic, account: u32) -> DecapsulationKey {
     DecapsulationKey::from_seed(&strongroom_ml_kem_seed(mnemonic, account))
 }
 
-pub(crate) fn strongroom_ml_kem_seed(
-    mnemonic: &Mnemonic,
-    account: u32,
-) -> Zeroizing<[u8; kem::SEED_BYTES]> {
+pub(crate) fn strongroom_ml_kem_seed(mnemonic: &Mnemonic, account: u32) -> Zeroizing<[u8; kem::SEED_BYTES]> {
     of_account(mnemonic, b"strongroom/mlkem1024/1", account)
 }
 

@@ -110,7 +110,9 @@ mod tests {
     #[test]
     fn white_space_does_not_count_and_a_passphrase_does() {
         let seed = |words: &str, passphrase: &str| {
-            Mnemonic::parse(words, passphrase).map(|m| hex::encode(m.seed())).unwrap_or_else(|e| panic!("{e}"))
+            Mnemonic::parse(words, passphrase)
+                .map(|m| hex::encode(m.seed()))
+                .unwrap_or_else(|e| panic!("{e}"))
         };
         let plain = seed(WORDS, "");
         assert_eq!(seed(&format!("  {}\r\n", WORDS.replace(' ', "\n\t")), ""), plain);

@@ -1,12 +1,14 @@
 //! Signing in with Ethereum (EIP-4361): strict to read, verified in one order, for one act
-//! (spec/access.md, "Signing in").
+//! (spec/access.md, "Signing in"); and with an SLH-DSA key, for a session (spec/backup.md §4).
 //!
-//! The nonce is not spent here: that takes a store. A [`SignedIn`] is what this module can know.
+//! The nonce is not spent here: that takes a store. A [`SignedIn`], or a [`SessionAsked`], is what this module can know.
 
 mod statement;
 
+use crate::backup::UserId;
 use crate::key::Recipient;
 use crate::principal::WalletAddress;
+use crate::slh_dsa::{Context, Owner, PublicKey, Signature};
 use crate::slot::SlotId;
 use crate::wallet::{WalletError, WalletSignature};
 use fluent_uri::Uri;
@@ -15,7 +17,10 @@ use std::fmt;
 use std::str::FromStr;
 use time::{Duration, OffsetDateTime};
 
-pub use statement::{DateTime, Draft, MAX_RESOURCES, MAX_STATEMENT_BYTES, Statement, StatementError};
+pub use statement::{
+    Account, DateTime, Draft, MAX_RESOURCES, MAX_STATEMENT_BYTES, SlhDsaStatement, Statement, StatementError,
+    StatementOf,
+};
 
 /// How long a nonce can be used after it was issued.
 pub const NONCE_LIFETIME: Duration = Duration::minutes(5);
@@ -110,6 +115,10 @@ pub enum Act {
         /// Of the key's kem_id and bytes.
         key_sha256: [u8; 32],
     },
+    /// List and read one's backups.
+    Backups,
+    /// Delete a backup.
+    DeleteBackup(UserId),
 }
 
 impl Act {
@@ -147,13 +156,15 @@ impl Act {
             Self::Put { slot, body_sha256 } => format!("{URN}put:{slot}:{}", hex::encode(body_sha256)),
             Self::Delete(slot) => format!("{URN}delete:{slot}"),
             Self::SealTo { slot, key_sha256 } => format!("{URN}seal-to:{slot}:{}", hex::encode(key_sha256)),
+            Self::Backups => format!("{URN}backups"),
+            Self::DeleteBackup(user_id) => format!("{URN}backup-delete:{user_id}"),
         }
     }
 
     /// Whether a statement must name the act to serve it.
     #[must_use]
     pub fn is_bound(&self) -> bool {
-        matches!(self, Self::Put { .. } | Self::Delete(_) | Self::SealTo { .. })
+        matches!(self, Self::Put { .. } | Self::Delete(_) | Self::SealTo { .. } | Self::DeleteBackup(_))
     }
 }
 
@@ -200,6 +211,9 @@ pub enum SignInError {
     /// The signature is another's, or none.
     #[error("the signature is not that of the statement's address")]
     Signer,
+    /// The signature, or the key that came with it, is not the SLH-DSA key's that the statement names.
+    #[error("the signature is not that of the statement's SLH-DSA key")]
+    SlhDsaSigner,
 }
 
 /// A wallet that signed a statement for an act. The nonce is still to be spent.
@@ -236,17 +250,90 @@ impl Statement {
         rules: &Rules,
         now: OffsetDateTime,
     ) -> Result<SignedIn, SignInError> {
-        self.check_origin(rules)?;
-        if !rules.chain_ids.is_empty() && !rules.chain_ids.contains(&self.chain_id) {
-            return Err(SignInError::Chain);
-        }
-        self.check_times(now)?;
+        self.check(rules, now)?;
         self.check_act(act)?;
         match signature.recover(&self.to_string()) {
             Ok(address) if address == self.address => Ok(SignedIn { address, nonce: self.nonce.clone() }),
             Ok(_) | Err(WalletError::Unrecoverable) => Err(SignInError::Signer),
             Err(other) => unreachable!("a parsed signature has no other error: {other}"),
         }
+    }
+
+    fn check_act(&self, act: &Act) -> Result<(), SignInError> {
+        let wanted = act.resource();
+        let mut ours = self.scope().peekable();
+        if ours.peek().is_none() && act.is_bound() {
+            return Err(SignInError::Unbound);
+        }
+        if ours.all(|uri| uri == wanted) { Ok(()) } else { Err(SignInError::OtherAct) }
+    }
+}
+
+/// The holder of an SLH-DSA key who signed a statement for a session. The nonce is still to be spent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionAsked {
+    owner: Owner,
+    nonce: String,
+    scope: Vec<String>,
+}
+
+impl SessionAsked {
+    /// Who signed.
+    #[must_use]
+    pub fn owner(&self) -> Owner {
+        self.owner
+    }
+
+    /// The nonce that was signed, 8 to 128 letters and digits.
+    #[must_use]
+    pub fn nonce(&self) -> &str {
+        &self.nonce
+    }
+
+    /// The resources of the acts that the session is for; every act that is not bound where there are none.
+    #[must_use]
+    pub fn scope(&self) -> &[String] {
+        &self.scope
+    }
+}
+
+impl SlhDsaStatement {
+    /// Checks everything that needs no store, in the order of spec/access.md. Takes an SLH-DSA verification, some milliseconds.
+    ///
+    /// # Errors
+    /// [`SignInError`]: the first check that failed.
+    pub fn verify(
+        &self,
+        public_key: &PublicKey,
+        signature: &Signature,
+        rules: &Rules,
+        now: OffsetDateTime,
+    ) -> Result<SessionAsked, SignInError> {
+        self.check(rules, now)?;
+        if public_key.owner() != self.address {
+            return Err(SignInError::SlhDsaSigner);
+        }
+        public_key
+            .verify(Context::SESSION, self.to_string().as_bytes(), signature)
+            .map_err(|_| SignInError::SlhDsaSigner)?;
+        let scope = self.scope().map(str::to_owned).collect();
+        Ok(SessionAsked { owner: self.address, nonce: self.nonce.clone(), scope })
+    }
+}
+
+impl<A: Account> StatementOf<A> {
+    /// What every statement is held to, whoever signs it and for what.
+    fn check(&self, rules: &Rules, now: OffsetDateTime) -> Result<(), SignInError> {
+        self.check_origin(rules)?;
+        if !rules.chain_ids.is_empty() && !rules.chain_ids.contains(&self.chain_id) {
+            return Err(SignInError::Chain);
+        }
+        self.check_times(now)
+    }
+
+    /// Its resources that are ours.
+    fn scope(&self) -> impl Iterator<Item = &str> {
+        self.resources.iter().flatten().map(String::as_str).filter(|uri| uri.starts_with(URN))
     }
 
     fn check_origin(&self, rules: &Rules) -> Result<(), SignInError> {
@@ -278,15 +365,6 @@ impl Statement {
             return Err(SignInError::NotYet);
         }
         Ok(())
-    }
-
-    fn check_act(&self, act: &Act) -> Result<(), SignInError> {
-        let wanted = act.resource();
-        let mut ours = self.resources.iter().flatten().filter(|uri| uri.starts_with(URN)).peekable();
-        if ours.peek().is_none() && act.is_bound() {
-            return Err(SignInError::Unbound);
-        }
-        if ours.all(|uri| *uri == wanted) { Ok(()) } else { Err(SignInError::OtherAct) }
     }
 }
 
@@ -408,6 +486,9 @@ mod tests {
             Act::SealTo { slot: SLOT, key_sha256: [1; 32] },
             Act::SealTo { slot: SLOT, key_sha256: [2; 32] },
             Act::SealTo { slot: SlotId::from_bytes([2; 32]), key_sha256: [1; 32] },
+            Act::Backups,
+            Act::DeleteBackup(UserId::from_bytes([1; 16])),
+            Act::DeleteBackup(UserId::from_bytes([2; 16])),
         ];
         for signed in acts {
             for asked in acts {
@@ -438,6 +519,41 @@ mod tests {
         nothing[64] = 27;
         let nothing = WalletSignature::from_bytes(&nothing).expect("the shape is right");
         assert_eq!(verify(&nothing), Err(SignInError::Signer));
+    }
+
+    #[test]
+    fn a_session_is_asked_for_by_the_key_that_the_statement_names() {
+        let [key, other] = [1, 2].map(|n| crate::slh_dsa::SigningKey::from_seed(&[n; 96]));
+        let draft = |resources| Draft {
+            domain: "localhost:3000",
+            address: key.public_key().owner(),
+            statement: None,
+            uri: "http://localhost:3000",
+            chain_id: 1,
+            nonce: "abcdefgh",
+            issued_at: NOW,
+            expiration_time: None,
+            resources,
+        };
+        let scope = vec![Act::Backups.resource(), Act::Slots.resource()];
+        let statement = draft([&scope[..], &["urn:other:thing".to_owned()]].concat()).write().expect("valid");
+        let text = statement.to_string();
+        let signature = key.sign(Context::SESSION, text.as_bytes());
+        let asked = statement.verify(&key.public_key(), &signature, &rules(), NOW).expect("signed");
+        assert_eq!((asked.owner(), asked.nonce()), (key.public_key().owner(), "abcdefgh"));
+        assert_eq!(asked.scope(), scope);
+        let signer = Err(SignInError::SlhDsaSigner);
+        // Another's key does not become the owner by signing, nor does another context's signature count.
+        let by_other = other.sign(Context::SESSION, text.as_bytes());
+        assert_eq!(statement.verify(&other.public_key(), &by_other, &rules(), NOW), signer);
+        assert_eq!(statement.verify(&key.public_key(), &by_other, &rules(), NOW), signer);
+        let backup = key.sign(Context::BACKUP, text.as_bytes());
+        assert_eq!(statement.verify(&key.public_key(), &backup, &rules(), NOW), signer);
+        let late = NOW + Duration::minutes(8);
+        let verify = |now, rules: &Rules| statement.verify(&key.public_key(), &signature, rules, now);
+        assert_eq!(verify(late, &rules()), Err(SignInError::IssuedTooLongAgo));
+        assert_eq!(verify(NOW, &Rules { chain_ids: vec![5], ..rules() }), Err(SignInError::Chain));
+        assert_eq!(verify(NOW, &Rules { origins: vec![], ..rules() }), Err(SignInError::Domain));
     }
 
     #[test]

@@ -270,6 +270,7 @@ mod tests {
     fn acvp(what: &str) -> Vec<(Value, Value)> {
         let folder = strongroom_testkit::package_dir("slh-dsa");
         let path = folder.join(format!("tests/acvp/SLH-DSA-{what}-FIPS205/internalProjection.json"));
+        #[expect(clippy::disallowed_methods, reason = "a test reads its vectors")]
         let text = std::fs::read_to_string(path).expect("the vectors");
         let file: Value = serde_json::from_str(&text).expect("JSON");
         let groups = file["testGroups"].as_array().expect("groups");

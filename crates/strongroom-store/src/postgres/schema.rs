@@ -4,7 +4,9 @@ use crate::StoreError;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-const SCHEMA: i64 = 1;
+/// 1, of development builds, had no backups.
+const SCHEMA: i64 = 2;
+const SCHEMA_WITHOUT_BACKUPS: i64 = 1;
 
 const TABLES: &str = "
 CREATE SCHEMA IF NOT EXISTS strongroom;
@@ -32,6 +34,29 @@ CREATE INDEX IF NOT EXISTS spent_nonce_until ON strongroom.spent_nonce (keep_unt
 ALTER TABLE strongroom.slot ALTER COLUMN record SET STORAGE EXTERNAL;
 ";
 
+const BACKUP_TABLES: &str = "
+CREATE TABLE IF NOT EXISTS strongroom.backup_series (
+    series BYTEA PRIMARY KEY,
+    owner BYTEA NOT NULL,
+    revision BIGINT NOT NULL,
+    head BYTEA NOT NULL,
+    changed_at BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS backup_series_owner ON strongroom.backup_series (owner, changed_at);
+CREATE TABLE IF NOT EXISTS strongroom.backup_version (
+    series BYTEA NOT NULL,
+    number BIGINT NOT NULL,
+    record BYTEA NOT NULL,
+    -- Of a deleted version: when it may go.
+    purge_at BIGINT,
+    PRIMARY KEY (series, number)
+);
+CREATE INDEX IF NOT EXISTS backup_version_purge ON strongroom.backup_version (purge_at) WHERE purge_at IS NOT NULL;
+-- For ever: what was uploaded once is not taken again.
+CREATE TABLE IF NOT EXISTS strongroom.backup_digest (digest BYTEA PRIMARY KEY);
+ALTER TABLE strongroom.backup_version ALTER COLUMN record SET STORAGE EXTERNAL;
+";
+
 /// Where one of these is off, a crash loses what was committed.
 pub(super) const SETTINGS: [&str; 2] = ["fsync", "full_page_writes"];
 
@@ -48,6 +73,11 @@ pub(super) async fn check_settings(client: &Client) -> Result<(), StoreError> {
 
 /// Whose store it is, where it is one.
 pub(super) async fn vault_id(client: &Client) -> Result<Option<[u8; 32]>, StoreError> {
+    Ok(vault(client).await?.map(|(id, _)| id))
+}
+
+/// Whose store it is, and the version of its tables.
+async fn vault(client: &Client) -> Result<Option<([u8; 32], i64)>, StoreError> {
     let found = client.query_opt("SELECT vault_id, schema FROM strongroom.vault", &[]).await;
     let row = match found {
         Ok(row) => row,
@@ -60,9 +90,9 @@ pub(super) async fn vault_id(client: &Client) -> Result<Option<[u8; 32]>, StoreE
     };
     let Some(row) = row else { return Ok(None) };
     match row.get(1) {
-        SCHEMA => {
+        schema @ (SCHEMA | SCHEMA_WITHOUT_BACKUPS) => {
             let id: &[u8] = row.get(0);
-            Ok(Some(id.try_into().map_err(|_| StoreError::ForeignVault)?))
+            Ok(Some((id.try_into().map_err(|_| StoreError::ForeignVault)?, schema)))
         }
         other => Err(StoreError::UnknownSchema(other)),
     }
@@ -72,14 +102,11 @@ pub(super) async fn vault_id(client: &Client) -> Result<Option<[u8; 32]>, StoreE
 pub(super) async fn create_or_check(client: &Client, expected: &[u8; 32]) -> Result<(), StoreError> {
     const ATTEMPTS: u32 = 10;
     for attempt in 1.. {
-        if let Some(found) = vault_id(client).await? {
-            return if found == *expected { Ok(()) } else { Err(StoreError::ForeignVault) };
-        }
-        let claim = "INSERT INTO strongroom.vault (id, vault_id, schema, swept_until)
-                     VALUES (1, $1, $2, 0) ON CONFLICT DO NOTHING";
-        let made = match client.batch_execute(TABLES).await {
-            Ok(()) => client.execute(claim, &[&&expected[..], &SCHEMA]).await.map(drop),
-            failed => failed,
+        let made = match vault(client).await? {
+            Some((found, _)) if found != *expected => return Err(StoreError::ForeignVault),
+            Some((_, SCHEMA)) => return Ok(()),
+            Some(_) => add_backups(client).await,
+            None => make(client, expected).await,
         };
         match made {
             Ok(()) => {}
@@ -91,6 +118,19 @@ pub(super) async fn create_or_check(client: &Client, expected: &[u8; 32]) -> Res
         }
     }
     unreachable!("the last attempt returns")
+}
+
+async fn make(client: &Client, vault_id: &[u8; 32]) -> Result<(), tokio_postgres::Error> {
+    client.batch_execute(TABLES).await?;
+    client.batch_execute(BACKUP_TABLES).await?;
+    let claim = "INSERT INTO strongroom.vault (id, vault_id, schema, swept_until)
+                 VALUES (1, $1, $2, 0) ON CONFLICT DO NOTHING";
+    client.execute(claim, &[&&vault_id[..], &SCHEMA]).await.map(drop)
+}
+
+async fn add_backups(client: &Client) -> Result<(), tokio_postgres::Error> {
+    client.batch_execute(BACKUP_TABLES).await?;
+    client.execute("UPDATE strongroom.vault SET schema = $1", &[&SCHEMA]).await.map(drop)
 }
 
 /// `IF NOT EXISTS` of two sessions at once fails in one of these ways.

@@ -58,6 +58,25 @@ async fn the_store_of_another_vault_and_unknown_tables_are_refused() {
     assert!(matches!(unknown, Err(StoreError::UnknownSchema(99))));
 }
 
+/// A store of a build that knew no backups, found by several servers at once.
+#[tokio::test]
+async fn older_tables_get_those_of_backups() {
+    let postgres = TempPostgres::start();
+    let url = Arc::new(postgres.url("vault"));
+    drop(open(&url).await);
+    postgres.sql(
+        "vault",
+        "DROP TABLE strongroom.backup_series, strongroom.backup_version, strongroom.backup_digest; UPDATE strongroom.vault SET schema = 1",
+    );
+    let mut starting = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let url = Arc::clone(&url);
+        starting.spawn(async move { open(&url).await });
+    }
+    let stores = starting.join_all().await;
+    conformance::run(&stores[0]).await;
+}
+
 #[tokio::test]
 async fn a_database_that_may_lose_commits_is_refused_and_sessions_do_not_weaken_it() {
     for setting in ["fsync", "full_page_writes"] {

@@ -1,7 +1,7 @@
 //! Copies of a store: taken while a server runs, checked, put back.
 
 use super::{schema, sync_folder_of};
-use crate::StoreError;
+use crate::{Place, StoreError, Tag};
 use rusqlite::backup::{Backup as Copying, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{self, File};
@@ -45,7 +45,9 @@ pub struct Backup {
     pub vault_id: [u8; 32],
     /// Slots in it.
     pub slots: u64,
-    /// Bytes of their records.
+    /// Versions of wallets' backups in it.
+    pub versions: u64,
+    /// Bytes of the records of both.
     pub record_bytes: u64,
 }
 
@@ -82,19 +84,39 @@ impl Backup {
         copy(backup, store)
     }
 
-    /// Calls `each` with every record's slot, generation and bytes.
+    /// Calls `each` with every record and where it stands.
     ///
     /// # Errors
     /// [`BackupError`].
-    pub fn for_each_record(path: &Path, mut each: impl FnMut(SlotId, u64, &[u8])) -> Result<(), BackupError> {
+    pub fn for_each_record(path: &Path, mut each: impl FnMut(Place, &[u8])) -> Result<(), BackupError> {
         let db = open_to_read(path)?;
-        let mut statement =
-            db.prepare("SELECT slot, generation, record FROM slot").map_err(StoreError::from)?;
-        let mut rows = statement.query([]).map_err(StoreError::from)?;
-        while let Some(row) = rows.next().map_err(StoreError::from)? {
-            let row = super::row(row).map_err(StoreError::from)?;
-            each(row.slot, row.generation, &row.record);
+        let mut all = |sql: &str, place: fn([u8; 32], u64) -> Place| {
+            let mut statement = db.prepare(sql)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let place = place(row.get(0)?, row.get::<_, i64>(1)? as u64);
+                each(place, row.get_ref(2)?.as_blob()?);
+            }
+            Ok::<_, rusqlite::Error>(())
+        };
+        all("SELECT slot, generation, record FROM slot", |slot, generation| Place::Slot {
+            slot: SlotId::from_bytes(slot),
+            generation,
+        })
+        .map_err(StoreError::from)?;
+        if !schema::has_backups(&db)? {
+            return Ok(());
         }
+        all("SELECT series, revision, head FROM backup_series", |series, revision| Place::Head {
+            series: Tag(series),
+            revision,
+        })
+        .map_err(StoreError::from)?;
+        all("SELECT series, number, record FROM backup_version", |series, number| Place::Version {
+            series: Tag(series),
+            number,
+        })
+        .map_err(StoreError::from)?;
         Ok(())
     }
 }
@@ -170,10 +192,14 @@ fn check(db: &Connection, path: &Path) -> Result<Backup, BackupError> {
         return Err(damaged(finding));
     }
     let vault_id = schema::vault_id(db)?.ok_or_else(|| BackupError::NoStore(path.to_owned()))?;
-    let sizes = "SELECT count(*), coalesce(sum(length(record)), 0) FROM slot";
-    let (slots, record_bytes): (i64, i64) =
-        db.query_row(sizes, [], |row| Ok((row.get(0)?, row.get(1)?))).map_err(StoreError::from)?;
-    Ok(Backup { vault_id, slots: slots as u64, record_bytes: record_bytes as u64 })
+    let count = |table: &str| {
+        let sizes = format!("SELECT count(*), coalesce(sum(length(record)), 0) FROM {table}");
+        db.query_row(&sizes, [], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)))
+            .map_err(StoreError::from)
+    };
+    let (slots, of_slots) = count("slot")?;
+    let (versions, of_versions) = if schema::has_backups(db)? { count("backup_version")? } else { (0, 0) };
+    Ok(Backup { vault_id, slots, versions, record_bytes: of_slots + of_versions })
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use crate::StoreError;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::time::Duration;
 
-const SCHEMA: i64 = 1;
+/// 1, of development builds, had no backups.
+const SCHEMA: i64 = 2;
+const SCHEMA_WITHOUT_BACKUPS: i64 = 1;
 /// 3.51.3 mends a race that could corrupt a WAL while it is reset.
 const MIN_SQLITE: i32 = 3_051_003;
 
@@ -27,6 +29,29 @@ CREATE TABLE principal (tag BLOB NOT NULL, slot BLOB NOT NULL, PRIMARY KEY (tag,
 CREATE INDEX principal_slot ON principal (slot);
 CREATE TABLE spent_nonce (nonce BLOB PRIMARY KEY, keep_until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX spent_nonce_until ON spent_nonce (keep_until);
+";
+
+const BACKUP_TABLES: &str = "
+CREATE TABLE backup_series (
+    series BLOB PRIMARY KEY,
+    owner BLOB NOT NULL,
+    revision INTEGER NOT NULL,
+    head BLOB NOT NULL,
+    changed_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX backup_series_owner ON backup_series (owner, changed_at);
+-- With a row id: records are large.
+CREATE TABLE backup_version (
+    series BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    record BLOB NOT NULL,
+    -- Of a deleted version: when it may go.
+    purge_at INTEGER,
+    UNIQUE (series, number)
+) STRICT;
+CREATE INDEX backup_version_purge ON backup_version (purge_at) WHERE purge_at IS NOT NULL;
+-- For ever: what was uploaded once is not taken again.
+CREATE TABLE backup_digest (digest BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 ";
 
 pub(super) fn check_sqlite_version(version: i32) -> Result<(), StoreError> {
@@ -52,10 +77,17 @@ pub(super) fn configure(db: &Connection) -> Result<(), StoreError> {
 pub(super) fn create_or_check(db: &mut Connection, expected: &[u8; 32]) -> Result<(), StoreError> {
     let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     match vault_id(&transaction)? {
-        Some(found) if found == *expected => Ok(()),
+        Some(found) if found == *expected => {
+            if schema(&transaction)? == SCHEMA_WITHOUT_BACKUPS {
+                transaction.execute_batch(BACKUP_TABLES)?;
+                transaction.execute("UPDATE vault SET schema = ?1", [SCHEMA])?;
+            }
+            Ok(transaction.commit()?)
+        }
         Some(_) => Err(StoreError::ForeignVault),
         None => {
             transaction.execute_batch(TABLES)?;
+            transaction.execute_batch(BACKUP_TABLES)?;
             transaction.execute(
                 "INSERT INTO vault (id, vault_id, schema) VALUES (1, ?1, ?2)",
                 params![expected, SCHEMA],
@@ -63,6 +95,15 @@ pub(super) fn create_or_check(db: &mut Connection, expected: &[u8; 32]) -> Resul
             Ok(transaction.commit()?)
         }
     }
+}
+
+fn schema(db: &Connection) -> Result<i64, StoreError> {
+    Ok(db.query_row("SELECT schema FROM vault", [], |row| row.get(0))?)
+}
+
+/// Whether a store has tables of backups: one that was copied by an older build has none.
+pub(super) fn has_backups(db: &Connection) -> Result<bool, StoreError> {
+    Ok(schema(db)? == SCHEMA)
 }
 
 /// Whose store it is; `None` where there are no tables yet.
@@ -76,7 +117,9 @@ pub(super) fn vault_id(db: &Connection) -> Result<Option<[u8; 32]>, StoreError> 
         .query_row("SELECT vault_id, schema FROM vault", [], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     match found {
-        Some((_, schema)) if schema != SCHEMA => Err(StoreError::UnknownSchema(schema)),
+        Some((_, schema)) if ![SCHEMA, SCHEMA_WITHOUT_BACKUPS].contains(&schema) => {
+            Err(StoreError::UnknownSchema(schema))
+        }
         Some((id, _)) => id.try_into().map(Some).map_err(|_| StoreError::ForeignVault),
         None => Err(StoreError::ForeignVault),
     }

@@ -64,10 +64,7 @@ pub(super) fn seal(
         .expect("one recipient and no policy are within every bound")
 }
 
-pub(super) fn open(
-    envelope: &Envelope,
-    keys: &Keys,
-) -> Result<(Manifest, Zeroizing<Vec<u8>>), RestoreError> {
+pub(super) fn open(envelope: &Envelope, keys: &Keys) -> Result<(Manifest, Zeroizing<Vec<u8>>), RestoreError> {
     let plaintext = envelope.open([&keys.ml_kem_1024()])?;
     let split = || {
         let (length, rest) = plaintext.expose().split_first_chunk()?;

@@ -83,8 +83,9 @@ fn nothing_altered_is_verified() {
     else {
         panic!("native")
     };
-    let with =
-        |envelope, statement| SignedBackup::from_parts(Content::Native { envelope, statement }, backup.signature().clone());
+    let with = |envelope, statement| {
+        SignedBackup::from_parts(Content::Native { envelope, statement }, backup.signature().clone())
+    };
     let verify = |backup: SignedBackup| backup.verify(&keys.public_key()).err();
     assert_eq!(verify(with(envelope.clone(), statement)), None);
     assert_eq!(verify(with(other.clone(), statement)), Some(VerifyError::Envelope));
@@ -120,13 +121,10 @@ fn an_archive_is_held_against_its_statement_and_its_manifest() {
         let envelope = native::seal(&manifest, archive().expose(), &keys.recipient(), &mut rng());
         let previous = [u8::from(counter > 1); 32];
         let position = Position::new(UserId::from_bytes([1; 16]), counter, previous).expect("a counter");
-        let statement = Statement::new(
-            keys.public_key().owner(),
-            &position,
-            Sha256::digest(envelope.as_bytes()).into(),
-        );
+        let statement =
+            Statement::new(keys.public_key().owner(), &position, Sha256::digest(envelope.as_bytes()).into());
         let signature = keys.signing_key().sign(Context::BACKUP, &statement.to_bytes());
-        SignedBackup::from_parts(Content::Native { envelope, statement }, signature)
+        SignedBackup::from_parts(Content::Native { envelope: Box::new(envelope), statement }, signature)
     };
     let manifest = |counter, sha256| Manifest { created: CREATED, counter, sha256 };
     let sha256 = archive().sha256();
@@ -146,7 +144,7 @@ fn what_is_in_an_envelope_must_be_an_archive_for_these_keys() {
             Sha256::digest(envelope.as_bytes()).into(),
         );
         let signature = keys.signing_key().sign(Context::BACKUP, &statement.to_bytes());
-        SignedBackup::from_parts(Content::Native { envelope, statement }, signature)
+        SignedBackup::from_parts(Content::Native { envelope: Box::new(envelope), statement }, signature)
     };
     let seal = |plaintext: &[u8], keys: &Keys| {
         envelope::seal(plaintext, &[keys.recipient()], Policy::default(), &mut rng()).expect("a recipient")
@@ -206,7 +204,7 @@ fn each_text_that_is_no_backup_has_its_refusal() {
     let keys = native_keys(0);
     let signature = format!("0x{}", "00".repeat(slh_dsa::SIGNATURE_BYTES));
     let length = |found| ParseError::Signature(slh_dsa::ParseError::Length { expected: 49_856, found });
-    let refusal = |json: String| parsed(&json).err().expect("no backup");
+    let refusal = |json: String| parsed(&json).expect_err("no backup");
     assert_eq!(refusal("{}".to_owned()), ParseError::Fields);
     assert!(matches!(refusal("[]".to_owned()), ParseError::Json { .. }));
     assert!(matches!(refusal("x".to_owned()), ParseError::Json { line: 1, column: 1 }));
@@ -215,7 +213,8 @@ fn each_text_that_is_no_backup_has_its_refusal() {
         let json = format!(r#"{{"signature":"{signature}","payload":"{payload}"}}"#);
         assert_eq!(refusal(json), ParseError::Payload, "{payload}");
     }
-    for (cut, found) in [(&signature[..signature.len() - 2], 49_855), (&format!("{signature}00")[..], 49_857)] {
+    for (cut, found) in [(&signature[..signature.len() - 2], 49_855), (&format!("{signature}00")[..], 49_857)]
+    {
         assert_eq!(refusal(format!(r#"{{"signature":"{cut}","payload":"0x00"}}"#)), length(found));
     }
     let native = archive().sign(&keys, &first(&keys), CREATED, &mut rng()).to_fields();

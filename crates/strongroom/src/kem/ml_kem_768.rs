@@ -68,7 +68,9 @@ mod tests {
             let received = theirs.decapsulate(&ml_kem::Ciphertext::<Oracle>::from(ciphertext));
             assert_eq!(sent.expose()[..], received[..]);
             assert!(ours.decapsulate(&ciphertext).expose() == sent.expose());
-            assert!(MlKem768::from_seed(&[99; SEED_BYTES]).decapsulate(&ciphertext).expose() != sent.expose());
+            assert!(
+                MlKem768::from_seed(&[99; SEED_BYTES]).decapsulate(&ciphertext).expose() != sent.expose()
+            );
         }
     }
 }

@@ -1,6 +1,8 @@
-//! The text of an EIP-4361 statement: one grammar to read, one way to write (spec/access.md).
+//! The text of an EIP-4361 statement, or of an SLH-DSA key's, which differs in its head: one grammar to read, one way to write
+//! (spec/access.md, spec/backup.md §4).
 
-use crate::principal::WalletAddress;
+use crate::principal::{Principal, WalletAddress};
+use crate::slh_dsa::Owner;
 use fluent_uri::Uri;
 use std::fmt;
 use time::OffsetDateTime;
@@ -11,7 +13,6 @@ pub const MAX_STATEMENT_BYTES: usize = 6144;
 /// Resources that a statement may list.
 pub const MAX_RESOURCES: usize = 32;
 const MAX_NONCE_CHARS: usize = 128;
-const WANTS: &str = " wants you to sign in with your Ethereum account:";
 
 /// Why a text is no statement: the line, from 1, and what should have stood there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -45,12 +46,62 @@ impl DateTime {
     }
 }
 
-/// An EIP-4361 statement. [`Display`](fmt::Display) writes the very bytes that were parsed.
+/// Who can sign a statement: the two kinds have one grammar but for its head.
+pub trait Account: Copy + fmt::Debug + fmt::Display + Eq {
+    /// The end of the first line.
+    const WANTS: &'static str;
+    /// What the first line is.
+    const FIRST_LINE: &'static str;
+    /// What the second line is.
+    const SECOND_LINE: &'static str;
+    /// Whether w3pk's one blank line for no statement is known there.
+    const ONE_BLANK_LINE: bool;
+
+    /// Reads the second line, which has one spelling.
+    fn from_line(line: &str) -> Option<Self>;
+}
+
+/// EIP-4361's own.
+impl Account for WalletAddress {
+    const WANTS: &'static str = " wants you to sign in with your Ethereum account:";
+    const FIRST_LINE: &'static str =
+        "`[scheme://]authority wants you to sign in with your Ethereum account:`";
+    const SECOND_LINE: &'static str = "an EIP-55 address";
+    const ONE_BLANK_LINE: bool = true;
+
+    fn from_line(line: &str) -> Option<Self> {
+        Self::from_checksummed(line).ok()
+    }
+}
+
+/// The holder of an SLH-DSA key, who trades a statement for a session (spec/backup.md §4).
+impl Account for Owner {
+    const WANTS: &'static str = " wants you to sign in with your SLH-DSA key:";
+    const FIRST_LINE: &'static str = "`[scheme://]authority wants you to sign in with your SLH-DSA key:`";
+    const SECOND_LINE: &'static str = "slh-dsa:0x and 64 lower-case hex digits";
+    const ONE_BLANK_LINE: bool = false;
+
+    fn from_line(line: &str) -> Option<Self> {
+        match line.parse() {
+            Ok(Principal::SlhDsa(hash)) => {
+                Some(Self::from_bytes(hash)).filter(|owner| owner.to_string() == line)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A wallet's statement, EIP-4361.
+pub type Statement = StatementOf<WalletAddress>;
+/// A statement of who holds an SLH-DSA key.
+pub type SlhDsaStatement = StatementOf<Owner>;
+
+/// A statement. [`Display`](fmt::Display) writes the very bytes that were parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Statement {
+pub struct StatementOf<A> {
     pub(super) scheme: Option<String>,
     pub(super) domain: String,
-    pub(super) address: WalletAddress,
+    pub(super) address: A,
     statement: Option<String>,
     pub(super) uri: String,
     pub(super) chain_id: u64,
@@ -66,11 +117,11 @@ pub struct Statement {
 
 /// What a new statement says; [`Draft::write`] checks it against the grammar.
 #[derive(Debug, Clone)]
-pub struct Draft<'a> {
+pub struct Draft<'a, A = WalletAddress> {
     /// Authority of the site that asks, such as `localhost:3000`.
     pub domain: &'a str,
     /// Who signs.
-    pub address: WalletAddress,
+    pub address: A,
     /// A line for people.
     pub statement: Option<&'a str>,
     /// What the signing is for, such as `http://localhost:3000`.
@@ -87,17 +138,17 @@ pub struct Draft<'a> {
     pub resources: Vec<String>,
 }
 
-impl Draft<'_> {
+impl<A: Account> Draft<'_, A> {
     /// The statement of this draft.
     ///
     /// # Errors
     /// [`StatementError`] for a field that the grammar does not take.
-    pub fn write(&self) -> Result<Statement, StatementError> {
+    pub fn write(&self) -> Result<StatementOf<A>, StatementError> {
         let time = |at: OffsetDateTime| {
             at.format(&Rfc3339)
                 .map_err(|_| StatementError { line: 0, expected: "a time before the year 10000" })
         };
-        let mut text = format!("{}{WANTS}\n{}\n\n", self.domain, self.address);
+        let mut text = format!("{}{}\n{}\n\n", self.domain, A::WANTS, self.address);
         if let Some(statement) = self.statement {
             text += &format!("{statement}\n");
         }
@@ -115,11 +166,11 @@ impl Draft<'_> {
             text += "\nResources:";
             self.resources.iter().for_each(|uri| text += &format!("\n- {uri}"));
         }
-        Statement::parse(&text)
+        StatementOf::parse(&text)
     }
 }
 
-impl Statement {
+impl<A: Account> StatementOf<A> {
     /// Reads a statement under the ABNF of spec/access.md.
     ///
     /// # Errors
@@ -129,8 +180,8 @@ impl Statement {
             return Err(StatementError { line: 1, expected: "at most 6144 bytes in all" });
         }
         let mut lines = Lines::new(text);
-        let (scheme, domain) = parse_head(&mut lines)?;
-        let address = lines.take("an EIP-55 address", |l| WalletAddress::from_checksummed(l).ok())?;
+        let (scheme, domain) = parse_head::<A>(&mut lines)?;
+        let address = lines.take(A::SECOND_LINE, A::from_line)?;
         lines.take("an empty line", empty)?;
         // A statement is followed by an empty line; without one there are two empty lines, or w3pk's one.
         let (statement, one_blank_line) = match (lines.peek(0), lines.peek(1)) {
@@ -143,7 +194,7 @@ impl Statement {
                 lines.take("an empty line", empty)?;
                 (Some(line.to_owned()), false)
             }
-            (Some(line), _) if line.starts_with("URI: ") => (None, true),
+            (Some(line), _) if A::ONE_BLANK_LINE && line.starts_with("URI: ") => (None, true),
             _ => return Err(lines.expected("a statement of RFC 3986 characters and an empty line")),
         };
         let uri =
@@ -192,7 +243,7 @@ impl Statement {
 
     /// Who is said to sign.
     #[must_use]
-    pub fn address(&self) -> WalletAddress {
+    pub fn address(&self) -> A {
         self.address
     }
 
@@ -209,12 +260,12 @@ impl Statement {
     }
 }
 
-impl fmt::Display for Statement {
+impl<A: Account> fmt::Display for StatementOf<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(scheme) = &self.scheme {
             write!(f, "{scheme}://")?;
         }
-        write!(f, "{}{WANTS}\n{}\n\n", self.domain, self.address)?;
+        write!(f, "{}{}\n{}\n\n", self.domain, A::WANTS, self.address)?;
         match &self.statement {
             Some(statement) => write!(f, "{statement}\n\n")?,
             None if self.one_blank_line => {}
@@ -286,9 +337,9 @@ impl<'a> Lines<'a> {
     }
 }
 
-fn parse_head(lines: &mut Lines<'_>) -> Result<(Option<String>, String), StatementError> {
-    lines.take("`[scheme://]authority wants you to sign in with your Ethereum account:`", |line| {
-        let origin = line.strip_suffix(WANTS)?;
+fn parse_head<A: Account>(lines: &mut Lines<'_>) -> Result<(Option<String>, String), StatementError> {
+    lines.take(A::FIRST_LINE, |line| {
+        let origin = line.strip_suffix(A::WANTS)?;
         let (scheme, domain) = match origin.split_once("://") {
             Some((scheme, domain)) => (Some(scheme), domain),
             None => (None, origin),
@@ -445,9 +496,30 @@ mod tests {
         assert!(Statement::parse(&nonce(129)).is_err());
     }
 
+    /// The rest of the grammar is the same code.
+    #[test]
+    fn a_statement_of_an_slh_dsa_key_has_its_own_head() {
+        let owner = Owner::from_bytes([0xAB; 32]);
+        let text = FULL
+            .replace("Ethereum account", "SLH-DSA key")
+            .replace("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", &owner.to_string());
+        let parsed = SlhDsaStatement::parse(&text).expect("a statement");
+        assert_eq!((parsed.address(), parsed.to_string()), (owner, text.clone()));
+        assert!(Statement::parse(&text).is_err(), "a wallet's is another");
+        assert!(SlhDsaStatement::parse(FULL).is_err(), "and no wallet's is one");
+        let line = |text: &str| SlhDsaStatement::parse(text).expect_err("none").line;
+        assert_eq!(line(&text.replace("slh-dsa:0xab", "slh-dsa:0xAB")), 2);
+        assert_eq!(line(&text.replace("slh-dsa:", "")), 2);
+        let bare = BARE
+            .replace("Ethereum account", "SLH-DSA key")
+            .replace("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", &owner.to_string());
+        assert!(SlhDsaStatement::parse(&bare).is_ok());
+        assert_eq!(line(&bare.replace("\n\n\n", "\n\n")), 4, "w3pk writes none of these");
+    }
+
     #[test]
     fn a_draft_is_held_to_the_grammar() {
-        let draft = Draft {
+        let draft: Draft<'_> = Draft {
             domain: "localhost:3000",
             address: "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266".parse().expect("an address"),
             statement: Some("Open it"),
