@@ -113,6 +113,12 @@ impl Root {
         self.key("nonce")
     }
 
+    /// The key that sessions are issued under.
+    #[must_use]
+    pub fn session_key(&self) -> Zeroizing<[u8; 32]> {
+        self.key("session")
+    }
+
     fn key(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
         let mut key = Zeroizing::new([0; 32]);
         self.expand(purpose, &[], &mut key[..]);

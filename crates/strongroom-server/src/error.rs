@@ -1,5 +1,6 @@
 //! Every refusal of the vault: one code each, listed in spec/access.md with its remedy.
 
+use crate::sealing::RecordDamaged;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use std::borrow::Cow;
@@ -25,6 +26,14 @@ pub enum Code {
     MalformedNonce,
     /// `after` or `limit`.
     MalformedQuery,
+    /// The SLH-DSA public key of a path or a body.
+    MalformedPublicKey,
+    /// The user id of a path or a body.
+    MalformedUserId,
+    /// An SLH-DSA signature: hex, length.
+    MalformedSignature,
+    /// A backup: fields, hex, base64, envelope, statement.
+    MalformedBackup,
     /// A sign-in header is missing.
     SignInRequired,
     /// Base64, ABNF, checksum, signature shape.
@@ -45,12 +54,22 @@ pub enum Code {
     NonceExpired,
     /// Used before.
     NonceSpent,
+    /// An SLH-DSA signature that does not verify.
+    BadSignature,
+    /// A backup's statement is of another owner, user or envelope.
+    WrongStatement,
+    /// A token that this vault did not issue.
+    SessionMalformed,
+    /// A token's time is over.
+    SessionExpired,
     /// The slot has no owner.
     NoOwner,
     /// A reader asked for an owner's act.
     NotTheOwner,
     /// Unknown, gone, or not for this wallet.
     SlotNotFound,
+    /// No backup of that owner under that name, or not that version.
+    BackupNotFound,
     /// No such path.
     NoSuchRoute,
     /// No such method there.
@@ -59,10 +78,20 @@ pub enum Code {
     RequestTimeout,
     /// The vault holds or held this KEM ciphertext.
     CiphertextHeld,
+    /// This payload was uploaded before.
+    BackupSuperseded,
+    /// A backup's counter or previous digest does not follow the last one's.
+    BackupCounter,
+    /// The series has backups of the other form.
+    BackupForm,
     /// `If-Match` is not the present ETag.
     GenerationChanged,
     /// Over the body's bound.
     BodyTooLarge,
+    /// Over what an owner may keep.
+    BackupQuota,
+    /// A signature in the URI, where it does not fit.
+    SignatureInUri,
     /// Not JSON by its header.
     UnsupportedMediaType,
     /// No entry for the vault.
@@ -103,7 +132,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, in the order of spec/access.md.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 59] = [
         Self::MalformedRequest,
         Self::NotSealed,
         Self::MalformedPayload,
@@ -112,6 +141,10 @@ impl Code {
         Self::MalformedKey,
         Self::MalformedNonce,
         Self::MalformedQuery,
+        Self::MalformedPublicKey,
+        Self::MalformedUserId,
+        Self::MalformedSignature,
+        Self::MalformedBackup,
         Self::SignInRequired,
         Self::SignInMalformed,
         Self::SignInWrongDomain,
@@ -122,15 +155,25 @@ impl Code {
         Self::NonceUnknown,
         Self::NonceExpired,
         Self::NonceSpent,
+        Self::BadSignature,
+        Self::WrongStatement,
+        Self::SessionMalformed,
+        Self::SessionExpired,
         Self::NoOwner,
         Self::NotTheOwner,
         Self::SlotNotFound,
+        Self::BackupNotFound,
         Self::NoSuchRoute,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
         Self::CiphertextHeld,
+        Self::BackupSuperseded,
+        Self::BackupCounter,
+        Self::BackupForm,
         Self::GenerationChanged,
         Self::BodyTooLarge,
+        Self::BackupQuota,
+        Self::SignatureInUri,
         Self::UnsupportedMediaType,
         Self::VaultNotRecipient,
         Self::VaultCannotOpen,
@@ -163,6 +206,10 @@ impl Code {
             Self::MalformedKey => (400, "malformed_key"),
             Self::MalformedNonce => (400, "malformed_nonce"),
             Self::MalformedQuery => (400, "malformed_query"),
+            Self::MalformedPublicKey => (400, "malformed_public_key"),
+            Self::MalformedUserId => (400, "malformed_user_id"),
+            Self::MalformedSignature => (400, "malformed_signature"),
+            Self::MalformedBackup => (400, "malformed_backup"),
             Self::SignInRequired => (401, "sign_in_required"),
             Self::SignInMalformed => (401, "sign_in_malformed"),
             Self::SignInWrongDomain => (401, "sign_in_wrong_domain"),
@@ -173,15 +220,25 @@ impl Code {
             Self::NonceUnknown => (401, "nonce_unknown"),
             Self::NonceExpired => (401, "nonce_expired"),
             Self::NonceSpent => (401, "nonce_spent"),
+            Self::BadSignature => (401, "bad_signature"),
+            Self::WrongStatement => (401, "wrong_statement"),
+            Self::SessionMalformed => (401, "session_malformed"),
+            Self::SessionExpired => (401, "session_expired"),
             Self::NoOwner => (403, "no_owner"),
             Self::NotTheOwner => (403, "not_the_owner"),
             Self::SlotNotFound => (404, "slot_not_found"),
+            Self::BackupNotFound => (404, "backup_not_found"),
             Self::NoSuchRoute => (404, "no_such_route"),
             Self::MethodNotAllowed => (405, "method_not_allowed"),
             Self::RequestTimeout => (408, "request_timeout"),
             Self::CiphertextHeld => (409, "ciphertext_held"),
+            Self::BackupSuperseded => (409, "backup_superseded"),
+            Self::BackupCounter => (409, "backup_counter"),
+            Self::BackupForm => (409, "backup_form"),
             Self::GenerationChanged => (412, "generation_changed"),
             Self::BodyTooLarge => (413, "body_too_large"),
+            Self::BackupQuota => (413, "backup_quota"),
+            Self::SignatureInUri => (414, "signature_in_uri"),
             Self::UnsupportedMediaType => (415, "unsupported_media_type"),
             Self::VaultNotRecipient => (422, "vault_not_recipient"),
             Self::VaultCannotOpen => (422, "vault_cannot_open"),
@@ -243,6 +300,12 @@ impl IntoResponse for ApiError {
         let mut response = self.code.status().into_response();
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+impl From<RecordDamaged> for ApiError {
+    fn from(error: RecordDamaged) -> Self {
+        Code::RecordDamaged.because("the stored record was altered and is refused").caused_by(error)
     }
 }
 

@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use strongroom::SlotId;
 use strongroom::key::Recipient;
-use strongroom::principal::{Principal, WalletAddress};
+use strongroom::principal::Principal;
 use strongroom::signin::Act;
 
 /// What a reader may do with a slot.
@@ -60,9 +60,9 @@ impl<A> AccessGrant<A> {
 impl<A> AccessGrant<A> {
     /// Checks a sign-in for an act on a slot, then that the wallet may read it.
     async fn check(vault: &Vault, sign_in: &SignIn, slot: SlotId, act: &Act) -> Result<Self, ApiError> {
-        let address = sign_in.verify(vault, act).await?;
+        let signer = sign_in.verify(vault, act).await?;
         let (row, record) = vault.load(slot).await?.ok_or_else(not_found)?;
-        if !record.readers.contains(&Principal::from(address)) {
+        if !record.readers.contains(&signer) {
             return Err(not_found());
         }
         Ok(Self { generation: row.generation, record, act: PhantomData })
@@ -105,9 +105,8 @@ impl OwnerGrant {
         slot: SlotId,
         act: &Act,
     ) -> Result<Self, ApiError> {
-        let address = sign_in.verify(vault, act).await?;
+        let signer = sign_in.verify(vault, act).await?;
         let (row, record) = vault.load(slot).await?.ok_or_else(not_found)?;
-        let signer = Principal::from(address);
         if record.owners.contains(&signer) {
             return Ok(Self { slot, generation: row.generation, record });
         }
@@ -128,8 +127,8 @@ impl OwnerGrant {
     }
 }
 
-/// A signed-in wallet, for its own list.
-pub(crate) struct Lister(pub(crate) WalletAddress);
+/// Who signed in, for his own list.
+pub(crate) struct Lister(pub(crate) Principal);
 
 impl FromRequestParts<Arc<Vault>> for Lister {
     type Rejection = ApiError;

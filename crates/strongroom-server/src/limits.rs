@@ -6,17 +6,21 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use strongroom::principal::WalletAddress;
+use strongroom::principal::Principal;
+use strongroom::slh_dsa::Owner;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 const DAY_S: u32 = 24 * 60 * 60;
 const KIB: usize = 1024;
 /// How long a request may wait for its turn.
 const MAX_WAIT: Duration = Duration::from_secs(2);
+/// How long a verification may, and how many.
+const MAX_VERIFICATION_WAIT: Duration = Duration::from_secs(5);
+const MAX_WAITING_VERIFICATIONS: usize = 64;
 
 /// How often somebody may come: a number a second, and so many at once after a pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +45,16 @@ impl Rate {
 pub struct Limits {
     /// Requests of one client address.
     pub address_rate: Option<Rate>,
-    /// Signed requests of one wallet.
+    /// Signed requests of one wallet, or of one SLH-DSA key.
     pub wallet_rate: Option<Rate>,
+    /// SLH-DSA verifications that one client address asks for.
+    pub verification_rate: Option<Rate>,
+    /// Backups that one owner uploads in an hour; `None` for any number.
+    pub backups_an_hour: Option<NonZeroU32>,
+    /// Bytes of one owner's backups together, all versions; `None` for any number.
+    pub backup_bytes: Option<u64>,
+    /// Versions of a backup that are kept.
+    pub backup_versions: NonZeroU32,
     /// Bytes that one client address may store unsigned in a day; `None` for any number.
     pub anonymous_bytes_a_day: Option<u64>,
     /// How long a secret lives at most that was stored unsigned.
@@ -66,6 +78,10 @@ impl Default for Limits {
         Self {
             address_rate: Rate::new(50),
             wallet_rate: Rate::new(20),
+            verification_rate: Rate::new(5),
+            backups_an_hour: NonZeroU32::new(60),
+            backup_bytes: Some(16 * 1024 * 1024),
+            backup_versions: NonZeroU32::new(5).expect("five is more than none"),
             anonymous_bytes_a_day: Some(256 * 1024 * 1024),
             anonymous_lifetime: None,
             max_body_bytes: 2 * 1024 * 1024,
@@ -200,14 +216,15 @@ impl Drop for Share {
 /// The limits at work.
 pub(crate) struct Guard {
     addresses: ByKey<ClientAddress>,
-    wallets: ByKey<WalletAddress>,
+    signers: ByKey<Principal>,
+    verifying: ByKey<ClientAddress>,
+    uploads: ByKey<Owner>,
     /// In KiB.
     anonymous: ByKey<ClientAddress>,
     bodies: Arc<Semaphore>,
     bodies_by_address: Arc<Shares>,
-    active: Arc<Semaphore>,
-    waiting: AtomicUsize,
-    max_waiting: usize,
+    requests: Queue,
+    verifications: Queue,
 }
 
 /// Memory for a part of a body.
@@ -216,9 +233,36 @@ pub(crate) struct Room {
     _share: Share,
 }
 
-/// A request's turn.
+/// A turn, until it is dropped.
 pub(crate) struct Turn {
     _active: OwnedSemaphorePermit,
+}
+
+/// So many at a time, and so many who wait for a while.
+struct Queue {
+    active: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    max_waiting: usize,
+    max_wait: Duration,
+}
+
+impl Queue {
+    fn new(max_active: usize, max_waiting: usize, max_wait: Duration) -> Self {
+        let active = Arc::new(Semaphore::new(max_active.min(Semaphore::MAX_PERMITS)));
+        Self { active, waiting: AtomicUsize::new(0), max_waiting, max_wait }
+    }
+
+    /// Waits for a turn, where the queue is not full.
+    async fn turn(&self) -> Result<Turn, ApiError> {
+        if let Ok(active) = Arc::clone(&self.active).try_acquire_owned() {
+            return Ok(Turn { _active: active });
+        }
+        let _waiting = Waiting::join(&self.waiting, self.max_waiting).ok_or_else(overloaded)?;
+        match tokio::time::timeout(self.max_wait, Arc::clone(&self.active).acquire_owned()).await {
+            Ok(Ok(active)) => Ok(Turn { _active: active }),
+            _ => Err(overloaded()),
+        }
+    }
 }
 
 impl Guard {
@@ -231,13 +275,19 @@ impl Guard {
         });
         Self {
             addresses: ByKey::at(limits.address_rate),
-            wallets: ByKey::at(limits.wallet_rate),
+            signers: ByKey::at(limits.wallet_rate),
+            verifying: ByKey::at(limits.verification_rate),
+            uploads: ByKey::new(limits.backups_an_hour.map(Quota::per_hour)),
             anonymous: ByKey::new(anonymous),
             bodies: Arc::new(Semaphore::new(limits.max_bodies_bytes.min(Semaphore::MAX_PERMITS))),
             bodies_by_address: Shares::new(limits.max_body_bytes.max(limits.max_bodies_bytes / 8)),
-            active: Arc::new(Semaphore::new(limits.max_active.min(Semaphore::MAX_PERMITS))),
-            waiting: AtomicUsize::new(0),
-            max_waiting: limits.max_waiting,
+            requests: Queue::new(limits.max_active, limits.max_waiting, MAX_WAIT),
+            // Each takes a core for some milliseconds: more at once would only make all of them late.
+            verifications: Queue::new(
+                std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+                MAX_WAITING_VERIFICATIONS,
+                MAX_VERIFICATION_WAIT,
+            ),
         }
     }
 
@@ -248,10 +298,26 @@ impl Guard {
         })
     }
 
-    /// Counts a signed request of a wallet.
-    pub(crate) fn admit_wallet(&self, wallet: &WalletAddress) -> Result<(), ApiError> {
-        self.wallets.take(wallet, NonZeroU32::MIN).map_err(|seconds| {
-            Code::TooManyRequests.because("too many requests of this wallet").retry_after(seconds)
+    /// Counts a signed request of a wallet or a key.
+    pub(crate) fn admit_signer(&self, signer: &Principal) -> Result<(), ApiError> {
+        self.signers.take(signer, NonZeroU32::MIN).map_err(|seconds| {
+            Code::TooManyRequests.because("too many requests of this wallet or key").retry_after(seconds)
+        })
+    }
+
+    /// Counts a verification that a client asks for.
+    pub(crate) fn admit_verification(&self, client: &ClientAddress) -> Result<(), ApiError> {
+        self.verifying.take(client, NonZeroU32::MIN).map_err(|seconds| {
+            Code::TooManyRequests
+                .because("too many signatures to verify from this address: sessions need fewer")
+                .retry_after(seconds)
+        })
+    }
+
+    /// Counts a backup that an owner uploads.
+    pub(crate) fn admit_upload(&self, owner: &Owner) -> Result<(), ApiError> {
+        self.uploads.take(owner, NonZeroU32::MIN).map_err(|seconds| {
+            Code::TooManyRequests.because("too many backups of this key within an hour").retry_after(seconds)
         })
     }
 
@@ -273,22 +339,22 @@ impl Guard {
         Ok(Room { _room: room, _share: share })
     }
 
-    /// Waits for a turn, where the queue is not full.
+    /// Waits for a request's turn, where the queue is not full.
     pub(crate) async fn turn(&self) -> Result<Turn, ApiError> {
-        if let Ok(active) = Arc::clone(&self.active).try_acquire_owned() {
-            return Ok(Turn { _active: active });
-        }
-        let _waiting = Waiting::join(&self.waiting, self.max_waiting).ok_or_else(overloaded)?;
-        match tokio::time::timeout(MAX_WAIT, Arc::clone(&self.active).acquire_owned()).await {
-            Ok(Ok(active)) => Ok(Turn { _active: active }),
-            _ => Err(overloaded()),
-        }
+        self.requests.turn().await
+    }
+
+    /// Waits for a verification's turn, where the queue is not full.
+    pub(crate) async fn verification_turn(&self) -> Result<Turn, ApiError> {
+        self.verifications.turn().await
     }
 
     /// Forgets clients who have not come for a while.
     pub(crate) fn tidy(&self) {
         self.addresses.tidy();
-        self.wallets.tidy();
+        self.signers.tidy();
+        self.verifying.tidy();
+        self.uploads.tidy();
         self.anonymous.tidy();
     }
 }
@@ -397,7 +463,7 @@ mod tests {
         assert!(waiting.await.expect("no panic").is_ok());
         let _turn = guard.turn().await.expect("free again");
         assert_eq!(guard.turn().await.err().expect("waited too long").code, Code::Overloaded);
-        assert_eq!(guard.waiting.load(Ordering::Relaxed), 0);
+        assert_eq!(guard.requests.waiting.load(Ordering::Relaxed), 0);
     }
 
     #[test]

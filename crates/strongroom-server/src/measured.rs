@@ -4,7 +4,9 @@ use crate::metrics::Metrics;
 use std::sync::Arc;
 use std::time::Instant;
 use strongroom::SlotId;
-use strongroom_store::{Answer, Content, Inserted, Page, Replaced, Row, Store, Tag, UnixSeconds};
+use strongroom_store::{
+    Answer, Content, Head, Inserted, NewVersion, Page, Pushed, Replaced, Row, Series, Store, Tag, UnixSeconds,
+};
 
 /// Passes every call on.
 pub(crate) struct Measured {
@@ -50,6 +52,33 @@ impl Store for Measured {
 
     fn spend_nonce(&self, nonce: [u8; 16], keep_until: UnixSeconds) -> Answer<'_, bool> {
         self.time("spend_nonce", self.store.spend_nonce(nonce, keep_until))
+    }
+
+    fn head(&self, series: Tag) -> Answer<'_, Option<Head>> {
+        self.time("head", self.store.head(series))
+    }
+
+    fn series_of(&self, owner: Tag) -> Answer<'_, Vec<Series>> {
+        self.time("series_of", self.store.series_of(owner))
+    }
+
+    fn version(&self, series: Tag, number: u64) -> Answer<'_, Option<Vec<u8>>> {
+        self.time("version", self.store.version(series, number))
+    }
+
+    fn push(&self, series: Tag, version: NewVersion) -> Answer<'_, Pushed> {
+        self.time("push", self.store.push(series, version))
+    }
+
+    fn delete_versions(
+        &self,
+        series: Tag,
+        expected: u64,
+        head: Vec<u8>,
+        changed_at: UnixSeconds,
+        purge_at: UnixSeconds,
+    ) -> Answer<'_, bool> {
+        self.time("delete_versions", self.store.delete_versions(series, expected, head, changed_at, purge_at))
     }
 
     fn sweep(&self, now: UnixSeconds) -> Answer<'_, u64> {

@@ -16,6 +16,7 @@ const BUCKETS: usize = 17;
 const FIRST_BUCKET_S: f64 = 0.000_25;
 
 type Timer = Family<Operation, Histogram, fn() -> Histogram>;
+type VerificationTimer = Family<Verified, Histogram, fn() -> Histogram>;
 type RouteTimer = Family<Route, Histogram, fn() -> Histogram>;
 
 /// The counters of a server.
@@ -30,6 +31,9 @@ pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
     /// Connections that were not taken, or ended by the server.
     connections_refused: Family<Refusal, Counter>,
+    verification_seconds: VerificationTimer,
+    /// SLH-DSA verifications that wait for their turn, or are worked on.
+    pub(crate) verifications: Gauge,
     store_seconds: Timer,
     store_failures: Family<Operation, Counter>,
     /// Slots that expired and were forgotten.
@@ -46,6 +50,11 @@ struct Answered {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Route {
     route: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Verified {
+    outcome: Name,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -82,6 +91,8 @@ impl Metrics {
             active: Gauge::default(),
             connections: Gauge::default(),
             connections_refused: Family::default(),
+            verification_seconds: Family::new_with_constructor(histogram),
+            verifications: Gauge::default(),
             store_seconds: Family::new_with_constructor(histogram),
             store_failures: Family::default(),
             swept: Counter::default(),
@@ -107,6 +118,17 @@ impl Metrics {
             "connections_refused",
             "Connections that the server did not take or ended: too many of one address, no TLS, idle, answers not taken",
             self.connections_refused.clone(),
+        );
+        registry.register_with_unit(
+            "slh_dsa_verification",
+            "Time on a core of verifying SLH-DSA signatures, for one request",
+            Unit::Seconds,
+            self.verification_seconds.clone(),
+        );
+        registry.register(
+            "slh_dsa_verifications_active",
+            "Requests whose SLH-DSA signatures are verified, or wait for it",
+            self.verifications.clone(),
         );
         registry.register_with_unit(
             "store_call",
@@ -140,6 +162,11 @@ impl Metrics {
 
     pub(crate) fn connection_refused(&self, why: &'static str) {
         self.connections_refused.get_or_create(&Refusal { code: Name(why) }).inc();
+    }
+
+    pub(crate) fn verified(&self, valid: bool, took: Duration) {
+        let outcome = Name(if valid { "valid" } else { "invalid" });
+        self.verification_seconds.get_or_create(&Verified { outcome }).observe(took.as_secs_f64());
     }
 
     pub(crate) fn store_call(&self, operation: &'static str, took: Duration, failed: bool) {
@@ -187,6 +214,7 @@ mod tests {
         metrics.refused("no_such_route");
         metrics.connection_refused("too_many");
         metrics.store_call("insert", Duration::from_millis(3), true);
+        metrics.verified(false, Duration::from_millis(4));
         let one = Counted::one(&metrics.active);
         let text = metrics.to_text();
         for line in [
@@ -195,6 +223,7 @@ mod tests {
             r#"strongroom_refusals_total{code="no_such_route"} 1"#,
             r#"strongroom_store_failures_total{operation="insert"} 1"#,
             r#"strongroom_request_seconds_bucket{le="0.001",route="/health"} 1"#,
+            r#"strongroom_slh_dsa_verification_seconds_count{outcome="invalid"} 1"#,
             "strongroom_requests_active 1",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");

@@ -80,14 +80,14 @@ impl Nonces {
         Issued { nonce, issued_at: now, expires_at: now + NONCE_LIFETIME }
     }
 
-    /// Recognises a nonce that `address` signed.
+    /// Recognises a nonce that `address` signed, or, where there is none, who is no wallet.
     ///
     /// # Errors
     /// [`NonceError`].
     pub(crate) fn check(
         &self,
         nonce: &str,
-        address: &WalletAddress,
+        address: Option<&WalletAddress>,
         now: OffsetDateTime,
     ) -> Result<Genuine, NonceError> {
         let mut bytes = [0; 8 + RANDOM_BYTES + MAC_BYTES];
@@ -96,7 +96,7 @@ impl Nonces {
         let (random, mac) = rest.split_first_chunk().expect("16 of 32 bytes");
         let issued_at_ms = u64::from_be_bytes(*time);
         let anybody = mac.ct_eq(&self.mac(issued_at_ms, random, None));
-        let for_address = mac.ct_eq(&self.mac(issued_at_ms, random, Some(address)));
+        let for_address = mac.ct_eq(&self.mac(issued_at_ms, random, address));
         if !bool::from(anybody | for_address) {
             return Err(NonceError::Unknown);
         }
@@ -147,12 +147,13 @@ mod tests {
         let nonces = nonces();
         let issued = nonces.issue(None, NOW);
         assert!(issued.nonce.bytes().all(|c| c.is_ascii_alphanumeric()));
-        let at = |seconds| nonces.check(&issued.nonce, &ALICE, NOW + Duration::seconds(seconds)).map(|_| ());
+        let at =
+            |seconds| nonces.check(&issued.nonce, Some(&ALICE), NOW + Duration::seconds(seconds)).map(|_| ());
         assert_eq!(at(0), Ok(()));
         assert_eq!(at(300), Ok(()));
         assert_eq!(at(301), Err(NonceError::Expired));
         assert_eq!(at(-121), Err(NonceError::Expired));
-        let genuine = nonces.check(&issued.nonce, &ALICE, NOW).expect("genuine");
+        let genuine = nonces.check(&issued.nonce, Some(&ALICE), NOW).expect("genuine");
         assert!(genuine.keep_until > (NOW + NONCE_LIFETIME + CLOCK_SKEW).unix_timestamp());
     }
 
@@ -160,17 +161,18 @@ mod tests {
     fn a_nonce_for_one_wallet_serves_no_other() {
         let nonces = nonces();
         let issued = nonces.issue(Some(&ALICE), NOW);
-        assert!(nonces.check(&issued.nonce, &ALICE, NOW).is_ok());
-        assert_eq!(nonces.check(&issued.nonce, &BOB, NOW), Err(NonceError::Unknown));
+        assert!(nonces.check(&issued.nonce, Some(&ALICE), NOW).is_ok());
+        assert_eq!(nonces.check(&issued.nonce, Some(&BOB), NOW), Err(NonceError::Unknown));
+        assert_eq!(nonces.check(&issued.nonce, None, NOW), Err(NonceError::Unknown));
     }
 
     #[test]
     fn servers_that_share_a_store_take_each_others() {
         let [one, other] = [(); 2].map(|()| Nonces::for_all_servers(Zeroizing::new([1; 32])));
         let nonce = one.issue(None, NOW).nonce;
-        assert!(other.check(&nonce, &ALICE, NOW).is_ok());
+        assert!(other.check(&nonce, Some(&ALICE), NOW).is_ok());
         assert_eq!(
-            nonces().check(&nonce, &ALICE, NOW),
+            nonces().check(&nonce, Some(&ALICE), NOW),
             Err(NonceError::Unknown),
             "an embedded store's run does not"
         );
@@ -181,15 +183,15 @@ mod tests {
         let nonces = nonces();
         let nonce = nonces.issue(None, NOW).nonce;
         let after_a_restart = Nonces::for_this_run(Zeroizing::new([1; 32]));
-        assert_eq!(after_a_restart.check(&nonce, &ALICE, NOW), Err(NonceError::Unknown));
+        assert_eq!(after_a_restart.check(&nonce, Some(&ALICE), NOW), Err(NonceError::Unknown));
         for at in 0..nonce.len() {
             let mut altered = nonce.clone().into_bytes();
             altered[at] = if altered[at] == b'0' { b'1' } else { b'0' };
             let altered = String::from_utf8(altered).expect("ASCII");
-            assert_eq!(nonces.check(&altered, &ALICE, NOW), Err(NonceError::Unknown), "digit {at}");
+            assert_eq!(nonces.check(&altered, Some(&ALICE), NOW), Err(NonceError::Unknown), "digit {at}");
         }
         for other in ["", "abcdefgh", &nonce[2..], &format!("{nonce}00")] {
-            assert_eq!(nonces.check(other, &ALICE, NOW), Err(NonceError::Unknown), "{other}");
+            assert_eq!(nonces.check(other, Some(&ALICE), NOW), Err(NonceError::Unknown), "{other}");
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The description of the HTTP interface, from the handlers and the table of codes.
 
 use crate::error::Code;
-use crate::routes::{attestation, auth, health, secret};
+use crate::routes::{attestation, auth, backups, health, secret};
 use serde::Serialize;
 use serde_json::{Value, json};
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
 
 /// A sealed payload and who may read it.
@@ -75,6 +75,34 @@ pub(crate) struct PayloadRecipient {
     public_key: String,
     /// Base64 of 1,600 bytes in the first generation, 1,608 in the second.
     ciphertext: String,
+}
+
+/// A version of a backup, signed: `payload` of the compatible form, `envelope` and `statement` of the native one (spec/backup.md).
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "it describes what the library reads")]
+pub(crate) struct BackupUpload {
+    /// The owner's SLH-DSA signature: 0x and 99,712 hex digits.
+    signature: String,
+    /// 0x and hex.
+    #[schema(required = false)]
+    payload: Option<String>,
+    /// Base64 of a native envelope.
+    #[schema(required = false)]
+    envelope: Option<String>,
+    /// Base64 of a statement.
+    #[schema(required = false)]
+    statement: Option<String>,
+}
+
+/// What a query is answered: one of the calls' that it can stand for.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "it describes what routes/backups.rs writes")]
+pub(crate) enum QueryAnswer {
+    List(backups::ListAnswer),
+    Read(backups::ReadAnswer),
+    Versions(backups::VersionsAnswer),
+    Done(backups::Done),
 }
 
 /// An opened secret: one of the two.
@@ -154,6 +182,7 @@ pub(crate) struct Refusal {
     paths(
         attestation::show,
         auth::nonce,
+        auth::session,
         secret::store,
         secret::access,
         secret::access_to_key,
@@ -161,6 +190,12 @@ pub(crate) struct Refusal {
         secret::replace,
         secret::forget,
         secret::list,
+        backups::upload,
+        backups::list,
+        backups::read,
+        backups::versions,
+        backups::delete,
+        backups::query,
         health::ready,
         health::live,
         health::version,
@@ -170,7 +205,7 @@ pub(crate) struct Refusal {
 )]
 struct Interface;
 
-/// The two headers of a sign-in.
+/// The two headers of a sign-in, and the token of a session.
 struct SignInHeaders;
 
 impl Modify for SignInHeaders {
@@ -183,6 +218,9 @@ impl Modify for SignInHeaders {
             let scheme = ApiKey::Header(ApiKeyValue::with_description(header, description));
             components.add_security_scheme(name, SecurityScheme::ApiKey(scheme));
         }
+        let mut session = Http::new(HttpAuthScheme::Bearer);
+        session.description = Some("A token of /auth/session".to_owned());
+        components.add_security_scheme("session", SecurityScheme::Http(session));
     }
 }
 
@@ -197,6 +235,8 @@ const BOUNDED: &[Code] = &[
     Code::Overloaded,
 ];
 const SIGN_IN: &[Code] = &[
+    Code::SessionMalformed,
+    Code::SessionExpired,
     Code::SignInRequired,
     Code::SignInMalformed,
     Code::SignInWrongDomain,
@@ -237,11 +277,60 @@ const OPEN: &[Code] = &[
 const SLOT: &[Code] = &[Code::SlotNotFound, Code::RecordDamaged];
 const OWNER: &[Code] = &[Code::NoOwner, Code::NotTheOwner];
 
+const SESSION: &[Code] = &[
+    Code::SignInRequired,
+    Code::SessionMalformed,
+    Code::SessionExpired,
+    Code::SignInForAnotherAct,
+    Code::HeaderTooLarge,
+];
+/// What every call to a key's backups can be told.
+const BACKUP: &[Code] =
+    &[Code::MalformedPublicKey, Code::SignatureInUri, Code::StoreUnavailable, Code::RecordDamaged];
+const SIGNED: &[Code] = &[Code::MalformedSignature, Code::BadSignature, Code::UnsupportedMediaType];
+
 /// Which refusals an operation has, in groups.
 fn refusals_of(operation: &str) -> &'static [&'static [Code]] {
     match operation {
         "attestation" => &[ALWAYS, BOUNDED, &[Code::MalformedNonce]],
         "nonce" => &[ALWAYS, BOUNDED, &[Code::MalformedAddress, Code::UnsupportedMediaType]],
+        "session" => &[ALWAYS, BOUNDED, SIGN_IN, SIGNED, &[Code::MalformedPublicKey]],
+        "uploadBackup" => &[
+            ALWAYS,
+            BOUNDED,
+            BACKUP,
+            SIGNED,
+            &[
+                Code::MalformedUserId,
+                Code::MalformedBackup,
+                Code::WrongStatement,
+                Code::BackupSuperseded,
+                Code::BackupCounter,
+                Code::BackupForm,
+                Code::BackupQuota,
+                Code::AnonymousQuota,
+                Code::StoreFull,
+            ],
+        ],
+        "listBackups" => &[ALWAYS, BOUNDED, BACKUP, SESSION],
+        "readBackup" => &[
+            ALWAYS,
+            BOUNDED,
+            BACKUP,
+            SESSION,
+            &[Code::MalformedUserId, Code::MalformedQuery, Code::BackupNotFound],
+        ],
+        "listBackupVersions" => &[ALWAYS, BOUNDED, BACKUP, SESSION, &[Code::MalformedUserId]],
+        "deleteBackup" => {
+            &[ALWAYS, BOUNDED, BACKUP, SESSION, SIGNED, &[Code::MalformedUserId, Code::StoreFull]]
+        }
+        "queryBackups" => &[
+            ALWAYS,
+            BOUNDED,
+            BACKUP,
+            SIGNED,
+            &[Code::MalformedUserId, Code::MalformedQuery, Code::BackupNotFound, Code::StoreFull],
+        ],
         "store" => &[ALWAYS, BOUNDED, SIGN_IN, PAYLOAD, &[Code::AnonymousQuota]],
         "access" => &[ALWAYS, BOUNDED, SIGN_IN, SLOT, OPEN],
         "accessToKey" => {
@@ -311,7 +400,8 @@ mod tests {
     /// Every path of the router's table in spec/access.md is described, but those of the other name.
     #[test]
     fn every_call_of_the_spec_is_described() {
-        let spec = include_str!("../../../spec/access.md");
+        let spec =
+            [include_str!("../../../spec/access.md"), include_str!("../../../spec/backup.md")].concat();
         let document = openapi();
         for call in [
             "POST /auth/nonce",
@@ -323,6 +413,13 @@ mod tests {
             "PUT /secret/envelope/{slot}",
             "DELETE /secret/{slot}",
             "GET /secret/slots",
+            "POST /auth/session",
+            "POST /backups/{publicKey}/users/{userId}",
+            "GET /backups/{publicKey}",
+            "GET /backups/{publicKey}/users/{userId}",
+            "GET /backups/{publicKey}/users/{userId}/versions",
+            "DELETE /backups/{publicKey}/users/{userId}",
+            "POST /backups/{publicKey}/query",
         ] {
             let (method, path) = call.split_once(' ').expect("two words");
             assert!(spec.contains(&format!("`{call}`")), "{call} is not in the spec");

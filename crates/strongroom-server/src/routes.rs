@@ -2,6 +2,7 @@
 
 pub(crate) mod attestation;
 pub(crate) mod auth;
+pub(crate) mod backups;
 mod docs;
 pub(crate) mod health;
 pub(crate) mod secret;
@@ -17,6 +18,9 @@ use axum::response::IntoResponse;
 use axum::routing::{delete, get, post};
 use std::sync::Arc;
 use std::time::Duration;
+use strongroom_store::UnixSeconds;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -32,12 +36,23 @@ pub fn app(vault: Arc<Vault>) -> Router {
         .route("/envelope/{slot}", get(secret::envelope).put(secret::replace))
         .route("/slots", get(secret::list))
         .route("/{slot}", delete(secret::forget));
+    let backups = Router::new()
+        .route("/{publicKey}", get(backups::list))
+        .route("/{publicKey}/query", post(backups::query))
+        .route(
+            "/{publicKey}/users/{userId}",
+            get(backups::read).post(backups::upload).delete(backups::delete),
+        )
+        .route("/{publicKey}/users/{userId}/versions", get(backups::versions))
+        .layer(middleware::from_fn(backups::refuse_signature_in_uri));
     let bounded = Router::new()
         .route("/auth/nonce", post(auth::nonce))
+        .route("/auth/session", post(auth::session))
         .route("/attestation", get(attestation::show))
         .nest("/secret", secret.clone())
         // The name that the seed system's successor uses.
         .nest("/chest", secret)
+        .nest("/backups", backups)
         .route("/openapi.json", get(docs::openapi))
         .route("/docs", get(docs::page))
         .fallback(async || Code::NoSuchRoute.because("no such route: see spec/access.md").into_response())
@@ -73,6 +88,14 @@ async fn no_such_method() -> impl IntoResponse {
     Code::MethodNotAllowed.because("no such method here: see the Allow header")
 }
 
+/// A moment that was checked when it was taken in, or is the clock's.
+fn rfc3339(at: UnixSeconds) -> String {
+    OffsetDateTime::from_unix_timestamp(at)
+        .ok()
+        .and_then(|at| at.format(&Rfc3339).ok())
+        .expect("times are checked when they are taken in")
+}
+
 /// Which pages may call the vault from a browser. It takes no cookies, so that none need be allowed.
 fn cors(origins: &[CorsOrigin]) -> CorsLayer {
     let listed = origins.iter().filter_map(|origin| match origin {
@@ -87,7 +110,14 @@ fn cors(origins: &[CorsOrigin]) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
-        .allow_headers([header::CONTENT_TYPE, header::IF_MATCH, message, signature, expires_at])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_MATCH,
+            message,
+            signature,
+            expires_at,
+        ])
         .expose_headers([header::ETAG, header::RETRY_AFTER, request_id])
         .max_age(CORS_LIFETIME)
 }

@@ -1,5 +1,6 @@
 //! The listeners: bounds on connections, and an end that lets requests finish.
 
+mod signature_in_uri;
 mod sweeper;
 
 use crate::config::Config;
@@ -16,6 +17,7 @@ use hyper::rt::{Read, Write};
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use signature_in_uri::SignatureInUri;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -195,8 +197,10 @@ fn took_nothing(error: &hyper::Error) -> bool {
 }
 
 /// A stream whose other end must take what is written.
-fn timed<S: AsyncRead + AsyncWrite>(stream: S) -> TokioIo<std::pin::Pin<Box<TimeoutStream<S>>>> {
-    let mut stream = TimeoutStream::new(stream);
+fn timed<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+) -> TokioIo<std::pin::Pin<Box<TimeoutStream<SignatureInUri<S>>>>> {
+    let mut stream = TimeoutStream::new(SignatureInUri::new(stream));
     stream.set_write_timeout(Some(WRITE_TIMEOUT));
     TokioIo::new(Box::pin(stream))
 }

@@ -3,7 +3,9 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use strongroom::Ciphertext;
+use strongroom::backup::UserId;
 use strongroom::principal::Principal;
+use strongroom::slh_dsa::Owner;
 use strongroom_store::Tag;
 use zeroize::Zeroizing;
 
@@ -30,6 +32,24 @@ impl Index {
     pub(crate) fn principal(&self, principal: &Principal) -> Tag {
         let bytes = minicbor::to_vec(principal).expect("writing to memory does not fail");
         self.tag(b"principal", &bytes)
+    }
+
+    /// The tag of who owns backups.
+    #[must_use]
+    pub(crate) fn backup_owner(&self, owner: Owner) -> Tag {
+        self.tag(b"backup-owner", owner.as_bytes())
+    }
+
+    /// The tag of what an owner keeps under a name.
+    #[must_use]
+    pub(crate) fn backup_series(&self, owner: Owner, user_id: UserId) -> Tag {
+        self.tag(b"backup-series", &[&owner.as_bytes()[..], &user_id.as_bytes()[..]].concat())
+    }
+
+    /// The tag of a payload that an owner uploaded.
+    #[must_use]
+    pub(crate) fn backup_payload(&self, owner: Owner, digest: &[u8; 32]) -> Tag {
+        self.tag(b"backup-payload", [*owner.as_bytes(), *digest].as_flattened())
     }
 
     /// A name for the log, by which requests of one client are told from others' and nobody is found.

@@ -8,8 +8,10 @@ use crate::limits::Guard;
 use crate::measured::Measured;
 use crate::metrics::Metrics;
 use crate::nonce::Nonces;
-use crate::record::{Kept, Record, Records};
+use crate::record::{Kept, Record};
 use crate::request::StoreRequest;
+use crate::sealing::{RecordDamaged, Records};
+use crate::session::Sessions;
 use crate::tag::Index;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -17,12 +19,12 @@ use strongroom::envelope::{self, Envelope};
 use strongroom::key::Recipient;
 use strongroom::key::{DecapsulationKey, EncapsulationKey};
 use strongroom::policy::Policy;
-use strongroom::principal::{Principal, WalletAddress};
+use strongroom::principal::Principal;
 use strongroom::w3pk;
 use strongroom::{Ciphertext, OpenError, Plaintext, Sealed, SlotId};
 use strongroom_attest::KeyOrigin;
 use strongroom_enclave::{Opened, Platform, VaultId};
-use strongroom_store::{Content, Inserted, Replaced, Row, Store, StoreError, Tag, UnixSeconds};
+use strongroom_store::{Content, Inserted, Place, Replaced, Row, Store, StoreError, Tag, UnixSeconds};
 use time::OffsetDateTime;
 use tokio::sync::Mutex;
 
@@ -32,9 +34,10 @@ pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
 /// A vault: its keys, its store, its rules.
 pub struct Vault {
     pub(crate) store: Arc<dyn Store>,
-    records: Records,
-    index: Index,
+    pub(crate) records: Records,
+    pub(crate) index: Index,
     pub(crate) nonces: Nonces,
+    pub(crate) sessions: Sessions,
     kem_key: DecapsulationKey,
     pub(crate) encapsulation_key: EncapsulationKey,
     pub(crate) epoch: u32,
@@ -125,6 +128,7 @@ impl Vault {
             records: Records::new(root.storage_key()),
             index: Index::new(root.index_key()),
             nonces: nonces(root.nonce_key()),
+            sessions: Sessions::new(root.session_key()),
             encapsulation_key: kem_key.encapsulation_key(),
             kem_key,
             epoch: root.epoch(),
@@ -175,9 +179,9 @@ impl Vault {
     pub(crate) async fn take_in(
         &self,
         request: StoreRequest,
-        signer: Option<WalletAddress>,
+        signer: Option<Principal>,
     ) -> Result<Stored, ApiError> {
-        let owner = signer.map(Principal::from).or(match request.readers[..] {
+        let owner = signer.or(match request.readers[..] {
             [sole] => Some(sole),
             _ => None,
         });
@@ -195,7 +199,7 @@ impl Vault {
     async fn retry_of(
         &self,
         record: &Record,
-        signer: Option<WalletAddress>,
+        signer: Option<Principal>,
         end_is_ours: bool,
         holder: SlotId,
     ) -> Result<Stored, ApiError> {
@@ -207,7 +211,7 @@ impl Vault {
             && holding.readers == record.readers
             && holding.owners == record.owners
             // An envelope names its owners itself, so that a stranger's request is the same but for who signs it.
-            && signer.is_none_or(|signer| holding.concerns(signer.into()))
+            && signer.is_none_or(|signer| holding.concerns(signer))
             // Where the vault sets the end, it moves on between the first request and its retry.
             && (holding.expires_at == record.expires_at || end_is_ours && holding.expires_at.is_some());
         if !same {
@@ -249,21 +253,20 @@ impl Vault {
         Ok(())
     }
 
-    /// The slots that a wallet owns or may read, ascending after `after`; and where to go on, if there may be more.
+    /// The slots that somebody owns or may read, ascending after `after`; and where to go on, if there may be more.
     pub(crate) async fn slots_of(
         &self,
-        address: WalletAddress,
+        principal: Principal,
         after: Option<SlotId>,
         limit: u32,
     ) -> Result<(Vec<Listed>, Option<SlotId>), ApiError> {
-        let principal = Principal::from(address);
         let now = self.now().unix_timestamp();
         let page = self.store.slots_of(self.index.principal(&principal), after, limit).await?;
         let next = page.rows.last().map(|row| row.slot).filter(|_| page.more);
         let mut listed = Vec::with_capacity(page.rows.len());
         for row in page.rows {
             // A row that was altered costs the others nothing. Access to it answers `record_damaged`.
-            let record = match self.records.open(&row.record, row.slot, row.generation) {
+            let record = match self.unseal(&row) {
                 Ok(record) => record,
                 Err(error) => {
                     tracing::error!(%error, "left out of a list");
@@ -293,14 +296,14 @@ impl Vault {
         let Some(row) = self.store.slot(slot).await? else {
             return Ok(None);
         };
-        let record = self.open_row(&row)?;
+        let record = self.unseal(&row)?;
         Ok((!record.has_expired(self.now().unix_timestamp())).then_some((row, record)))
     }
 
-    fn open_row(&self, row: &Row) -> Result<Record, ApiError> {
-        self.records.open(&row.record, row.slot, row.generation).map_err(|error| {
-            Code::RecordDamaged.because("the stored record was altered and is refused").caused_by(error)
-        })
+    fn unseal(&self, row: &Row) -> Result<Record, RecordDamaged> {
+        let place = Place::Slot { slot: row.slot, generation: row.generation };
+        let content = self.records.open(place, &row.record)?;
+        Record::decode(&content).ok_or(RecordDamaged { place })
     }
 
     /// Opens what a record keeps, if the policy that it carries lets it.
@@ -369,7 +372,6 @@ impl Vault {
     ) -> Result<(Record, Option<Tag>), ApiError> {
         if let Sealed::Envelope(envelope) = &request.sealed {
             let policy = envelope.header().policy();
-            check_principals(policy)?;
             if !policy.owners.is_empty() {
                 owners.clone_from(&policy.owners);
             }
@@ -439,23 +441,12 @@ impl Vault {
         let principals =
             record.readers.iter().chain(&record.owners).map(|p| self.index.principal(p)).collect();
         Content {
-            record: self.records.seal(record, slot, generation),
+            record: self.records.seal(Place::Slot { slot, generation }, record.encode()),
             expires_at: record.expires_at,
             held,
             principals,
         }
     }
-}
-
-/// Only wallets can sign in yet. What nobody could have opened, replaced or deleted is not taken.
-fn check_principals(policy: &Policy) -> Result<(), ApiError> {
-    let has_wallet =
-        |list: &[Principal]| list.iter().any(|principal| matches!(principal, Principal::Wallet(_)));
-    if has_wallet(&policy.readers) && (policy.owners.is_empty() || has_wallet(&policy.owners)) {
-        return Ok(());
-    }
-    Err(Code::UnsupportedPolicy
-        .because("no wallet is among the envelope's readers, or none among its owners, and nobody else can sign in yet"))
 }
 
 /// What a record keeps; it was read before it was kept.
@@ -466,6 +457,7 @@ fn reread(record: &Record) -> Result<Sealed, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use strongroom::principal::WalletAddress;
     use strongroom_store::SqliteStore;
 
     /// A vault that keeps nothing.

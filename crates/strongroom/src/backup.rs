@@ -33,7 +33,7 @@ use crate::encoding;
 use crate::envelope::{self, Envelope};
 use crate::json::Object;
 use crate::open_error::OpenError;
-use crate::slh_dsa::{self, BadSignature, Context, PublicKey, Signature};
+use crate::slh_dsa::{self, BadSignature, Context, Owner, PublicKey, Signature};
 use native::Manifest;
 use rand_core::CryptoRng;
 use serde::Deserialize;
@@ -353,13 +353,14 @@ impl SignedBackup {
                 public_key.verify(Context::BACKUP, &statement.to_bytes(), &self.signature)?;
             }
         }
-        Ok(VerifiedBackup { backup: self })
+        Ok(VerifiedBackup { owner: public_key.owner(), backup: self })
     }
 }
 
 /// A backup that its owner signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedBackup {
+    owner: Owner,
     backup: SignedBackup,
 }
 
@@ -372,6 +373,12 @@ pub struct Restored {
 }
 
 impl VerifiedBackup {
+    /// Who signed it.
+    #[must_use]
+    pub fn owner(&self) -> Owner {
+        self.owner
+    }
+
     /// What was verified.
     #[must_use]
     pub fn backup(&self) -> &SignedBackup {

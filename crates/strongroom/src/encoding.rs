@@ -28,6 +28,18 @@ pub fn from_base64(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
 }
 
+/// base64url without padding (§5), in constant time: of tokens.
+#[must_use]
+pub fn base64url(bytes: &[u8]) -> String {
+    base64ct::Base64UrlUnpadded::encode_string(bytes)
+}
+
+/// The bytes of a [`base64url`] text; `None` unless it is the one encoding of them.
+#[must_use]
+pub fn from_base64url(text: &str) -> Option<Vec<u8>> {
+    base64ct::Base64UrlUnpadded::decode_vec(text).ok()
+}
+
 /// As [`from_base64`], for exactly `N` bytes.
 pub(crate) fn from_base64_exact<const N: usize>(text: &str) -> Option<Box<[u8; N]>> {
     // The length is checked first, so that a long text costs nothing.
@@ -45,7 +57,8 @@ pub(crate) fn from_base64_secret<const N: usize>(text: &str) -> Option<Box<Zeroi
 }
 
 /// `0x` and lower-case hex digits, of bytes that are no secret.
-pub(crate) fn prefixed_hex(bytes: &[u8]) -> String {
+#[must_use]
+pub fn prefixed_hex(bytes: &[u8]) -> String {
     let mut text = vec![0; 2 + 2 * bytes.len()];
     text[..2].copy_from_slice(b"0x");
     hex::encode_to_slice(bytes, &mut text[2..]).expect("two digits a byte");

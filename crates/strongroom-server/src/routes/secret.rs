@@ -1,6 +1,6 @@
 //! `/secret/…`: store, access, envelope, list, delete.
 
-use super::JSON;
+use super::{JSON, rfc3339};
 use crate::edge::{self, JsonBody, SealedBody};
 use crate::error::{ApiError, Code};
 use crate::grant::{self, AccessGrant, Lister, OwnerGrant};
@@ -21,8 +21,6 @@ use strongroom::json::Object;
 use strongroom::key::Recipient;
 use strongroom::signin::Act;
 use strongroom::{Plaintext, SlotId, encoding};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
 
@@ -102,7 +100,7 @@ pub(crate) struct AccessAnswer {
     operation_id = "store",
     params(ExpiresAtHeader),
     request_body(content((crate::openapi::StoreRequest = "application/json"), (crate::openapi::EnvelopeBytes = "application/octet-stream"))),
-    security((), ("siweMessage" = [], "siweSignature" = [])),
+    security((), ("siweMessage" = [], "siweSignature" = []), ("session" = [])),
     responses((status = 201, description = "Stored, durably", body = StoreAnswer)),
 )]
 pub(crate) async fn store(
@@ -135,7 +133,7 @@ pub(crate) async fn store(
     tag = "secrets",
     operation_id = "access",
     params(SlotParameter),
-    security(("siweMessage" = [], "siweSignature" = [])),
+    security(("siweMessage" = [], "siweSignature" = []), ("session" = [])),
     responses((status = 200, description = "The plaintext", body = crate::openapi::Opened)),
 )]
 pub(crate) async fn access(
@@ -155,7 +153,7 @@ pub(crate) async fn access(
     operation_id = "accessToKey",
     params(SlotParameter),
     request_body(content = AccessRequest),
-    security(("siweMessage" = [], "siweSignature" = [])),
+    security(("siweMessage" = [], "siweSignature" = []), ("session" = [])),
     responses((status = 200, description = "The plaintext, sealed to the key", body = AccessAnswer)),
 )]
 pub(crate) async fn access_to_key(
@@ -181,7 +179,7 @@ pub(crate) async fn access_to_key(
     tag = "secrets",
     operation_id = "envelope",
     params(SlotParameter),
-    security(("siweMessage" = [], "siweSignature" = [])),
+    security(("siweMessage" = [], "siweSignature" = []), ("session" = [])),
     responses((
         status = 200,
         description = "What is stored, with its ETag; an envelope as its bytes, where `Accept` is application/octet-stream",
@@ -215,7 +213,7 @@ pub(crate) async fn envelope(
     operation_id = "replace",
     params(SlotParameter, ExpiresAtHeader, ("If-Match" = String, Header, description = "The ETag that is replaced")),
     request_body(content((crate::openapi::StoreRequest = "application/json"), (crate::openapi::EnvelopeBytes = "application/octet-stream"))),
-    security(("siweMessage" = [], "siweSignature" = [])),
+    security(("siweMessage" = [], "siweSignature" = []), ("session" = [])),
     responses((status = 200, description = "Replaced, durably", body = StoreAnswer)),
 )]
 pub(crate) async fn replace(
@@ -240,7 +238,7 @@ pub(crate) async fn replace(
     tag = "secrets",
     operation_id = "forget",
     params(SlotParameter),
-    security(("siweMessage" = [], "siweSignature" = [])),
+    security(("siweMessage" = [], "siweSignature" = []), ("session" = [])),
     responses((status = 204, description = "Forgotten, durably")),
 )]
 pub(crate) async fn forget(
@@ -311,15 +309,15 @@ impl FromRequestParts<Arc<Vault>> for Page {
     tag = "secrets",
     operation_id = "list",
     params(PageParameters),
-    security(("siweMessage" = [], "siweSignature" = [])),
+    security(("siweMessage" = [], "siweSignature" = []), ("session" = [])),
     responses((status = 200, description = "A page of them", body = ListAnswer)),
 )]
 pub(crate) async fn list(
     State(vault): State<Arc<Vault>>,
     page: Page,
-    Lister(address): Lister,
+    Lister(principal): Lister,
 ) -> Result<Json<ListAnswer>, ApiError> {
-    let (listed, next) = vault.slots_of(address, page.after, page.limit).await?;
+    let (listed, next) = vault.slots_of(principal, page.after, page.limit).await?;
     let slots = listed
         .iter()
         .map(|entry| ListedSlot {
@@ -411,11 +409,4 @@ fn if_match(headers: &HeaderMap) -> Result<u64, ApiError> {
     let generation =
         text.trim_matches('"').parse().ok().filter(|n| etag(*n) == text && values.next().is_none());
     Ok(generation.unwrap_or(0))
-}
-
-fn rfc3339(at: i64) -> String {
-    OffsetDateTime::from_unix_timestamp(at)
-        .ok()
-        .and_then(|at| at.format(&Rfc3339).ok())
-        .expect("times are checked when they are taken in")
 }

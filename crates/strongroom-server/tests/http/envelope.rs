@@ -378,19 +378,6 @@ async fn a_retry_tells_a_stranger_nothing() {
     assert_eq!(again.code(), (409, "ciphertext_held"));
 }
 
-/// Guard: only who can sign in is taken (vault.rs, `check_principals`).
-#[tokio::test]
-async fn nobody_is_locked_out_by_principals_who_cannot_sign_in() {
-    let vault = TestVault::new();
-    let good = vault.policy(&[&wallet(1)]).await;
-    let keys = || vec![Principal::SlhDsa([7; 32])];
-    for policy in [Policy { readers: keys(), ..good.clone() }, Policy { owners: keys(), ..good.clone() }] {
-        assert_eq!(vault.store_policy(policy).await.code(), (422, "unsupported_policy"));
-    }
-    let mixed = Policy { readers: [good.readers.clone(), keys()].concat(), ..good };
-    assert_eq!(vault.store_policy(mixed).await.status, 201);
-}
-
 #[tokio::test]
 async fn a_put_without_owners_leaves_them() {
     let vault = TestVault::new();

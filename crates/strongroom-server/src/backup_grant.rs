@@ -1,0 +1,109 @@
+//! Proof, as a value, that the holder of a key asks for its backups. Each has two constructors: a session, and a dated message.
+
+use crate::error::{ApiError, Code};
+use crate::limits::ClientAddress;
+use crate::sign_in;
+use crate::vault::Vault;
+use axum::http::HeaderMap;
+use strongroom::backup::{DatedMessage, UserId};
+use strongroom::signin::Act;
+use strongroom::slh_dsa::{Context, Owner, PublicKey, Signature};
+
+/// The holder of a key may list its backups.
+pub(crate) struct ListGrant(Owner);
+
+/// The holder of a key may read a backup.
+pub(crate) struct ReadGrant(Owner, UserId);
+
+/// The holder of a key may delete a backup.
+pub(crate) struct DeleteGrant(Owner, UserId);
+
+/// Who signed a dated message, and where from.
+pub(crate) struct Dated<'a> {
+    pub(crate) vault: &'a Vault,
+    pub(crate) client: ClientAddress,
+    pub(crate) public_key: PublicKey,
+    pub(crate) signature: Signature,
+}
+
+impl ListGrant {
+    pub(crate) fn owner(&self) -> Owner {
+        self.0
+    }
+
+    pub(crate) fn by_session(vault: &Vault, headers: &HeaderMap, key: &PublicKey) -> Result<Self, ApiError> {
+        by_session(vault, headers, key, &Act::Backups).map(Self)
+    }
+
+    pub(crate) async fn by_message(dated: Dated<'_>) -> Result<Self, ApiError> {
+        let message = DatedMessage::List(dated.public_key);
+        by_message(dated, message).await.map(Self)
+    }
+}
+
+impl ReadGrant {
+    pub(crate) fn parts(&self) -> (Owner, UserId) {
+        (self.0, self.1)
+    }
+
+    pub(crate) fn by_session(
+        vault: &Vault,
+        headers: &HeaderMap,
+        key: &PublicKey,
+        user_id: UserId,
+    ) -> Result<Self, ApiError> {
+        by_session(vault, headers, key, &Act::Backups).map(|owner| Self(owner, user_id))
+    }
+
+    pub(crate) async fn by_message(dated: Dated<'_>, user_id: UserId) -> Result<Self, ApiError> {
+        by_message(dated, DatedMessage::Read(user_id)).await.map(|owner| Self(owner, user_id))
+    }
+}
+
+impl DeleteGrant {
+    pub(crate) fn parts(&self) -> (Owner, UserId) {
+        (self.0, self.1)
+    }
+
+    pub(crate) fn by_session(
+        vault: &Vault,
+        headers: &HeaderMap,
+        key: &PublicKey,
+        user_id: UserId,
+    ) -> Result<Self, ApiError> {
+        let act = Act::DeleteBackup(user_id);
+        by_session(vault, headers, key, &act).map(|owner| Self(owner, user_id))
+    }
+
+    pub(crate) async fn by_message(dated: Dated<'_>, user_id: UserId) -> Result<Self, ApiError> {
+        by_message(dated, DatedMessage::Delete(user_id)).await.map(|owner| Self(owner, user_id))
+    }
+}
+
+fn by_session(vault: &Vault, headers: &HeaderMap, key: &PublicKey, act: &Act) -> Result<Owner, ApiError> {
+    let owner = sign_in::owner_by_session(vault, headers, act)?;
+    if owner == key.owner() {
+        return Ok(owner);
+    }
+    Err(Code::SignInForAnotherAct.because("the session is another key's than the path names"))
+}
+
+/// Tries the messages that count now, the likeliest first.
+async fn by_message(dated: Dated<'_>, message: DatedMessage) -> Result<Owner, ApiError> {
+    let Dated { vault, client, public_key, signature } = dated;
+    let candidates = message.candidates(vault.now());
+    let verified = move || {
+        let mut candidates = candidates.iter();
+        let signed =
+            candidates.any(|text| public_key.verify(Context::NONE, text.as_bytes(), &signature).is_ok());
+        signed.then_some(()).ok_or(())
+    };
+    vault.verify(&client, verified).await?.map_err(|()| {
+        Code::BadSignature.because(
+            "the signature is not of this key over this act and today's date: spec/backup.md has the messages",
+        )
+    })?;
+    sign_in::name_signer(vault, &public_key.owner().into());
+    vault.guard.admit_signer(&public_key.owner().into())?;
+    Ok(public_key.owner())
+}

@@ -1,0 +1,193 @@
+//! What the records of a series say: its head, and each version (spec/backup.md §5). sealing.rs seals them.
+
+use minicbor::{Decoder, Encoder};
+use std::convert::Infallible;
+use strongroom::backup::{Content, SignedBackup, Statement, UserId};
+use strongroom::envelope::Envelope;
+use strongroom::slh_dsa::{Owner, Signature};
+use strongroom_store::UnixSeconds;
+
+const VERSION: u8 = 1;
+/// How long a deleted version can still be read.
+pub(crate) const DELETED_LIFETIME_S: UnixSeconds = 7 * 24 * 60 * 60;
+
+/// Which form all versions of a series have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Compatible = 1,
+    Native = 2,
+}
+
+impl Form {
+    pub(crate) fn of(backup: &SignedBackup) -> Self {
+        match backup.content() {
+            Content::Compatible { .. } => Self::Compatible,
+            Content::Native { .. } => Self::Native,
+        }
+    }
+}
+
+/// A version in a head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) number: u64,
+    pub(crate) stored_at: UnixSeconds,
+    /// Of its sealed record.
+    pub(crate) bytes: u64,
+    /// Of the payload or the envelope.
+    pub(crate) digest: [u8; 32],
+    pub(crate) deleted_at: Option<UnixSeconds>,
+}
+
+impl Kept {
+    /// Whether it can be read: always, unless it was deleted some time ago.
+    pub(crate) fn is_there(&self, now: UnixSeconds) -> bool {
+        self.deleted_at.is_none_or(|at| now < at + DELETED_LIFETIME_S)
+    }
+}
+
+/// What stands for a series.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SeriesHead {
+    pub(crate) form: Form,
+    pub(crate) owner: Owner,
+    pub(crate) user_id: UserId,
+    /// Ascending.
+    pub(crate) versions: Vec<Kept>,
+    /// The number of the last version, whatever became of it.
+    pub(crate) last: u64,
+    /// What tells the last version: the SHA-256 of its statement, or the digest of its payload.
+    pub(crate) last_digest: [u8; 32],
+}
+
+impl SeriesHead {
+    /// The newest version that was not deleted.
+    pub(crate) fn newest(&self) -> Option<&Kept> {
+        self.versions.iter().rev().find(|version| version.deleted_at.is_none())
+    }
+
+    /// Bytes of all versions that are there.
+    pub(crate) fn bytes(&self, now: UnixSeconds) -> u64 {
+        self.versions.iter().filter(|version| version.is_there(now)).map(|version| version.bytes).sum()
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(128 + 64 * self.versions.len());
+        let mut e = Encoder::new(&mut out);
+        let written: Result<_, minicbor::encode::Error<Infallible>> = (|| {
+            e.array(7)?.u8(VERSION)?.u8(self.form as u8)?.bytes(self.owner.as_bytes())?;
+            e.bytes(self.user_id.as_bytes())?.u64(self.last)?.bytes(&self.last_digest)?;
+            e.array(self.versions.len() as u64)?;
+            for version in &self.versions {
+                e.array(5)?.u64(version.number)?.i64(version.stored_at)?.u64(version.bytes)?;
+                e.bytes(&version.digest)?.encode(version.deleted_at)?;
+            }
+            Ok(())
+        })();
+        written.expect("writing to memory does not fail");
+        out
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut d = Decoder::new(bytes);
+        if (d.array().ok()?, d.u8().ok()?) != (Some(7), VERSION) {
+            return None;
+        }
+        let form = form(d.u8().ok()?)?;
+        let owner = Owner::from_bytes(d.bytes().ok()?.try_into().ok()?);
+        let user_id = UserId::from_bytes(d.bytes().ok()?.try_into().ok()?);
+        let (last, last_digest) = (d.u64().ok()?, d.bytes().ok()?.try_into().ok()?);
+        let mut versions = Vec::new();
+        for _ in 0..d.array().ok()?? {
+            (d.array().ok()? == Some(5)).then_some(())?;
+            versions.push(Kept {
+                number: d.u64().ok()?,
+                stored_at: d.i64().ok()?,
+                bytes: d.u64().ok()?,
+                digest: d.bytes().ok()?.try_into().ok()?,
+                deleted_at: d.decode().ok()?,
+            });
+        }
+        let head = Self { form, owner, user_id, versions, last, last_digest };
+        (d.position() == bytes.len()).then_some(head)
+    }
+}
+
+fn form(number: u8) -> Option<Form> {
+    [Form::Compatible, Form::Native].into_iter().find(|form| *form as u8 == number)
+}
+
+/// A version's record.
+pub(crate) fn encode_version(backup: &SignedBackup) -> Vec<u8> {
+    let signature = backup.signature().as_bytes();
+    let mut out = Vec::with_capacity(signature.len() + 1024);
+    let mut e = Encoder::new(&mut out);
+    let written: Result<_, minicbor::encode::Error<Infallible>> = (|| {
+        match backup.content() {
+            Content::Compatible { payload } => {
+                e.array(4)?.u8(VERSION)?.u8(Form::Compatible as u8)?.bytes(signature)?.bytes(payload)?;
+            }
+            Content::Native { envelope, statement } => {
+                e.array(5)?.u8(VERSION)?.u8(Form::Native as u8)?.bytes(signature)?;
+                e.bytes(envelope.as_bytes())?.bytes(&statement.to_bytes())?;
+            }
+        }
+        Ok(())
+    })();
+    written.expect("writing to memory does not fail");
+    out
+}
+
+/// Reads what [`encode_version`] wrote.
+pub(crate) fn decode_version(bytes: &[u8]) -> Option<SignedBackup> {
+    let mut d = Decoder::new(bytes);
+    let parts = d.array().ok()??;
+    (d.u8().ok()? == VERSION).then_some(())?;
+    let form = form(d.u8().ok()?)?;
+    let signature = Signature::from_bytes(d.bytes().ok()?.to_vec()).ok()?;
+    let content = match (form, parts) {
+        (Form::Compatible, 4) => Content::Compatible { payload: d.bytes().ok()?.to_vec() },
+        (Form::Native, 5) => Content::Native {
+            envelope: Box::new(Envelope::parse(d.bytes().ok()?.to_vec()).ok()?),
+            statement: Statement::from_bytes(d.bytes().ok()?).ok()?,
+        },
+        _ => return None,
+    };
+    (d.position() == bytes.len()).then(|| SignedBackup::from_parts(content, signature))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_and_versions_come_back_and_nothing_longer() {
+        let kept = |number, deleted_at| Kept { number, stored_at: 5, bytes: 6, digest: [7; 32], deleted_at };
+        let head = SeriesHead {
+            form: Form::Native,
+            owner: Owner::from_bytes([1; 32]),
+            user_id: UserId::from_bytes([2; 16]),
+            versions: vec![kept(3, Some(9)), kept(4, None)],
+            last: 4,
+            last_digest: [8; 32],
+        };
+        let bytes = head.encode();
+        assert_eq!(SeriesHead::decode(&bytes), Some(head));
+        let backup = SignedBackup::from_parts(
+            Content::Compatible { payload: vec![0, 255] },
+            Signature::from_bytes(vec![9; 49_856]).expect("its length"),
+        );
+        let version = encode_version(&backup);
+        assert_eq!(decode_version(&version), Some(backup));
+        for (bytes, is_head) in [(bytes, true), (version, false)] {
+            let decodes = |bytes: &[u8]| match is_head {
+                true => SeriesHead::decode(bytes).is_some(),
+                false => decode_version(bytes).is_some(),
+            };
+            assert!(!decodes(&[&bytes[..], &[0]].concat()));
+            for cut in (0..bytes.len()).step_by(97) {
+                assert!(!decodes(&bytes[..cut]), "{cut} bytes");
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! A signature in a URI, cut short before the HTTP parser meets it: 99,714 characters fit neither its URI nor its head, and it would
+//! answer nothing that helps. What is left reaches the route that does (spec/backup.md §4, `signature_in_uri`).
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What begins the parameter.
+const PARAMETER: &[u8] = b"signature=";
+/// Characters of it that stay.
+const KEPT: usize = 16;
+/// Characters that are swallowed at most; what is longer is the parser's to refuse.
+const MAX_SWALLOWED: usize = 256 * 1024;
+
+/// Where in a request the next byte stands.
+enum At {
+    /// In its target, before `?`.
+    Path,
+    /// In its query, with so many bytes of [`PARAMETER`] matched; none may begin here where that is `None`.
+    Query(Option<usize>),
+    /// In the parameter's value, with so many characters passed on.
+    Value(usize),
+    /// Behind its first line.
+    Rest,
+}
+
+/// A connection's stream. A request is taken to begin with the first byte after something was written; requests that are sent ahead of their
+/// answers are passed on as they are.
+pub(super) struct SignatureInUri<S> {
+    stream: S,
+    at: At,
+    swallowed: usize,
+}
+
+impl<S> SignatureInUri<S> {
+    pub(super) fn new(stream: S) -> Self {
+        Self { stream, at: At::Path, swallowed: 0 }
+    }
+
+    /// Whether a byte is passed on.
+    fn keeps(&mut self, byte: u8) -> bool {
+        let begins = |byte| if byte == b'&' { Some(0) } else { None };
+        let at = match (&self.at, byte) {
+            (At::Rest, _) | (_, b'\n') => At::Rest,
+            (At::Path, b'?') => At::Query(Some(0)),
+            (At::Path, _) => return true,
+            // The target ends, and what follows it on the line is the version.
+            (At::Query(_) | At::Value(_), b' ') => At::Rest,
+            (At::Query(Some(matched)), _) if byte == PARAMETER[*matched] => match matched + 1 {
+                all if all == PARAMETER.len() => At::Value(0),
+                some => At::Query(Some(some)),
+            },
+            (At::Query(_), _) => At::Query(begins(byte)),
+            (At::Value(_), b'&') => At::Query(Some(0)),
+            (At::Value(kept), _) if *kept < KEPT => At::Value(kept + 1),
+            (At::Value(_), _) if self.swallowed < MAX_SWALLOWED => {
+                self.swallowed += 1;
+                return false;
+            }
+            (At::Value(_), _) => At::Rest,
+        };
+        self.at = at;
+        true
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for SignatureInUri<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        loop {
+            let before = out.filled().len();
+            ready!(Pin::new(&mut this.stream).poll_read(context, out))?;
+            let came = out.filled().len() - before;
+            if matches!(this.at, At::Rest) || came == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            let mut kept = before;
+            for at in before..before + came {
+                let byte = out.filled()[at];
+                if this.keeps(byte) {
+                    out.filled_mut()[kept] = byte;
+                    kept += 1;
+                }
+            }
+            out.set_filled(kept);
+            // Nothing at all would look like the end.
+            if kept > before {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for SignatureInUri<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        (self.at, self.swallowed) = (At::Path, 0);
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        (self.at, self.swallowed) = (At::Path, 0);
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    /// What comes out of bytes that come in pieces of this size.
+    async fn passed(request: &str, piece: usize) -> String {
+        let (mut client, server) = duplex(64 * 1024);
+        let bytes = request.as_bytes().to_vec();
+        let sent = tokio::spawn(async move {
+            for part in bytes.chunks(piece) {
+                client.write_all(part).await.expect("taken");
+            }
+        });
+        let mut out = String::new();
+        SignatureInUri::new(server).read_to_string(&mut out).await.expect("text");
+        sent.await.expect("sent");
+        out
+    }
+
+    #[tokio::test]
+    async fn a_signature_is_cut_and_nothing_else_is_touched() {
+        let long = "ab".repeat(49_856);
+        let request = |target: &str| {
+            format!("GET {target} HTTP/1.1\r\nhost: x?signature={long}\r\n\r\nbody ?signature={long}")
+        };
+        let cut = &format!("0x{long}")[..KEPT];
+        for piece in [1, 7, 4096, 200_000] {
+            for (target, expected) in [
+                (format!("/backups/0x00?signature=0x{long}"), format!("/backups/0x00?signature={cut}")),
+                (format!("/b?a=b&signature=0x{long}&c=d"), format!("/b?a=b&signature={cut}&c=d")),
+                (
+                    format!("/b?signature=0x{long}&signature=0x{long}"),
+                    format!("/b?signature={cut}&signature={cut}"),
+                ),
+                ("/b?signature=short".to_owned(), "/b?signature=short".to_owned()),
+                (format!("/b?xsignature=0x{long}"), format!("/b?xsignature=0x{long}")),
+                (format!("/b?signatures=0x{long}"), format!("/b?signatures=0x{long}")),
+                (format!("/signature=0x{long}"), format!("/signature=0x{long}")),
+                ("/".to_owned(), "/".to_owned()),
+            ] {
+                assert!(
+                    passed(&request(&target), piece).await == request(&expected),
+                    "{:.40} by {piece}",
+                    target
+                );
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_swallowed_has_a_bound_and_each_answer_begins_anew() {
+        let endless = format!("GET /?signature={} HTTP/1.1\r\n\r\n", "a".repeat(MAX_SWALLOWED + 1000));
+        assert_eq!(passed(&endless, 4096).await.len(), endless.len() - MAX_SWALLOWED);
+        let (mut client, server) = duplex(64 * 1024);
+        let mut server = SignatureInUri::new(server);
+        let request = format!("GET /?signature={} HTTP/1.1\r\n\r\n", "a".repeat(5000));
+        for _ in 0..3 {
+            client.write_all(request.as_bytes()).await.expect("taken");
+            let mut out = vec![0; request.len() - 5000 + KEPT];
+            server.read_exact(&mut out).await.expect("read");
+            assert!(out.ends_with(b"aaaa HTTP/1.1\r\n\r\n"));
+            server.write_all(b"answer").await.expect("written");
+        }
+    }
+}
