@@ -1,5 +1,6 @@
 //! One file a verb.
 
+mod backup;
 mod config;
 mod decrypt;
 mod demo;
@@ -25,6 +26,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Inspect(args) => inspect::run(&args),
         Command::Rewrap(args) => rewrap::run(&args),
         Command::Secret(args) => secret::run(&args),
+        Command::Backup(args) => backup::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Store(args) => store::run(&args),

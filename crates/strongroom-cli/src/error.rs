@@ -2,11 +2,13 @@
 
 use anstyle::{AnsiColor, Style};
 use std::fmt;
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
+use strongroom::backup::{self, RestoreError, VerifyError};
 use strongroom::envelope;
 use strongroom::key::KeyError;
 use strongroom::keyfile::{KeyFileError, UnlockError};
+use strongroom::mnemonic::MnemonicError;
 use strongroom::policy::PolicyError;
 use strongroom::w3pk::ParseError;
 use strongroom::{OpenError, SealedError};
@@ -61,7 +63,12 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 fn is_refusal(cause: &(dyn std::error::Error + 'static)) -> bool {
     let client = matches!(
         cause.downcast_ref(),
-        Some(ClientError::Refused { .. } | ClientError::Untrusted(_) | ClientError::NoEvidence)
+        Some(
+            ClientError::Refused { .. }
+                | ClientError::Untrusted(_)
+                | ClientError::NoEvidence
+                | ClientError::Backup(_)
+        )
     );
     client
         || cause.is::<Refused>()
@@ -70,9 +77,39 @@ fn is_refusal(cause: &(dyn std::error::Error + 'static)) -> bool {
         || cause.is::<ParseError>()
         || cause.is::<SealedError>()
         || cause.is::<envelope::ParseError>()
+        || cause.is::<backup::ParseError>()
+        || cause.is::<VerifyError>()
+        || cause.is::<RestoreError>()
 }
 
 fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    if cause.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::StorageFull) {
+        return Some("make room, or name a file elsewhere with -o; nothing else was changed");
+    }
+    if let Some(error) = cause.downcast_ref() {
+        return match error {
+            MnemonicError::WordCount { .. } | MnemonicError::TooLong => {
+                Some("the file holds the words and nothing else")
+            }
+            MnemonicError::UnknownWord { .. } | MnemonicError::Checksum { .. } => {
+                Some("compare the words with where they are written down")
+            }
+            _ => None,
+        };
+    }
+    if cause.is::<VerifyError>() {
+        return Some(
+            "pass the words, the --account, or the --public-key of who made it; or it was altered on its way",
+        );
+    }
+    if let Some(error) = cause.downcast_ref() {
+        return match error {
+            backup::ParseError::Json { .. } | backup::ParseError::Fields => {
+                Some("a backup is what `strongroom backup create` writes")
+            }
+            _ => Some("fetch it again: it was cut or altered on its way"),
+        };
+    }
     if let Some(error) = cause.downcast_ref() {
         return match error {
             OpenError::NotMine => {
@@ -134,6 +171,14 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
                 "somebody replaced it meanwhile: fetch it again with `strongroom secret get --sealed`"
             }
             "vault_not_recipient" => "open it here with `strongroom secret get`",
+            "backup_counter" => {
+                "another device pushed meanwhile: push the wallet's JSON again, as the next version"
+            }
+            "backup_superseded" => "create the backup anew: what was uploaded once is not put back",
+            "backup_form" => "pass another --user, or the other form (--compat)",
+            "backup_not_found" => "`strongroom backup list` shows what is there",
+            "backup_quota" => "delete a backup, or ask the operator for a larger --backup-quota",
+            "bad_signature" => "check this machine's clock, and that the words are this backup's",
             "ciphertext_held" => "seal the secret again: a ciphertext is taken once",
             _ => return None,
         }),

@@ -8,6 +8,7 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use strongroom::key::{Identity, Recipient};
 use strongroom::keyfile::{self, KeyFile, LockedKey};
+use strongroom::mnemonic::Mnemonic;
 use strongroom::wallet::WalletKey;
 use zeroize::Zeroizing;
 
@@ -113,12 +114,33 @@ fn read_passphrase(file: &Path) -> Result<Zeroizing<String>> {
     }
 }
 
-/// From the terminal, which shows nothing of it, whatever stdin and stdout are.
+/// A passphrase, from the terminal.
 fn ask(prompt: &str) -> Result<Zeroizing<String>> {
-    rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| {
-        anyhow!(Hint("without a terminal, name a file that holds it with --passphrase-file"))
-            .context(format!("the passphrase cannot be asked for: {error}"))
-    })
+    ask_for(prompt, "the passphrase", "without a terminal, name a file that holds it with --passphrase-file")
+}
+
+/// From the terminal, which shows nothing of it, whatever stdin and stdout are.
+fn ask_for(prompt: &str, what: &str, hint: &'static str) -> Result<Zeroizing<String>> {
+    rpassword::prompt_password(prompt)
+        .map(Zeroizing::new)
+        .map_err(|error| anyhow!(Hint(hint)).context(format!("{what} cannot be asked for: {error}")))
+}
+
+/// Reads a mnemonic from a file, or from the terminal; and BIP-39's passphrase, where a file holds one.
+pub(crate) fn read_mnemonic(words: Option<&Path>, passphrase: Option<&Path>) -> Result<Mnemonic> {
+    let passphrase = passphrase.map(read_passphrase).transpose()?;
+    let passphrase = passphrase.as_deref().map_or("", String::as_str);
+    let Some(path) = words else {
+        let words = ask_for(
+            "mnemonic words: ",
+            "the mnemonic",
+            "without a terminal, name a file that holds it with --mnemonic-file",
+        )?;
+        return Ok(Mnemonic::parse(&words, passphrase)?);
+    };
+    let bytes = read(Some(path))?;
+    let text = std::str::from_utf8(&bytes).with_context(|| format!("{} is not text", path.display()))?;
+    Mnemonic::parse(text, passphrase).with_context(|| format!("{} holds no mnemonic", path.display()))
 }
 
 /// Reads an Ethereum private key: `0x` and 64 hex digits, and nothing else but white space around.

@@ -10,6 +10,7 @@ pub(crate) use table::{Flags, SETTINGS};
 
 use crate::commands::serve::imported_key;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use strongroom::key::DecapsulationKey;
@@ -169,6 +170,20 @@ fn limits(reader: &mut Reader<'_>) -> Limits {
     Limits {
         address_rate: rate(reader, "address-rate", defaults.address_rate),
         wallet_rate: rate(reader, "wallet-rate", defaults.wallet_rate),
+        verification_rate: rate(reader, "verification-rate", defaults.verification_rate),
+        backups_an_hour: match reader.bounded("backup-rate", 0..=1_000_000) {
+            None => defaults.backups_an_hour,
+            Some(uploads) => NonZeroU32::new(u32::try_from(uploads).unwrap_or(u32::MAX)),
+        },
+        backup_bytes: match reader.size("backup-quota") {
+            None => defaults.backup_bytes,
+            Some(0) => None,
+            bytes => bytes,
+        },
+        backup_versions: reader
+            .bounded("backup-versions", 1..=1000)
+            .and_then(|versions| NonZeroU32::new(u32::try_from(versions).ok()?))
+            .unwrap_or(defaults.backup_versions),
         anonymous_bytes_a_day: match reader.size("anonymous-quota") {
             None => defaults.anonymous_bytes_a_day,
             Some(0) => None,

@@ -1,7 +1,6 @@
 //! Requests and answers. TLS prefers the hybrid X25519MLKEM768.
 
 use crate::ClientError;
-use crate::sign_in::SignIn;
 use serde::Deserialize;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,6 +15,9 @@ const MAX_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// Shorter than the 10 seconds after which a vault closes a connection that asks nothing.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(5);
+
+/// Who a request is from: a statement's two headers, a session's one, or none.
+pub(crate) type Headers<'a> = &'a [(&'static str, String)];
 
 pub(crate) struct Http {
     agent: Agent,
@@ -70,33 +72,28 @@ impl Http {
         &self.origin
     }
 
-    pub(crate) fn get(&self, path: &str, sign_in: Option<&SignIn>) -> Result<Answer, ClientError> {
-        answer(signed(self.agent.get(self.url(path)), sign_in).call())
+    pub(crate) fn get(&self, path: &str, headers: Headers<'_>) -> Result<Answer, ClientError> {
+        answer(with(self.agent.get(self.url(path)), headers).call())
     }
 
-    pub(crate) fn post(
-        &self,
-        path: &str,
-        sign_in: Option<&SignIn>,
-        json: &[u8],
-    ) -> Result<Answer, ClientError> {
-        let request = signed(self.agent.post(self.url(path)), sign_in);
+    pub(crate) fn post(&self, path: &str, headers: Headers<'_>, json: &[u8]) -> Result<Answer, ClientError> {
+        let request = with(self.agent.post(self.url(path)), headers);
         answer(request.content_type("application/json").send(json))
     }
 
     pub(crate) fn put(
         &self,
         path: &str,
-        sign_in: &SignIn,
+        headers: Headers<'_>,
         etag: &str,
         json: &[u8],
     ) -> Result<Answer, ClientError> {
-        let request = signed(self.agent.put(self.url(path)), Some(sign_in)).header("if-match", etag);
+        let request = with(self.agent.put(self.url(path)), headers).header("if-match", etag);
         answer(request.content_type("application/json").send(json))
     }
 
-    pub(crate) fn delete(&self, path: &str, sign_in: &SignIn) -> Result<Answer, ClientError> {
-        answer(signed(self.agent.delete(self.url(path)), Some(sign_in)).call())
+    pub(crate) fn delete(&self, path: &str, headers: Headers<'_>) -> Result<Answer, ClientError> {
+        answer(with(self.agent.delete(self.url(path)), headers).call())
     }
 
     fn url(&self, path: &str) -> String {
@@ -104,11 +101,8 @@ impl Http {
     }
 }
 
-fn signed<B>(request: RequestBuilder<B>, sign_in: Option<&SignIn>) -> RequestBuilder<B> {
-    sign_in
-        .into_iter()
-        .flat_map(SignIn::headers)
-        .fold(request, |request, (name, value)| request.header(name, value))
+fn with<B>(request: RequestBuilder<B>, headers: Headers<'_>) -> RequestBuilder<B> {
+    headers.iter().fold(request, |request, (name, value)| request.header(*name, value))
 }
 
 /// HTTPS anywhere; HTTP only where nobody stands between.

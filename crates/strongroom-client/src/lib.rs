@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! Vault -attest-> VerifiedVault -store·open·fetch·replace·delete·slots->
+//! BackupServer -sign_in-> BackupSession -list·fetch·versions·delete->
 //! ```
 //!
 //! Only a [`VerifiedVault`] has calls that carry anything of yours, and only [`Vault::attest`] makes one. A server
 //! without a TEE is refused unless the policy says [`allow_no_tee`](Policy::allow_no_tee). Plain HTTP is refused but
-//! to this machine.
+//! to this machine. A [`BackupServer`] needs no proof: what it gets is sealed to its owner alone, and what it gives is verified.
 //!
 //! ```no_run
 //! use strongroom::{derive, envelope, policy, wallet::WalletKey};
@@ -31,6 +32,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod backups;
 mod http;
 mod sign_in;
 
@@ -38,6 +40,7 @@ use http::{Answer, Http};
 use serde::Deserialize;
 use serde_json::json;
 use std::borrow::Cow;
+use strongroom::backup::VerifyError;
 use strongroom::envelope::{self, Envelope};
 use strongroom::json::Object;
 use strongroom::key::{DecapsulationKey, Recipient};
@@ -50,6 +53,7 @@ use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 use zeroize::Zeroizing;
 
+pub use backups::{BackupServer, BackupSession, FetchedBackup, ListedBackup, ListedVersion, Versions};
 pub use sign_in::SignIn;
 pub use strongroom_attest::{Policy, Refusal, VerifiedServer};
 
@@ -90,6 +94,9 @@ pub enum ClientError {
     /// The server's payload is none.
     #[error("what the server keeps is no sealed secret")]
     Sealed(#[from] SealedError),
+    /// The server's backup is not the owner's, or not the one that was asked for.
+    #[error("the server's backup is refused")]
+    Backup(#[source] VerifyError),
     /// What the server sealed to our key does not open with it.
     #[error("the server's answer, which is sealed to us, does not open")]
     Answered(#[from] OpenError),
@@ -166,7 +173,7 @@ impl Vault {
     pub fn attest(self, policy: &Policy) -> Result<VerifiedVault, ClientError> {
         let mut nonce = [0; 32];
         getrandom::rand_core::Rng::fill_bytes(&mut rng(), &mut nonce);
-        let answer = self.http.get(&format!("/secret/attestation?nonce={}", hex::encode(nonce)), None)?;
+        let answer = self.http.get(&format!("/secret/attestation?nonce={}", hex::encode(nonce)), &[])?;
         let Object(evidence): Object<Evidence> =
             serde_json::from_slice(&answer.body).map_err(|_| ClientError::NoEvidence)?;
         let server = strongroom_attest::verify(&evidence, Some(&nonce), policy, OffsetDateTime::now_utc())?;
@@ -201,7 +208,8 @@ impl VerifiedVault {
     ) -> Result<Stored, ClientError> {
         let body = store_body(sealed, readers, expires_at)?;
         let sign_in = signer.map(|wallet| self.sign_in(wallet, &Act::store(&body))).transpose()?;
-        self.http.post("/secret/store", sign_in.as_ref(), &body).and_then(stored)
+        let headers = sign_in.map_or(Vec::new(), |sign_in| sign_in.headers().to_vec());
+        self.http.post("/secret/store", &headers, &body).and_then(stored)
     }
 
     /// Asks for a nonce and signs a statement for one act with it.
@@ -217,13 +225,7 @@ impl VerifiedVault {
     /// # Errors
     /// [`ClientError`].
     pub fn nonce(&self) -> Result<String, ClientError> {
-        #[derive(Deserialize)]
-        struct Issued {
-            nonce: String,
-        }
-        let answer = self.http.post("/auth/nonce", None, b"{}")?;
-        let issued: Issued = answer.json()?;
-        Ok(issued.nonce)
+        nonce(&self.http)
     }
 
     /// Has the vault open a slot, and seal the answer to a key that is made for this and dropped after it: whoever ends
@@ -254,7 +256,8 @@ impl VerifiedVault {
         }
         let sign_in = self.sign_in(wallet, &Act::seal_to(slot, recipient))?;
         let body = json!({ "sealTo": recipient.to_string() }).to_string();
-        let answer = self.http.post(&format!("/secret/access/{slot}"), Some(&sign_in), body.as_bytes())?;
+        let answer =
+            self.http.post(&format!("/secret/access/{slot}"), &sign_in.headers(), body.as_bytes())?;
         let answered: Answered<'_> = answer.json()?;
         let bytes =
             encoding::from_base64(&answered.sealed).ok_or(ClientError::Answer("sealed is no base64"))?;
@@ -273,7 +276,7 @@ impl VerifiedVault {
             #[serde(borrow, rename = "secretBase64")]
             secret_base64: Option<&'a str>,
         }
-        let answer = self.http.get(&format!("/secret/access/{slot}"), Some(sign_in))?;
+        let answer = self.http.get(&format!("/secret/access/{slot}"), &sign_in.headers())?;
         let opened: Opened<'_> = answer.json()?;
         let bytes = match (opened.secret, opened.secret_base64) {
             (Some(text), None) => text.into_owned().into_bytes(),
@@ -291,7 +294,7 @@ impl VerifiedVault {
     /// [`ClientError`].
     pub fn fetch(&self, slot: SlotId, wallet: &WalletKey) -> Result<Fetched, ClientError> {
         let sign_in = self.sign_in(wallet, &Act::Envelope(slot))?;
-        let answer = self.http.get(&format!("/secret/envelope/{slot}"), Some(&sign_in))?;
+        let answer = self.http.get(&format!("/secret/envelope/{slot}"), &sign_in.headers())?;
         Ok(Fetched { sealed: Sealed::from_json(&answer.body)?, etag: answer.etag()? })
     }
 
@@ -310,7 +313,7 @@ impl VerifiedVault {
     ) -> Result<Stored, ClientError> {
         let body = store_body(sealed, readers, expires_at)?;
         let sign_in = self.sign_in(owner, &Act::put(slot, &body))?;
-        self.http.put(&format!("/secret/envelope/{slot}"), &sign_in, etag, &body).and_then(stored)
+        self.http.put(&format!("/secret/envelope/{slot}"), &sign_in.headers(), etag, &body).and_then(stored)
     }
 
     /// Has the vault forget a slot.
@@ -319,7 +322,7 @@ impl VerifiedVault {
     /// [`ClientError`].
     pub fn delete(&self, slot: SlotId, owner: &WalletKey) -> Result<(), ClientError> {
         let sign_in = self.sign_in(owner, &Act::Delete(slot))?;
-        self.http.delete(&format!("/secret/{slot}"), &sign_in).map(drop)
+        self.http.delete(&format!("/secret/{slot}"), &sign_in.headers()).map(drop)
     }
 
     /// All slots that the wallet owns or may read, ascending.
@@ -343,16 +346,13 @@ impl VerifiedVault {
             slots: Vec<Raw>,
             next: Option<String>,
         }
-        let time = |text: String| {
-            OffsetDateTime::parse(&text, &Rfc3339).map_err(|_| ClientError::Answer("a time is none"))
-        };
         let mut all = Vec::new();
         let mut after: Option<SlotId> = None;
         loop {
             let path = after.map_or("/secret/slots?limit=1000".to_owned(), |slot| {
                 format!("/secret/slots?limit=1000&after={slot}")
             });
-            let page: Page = self.http.get(&path, Some(&self.sign_in(wallet, &Act::Slots)?))?.json()?;
+            let page: Page = self.http.get(&path, &self.sign_in(wallet, &Act::Slots)?.headers())?.json()?;
             for raw in page.slots {
                 all.push(Listed {
                     slot: raw.slot.parse().map_err(|_| ClientError::Answer("a slot is none"))?,
@@ -400,6 +400,20 @@ fn store_body(
     }
     body.extend_from_slice(&rest.as_bytes()[1..]);
     Ok(body)
+}
+
+fn nonce(http: &Http) -> Result<String, ClientError> {
+    #[derive(Deserialize)]
+    struct Issued {
+        nonce: String,
+    }
+    let answer = http.post("/auth/nonce", &[], b"{}")?;
+    let issued: Issued = answer.json()?;
+    Ok(issued.nonce)
+}
+
+fn time(text: String) -> Result<OffsetDateTime, ClientError> {
+    OffsetDateTime::parse(&text, &Rfc3339).map_err(|_| ClientError::Answer("a time is none"))
 }
 
 fn stored(answer: Answer) -> Result<Stored, ClientError> {

@@ -12,10 +12,13 @@ use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
 pub(super) fn run(args: &Keygen) -> Result<()> {
-    let identity = match (&args.from_eth_key_file, args.kem) {
-        (Some(path), _) => derive::w3pk(&files::read_wallet(path)?, &args.context).into(),
-        (None, Kem::Mlkem1024) => DecapsulationKey::generate(&mut rng()).into(),
-        (None, Kem::Mlkem1024P384) => HybridDecapsulationKey::generate(&mut rng()).into(),
+    let identity = match (&args.from_eth_key_file, &args.from_mnemonic_file, args.kem) {
+        (Some(path), ..) => derive::w3pk(&files::read_wallet(path)?, &args.context).into(),
+        (None, Some(path), _) => {
+            derive::strongroom(&files::read_mnemonic(Some(path), None)?, args.account).into()
+        }
+        (None, None, Kem::Mlkem1024) => DecapsulationKey::generate(&mut rng()).into(),
+        (None, None, Kem::Mlkem1024P384) => HybridDecapsulationKey::generate(&mut rng()).into(),
     };
     let now = OffsetDateTime::now_utc().replace_nanosecond(0)?.format(&Rfc3339)?;
     let text = match &identity {

@@ -52,19 +52,21 @@ fn verify(args: &StoreVerify) -> Result<()> {
     }
     let check = RecordCheck::new(&root.root);
     let mut altered = Vec::new();
-    Backup::for_each_record(&args.file, |slot, generation, record| {
-        if !check.is_whole(slot, generation, record) {
-            altered.push(slot);
+    let mut records = 0;
+    Backup::for_each_record(&args.file, |place, record| {
+        records += 1;
+        if !check.is_whole(place, record) {
+            altered.push(place);
         }
     })?;
     if altered.is_empty() {
         crate::error::tell(format_args!("every page and every record is whole"));
         return Ok(());
     }
-    for slot in &altered {
-        crate::error::tell(format_args!("altered: {slot}"));
+    for place in &altered {
+        crate::error::tell(format_args!("altered: {place}"));
     }
-    Err(Refused(format!("{} of {} records were altered", altered.len(), backup.slots)).into())
+    Err(Refused(format!("{} of {records} records were altered", altered.len())).into())
 }
 
 fn restore(args: &StoreRestore) -> Result<()> {
@@ -102,6 +104,7 @@ fn root(path: &Path) -> Result<Opened> {
 fn show(backup: &Backup) {
     anstream::println!("vault:   {}", hex::encode(backup.vault_id));
     anstream::println!("slots:   {}", backup.slots);
+    anstream::println!("backups: {} versions", backup.versions);
     anstream::println!("records: {} bytes", backup.record_bytes);
 }
 

@@ -1,0 +1,255 @@
+//! Wallet backups on a server (spec/backup.md §4). They are sealed to their owner alone, so that the server is not asked for proof.
+
+use crate::http::{Answer, Http};
+use crate::{ClientError, nonce, time};
+use serde::Deserialize;
+use serde_json::json;
+use strongroom::backup::{Position, SignedBackup, UserId, VerifiedBackup};
+use strongroom::signin::{Act, Draft};
+use strongroom::slh_dsa::{Context, PublicKey, SigningKey};
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+const MAINNET: u64 = 1;
+
+/// A server that keeps backups.
+pub struct BackupServer {
+    http: Http,
+}
+
+/// What the holder of a key may do there, for ten minutes.
+pub struct BackupSession<'a> {
+    http: &'a Http,
+    public_key: PublicKey,
+    authorization: Zeroizing<String>,
+}
+
+/// A backup in its owner's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedBackup {
+    /// Under which name.
+    pub user_id: UserId,
+    /// When its newest version was stored, by the server.
+    pub updated_at: OffsetDateTime,
+    /// The number of its newest version.
+    pub version: u64,
+}
+
+/// A version in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedVersion {
+    /// Its number.
+    pub version: u64,
+    /// When it was stored, by the server.
+    pub updated_at: OffsetDateTime,
+    /// As it counts for the quota.
+    pub bytes: u64,
+    /// When it was deleted, where it was.
+    pub deleted_at: Option<OffsetDateTime>,
+}
+
+/// The versions of a backup, and where the next native one stands, as the server says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Versions {
+    /// The newest first.
+    pub versions: Vec<ListedVersion>,
+    /// The next one's.
+    pub next: Position,
+}
+
+/// A backup that its owner signed, for this name and this version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchedBackup {
+    /// What was verified.
+    pub backup: VerifiedBackup,
+    /// Its number: the server's word, of a native one the owner's too.
+    pub version: u64,
+    /// When it was stored, by the server.
+    pub updated_at: OffsetDateTime,
+}
+
+impl BackupServer {
+    /// A server at `https://host[:port]`; nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`ClientError::Url`].
+    pub fn at(url: &str) -> Result<Self, ClientError> {
+        Http::at(url).map(|http| Self { http })
+    }
+
+    /// Uploads a version, whose signature is all that it takes.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn push(
+        &self,
+        public_key: &PublicKey,
+        user_id: UserId,
+        backup: &SignedBackup,
+    ) -> Result<(), ClientError> {
+        let path = format!("/backups/{public_key}/users/{user_id}");
+        self.http.post(&path, &[], backup.to_json().as_bytes()).map(drop)
+    }
+
+    /// Signs a statement for a session that serves these acts alone; every one that is not bound where there are none. Takes a
+    /// signature, which is a fraction of a second.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn sign_in(&self, key: &SigningKey, acts: &[Act]) -> Result<BackupSession<'_>, ClientError> {
+        #[derive(Deserialize)]
+        struct Issued<'a> {
+            token: &'a str,
+        }
+        let (nonce, origin) = (nonce(&self.http)?, self.http.origin());
+        let draft = Draft {
+            domain: origin.authority(),
+            address: key.public_key().owner(),
+            statement: None,
+            uri: &origin.to_string(),
+            chain_id: MAINNET,
+            nonce: &nonce,
+            issued_at: OffsetDateTime::now_utc().replace_nanosecond(0).expect("zero is a nanosecond"),
+            expiration_time: None,
+            resources: acts.iter().map(Act::resource).collect(),
+        };
+        let statement = draft.write().map_err(|_| ClientError::Answer("the nonce is none"))?.to_string();
+        let signature = key.sign(Context::SESSION, statement.as_bytes());
+        let body = json!({
+            "message": statement,
+            "publicKey": key.public_key().to_string(),
+            "signature": signature.to_string(),
+        });
+        let answer = self.http.post("/auth/session", &[], body.to_string().as_bytes())?;
+        let issued: Issued<'_> = answer.json()?;
+        Ok(BackupSession {
+            http: &self.http,
+            public_key: key.public_key(),
+            authorization: Zeroizing::new(format!("Bearer {}", issued.token)),
+        })
+    }
+}
+
+impl BackupSession<'_> {
+    /// The key's backups, the last changed first.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn list(&self) -> Result<Vec<ListedBackup>, ClientError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Raw {
+            user_id: String,
+            updated_at: String,
+            version: u64,
+        }
+        #[derive(Deserialize)]
+        struct List {
+            backups: Vec<Raw>,
+        }
+        let list: List = self.get("")?.json()?;
+        list.backups
+            .into_iter()
+            .map(|raw| {
+                let user_id = raw.user_id.parse().map_err(|_| ClientError::Answer("a user id is none"))?;
+                Ok(ListedBackup { user_id, updated_at: time(raw.updated_at)?, version: raw.version })
+            })
+            .collect()
+    }
+
+    /// A version of a backup, the newest where none is named, once it is verified: that this key signed it, and of a native one that it is
+    /// of this name and this version.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn fetch(&self, user_id: UserId, version: Option<u64>) -> Result<FetchedBackup, ClientError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Raw {
+            updated_at: String,
+            version: u64,
+        }
+        #[derive(Deserialize)]
+        struct Read<'a> {
+            #[serde(borrow)]
+            backup: &'a serde_json::value::RawValue,
+        }
+        let query = version.map_or(String::new(), |version| format!("?version={version}"));
+        let answer = self.get(&format!("/users/{user_id}{query}"))?;
+        let read: Read<'_> = answer.json()?;
+        let none = |_| ClientError::Answer("its backup is none");
+        let raw: Raw = serde_json::from_str(read.backup.get()).map_err(none)?;
+        let signed = SignedBackup::from_json(read.backup.get().as_bytes())
+            .map_err(|_| ClientError::Answer("its backup is none"))?;
+        let backup = signed.verify(&self.public_key).map_err(ClientError::Backup)?;
+        if version.is_some_and(|version| version != raw.version) {
+            return Err(ClientError::Answer("it gives another version than was asked for"));
+        }
+        if let Some(position) = backup.backup().statement().map(|statement| statement.position()) {
+            if position.user_id() != user_id {
+                return Err(ClientError::Answer("it gives a backup of another user id"));
+            }
+            if position.counter() != raw.version {
+                return Err(ClientError::Answer("it gives a backup another number than its owner did"));
+            }
+        }
+        Ok(FetchedBackup { backup, version: raw.version, updated_at: time(raw.updated_at)? })
+    }
+
+    /// The versions of a backup, and where the next one stands.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn versions(&self, user_id: UserId) -> Result<Versions, ClientError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Raw {
+            version: u64,
+            updated_at: String,
+            bytes: u64,
+            deleted_at: Option<String>,
+        }
+        #[derive(Deserialize)]
+        struct Next {
+            counter: u64,
+            previous: String,
+        }
+        #[derive(Deserialize)]
+        struct List {
+            versions: Vec<Raw>,
+            next: Next,
+        }
+        let list: List = self.get(&format!("/users/{user_id}/versions"))?.json()?;
+        let mut previous = [0; 32];
+        let next = hex::decode_to_slice(&list.next.previous, &mut previous)
+            .ok()
+            .and_then(|()| Position::new(user_id, list.next.counter, previous))
+            .ok_or(ClientError::Answer("what it says of the next version is none"))?;
+        let versions = list.versions.into_iter().map(|raw| {
+            Ok(ListedVersion {
+                version: raw.version,
+                updated_at: time(raw.updated_at)?,
+                bytes: raw.bytes,
+                deleted_at: raw.deleted_at.map(time).transpose()?,
+            })
+        });
+        Ok(Versions { versions: versions.collect::<Result<_, ClientError>>()?, next })
+    }
+
+    /// Deletes a backup; the session must name that act. Its versions can be fetched for seven days.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn delete(&self, user_id: UserId) -> Result<(), ClientError> {
+        let path = format!("/backups/{}/users/{user_id}", self.public_key);
+        self.http.delete(&path, &self.headers()).map(drop)
+    }
+
+    fn get(&self, path: &str) -> Result<Answer, ClientError> {
+        self.http.get(&format!("/backups/{}{path}", self.public_key), &self.headers())
+    }
+
+    fn headers(&self) -> [(&'static str, String); 1] {
+        [("authorization", self.authorization.to_string())]
+    }
+}
