@@ -37,11 +37,10 @@ export function temporaryDirectory() {
 }
 
 /** A fresh vault on a port of the system's choice, stopped after the tests of the calling file or test. */
-export async function startServer() {
+export async function startServer(settings = []) {
   const directory = temporaryDirectory();
-  const server = spawn(binary, ['serve', '--listen', '127.0.0.1:0', '--data-dir', join(directory, 'vault')], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const args = ['serve', '--listen', '127.0.0.1:0', '--data-dir', join(directory, 'vault'), ...settings];
+  const server = spawn(binary, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   process.once('exit', () => server.kill('SIGKILL')); // for a run that is cut short
 
   let log = '';

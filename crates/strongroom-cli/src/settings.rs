@@ -180,6 +180,7 @@ fn limits(reader: &mut Reader<'_>) -> Limits {
             Some(0) => None,
             bytes => bytes,
         },
+        backup_user_ids: defaults.backup_user_ids,
         backup_versions: reader
             .bounded("backup-versions", 1..=1000)
             .and_then(|versions| NonZeroU32::new(u32::try_from(versions).ok()?))

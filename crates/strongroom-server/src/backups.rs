@@ -196,10 +196,9 @@ impl Vault {
     async fn check_quota(&self, series: Tag, new: &SeriesHead, now: UnixSeconds) -> Result<(), ApiError> {
         let others = self.heads_of(new.owner).await?;
         let others = others.iter().filter(|(tag, _)| *tag != series);
-        if others.clone().count() >= MAX_SERIES as usize {
-            return Err(Code::BackupQuota.because(format!(
-                "this key has backups under {MAX_SERIES} user ids, and may not have more"
-            )));
+        let most = self.config.limits.backup_user_ids.min(MAX_SERIES);
+        if others.clone().count() >= most as usize {
+            return Err(Code::BackupQuota.because(format!("a key may have backups under {most} user ids")));
         }
         let bytes: u64 = others.map(|(_, head)| head.bytes(now)).sum::<u64>() + new.bytes(now);
         match self.config.limits.backup_bytes {
@@ -237,9 +236,8 @@ fn step(before: Option<&SeriesHead>, backup: &SignedBackup) -> Result<Step, ApiE
     }
     if position.counter() != last + 1 || *position.previous() != last_digest {
         return Err(Code::BackupCounter.because(format!(
-            "the next version has the counter {}, after the statement {}: this one has {}",
+            "the next version has the counter {}, and this one {}, or it follows another statement: …/versions says what comes next",
             last + 1,
-            hex::encode(last_digest),
             position.counter(),
         )));
     }

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use strongroom::principal::Principal;
 use strongroom::slh_dsa::Owner;
+use strongroom_store::MAX_SERIES;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 const DAY_S: u32 = 24 * 60 * 60;
@@ -53,6 +54,8 @@ pub struct Limits {
     pub backups_an_hour: Option<NonZeroU32>,
     /// Bytes of one owner's backups together, all versions; `None` for any number.
     pub backup_bytes: Option<u64>,
+    /// User ids under which one owner may have backups, 100 at most.
+    pub backup_user_ids: u32,
     /// Versions of a backup that are kept.
     pub backup_versions: NonZeroU32,
     /// Bytes that one client address may store unsigned in a day; `None` for any number.
@@ -81,6 +84,7 @@ impl Default for Limits {
             verification_rate: Rate::new(5),
             backups_an_hour: NonZeroU32::new(60),
             backup_bytes: Some(16 * 1024 * 1024),
+            backup_user_ids: MAX_SERIES,
             backup_versions: NonZeroU32::new(5).expect("five is more than none"),
             anonymous_bytes_a_day: Some(256 * 1024 * 1024),
             anonymous_lifetime: None,

@@ -65,6 +65,24 @@ impl Mnemonic {
         Ok(Self { entropy: kept, seed: Box::new(Zeroizing::new(parsed.to_seed(passphrase))) })
     }
 
+    /// The words of 16 to 32 bytes of randomness, as many as BIP-39 knows.
+    ///
+    /// # Errors
+    /// [`MnemonicError::WordCount`] for another number of bytes.
+    pub fn words_of(entropy: &[u8]) -> Result<Zeroizing<String>, MnemonicError> {
+        let found = MnemonicError::WordCount { found: entropy.len() / 4 * 3 };
+        let mnemonic = bip39::Mnemonic::from_entropy_in(Language::English, entropy).map_err(|_| found)?;
+        // The longest word has eight letters: the text never moves and leaves a copy behind.
+        let mut words = Zeroizing::new(String::with_capacity(24 * 9));
+        for word in mnemonic.words() {
+            if !words.is_empty() {
+                words.push(' ');
+            }
+            words.push_str(word);
+        }
+        Ok(words)
+    }
+
     /// 16 to 32 bytes.
     pub(crate) fn entropy(&self) -> &[u8] {
         &self.entropy
@@ -118,6 +136,19 @@ mod tests {
         assert_eq!(seed(&format!("  {}\r\n", WORDS.replace(' ', "\n\t")), ""), plain);
         assert_ne!(seed(WORDS, "x"), plain);
         assert_eq!(seed(WORDS, "\u{e9}"), seed(WORDS, "e\u{301}"), "NFKD");
+    }
+
+    #[test]
+    fn words_are_made_of_entropy() {
+        assert_eq!(Mnemonic::words_of(&[0x7F; 16]).as_deref().map(String::as_str), Ok(WORDS));
+        for bytes in [16, 20, 24, 28, 32] {
+            let words = Mnemonic::words_of(&vec![0xA5; bytes]).expect("a length of BIP-39's");
+            let back = Mnemonic::parse(&words, "").unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(back.entropy(), vec![0xA5; bytes]);
+        }
+        for bytes in [0, 15, 17, 36] {
+            assert!(Mnemonic::words_of(&vec![0; bytes]).is_err(), "{bytes}");
+        }
     }
 
     #[test]

@@ -1,8 +1,10 @@
-//! `strongroom demo`: the whole flow, step by step, each with its time.
+//! `strongroom demo`: a whole flow, step by step, each with its time. backup.rs beside has that of backups.
+
+mod backup;
 
 use super::rng;
 use super::serve::{PUBLIC_HINT, Place, bind, open_vault, origin_of, runtime};
-use crate::args::Demo;
+use crate::args::{Demo, DemoFlow};
 use crate::error::Refused;
 use anyhow::{Context, Result};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -24,6 +26,11 @@ const TEXTS: [&str; 2] =
     ["苟全性命於亂世,不求聞達於諸侯。", "🔐 My quantum-safe secret data! Testing store+access flow."];
 
 pub(super) fn run(args: &Demo) -> Result<()> {
+    let flow = |url: &str, policy: &Policy| match args.flow {
+        DemoFlow::Secret => flow(url, policy),
+        // Of what it sends the server can read nothing, whoever runs it.
+        DemoFlow::Backup => backup::flow(url),
+    };
     match &args.server {
         Some(url) => flow(url, &args.trust.policy()),
         None => {

@@ -4,5 +4,6 @@
 #[expect(dead_code, reason = "shared with the other test binary")]
 mod support;
 
+mod backup;
 mod rewrap;
 mod secret;

@@ -5,6 +5,7 @@
 mod support;
 
 mod attestation;
+mod backups;
 mod body;
 mod connections;
 mod disk;
@@ -15,5 +16,6 @@ mod listener;
 mod manners;
 mod metrics;
 mod owner;
+mod sessions;
 mod sign_in;
 mod tls;

@@ -71,7 +71,14 @@ impl Answer {
 }
 
 pub(crate) fn unlimited() -> Limits {
-    Limits { address_rate: None, wallet_rate: None, anonymous_bytes_a_day: None, ..Limits::default() }
+    Limits {
+        address_rate: None,
+        wallet_rate: None,
+        verification_rate: None,
+        backups_an_hour: None,
+        anonymous_bytes_a_day: None,
+        ..Limits::default()
+    }
 }
 
 fn open_vault(folder: &TempDir, config: Config) -> (Arc<Vault>, DataDir, Arc<AtomicI64>) {

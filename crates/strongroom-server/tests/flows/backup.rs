@@ -1,0 +1,58 @@
+//! A wallet's backup, as the seed document has it: prepared, encrypted, signed, stored, checked, brought back.
+
+use crate::support::RunningVault;
+use strongroom::backup::{Archive, Cipher, Kem, Keys, Position, SignedBackup, UserId};
+use strongroom::mnemonic::Mnemonic;
+use strongroom::signin::Act;
+use strongroom_client::BackupServer;
+use strongroom_testkit::rng;
+
+const WORDS: &str = "legal winner thank year wave sausage worth useful legal winner thank yellow";
+
+#[test]
+fn a_wallet_is_backed_up_lost_and_restored() {
+    let running = RunningVault::start();
+    let server = BackupServer::at(&running.url).expect("a URL");
+    let mnemonic = |words| Mnemonic::parse(words, "").expect("a mnemonic");
+
+    // Step 1, data preparation: the wallet is JSON, and the wallet keeps its SHA-256.
+    let wallet = Archive::from_json(br#"{"accounts":[{"name":"Account 1"}]}"#).expect("JSON");
+    let sha256 = wallet.sha256();
+
+    // Step 2 and 3: ML-KEM encapsulates to the wallet's own key, XSalsa20 encrypts, SLH-DSA signs the Keccak-256 of it all.
+    let keys = Keys::compatible(&mnemonic(WORDS), 0);
+    let user: UserId = "c0ffee00-1234-4abc-8def-0123456789ab".parse().expect("a UUID");
+    let seal = || wallet.sign_compatible(&keys, Kem::MlKem768, Cipher::XSalsa20Poly1305, &mut rng());
+    let backup = seal();
+    assert_eq!(backup.signature().as_bytes().len(), 49_856);
+
+    // Step 4, cloud storage: under the public key. The server verifies the signature, and nobody else's is taken.
+    server.push(&keys.public_key(), user, &backup).expect("stored");
+    let others = Keys::compatible(&mnemonic(WORDS), 1);
+    let foreign = server.push(&others.public_key(), user, &backup).expect_err("another key's");
+    assert_eq!(foreign.code(), Some("bad_signature"));
+    server.push(&keys.public_key(), user, &seal()).expect("a newer one");
+    let rollback = server.push(&keys.public_key(), user, &backup).expect_err("an older one");
+    assert_eq!(rollback.code(), Some("backup_superseded"));
+
+    // Retrieval: who shows the key again gets it, checks the signature, decapsulates, decrypts, and compares the SHA-256.
+    let keys = Keys::compatible(&mnemonic(WORDS), 0);
+    let session = server.sign_in(keys.signing_key(), &[Act::Backups]).expect("the key's holder");
+    let newest = &session.list().expect("listed")[0];
+    let fetched = session.fetch(newest.user_id, None).expect("verified");
+    let restored = fetched.backup.restore(&keys).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((restored.archive.expose(), restored.archive.sha256()), (wallet.expose(), sha256));
+
+    // The native form has its counter signed: the server takes the next one alone, and the wallet sees which one it is.
+    let keys = Keys::strongroom(&mnemonic(WORDS), 0);
+    let seal = |position: &Position| wallet.sign(&keys, position, 1_800_000_000, &mut rng());
+    let first = seal(&Position::first(user));
+    let position = Position::after(first.statement().expect("native")).expect("a second");
+    for backup in [&first, &seal(&position)] {
+        server.push(&keys.public_key(), user, backup).expect("stored");
+    }
+    let push = |backup: &SignedBackup| server.push(&keys.public_key(), user, backup);
+    assert_eq!(push(&first).expect_err("an older one").code(), Some("backup_counter"));
+    let session = server.sign_in(keys.signing_key(), &[Act::Backups]).expect("the key's holder");
+    assert_eq!(session.fetch(user, None).expect("verified").version, 2);
+}
