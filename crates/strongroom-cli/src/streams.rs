@@ -97,6 +97,11 @@ impl Read for Input {
 
 fn read_bounded(mut source: impl Read, expected_bytes: u64) -> Result<Zeroizing<Vec<u8>>> {
     const LEAST_BYTES: u64 = 64 * 1024;
+    let too_large =
+        || anyhow!("it has more than {MAX_INPUT_BYTES} bytes, and this format must sit in memory whole");
+    if expected_bytes > MAX_INPUT_BYTES {
+        return Err(too_large());
+    }
     let capacity = expected_bytes.clamp(LEAST_BYTES, MAX_INPUT_BYTES) as usize + 1;
     let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
     loop {
@@ -105,7 +110,7 @@ fn read_bounded(mut source: impl Read, expected_bytes: u64) -> Result<Zeroizing<
             return Ok(bytes);
         }
         if bytes.len() as u64 > MAX_INPUT_BYTES {
-            bail!("it has more than {MAX_INPUT_BYTES} bytes, and this format must sit in memory whole");
+            return Err(too_large());
         }
         let mut larger = Zeroizing::new(Vec::with_capacity(2 * bytes.capacity()));
         larger.extend_from_slice(&bytes);

@@ -134,7 +134,7 @@ fn a_full_disk_and_a_closed_pipe_are_told() {
 #[test]
 fn help_shows_an_example_for_every_verb() {
     let place = Place::new();
-    let verbs: [&[&str]; 14] = [
+    let verbs: [&[&str]; 23] = [
         &["keygen"],
         &["pubkey"],
         &["encrypt"],
@@ -147,6 +147,15 @@ fn help_shows_an_example_for_every_verb() {
         &["secret", "open"],
         &["secret", "list"],
         &["secret", "rm"],
+        &["backup"],
+        &["backup", "create"],
+        &["backup", "verify"],
+        &["backup", "restore"],
+        &["backup", "push"],
+        &["backup", "pull"],
+        &["backup", "list"],
+        &["backup", "delete"],
+        &["backup", "keys"],
         &["serve"],
         &["demo"],
     ];

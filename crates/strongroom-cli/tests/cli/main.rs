@@ -1,5 +1,6 @@
 //! The real binary: pipes, files that exist, full disks, signals.
 
+mod backup;
 mod envelope;
 mod keys;
 mod postgres;

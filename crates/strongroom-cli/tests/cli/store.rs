@@ -9,9 +9,13 @@ const BACKUP: [&str; 5] = ["store", "backup", "--data-dir", "data", "copy"];
 const RESTORE: [&str; 5] = ["store", "restore", "--data-dir", "data", "copy"];
 const VERIFY: [&str; 5] = ["store", "verify", "--root-file", "data/root.sealed", "copy"];
 
+const WALLET: &str = r#"{"accounts":[]}"#;
+
 fn place() -> Place {
     let place = Place::new();
     place.write("wallet", "11".repeat(32));
+    place.write("words", "legal winner thank year wave sausage worth useful legal winner thank yellow");
+    place.write("wallet.json", WALLET);
     place
 }
 
@@ -20,10 +24,16 @@ fn secret(place: &Place, server: &Server, verb: &str, arguments: &[&str], stdin:
     place.run(&[&head, arguments].concat(), stdin)
 }
 
-/// A place with a vault of so many secrets, and a copy of its store; its server has ended.
+fn wallet_backup(place: &Place, server: &Server, verb: &str, arguments: &[&str]) -> crate::Run {
+    let head = ["backup", verb, "--server", &server.url, "--mnemonic-file", "words"];
+    place.run(&[&head, arguments].concat(), "")
+}
+
+/// A place with a vault of a backup and so many secrets, and a copy of its store; its server has ended.
 fn copied(secrets: usize) -> Place {
     let place = place();
     let server = Server::start(&place, &[], &[]);
+    wallet_backup(&place, &server, "push", &["wallet.json"]).ok();
     for n in 0..secrets {
         secret(&place, &server, "put", &[], &format!("secret {n}")).ok();
     }
@@ -45,9 +55,13 @@ fn a_copy_taken_beside_a_running_server_brings_the_secrets_back() {
     let place = place();
     let server = Server::start(&place, &[], &[]);
     let kept = secret(&place, &server, "put", &[], "kept").ok_text();
+    wallet_backup(&place, &server, "push", &["wallet.json"]).ok();
     let shown = place.run(&BACKUP, "").ok_text();
     let vault_id = server.get("/attestation")["vaultId"].as_str().expect("text").to_owned();
-    assert!(shown.contains(&format!("vault:   {vault_id}\nslots:   1\nrecords: ")), "{shown}");
+    assert!(
+        shown.contains(&format!("vault:   {vault_id}\nslots:   1\nbackups: 1 versions\nrecords: ")),
+        "{shown}"
+    );
     let mode = std::fs::metadata(place.path("copy")).expect("the copy").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let later = secret(&place, &server, "put", &[], "later").ok_text();
@@ -65,6 +79,7 @@ fn a_copy_taken_beside_a_running_server_brings_the_secrets_back() {
     let server = Server::start(&other, &[], &[]);
     assert_eq!(server.get("/attestation")["vaultId"], vault_id);
     assert_eq!(secret(&other, &server, "open", &[&kept], "").ok(), b"kept");
+    assert_eq!(wallet_backup(&other, &server, "pull", &[]).ok(), WALLET.as_bytes());
     secret(&other, &server, "open", &[&later], "").fails(1, "slot_not_found");
 }
 
@@ -89,6 +104,10 @@ fn an_altered_record_is_found_with_the_root() {
         ("UPDATE slot SET generation = generation + 1 WHERE rowid = 1", 1),
         ("UPDATE slot SET record = (SELECT record FROM slot WHERE rowid = 2) WHERE rowid = 1", 1),
         ("UPDATE slot SET record = x''", 2),
+        ("UPDATE backup_version SET record = zeroblob(length(record))", 1),
+        ("UPDATE backup_version SET number = 2", 1),
+        ("UPDATE backup_series SET revision = 2", 1),
+        ("UPDATE backup_series SET head = x''", 1),
     ] {
         let place = copied(2);
         let db = Connection::open(place.path("copy")).expect("the copy");
@@ -98,7 +117,7 @@ fn an_altered_record_is_found_with_the_root() {
         let found = place.run(&VERIFY, "");
         assert_eq!(found.code, 1, "{edit}: {}", found.stderr);
         assert_eq!(found.stderr.matches("altered: ").count(), altered, "{edit}: {}", found.stderr);
-        let said = format!("error: {altered} of 2 records were altered");
+        let said = format!("error: {altered} of 4 records were altered");
         assert!(found.stderr.contains(&said), "{edit}: {}", found.stderr);
     }
 }
@@ -134,7 +153,7 @@ fn a_copy_overwrites_nothing() {
     place.write("notes", "mine");
     place.run(&["store", "backup", "--data-dir", "data", "notes"], "").fails(2, "notes exists");
     assert_eq!(place.read("notes"), b"mine");
-    assert_eq!(place.files(), ["copy", "data", "notes", "wallet"], "and leaves nothing");
+    assert_eq!(place.files(), ["copy", "data", "notes", "wallet", "wallet.json", "words"], "and leaves nothing");
 }
 
 /// Guard: the lock of the data directory, and that the store is none's yet (commands/store.rs, `restore`).

@@ -1,0 +1,250 @@
+//! Wallets' backups through the real binary.
+
+use crate::serve::Server;
+use crate::{Place, Run};
+use std::fs::File;
+
+const WORDS: &str = "legal winner thank year wave sausage worth useful legal winner thank yellow";
+const OTHER_WORDS: &str = "zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo wrong";
+const WALLET: &str = r#"{"accounts":[{"name":"苟全性命"}]}"#;
+const NEWER: &str = r#"{"accounts":[]}"#;
+
+fn place() -> Place {
+    let place = Place::new();
+    place.write("words", WORDS);
+    place.write("others", OTHER_WORDS);
+    place.write("wallet.json", WALLET);
+    place
+}
+
+/// `strongroom backup VERB --mnemonic-file words …`
+fn backup(place: &Place, verb: &str, arguments: &[&str]) -> Run {
+    place.run(&[&["backup", verb, "--mnemonic-file", "words"], arguments].concat(), "")
+}
+
+/// A server, and the wallet's machine.
+struct Case {
+    place: Place,
+    server: Server,
+}
+
+impl Case {
+    fn new() -> Self {
+        let place = place();
+        let server = Server::start(&place, &["--verification-rate", "0"], &[]);
+        Self { place, server }
+    }
+
+    fn backup(&self, verb: &str, arguments: &[&str]) -> Run {
+        backup(&self.place, verb, &[&["--server", &self.server.url], arguments].concat())
+    }
+
+    /// The user id in the list's first line.
+    fn user(&self) -> String {
+        let list = self.backup("list", &[]).ok_text();
+        list.split(' ').next().expect("a user id").to_owned()
+    }
+}
+
+#[test]
+fn create_verify_restore() {
+    let place = place();
+    for form in [
+        &[][..],
+        &["--compat"],
+        &["--compat", "--kem", "mlkem768"],
+        &["--compat", "--cipher", "xsalsa20-poly1305"],
+        &["--compat", "--kem", "mlkem768", "--cipher", "xsalsa20-poly1305"],
+    ] {
+        let made = backup(&place, "create", &[form, &["wallet.json", "-o", "made"]].concat());
+        let sha256 =
+            made.stderr.lines().find_map(|line| line.strip_prefix("sha256: ")).expect("it").to_owned();
+        made.ok();
+        let report = backup(&place, "verify", &["made"]).ok_text();
+        assert!(report.contains(&sha256) && report.contains("signature"), "{report}");
+        assert_eq!(report.contains("compatible"), !form.is_empty(), "{report}");
+        let restored = backup(&place, "restore", &["made", "-o", "back.json", "--sha256", &sha256]);
+        assert!(restored.stderr.contains(&sha256), "{}", restored.stderr);
+        restored.ok();
+        assert_eq!(place.read("back.json"), WALLET.as_bytes());
+        backup(&place, "restore", &["made", "--sha256", &"00".repeat(32)]).fails(1, "SHA-256");
+    }
+    // Through pipes, as everything else.
+    let piped = place.run(&["backup", "create", "--mnemonic-file", "words"], WALLET).ok();
+    let restored = place.run(&["backup", "restore", "--mnemonic-file", "words"], piped);
+    assert_eq!(restored.ok(), WALLET.as_bytes());
+}
+
+#[test]
+fn versions_follow_each_other() {
+    let place = place();
+    backup(&place, "create", &["wallet.json", "-o", "first"]).ok();
+    let second = backup(&place, "create", &["--after", "first", "wallet.json", "-o", "second"]);
+    assert!(second.stderr.contains("version: 2"), "{}", second.stderr);
+    second.ok();
+    assert!(backup(&place, "verify", &["second"]).ok_text().contains("version:  2"));
+    backup(&place, "create", &["--compat", "wallet.json", "-o", "compat"]).ok();
+    backup(&place, "create", &["--after", "compat", "wallet.json"]).fails(1, "not of these words");
+    let others = ["backup", "create", "--mnemonic-file", "others", "--after", "first", "wallet.json"];
+    place.run(&others, "").fails(1, "not of these words");
+}
+
+#[test]
+fn what_is_not_its_owners_is_refused_and_nothing_is_written() {
+    let place = place();
+    backup(&place, "create", &["wallet.json", "-o", "made"]).ok();
+    place.write("back.json", "as it was");
+    let restore = |words: &str, file: &str| {
+        place.run(&["backup", "restore", "--mnemonic-file", words, file, "-o", "back.json"], "")
+    };
+    restore("others", "made").fails(1, "another owner's");
+    let made = String::from_utf8(place.read("made")).expect("text");
+    // The last digit of the signature, a letter of the envelope, a letter of the statement.
+    let last = made.rfind("\"}").expect("its end") - 1;
+    for at in [last, 3000, made.find("statement").expect("a field") + 60] {
+        let mut altered = made.clone().into_bytes();
+        altered[at] = if altered[at] == b'0' { b'1' } else { b'0' };
+        place.write("altered", altered);
+        let refused = restore("words", "altered");
+        assert!(refused.stderr.contains("hint: "), "{}", refused.stderr);
+        refused.fails(1, "");
+    }
+    place.write("cut", &made[..made.len() / 2]);
+    restore("words", "cut").fails(1, "no JSON");
+    restore("words", "wallet.json").fails(1, "a backup has signature and payload");
+    let short = made.replace("signature\":\"0x", "signature\":\"0");
+    place.write("short", short);
+    restore("words", "short").fails(1, "hex");
+    assert_eq!(place.read("back.json"), b"as it was");
+    let key = backup(&place, "keys", &["--json"]).ok_text();
+    let key: serde_json::Value = serde_json::from_str(&key).expect("JSON");
+    let verify = ["backup", "verify", "--public-key", key["publicKey"].as_str().expect("a key"), "made"];
+    assert!(place.run(&verify, "").ok_text().ends_with("checked:  signature"));
+    backup(&place, "create", &["words"]).fails(2, "no JSON text");
+}
+
+#[test]
+fn a_mnemonic_that_is_wrong_says_which_word_and_repeats_none() {
+    let place = place();
+    for (words, says) in [
+        (WORDS.replace("yellow", "year"), "word 12, the last"),
+        (WORDS.replace("sausage", "sausige"), "word 6 is not in BIP-39"),
+        (WORDS.replace("sausage ", ""), "this one has 11"),
+        (String::new(), "this one has 0"),
+    ] {
+        place.write("wrong", &words);
+        for verb in [&["create", "wallet.json"][..], &["keys"], &["list"]] {
+            let run = place.run(&[&["backup", verb[0], "--mnemonic-file", "wrong"], &verb[1..]].concat(), "");
+            assert!(
+                !words.split(' ').any(|word| !word.is_empty() && run.stderr.contains(word)),
+                "{}",
+                run.stderr
+            );
+            run.fails(2, says);
+        }
+    }
+    place.run(&["backup", "keys", "--mnemonic-file", "missing"], "").fails(2, "cannot read missing");
+}
+
+#[test]
+fn passphrases_and_accounts_have_keys_of_their_own() {
+    let place = place();
+    place.write("passphrase", "TREZOR\n");
+    let keys = |arguments: &[&str]| backup(&place, "keys", arguments).ok_text();
+    let all = [
+        keys(&[]),
+        keys(&["--account", "1"]),
+        keys(&["--mnemonic-passphrase-file", "passphrase"]),
+        keys(&["--compat"]),
+        keys(&["--compat", "--account", "1"]),
+    ];
+    for (at, one) in all.iter().enumerate() {
+        assert!(!all[..at].contains(one), "{one}");
+    }
+    // The same key as keygen makes.
+    place.run(&["keygen", "--from-mnemonic-file", "words", "--account", "1", "-o", "key"], "").ok();
+    let fingerprint = place.run(&["pubkey", "--fingerprint", "key"], "").ok_text();
+    assert!(all[1].contains(&fingerprint), "{fingerprint} is not in {}", all[1]);
+}
+
+/// Lose the machine, keep the words.
+#[test]
+fn push_pull_list_delete() {
+    let case = Case::new();
+    case.backup("push", &["wallet.json"]).ok();
+    case.place.write("newer.json", NEWER);
+    case.backup("push", &["newer.json"]).ok();
+    let pulled = case.backup("pull", &["-o", "back.json"]);
+    for line in ["version: 2", "stored:  20", "created: 20", "checked: signature, counter and SHA-256"] {
+        assert!(pulled.stderr.contains(line), "{line} is not in {}", pulled.stderr);
+    }
+    pulled.ok();
+    assert_eq!(case.place.read("back.json"), NEWER.as_bytes());
+    let user = case.user();
+    assert_eq!(case.backup("pull", &["--user", &user, "--version", "1"]).ok(), WALLET.as_bytes());
+    case.backup("pull", &["--user", &user, "--version", "3"]).fails(1, "no backup");
+    case.backup("pull", &["--at-least", "3"]).fails(1, "version 2");
+    case.backup("pull", &["--sha256", &"00".repeat(32)]).fails(1, "SHA-256");
+    assert_eq!(case.backup("list", &["--user", &user]).ok_text().lines().count(), 2);
+    let listed = case.backup("list", &["--json"]).ok_text();
+    let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+    assert_eq!((&listed["userId"], &listed["version"]), (&user.clone().into(), &2.into()));
+
+    let others = ["backup", "pull", "--mnemonic-file", "others", "--server", &case.server.url];
+    case.place.run(&others, "").fails(1, "no backup of these words");
+    case.backup("delete", &["--user", &user]).ok();
+    assert_eq!(case.backup("list", &[]).ok_text(), "");
+    case.backup("pull", &[]).fails(1, "no backup of these words");
+    case.backup("delete", &["--user", &user]).fails(1, "no backup is there");
+    assert_eq!(case.backup("pull", &["--user", &user, "--version", "2"]).ok(), NEWER.as_bytes());
+    let third = case.backup("push", &["wallet.json"]);
+    assert!(third.stderr.contains("version: 3"), "{}", third.stderr);
+    third.ok();
+}
+
+#[test]
+fn what_was_created_before_is_pushed_as_it_is_once() {
+    let case = Case::new();
+    for form in [&[][..], &["--compat"]] {
+        backup(&case.place, "create", &[form, &["wallet.json", "-o", "made"]].concat()).ok();
+        case.backup("push", &["made"]).ok();
+        case.backup("push", &["made"]).ok();
+        case.backup("push", &[form, &["wallet.json"]].concat()).ok();
+        let code = if form.is_empty() { "backup_counter" } else { "backup_superseded" };
+        case.backup("push", &["made"]).fails(1, code);
+        let others = ["backup", "push", "--mnemonic-file", "others", "--server", &case.server.url, "made"];
+        case.place.run(&others, "").fails(1, "not of these words");
+    }
+    // The native one is found first; the other one where only that is looked for.
+    assert_eq!(case.backup("list", &[]).ok_text().lines().count(), 2);
+    assert_eq!(case.backup("pull", &["--compat"]).ok(), WALLET.as_bytes());
+    let user = case.user();
+    backup(&case.place, "create", &["wallet.json", "-o", "made"]).ok();
+    let elsewhere = &user.replace(&user[..8], "00000000");
+    case.backup("push", &["--user", elsewhere, "made"]).fails(2, "for another user id");
+    case.backup("push", &["--user", "me", "wallet.json"]).fails(2, "a user id is a UUID");
+}
+
+/// Whatever becomes of the restored file, what the server keeps is as it was.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_restore_without_room_is_told_and_costs_nothing() {
+    let case = Case::new();
+    case.backup("push", &["wallet.json"]).ok();
+    let full = case.backup("pull", &["-o", "/dev/full"]);
+    assert!(full.stderr.contains("hint: make room"), "{}", full.stderr);
+    full.fails(2, "cannot write /dev/full: No space left");
+    backup(&case.place, "create", &["wallet.json", "-o", "made"]).ok();
+    backup(&case.place, "restore", &["made", "-o", "/dev/full"]).fails(2, "No space left");
+    case.backup("pull", &["-o", "missing/back.json"]).fails(2, "cannot write missing/back.json");
+    // A file of 10 GiB, which takes no room, is told apart before it is read.
+    let huge = File::create(case.place.path("huge")).expect("a file");
+    huge.set_len(10 << 30).expect("a hole");
+    for verb in [&["restore", "huge"][..], &["create", "huge"]] {
+        backup(&case.place, verb[0], &verb[1..]).fails(2, "must sit in memory whole");
+    }
+    case.backup("push", &["huge"]).fails(2, "must sit in memory whole");
+    let list = case.backup("list", &[]).ok_text();
+    assert!(list.ends_with("version 1"), "{list}");
+    assert_eq!(case.backup("pull", &[]).ok(), WALLET.as_bytes());
+}
