@@ -1,16 +1,17 @@
-// Wallet backups between `strongroom`, its server, and a wallet on npm's libraries: ../spec/backup.md in both directions.
+// Wallet backups (../spec/backup.md) between `strongroom`, its server and a wallet on npm's libraries, in both directions.
 import assert from 'node:assert/strict';
 import { createHash, randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { keccak_256 } from '@noble/hashes/sha3.js';
 import { generateMnemonic } from 'bip39';
 import { output, run, startServer, temporaryDirectory } from './binary.mjs';
 import { assertRefused, call, freshNonce } from './vault.mjs';
 import { concat, toBase64, utf8 } from './w3pk.mjs';
 import {
-  backup, ciphers, compatibleKeys, dated, fromHex, kems, open, owner, seal, sessionStatement, sign, signPayload, spellings,
-  strongroomKeys, toHex, verify, verifyPayload,
+  backup, ciphers, compatibleKeys, dated, fromHex, kems, open, owner, seal, sessionStatement, sign, signPayload,
+  spellings, strongroomKeys, toHex, verify, verifyPayload,
 } from './wallet.mjs';
 import { open as openEnvelope } from '../testdata/reader/reader.mjs';
 
@@ -36,7 +37,8 @@ const nativeKeys = strongroomKeys(mnemonic);
 const publicKey = toHex(keys.signing.publicKey);
 
 /** A wallet's JSON, of which no two are alike. */
-const walletJson = (content) => utf8(JSON.stringify({ content, id: randomUUID(), note: '苟全性命於亂世 🔐' }, null, 2));
+const walletJson = (content) =>
+  utf8(JSON.stringify({ content, id: randomUUID(), note: '苟全性命於亂世 🔐' }, null, 2));
 
 const pairs = Object.keys(kems).flatMap((kem) => Object.keys(ciphers).map((cipher) => ({ kem, cipher })));
 
@@ -128,7 +130,7 @@ describe('compatible backups in files', () => {
     });
   }
 
-  test('the signature is the one that the wallet makes, also of another index; the defaults are the stronger pair', () => {
+  test('the signature is the one that the wallet makes, here of index 1; the default is the stronger pair', () => {
     const other = compatibleKeys(mnemonic, 1);
     const plaintext = walletJson('of index 1');
     const stdout = output(['backup', 'create', '--compat', '--account', '1', ...words], plaintext);
@@ -173,9 +175,9 @@ const query = (message, json = {}) =>
   call(server, 'POST', `/backups/${publicKey}/query`, { json: { signature: signed(message), ...json } });
 
 const inEachSpelling = Object.values(spellings).map((spell) => spell(now));
-const [isoDate, usDate] = inEachSpelling;
+const [isoDate] = inEachSpelling;
 
-/** Asserts that every one of these dated messages has this answer, and returns it. */
+/** Asserts that each of these dated messages has this answer. */
 async function assertEach(messages, json, expected) {
   for (const message of messages) assert.deepEqual(answer(await query(message, json)), { status: 200, body: expected });
 }
@@ -192,11 +194,13 @@ describe('a field wallet over HTTP', () => {
   const listMessages = inEachSpelling.map((date) => dated.list(keys.signing.publicKey, date));
   const readMessages = inEachSpelling.map((date) => dated.read(userId, date));
 
-  test('uploads, again after a lost answer, and to a path in upper case', async () => {
+  test('uploads, again after a lost answer, and with hex of upper case in path and body', async () => {
     assert.deepEqual(answer(await upload(first.json)), ok);
     assert.deepEqual(answer(await upload(first.json)), ok);
-    const upper = `/backups/0x${publicKey.slice(2).toUpperCase()}/users/${userId.toUpperCase()}`;
-    assert.deepEqual(answer(await upload(first.json, upper)), ok);
+    const upper = (hex) => `0x${hex.slice(2).toUpperCase()}`;
+    const path = `/backups/${upper(publicKey)}/users/${userId.toUpperCase()}`;
+    const json = { payload: upper(first.json.payload), signature: upper(first.json.signature) };
+    assert.deepEqual(answer(await upload(json, path)), ok);
   });
 
   test('lists and reads by dated messages in both spellings', async () => {
@@ -213,8 +217,8 @@ describe('a field wallet over HTTP', () => {
 
   test('reads what strongroom pushed, and the version before it', async () => {
     const plaintext = walletJson('pushed');
-    output(['backup', 'push', '--compat', '--kem', 'mlkem768', '--cipher', 'xsalsa20-poly1305', ...words,
-      '--server', server.origin, '--user', userId], plaintext);
+    const form = ['--compat', '--kem', 'mlkem768', '--cipher', 'xsalsa20-poly1305'];
+    output(['backup', 'push', ...form, ...words, '--server', server.origin, '--user', userId], plaintext);
     const { status, body: { backup: { payload, signature, version } } } = await query(readMessages[0], { userId });
     assert.deepEqual({ status, version }, { status: 200, version: 2 });
     assert.ok(verifyPayload(fromHex(signature), fromHex(payload), keys));
@@ -282,8 +286,10 @@ describe('refusals', () => {
   test('a signature in the query string, on every call: 414 signature_in_uri', async () => {
     const uri = `?signature=${signed(readMessage)}`;
     assert.equal(uri.length, '?signature='.length + 99_714);
-    const calls = [['GET', `/backups/${publicKey}`], ['GET', place()], ['GET', `${place()}/versions`], ['DELETE', place()]];
-    for (const [method, path] of calls) assertRefused(await call(server, method, path + uri), 414, 'signature_in_uri');
+    for (const path of [`/backups/${publicKey}`, place(), `${place()}/versions`]) {
+      assertRefused(await call(server, 'GET', path + uri), 414, 'signature_in_uri');
+    }
+    assertRefused(await call(server, 'DELETE', place() + uri), 414, 'signature_in_uri');
   });
 
   const malformed = {
@@ -357,7 +363,8 @@ describe('sessions', () => {
     assertRefused(await get(`${place(user)}?version=2`, headers), 404, 'backup_not_found');
 
     const { status, body: { versions, next } } = await get(`${place(user)}/versions`, headers);
-    const [{ bytes, digest }] = versions;
+    const [{ bytes }] = versions;
+    const digest = toHex(keccak_256(fromHex(json.payload))).slice(2);
     assert.deepEqual({ status, versions }, { status: 200, versions: [{ version: 1, updatedAt, bytes, digest }] });
     assert.ok(Number.isInteger(bytes), bytes);
     assert.equal(next.counter, 2);
@@ -455,13 +462,13 @@ describe('the native form, read in node', () => {
     assert.deepEqual(answer(await get(place(user), headers)), { status: 200, body: { backup } });
 
     const { body: { versions, next } } = await get(`${place(user)}/versions`, headers);
-    const digests = statements.map((bytes) => hex(sha256(bytes)));
-    assert.deepEqual(versions.map(({ version, digest }) => [version, digest]), [[2, digests[1]], [1, digests[0]]]);
-    assert.deepEqual(next, { counter: 3, previous: digests[1] });
+    const [first, second] = uploads.map(({ envelope }) => hex(sha256(Buffer.from(envelope, 'base64'))));
+    assert.deepEqual(versions.map(({ version, digest }) => [version, digest]), [[2, second], [1, first]]);
+    assert.deepEqual(next, { counter: 3, previous: hex(sha256(statements[1])) });
   });
 });
 
-/** §2: the file that strongroom wrote, field by field in its order, with a signature that holds: `{ payload, signature }`. */
+/** §2: what strongroom wrote, its fields in their order and its signature verified: `{ payload, signature }`. */
 function readCompatible(stdout, signer) {
   const { signature, payload } = JSON.parse(stdout);
   assert.equal(stdout.toString().trimEnd(), JSON.stringify({ signature, payload }));

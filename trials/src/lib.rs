@@ -9,10 +9,12 @@
 pub mod bench;
 pub mod client;
 pub mod kill;
+pub mod kill_pushes;
 pub mod ledger;
 pub mod programs;
 pub mod server;
 pub mod store;
+pub mod wallets;
 
 use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;

@@ -42,13 +42,17 @@ pub enum Requests {
     Once(Vec<Vec<u8>>),
     /// The same one.
     Same(Vec<u8>),
+    /// Each once, those of a list one after the other: a connection for each list.
+    Lanes(Vec<Vec<Vec<u8>>>),
 }
 
 impl Requests {
-    fn at(&self, n: usize) -> Option<&[u8]> {
+    /// The `n`th of all, which is the `own`th of a connection.
+    fn at(&self, n: usize, connection: usize, own: usize) -> Option<&[u8]> {
         match self {
             Self::Once(requests) => requests.get(n).map(Vec::as_slice),
             Self::Same(request) => Some(request),
+            Self::Lanes(lanes) => lanes.get(connection)?.get(own).map(Vec::as_slice),
         }
     }
 }
@@ -84,7 +88,7 @@ pub async fn send(
     let next = Arc::new(AtomicUsize::new(0));
     let start = Instant::now();
     let mut tasks = JoinSet::new();
-    for mut connection in open {
+    for (at, mut connection) in open.into_iter().enumerate() {
         let (requests, next) = (Arc::clone(&requests), Arc::clone(&next));
         tasks.spawn(async move {
             let mut latencies = Vec::new();
@@ -98,7 +102,7 @@ pub async fn send(
                 if due.duration_since(start) >= time {
                     return Ok::<_, anyhow::Error>(latencies);
                 }
-                let Some(request) = requests.at(n) else { return Ok(latencies) };
+                let Some(request) = requests.at(n, at, latencies.len()) else { return Ok(latencies) };
                 tokio::time::sleep_until(due.into()).await;
                 let status = connection.exchange(request).await?;
                 ensure!(status == expected, "answer {status} instead of {expected}");

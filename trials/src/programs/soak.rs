@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! trials soak sqlite 1000
+//! trials soak sqlite 100 backups      while wallets push versions
 //! ```
 
 use crate::kill::kill_again_and_again;
+use crate::kill_pushes::kill_while_wallets_push;
 use anyhow::{Context, Result};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -14,6 +16,19 @@ pub async fn run(mut arguments: impl Iterator<Item = String>) -> Result<ExitCode
     let kind = arguments.next().context("sqlite or postgres")?.parse()?;
     let kills = arguments.next().context("a number of kills")?.parse()?;
     let start = Instant::now();
+    if arguments.next().as_deref() == Some("backups") {
+        let survived = kill_while_wallets_push(kind, kills).await?;
+        println!(
+            "{kind:?}: killed the server {} and the database {} times in {} s: all {} acknowledged versions are there, {} more whose answers were lost, and all {} that were fetched are whole",
+            survived.server_kills,
+            survived.database_kills,
+            start.elapsed().as_secs(),
+            survived.acknowledged,
+            survived.unacknowledged,
+            survived.whole,
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
     let survived = kill_again_and_again(kind, kills, Duration::from_millis(600)).await?;
     println!(
         "{kind:?}: killed the server {} and the database {} times in {} s: all {} acknowledged slots open, all {} forgotten ones stay so",

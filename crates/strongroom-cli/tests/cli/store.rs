@@ -153,7 +153,11 @@ fn a_copy_overwrites_nothing() {
     place.write("notes", "mine");
     place.run(&["store", "backup", "--data-dir", "data", "notes"], "").fails(2, "notes exists");
     assert_eq!(place.read("notes"), b"mine");
-    assert_eq!(place.files(), ["copy", "data", "notes", "wallet", "wallet.json", "words"], "and leaves nothing");
+    assert_eq!(
+        place.files(),
+        ["copy", "data", "notes", "wallet", "wallet.json", "words"],
+        "and leaves nothing"
+    );
 }
 
 /// Guard: the lock of the data directory, and that the store is none's yet (commands/store.rs, `restore`).
