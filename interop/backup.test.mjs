@@ -1,4 +1,4 @@
-// Wallet backups (../spec/backup.md) between `strongroom`, its server and a wallet on npm's libraries, in both directions.
+// Wallet backups (../spec/backup.md) between `strongroom`, its server and a wallet on npm libraries, in both directions.
 import assert from 'node:assert/strict';
 import { createHash, randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';

@@ -1,7 +1,7 @@
 //! `signin::Statement::parse`: the wallet signed bytes, the vault acts on fields, so they say the same.
 
 use bolero::TypeGenerator;
-use strongroom::signin::{Act, MAX_STATEMENT_BYTES, Rules, Statement};
+use strongroom::signin::{Act, MAX_STATEMENT_BYTES, Rules, SlhDsaStatement, Statement};
 use strongroom::wallet::{WalletKey, WalletSignature};
 use strongroom_fuzz::{Mutant, Reach};
 use time::OffsetDateTime;
@@ -159,4 +159,31 @@ fn a_statement_has_one_text_and_signs_in_only_as_it_was_signed() {
         "line 8",
         "line 9",
     ]);
+}
+
+/// The head of an SLH-DSA key's statement, on the grammar that both share.
+#[test]
+fn a_statement_of_an_slh_dsa_key_has_one_text() {
+    let key = WalletKey::from_bytes(&[7; 32]).expect("a scalar");
+    let owner = format!("slh-dsa:0x{}", "a5".repeat(32));
+    let valid: Vec<String> = statements(&key)
+        .iter()
+        .map(|text| {
+            text.replace("Ethereum account", "SLH-DSA key").replace(&key.address().to_string(), &owner)
+        })
+        .collect();
+    let reach = Reach::default();
+    bolero::check!().with_type::<Mutant>().for_each(|mutant| {
+        let text = mutant.text_of(&valid, &WORDS);
+        match SlhDsaStatement::parse(&text) {
+            Ok(statement) => {
+                assert_eq!(statement.to_string(), text);
+                assert_eq!(text.split('\n').nth(1), Some(&*statement.address().to_string()));
+                assert!(Statement::parse(&text).is_err(), "it is no wallet's");
+                reach.count("accepted");
+            }
+            Err(_) => reach.count("refused"),
+        }
+    });
+    reach.assert_met(&["accepted", "refused"]);
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::mnemonic::Mnemonic;
 use crate::policy::Policy;
+use proptest::prelude::*;
 use static_assertions::assert_not_impl_any;
 use strongroom_testkit::rng;
 
@@ -241,4 +242,56 @@ fn an_archive_is_json_and_nothing_else() {
     for bad in [&b""[..], b"{", b"{} x", b"\"\xFF\"", b"\xEF\xBB\xBF{}"] {
         assert!(Archive::from_json(bad).is_err(), "{bad:?}");
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// A payload that was altered anywhere opens to what it was or to nothing, and never panics. Behind a signature, so that no fuzz
+    /// target outside reaches it.
+    #[test]
+    fn an_altered_payload_opens_to_what_it_was_or_to_nothing(
+        aes: bool,
+        at in any::<prop::sample::Index>(),
+        byte: u8,
+        cut in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let keys = keys_once();
+        let cipher = if aes { Cipher::Aes256Gcm } else { Cipher::XSalsa20Poly1305 };
+        let mut payload = compatible::seal(archive().expose(), keys, Kem::MlKem768, cipher, &mut rng());
+        let at = at.index(payload.len());
+        payload[at] = byte;
+        if let Some(cut) = cut {
+            payload.truncate(cut.index(payload.len()));
+        }
+        if let Ok(opened) = compatible::open(&payload, keys) {
+            prop_assert!(opened[..] == *archive().expose());
+        }
+    }
+
+    /// The same of what stands in an envelope.
+    #[test]
+    fn a_manifest_that_is_read_is_written_the_same(bytes in prop::collection::vec(any::<u8>(), 0..100), keep: bool) {
+        let keys = keys_once();
+        let whole = Manifest { created: 7, counter: 3, sha256: [9; 32] };
+        let good = native::seal(&whole, b"{}", &keys.recipient(), &mut rng());
+        let mut plaintext = good.open([&keys.ml_kem_1024()]).expect("ours").expose().to_vec();
+        if keep {
+            plaintext.splice(..bytes.len().min(plaintext.len()), bytes.iter().copied());
+        } else {
+            plaintext = bytes;
+        }
+        let sealed =
+            envelope::seal(&plaintext, &[keys.recipient()], Policy::default(), &mut rng()).expect("a recipient");
+        if let Ok((manifest, data)) = native::open(&sealed, keys) {
+            let again = native::seal(&manifest, &data, &keys.recipient(), &mut rng());
+            let again = again.open([&keys.ml_kem_1024()]).expect("ours");
+            prop_assert_eq!(again.expose(), &plaintext[..]);
+        }
+    }
+}
+
+fn keys_once() -> &'static Keys {
+    static KEYS: std::sync::OnceLock<Keys> = std::sync::OnceLock::new();
+    KEYS.get_or_init(|| native_keys(0))
 }
