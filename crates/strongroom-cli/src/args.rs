@@ -5,7 +5,7 @@ use crate::settings::Flags;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use strongroom::SlotId;
-use strongroom::backup::UserId;
+use strongroom::backup::{UserId, UserIdError};
 use strongroom::principal::Principal;
 use strongroom::slh_dsa::PublicKey;
 
@@ -73,6 +73,9 @@ pub(crate) struct Keygen {
     /// Derive the key from a mnemonic, by which a backup of it is at hand: a file with 12 to 24 BIP-39 words
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from_eth_key_file", "kem"])]
     pub(crate) from_mnemonic_file: Option<PathBuf>,
+    /// BIP-39's passphrase is on the first line of this file (default: none)
+    #[arg(long, value_name = "FILE", requires = "from_mnemonic_file")]
+    pub(crate) mnemonic_passphrase_file: Option<PathBuf>,
     /// Which of the mnemonic's accounts
     #[arg(long, value_name = "N", requires = "from_mnemonic_file", default_value_t = 0)]
     pub(crate) account: u32,
@@ -482,7 +485,7 @@ pub(crate) struct BackupCreate {
     #[command(flatten)]
     pub(crate) form: BackupForm,
     /// Under which name: a UUID (default: one that follows from the mnemonic)
-    #[arg(long, value_name = "UUID", conflicts_with = "compat")]
+    #[arg(long, value_name = "UUID", value_parser = parse_user_id, conflicts_with = "compat")]
     pub(crate) user: Option<UserId>,
     /// The backup before this one
     #[arg(long, value_name = "FILE", conflicts_with_all = ["compat", "user"])]
@@ -540,7 +543,7 @@ pub(crate) struct BackupPush {
     #[command(flatten)]
     pub(crate) form: BackupForm,
     /// Under which name: a UUID (default: the backup's own, or one that follows from the mnemonic)
-    #[arg(long, value_name = "UUID")]
+    #[arg(long, value_name = "UUID", value_parser = parse_user_id)]
     pub(crate) user: Option<UserId>,
     /// The wallet's JSON, or a backup (default: standard input)
     pub(crate) input: Option<PathBuf>,
@@ -564,7 +567,7 @@ pub(crate) struct BackupPull {
     #[arg(long)]
     pub(crate) compat: bool,
     /// Under which name: a UUID (default: whichever was changed last)
-    #[arg(long, value_name = "UUID")]
+    #[arg(long, value_name = "UUID", value_parser = parse_user_id)]
     pub(crate) user: Option<UserId>,
     /// Which version, also one that was deleted within seven days (default: the newest)
     #[arg(long, value_name = "N", requires = "user", value_parser = clap::value_parser!(u64).range(1..))]
@@ -594,7 +597,7 @@ pub(crate) struct BackupList {
     #[arg(long)]
     pub(crate) compat: bool,
     /// The versions of this one: a UUID
-    #[arg(long, value_name = "UUID")]
+    #[arg(long, value_name = "UUID", value_parser = parse_user_id)]
     pub(crate) user: Option<UserId>,
     /// As JSON, one object a line
     #[arg(long)]
@@ -617,7 +620,7 @@ pub(crate) struct BackupDelete {
     #[arg(long)]
     pub(crate) compat: bool,
     /// Which one: a UUID, as `backup list` shows it
-    #[arg(long, value_name = "UUID")]
+    #[arg(long, value_name = "UUID", value_parser = parse_user_id)]
     pub(crate) user: UserId,
 }
 
@@ -635,6 +638,11 @@ pub(crate) struct BackupKeys {
     /// As JSON, with the ML-KEM keys whole
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// In either case, as other programs write it.
+fn parse_user_id(text: &str) -> Result<UserId, UserIdError> {
+    text.to_ascii_lowercase().parse()
 }
 
 /// A SHA-256, as people pass it.

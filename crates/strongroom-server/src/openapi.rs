@@ -294,7 +294,22 @@ fn refusals_of(operation: &str) -> &'static [&'static [Code]] {
     match operation {
         "attestation" => &[ALWAYS, BOUNDED, &[Code::MalformedNonce]],
         "nonce" => &[ALWAYS, BOUNDED, &[Code::MalformedAddress, Code::UnsupportedMediaType]],
-        "session" => &[ALWAYS, BOUNDED, SIGN_IN, SIGNED, &[Code::MalformedPublicKey]],
+        "session" => &[
+            ALWAYS,
+            BOUNDED,
+            SIGNED,
+            &[
+                Code::MalformedPublicKey,
+                Code::SignInMalformed,
+                Code::SignInWrongDomain,
+                Code::SignInWrongChain,
+                Code::SignInExpired,
+                Code::NonceUnknown,
+                Code::NonceExpired,
+                Code::NonceSpent,
+                Code::StoreUnavailable,
+            ],
+        ],
         "uploadBackup" => &[
             ALWAYS,
             BOUNDED,

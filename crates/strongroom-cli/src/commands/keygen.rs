@@ -15,7 +15,8 @@ pub(super) fn run(args: &Keygen) -> Result<()> {
     let identity = match (&args.from_eth_key_file, &args.from_mnemonic_file, args.kem) {
         (Some(path), ..) => derive::w3pk(&files::read_wallet(path)?, &args.context).into(),
         (None, Some(path), _) => {
-            derive::strongroom(&files::read_mnemonic(Some(path), None)?, args.account).into()
+            let passphrase = args.mnemonic_passphrase_file.as_deref();
+            derive::strongroom(&files::read_mnemonic(Some(path), passphrase)?, args.account).into()
         }
         (None, None, Kem::Mlkem1024) => DecapsulationKey::generate(&mut rng()).into(),
         (None, None, Kem::Mlkem1024P384) => HybridDecapsulationKey::generate(&mut rng()).into(),

@@ -279,6 +279,9 @@ async fn a_native_version_follows_the_one_before() {
     assert_ok(&upload(&vault, &keys, USER, &first).await);
     assert_ok(&upload(&vault, &keys, USER, &first).await);
     assert_eq!(upload(&vault, &keys, USER, &third).await.code(), gap);
+    let skipped = Position::new(USER, 3, *second.statement().expect("native").position().previous());
+    let skipped = at(&keys, &skipped.expect("a counter"));
+    assert_eq!(upload(&vault, &keys, USER, &skipped).await.code(), gap, "after the right one, with a gap");
     // The right counter after another first.
     let fork = after(&keys, &at(&keys, &Position::first(USER)));
     assert_eq!(upload(&vault, &keys, USER, &fork).await.code(), gap);

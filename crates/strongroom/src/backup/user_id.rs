@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 /// A text that is no UUID in its one spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a user id is a UUID, 8-4-4-4-12 lower-case hex digits")]
+#[error("a user id is a UUID, 8-4-4-4-12 hex digits")]
 pub struct UserIdError;
 
 /// A UUID of any version (RFC 9562), 16 bytes; as text `8-4-4-4-12` lower-case hex digits and nothing else.

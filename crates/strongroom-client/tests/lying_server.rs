@@ -1,0 +1,117 @@
+//! A server of backups that answers as it likes: the client takes from it only what its owner signed, for the place that was asked
+//! for.
+
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use strongroom::backup::{Archive, Cipher, Kem, Keys, Position, SignedBackup, UserId};
+use strongroom::mnemonic::Mnemonic;
+use strongroom_client::{BackupServer, ClientError};
+use strongroom_testkit::rng;
+
+const WORDS: &str = "legal winner thank year wave sausage worth useful legal winner thank yellow";
+const USER: UserId = UserId::from_bytes([7; 16]);
+
+/// Answers one request a connection: a nonce, a token, and for all else this.
+fn serve(answer: &Value) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    let answer = answer.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut reader = BufReader::new(stream.try_clone().expect("the same"));
+            let (mut first, mut length) = (String::new(), 0);
+            reader.read_line(&mut first).expect("a line");
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).expect("a line");
+                if line.trim().is_empty() {
+                    break;
+                }
+                if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().expect("a length");
+                }
+            }
+            reader.take(length).read_to_end(&mut Vec::new()).expect("a body");
+            let body = match first.split(' ').nth(1).expect("a target") {
+                "/auth/nonce" => json!({ "nonce": "abcdefgh" }),
+                "/auth/session" => json!({ "token": "strongroom-session-1AAAA" }),
+                _ => answer.clone(),
+            };
+            let body = body.to_string();
+            let head =
+                format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+            // A client that goes away has heard enough.
+            let _ = (&stream).write_all([head, body].concat().as_bytes());
+        }
+    });
+    url
+}
+
+fn keys(account: u32) -> Keys {
+    Keys::strongroom(&Mnemonic::parse(WORDS, "").unwrap_or_else(|error| panic!("{error}")), account)
+}
+
+fn backup(keys: &Keys, user: UserId, counter: u64) -> SignedBackup {
+    let archive = Archive::from_json(b"{}").expect("JSON");
+    let position = Position::new(user, counter, [u8::from(counter > 1); 32]).expect("a counter");
+    archive.sign(keys, &position, 1, &mut rng())
+}
+
+/// The answer that gives out a backup as this version.
+fn as_version(backup: &SignedBackup, version: u64) -> Value {
+    let mut fields: Value = serde_json::from_str(&backup.to_json()).expect("JSON");
+    fields["userId"] = USER.to_string().into();
+    fields["updatedAt"] = "2026-11-25T00:00:00Z".into();
+    fields["version"] = version.into();
+    json!({ "backup": fields })
+}
+
+#[test]
+fn a_server_that_lies_is_noticed() {
+    let (keys, others) = (keys(0), keys(1));
+    let fetch = |answer: &Value, version| {
+        let server = BackupServer::at(&serve(answer)).expect("a URL");
+        server
+            .sign_in(keys.signing_key(), &[])
+            .expect("a token")
+            .fetch(USER, version)
+            .map(|found| found.version)
+    };
+    let second = backup(&keys, USER, 2);
+    let good = as_version(&second, 2);
+    assert_eq!(fetch(&good, None).ok(), Some(2));
+    assert_eq!(fetch(&good, Some(2)).ok(), Some(2));
+    let other_version = fetch(&good, Some(1));
+    assert!(matches!(other_version, Err(ClientError::Answer(what)) if what.contains("another version")));
+    // An older one as the newest.
+    let older = fetch(&as_version(&backup(&keys, USER, 1), 2), None);
+    assert!(matches!(older, Err(ClientError::Answer(what)) if what.contains("another number")), "{older:?}");
+    let elsewhere = fetch(&as_version(&backup(&keys, UserId::from_bytes([8; 16]), 2), 2), None);
+    assert!(matches!(elsewhere, Err(ClientError::Answer(what)) if what.contains("user id")), "{elsewhere:?}");
+    let foreign = fetch(&as_version(&backup(&others, USER, 2), 2), None);
+    assert!(matches!(foreign, Err(ClientError::Backup(_))), "{foreign:?}");
+    let mut altered = good.clone();
+    let signature = altered["backup"]["signature"].as_str().expect("hex").to_owned();
+    altered["backup"]["signature"] =
+        format!("{}{}", &signature[..signature.len() - 1], if signature.ends_with('0') { '1' } else { '0' })
+            .into();
+    assert!(matches!(fetch(&altered, None), Err(ClientError::Backup(_))));
+    let mut compatible = Archive::from_json(b"{}").expect("JSON").sign_compatible(
+        &others,
+        Kem::MlKem768,
+        Cipher::Aes256Gcm,
+        &mut rng(),
+    );
+    assert!(matches!(fetch(&as_version(&compatible, 2), None), Err(ClientError::Backup(_))));
+    compatible = Archive::from_json(b"{}").expect("JSON").sign_compatible(
+        &keys,
+        Kem::MlKem768,
+        Cipher::Aes256Gcm,
+        &mut rng(),
+    );
+    assert_eq!(fetch(&as_version(&compatible, 9), None).ok(), Some(9), "which has no number of its own");
+    for nothing in [json!({}), json!({ "backup": {} }), json!({ "backup": { "version": 1 } })] {
+        assert!(matches!(fetch(&nothing, None), Err(ClientError::Answer(_))), "{nothing}");
+    }
+}
