@@ -1,4 +1,4 @@
-"""Gives schemathesis sign-ins and slots, so that it gets past them: half of the signed calls use one.
+"""Gives schemathesis sign-ins and slots, or a session and its backup, so that it gets past them: half of the signed calls use one.
 
 Each line of the file that SIGN_INS names is one, made by the trial `sign_ins`.
 """
@@ -10,12 +10,18 @@ import random
 import schemathesis
 
 with open(os.environ["SIGN_INS"]) as lines:
-    SIGN_INS = [json.loads(line) for line in lines]
+    *SIGN_INS, BACKUP = [json.loads(line) for line in lines]
 
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
     if not case.operation.definition.raw.get("security") or not SIGN_INS or random.random() < 0.5:
+        return
+    if case.operation.path.startswith("/backups/"):
+        for name in ("publicKey", "userId"):
+            if name in (case.path_parameters or {}):
+                case.path_parameters[name] = BACKUP[name]
+        case.headers["authorization"] = BACKUP["authorization"]
         return
     sign_in = SIGN_INS.pop()
     if case.path_parameters and "slot" in case.path_parameters:

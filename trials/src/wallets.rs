@@ -68,6 +68,12 @@ impl Wallet {
         format!("/backups/{}/users/{}", self.keys.public_key(), self.user_id)
     }
 
+    /// The names in that path.
+    #[must_use]
+    pub fn names(&self) -> (String, String) {
+        (self.keys.public_key().to_string(), self.user_id.to_string())
+    }
+
     /// The header of a session, for ten minutes.
     pub async fn session(&self, client: &mut Client) -> Result<[(&'static str, String); 1]> {
         let nonce = client.nonce().await?;

@@ -99,9 +99,9 @@ pub(crate) struct BackupUpload {
 #[serde(untagged)]
 #[allow(dead_code, reason = "it describes what routes/backups.rs writes")]
 pub(crate) enum QueryAnswer {
-    List(backups::ListAnswer),
-    Read(backups::ReadAnswer),
-    Versions(backups::VersionsAnswer),
+    List(backups::BackupListAnswer),
+    Read(backups::BackupAnswer),
+    Versions(backups::BackupVersionsAnswer),
     Done(backups::Done),
 }
 

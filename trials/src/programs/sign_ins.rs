@@ -1,4 +1,5 @@
-//! Secrets in a running server, and sign-ins that open them, as JSON lines: for tools that cannot sign.
+//! Secrets and a backup in a running server, and sign-ins that open them, as JSON lines: for tools that cannot sign. The last line is the
+//! backup's, whose session serves for ten minutes.
 //!
 //! ```text
 //! trials sign_ins 127.0.0.1:3000 300
@@ -6,7 +7,8 @@
 
 use crate::bench::prepare;
 use crate::client::{Client, wallet};
-use anyhow::{Context, Result};
+use crate::wallets::prepare as prepare_wallets;
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -22,5 +24,12 @@ pub async fn run(mut arguments: impl Iterator<Item = String>) -> Result<ExitCode
         let slot = slots[n % slots.len()].to_string();
         println!("{}", json!({ "slot": slot, message.0: message.1, signature.0: signature.1 }));
     }
+    let wallet = &prepare_wallets(1, 1, 1000)?[0];
+    let body = wallet.version(1).context("a version")?.to_json().into_bytes();
+    let pushed = client.send("POST", &wallet.path(), &[], body).await?;
+    ensure!(pushed.status == 200, "{}: {}", pushed.status, pushed.json());
+    let [(name, token)] = wallet.session(&mut client).await?;
+    let (public_key, user_id) = wallet.names();
+    println!("{}", json!({ "publicKey": public_key, "userId": user_id, name: token }));
     Ok(ExitCode::SUCCESS)
 }

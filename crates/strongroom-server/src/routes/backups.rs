@@ -34,7 +34,7 @@ const OK: Json<Done> = Json(Done { message: "Ok" });
 
 /// The backups of a key.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct ListAnswer {
+pub(crate) struct BackupListAnswer {
     /// The last changed first, 100 at most.
     backups: Vec<ListedBackup>,
 }
@@ -53,7 +53,7 @@ pub(crate) struct ListedBackup {
 
 /// A backup.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct ReadAnswer {
+pub(crate) struct BackupAnswer {
     backup: BackupVersion,
 }
 
@@ -82,7 +82,7 @@ pub(crate) struct BackupVersion {
 
 /// The versions of a backup.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct VersionsAnswer {
+pub(crate) struct BackupVersionsAnswer {
     /// The newest first.
     versions: Vec<ListedVersion>,
     /// What the next native version must have.
@@ -212,13 +212,13 @@ pub(crate) async fn upload(
     operation_id = "listBackups",
     params(KeyParameter),
     security(("session" = [])),
-    responses((status = 200, description = "Those that were not deleted", body = ListAnswer)),
+    responses((status = 200, description = "Those that were not deleted", body = BackupListAnswer)),
 )]
 pub(crate) async fn list(
     State(vault): State<Arc<Vault>>,
     KeyInPath(public_key): KeyInPath,
     headers: HeaderMap,
-) -> Result<Json<ListAnswer>, ApiError> {
+) -> Result<Json<BackupListAnswer>, ApiError> {
     let grant = ListGrant::by_session(&vault, &headers, &public_key)?;
     Ok(listed(&vault.backups_of(&grant).await?))
 }
@@ -231,14 +231,14 @@ pub(crate) async fn list(
     operation_id = "readBackup",
     params(KeyParameter, UserParameter, VersionParameter),
     security(("session" = [])),
-    responses((status = 200, description = "As it was uploaded", body = ReadAnswer)),
+    responses((status = 200, description = "As it was uploaded", body = BackupAnswer)),
 )]
 pub(crate) async fn read(
     State(vault): State<Arc<Vault>>,
     BackupInPath(public_key, user_id): BackupInPath,
     version: VersionInQuery,
     headers: HeaderMap,
-) -> Result<Json<ReadAnswer>, ApiError> {
+) -> Result<Json<BackupAnswer>, ApiError> {
     let grant = ReadGrant::by_session(&vault, &headers, &public_key, user_id)?;
     Ok(found(user_id, vault.backup(&grant, version.0).await?))
 }
@@ -251,13 +251,13 @@ pub(crate) async fn read(
     operation_id = "listBackupVersions",
     params(KeyParameter, UserParameter),
     security(("session" = [])),
-    responses((status = 200, description = "Those that can be read, and what the next must be", body = VersionsAnswer)),
+    responses((status = 200, description = "Those that can be read, and what the next must be", body = BackupVersionsAnswer)),
 )]
 pub(crate) async fn versions(
     State(vault): State<Arc<Vault>>,
     BackupInPath(public_key, user_id): BackupInPath,
     headers: HeaderMap,
-) -> Result<Json<VersionsAnswer>, ApiError> {
+) -> Result<Json<BackupVersionsAnswer>, ApiError> {
     let grant = ReadGrant::by_session(&vault, &headers, &public_key, user_id)?;
     Ok(version_list(&vault.backup_versions(&grant).await?))
 }
@@ -433,16 +433,16 @@ fn malformed(error: ParseError) -> ApiError {
     code.because(error.to_string())
 }
 
-fn listed(backups: &[Listed]) -> Json<ListAnswer> {
+fn listed(backups: &[Listed]) -> Json<BackupListAnswer> {
     let backups = backups.iter().map(|backup| ListedBackup {
         user_id: backup.user_id.to_string(),
         updated_at: rfc3339(backup.updated_at),
         version: backup.version,
     });
-    Json(ListAnswer { backups: backups.collect() })
+    Json(BackupListAnswer { backups: backups.collect() })
 }
 
-fn found(user_id: UserId, found: Found) -> Json<ReadAnswer> {
+fn found(user_id: UserId, found: Found) -> Json<BackupAnswer> {
     let (mut payload, mut envelope, mut statement) = (None, None, None);
     let signature = found.backup.signature().to_string();
     match found.backup.content() {
@@ -456,10 +456,10 @@ fn found(user_id: UserId, found: Found) -> Json<ReadAnswer> {
     let (user_id, updated_at) = (user_id.to_string(), rfc3339(stored_at));
     let backup =
         BackupVersion { user_id, updated_at, version: number, payload, envelope, statement, signature };
-    Json(ReadAnswer { backup })
+    Json(BackupAnswer { backup })
 }
 
-fn version_list(found: &Versions) -> Json<VersionsAnswer> {
+fn version_list(found: &Versions) -> Json<BackupVersionsAnswer> {
     let versions = found.versions.iter().map(|version| ListedVersion {
         version: version.number,
         updated_at: rfc3339(version.stored_at),
@@ -468,5 +468,5 @@ fn version_list(found: &Versions) -> Json<VersionsAnswer> {
         deleted_at: version.deleted_at.map(rfc3339),
     });
     let next = NextVersion { counter: found.next, previous: hex::encode(found.previous) };
-    Json(VersionsAnswer { versions: versions.collect(), next })
+    Json(BackupVersionsAnswer { versions: versions.collect(), next })
 }
