@@ -403,7 +403,7 @@ pub(crate) struct Remove {
 
 /// Keep a wallet's data with a server that cannot read it, restorable from the mnemonic alone
 ///
-/// Example:  strongroom backup push --mnemonic-file words.txt --server https://vault.example wallet.json
+/// Example:  strongroom backup push --mnemonic-file words.txt wallet.json
 #[derive(Subcommand)]
 #[command(verbatim_doc_comment)]
 pub(crate) enum Backup {
@@ -532,7 +532,7 @@ pub(crate) struct BackupRestore {
 
 /// Leave a backup with a server: a wallet's JSON, or what `backup create` made
 ///
-/// Example:  strongroom backup push --mnemonic-file words.txt --server https://vault.example wallet.json
+/// Example:  strongroom backup push --mnemonic-file words.txt wallet.json
 #[derive(ClapArgs)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct BackupPush {
@@ -551,7 +551,7 @@ pub(crate) struct BackupPush {
 
 /// Bring a backup back, with nothing but the words
 ///
-/// Example:  strongroom backup pull --mnemonic-file words.txt --server https://vault.example -o wallet.json
+/// Example:  strongroom backup pull --mnemonic-file words.txt -o wallet.json
 ///
 /// The newest native backup; where there is none, the newest compatible one. It is verified, and its
 /// version and date are told. That a server gives the newest, only a device that remembers a version
@@ -566,11 +566,11 @@ pub(crate) struct BackupPull {
     /// Of the keys of wallets in the field alone
     #[arg(long)]
     pub(crate) compat: bool,
-    /// Under which name: a UUID (default: whichever was changed last)
+    /// Under which name: a UUID (default: whichever was changed last; with --version, the one that follows from the mnemonic)
     #[arg(long, value_name = "UUID", value_parser = parse_user_id)]
     pub(crate) user: Option<UserId>,
     /// Which version, also one that was deleted within seven days (default: the newest)
-    #[arg(long, value_name = "N", requires = "user", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) version: Option<u64>,
     /// Refuse a version before this one
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -585,7 +585,7 @@ pub(crate) struct BackupPull {
 
 /// List your backups on a server, or the versions of one
 ///
-/// Example:  strongroom backup list --mnemonic-file words.txt --server https://vault.example
+/// Example:  strongroom backup list --mnemonic-file words.txt
 #[derive(ClapArgs)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct BackupList {
@@ -606,9 +606,9 @@ pub(crate) struct BackupList {
 
 /// Delete a backup on a server
 ///
-/// Example:  strongroom backup delete --mnemonic-file words.txt --user 01234567-89ab-8def-8123-456789abcdef
+/// Example:  strongroom backup delete --mnemonic-file words.txt --user UUID
 ///
-/// Its versions can be pulled for seven days: --user UUID --version N.
+/// Its versions can be pulled for seven days: `backup pull --user UUID --version N`.
 #[derive(ClapArgs)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct BackupDelete {

@@ -149,17 +149,14 @@ fn read_backup(bytes: &[u8]) -> Result<SignedBackup, ParseError> {
 }
 
 fn verify(args: &BackupVerify) -> Result<()> {
+    // The words first: should they and the backup both be standard input, that is said.
+    let wallet = args.public_key.is_none().then(|| Wallet::of(&args.words)).transpose()?;
     let backup = read_backup(&files::read(args.input.as_deref())?)?;
     let form = Form::of(&backup);
-    let (verified, restored) = match &args.public_key {
-        Some(key) => (backup.verify(key)?, None),
-        None => {
-            let keys = Wallet::of(&args.words)?.keys(form);
-            let verified = backup.verify(&keys.public_key())?;
-            let restored = verified.restore(&keys)?;
-            (verified, Some(restored))
-        }
-    };
+    let keys = wallet.map(|wallet| wallet.keys(form));
+    let public_key = keys.as_ref().map(Keys::public_key).or(args.public_key);
+    let verified = backup.verify(&public_key.expect("a key is given, or the words"))?;
+    let restored = keys.map(|keys| verified.restore(&keys)).transpose()?;
     let mut lines = vec![("form", form.name().to_owned()), ("owner", verified.owner().to_string())];
     if let Some(statement) = verified.backup().statement() {
         lines.push(("user", statement.position().user_id().to_string()));
@@ -190,9 +187,10 @@ fn checked(form: Form) -> &'static str {
 }
 
 fn restore(args: &BackupRestore) -> Result<()> {
+    let wallet = Wallet::of(&args.words)?;
     let backup = read_backup(&files::read(args.input.as_deref())?)?;
     let form = Form::of(&backup);
-    let keys = Wallet::of(&args.words)?.keys(form);
+    let keys = wallet.keys(form);
     let verified = backup.verify(&keys.public_key())?;
     let restored = verified.restore(&keys)?;
     check_sha256(&restored, args.sha256)?;
@@ -303,7 +301,7 @@ fn pull(args: &BackupPull) -> Result<()> {
     for form in Form::looked_at(args.compat) {
         let keys = wallet.keys(*form);
         let session = server.sign_in(keys.signing_key(), &[Act::Backups])?;
-        let Some(user_id) = user_to_pull(args, &session)? else { continue };
+        let Some(user_id) = user_to_pull(args, &keys, &session)? else { continue };
         let fetched = session.fetch(user_id, args.version)?;
         if fetched.version < args.at_least {
             return Err(Refused(format!(
@@ -322,8 +320,10 @@ fn pull(args: &BackupPull) -> Result<()> {
 }
 
 /// The backup that is asked for, where this key has it; the one that was changed last where none is named.
-fn user_to_pull(args: &BackupPull, session: &BackupSession<'_>) -> Result<Option<UserId>> {
-    let Some(user_id) = args.user else {
+fn user_to_pull(args: &BackupPull, keys: &Keys, session: &BackupSession<'_>) -> Result<Option<UserId>> {
+    // What was deleted is in no list.
+    let named = args.user.or(args.version.map(|_| own_user_id(keys)));
+    let Some(user_id) = named else {
         return Ok(session.list()?.first().map(|backup| backup.user_id));
     };
     let versions = session.versions(user_id)?.versions;

@@ -69,6 +69,8 @@ fn create_verify_restore() {
         assert_eq!(place.read("back.json"), WALLET.as_bytes());
         backup(&place, "restore", &["made", "--sha256", &"00".repeat(32)]).fails(1, "SHA-256");
     }
+    let both = ["backup", "restore", "--mnemonic-file", "-"];
+    place.run(&both, WORDS).fails(2, "standard input is named twice");
     // Through pipes, as everything else.
     let piped = place.run(&["backup", "create", "--mnemonic-file", "words"], WALLET).ok();
     let restored = place.run(&["backup", "restore", "--mnemonic-file", "words"], piped);
@@ -197,6 +199,7 @@ fn push_pull_list_delete() {
     case.backup("pull", &[]).fails(1, "no backup of these words");
     case.backup("delete", &["--user", &user]).fails(1, "no backup is there");
     assert_eq!(case.backup("pull", &["--user", &user, "--version", "2"]).ok(), NEWER.as_bytes());
+    assert_eq!(case.backup("pull", &["--version", "1"]).ok(), WALLET.as_bytes());
     let third = case.backup("push", &["wallet.json"]);
     assert!(third.stderr.contains("version: 3"), "{}", third.stderr);
     third.ok();
