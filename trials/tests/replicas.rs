@@ -9,6 +9,7 @@ use strongroom_trials::client::{Client, store_body, wallet};
 use strongroom_trials::ledger::ready;
 use strongroom_trials::server::UNLIMITED;
 use strongroom_trials::store::{Kind, Place};
+use strongroom_trials::wallets::prepare;
 use tokio::task::JoinSet;
 
 /// Sends one sign-in to both servers from several clients at once, again until each was told yes or no; the yeses.
@@ -113,4 +114,43 @@ async fn without_its_database_a_server_says_503_and_when_to_come_again() {
     assert_eq!(client.open(slot, &owner).await.expect("opened"), "kept");
     // The same request again, after an answer that may have been lost, finds its slot.
     assert_eq!(client.store(body).await.expect("answered").slot().expect("stored"), slot);
+}
+
+/// One wallet pushes to both at once: each version is taken once, a session of one serves on the other, and a retry there is no error.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_keep_one_series_of_versions() {
+    const VERSIONS: usize = 4;
+    let place = Place::new(Kind::Postgres).expect("a place");
+    let arguments = [&UNLIMITED[..], &["--verification-rate=0", "--backup-rate=0"]].concat();
+    let servers = [place.start(&arguments), place.start_another("other", &arguments)];
+    let addresses = servers.each_ref().map(|server| server.as_ref().expect("a server").address);
+    let wallets = Arc::new(prepare(2, VERSIONS, 1000).expect("signed"));
+    let mut clients = Vec::new();
+    for address in addresses {
+        clients.push(Client::connect(address).await.expect("connected"));
+    }
+    let session = wallets[0].session(&mut clients[0]).await.expect("a session");
+    for number in 1..=VERSIONS {
+        let mut pushes = JoinSet::new();
+        for n in 0..6 {
+            let wallets = Arc::clone(&wallets);
+            pushes.spawn(async move {
+                let mut client = Client::connect(addresses[n % 2]).await.expect("connected");
+                let body = wallets[0].version(number).expect("signed").to_json().into_bytes();
+                client.send("POST", &wallets[0].path(), &[], body).await.expect("answered").status
+            });
+        }
+        assert_eq!(pushes.join_all().await, [200; 6], "version {number}");
+        for client in &mut clients {
+            let read = client.send("GET", &wallets[0].path(), &session, "").await.expect("answered");
+            assert_eq!((read.status, &read.json()["backup"]["version"]), (200, &number.into()));
+            wallets[0].is_whole(number, &read.json()).expect("as it was pushed");
+        }
+    }
+    // A version that comes too early is refused by both.
+    let early = wallets[1].version(2).expect("signed").to_json().into_bytes();
+    for client in &mut clients {
+        let refused = client.send("POST", &wallets[1].path(), &[], early.clone()).await.expect("answered");
+        assert_eq!((refused.status, refused.json()["code"].as_str()), (409, Some("backup_counter")));
+    }
 }

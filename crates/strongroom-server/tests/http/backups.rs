@@ -440,6 +440,31 @@ async fn verifications_are_counted_by_address() {
     assert_eq!(cheap.status, 200);
 }
 
+#[tokio::test]
+async fn what_verifications_cost_is_for_the_operator_to_see() {
+    let vault = TestVault::new();
+    let ports = vault.listen(None).await;
+    let keys = compatible(0);
+    let backup = payload(&keys);
+    assert_ok(&upload(&vault, &keys, USER, &backup).await);
+    assert_ok(&upload(&vault, &keys, USER, &backup).await);
+    assert_eq!(upload(&vault, &compatible(1), USER, &backup).await.code(), (401, "bad_signature"));
+    let figures = ports.metrics().await;
+    let value = |name: &str| {
+        let line = figures.lines().find_map(|line| line.strip_prefix(name)).expect(name);
+        line.trim().parse::<f64>().expect("a number")
+    };
+    let of = |what: &str, outcome: &str| {
+        value(&format!(r#"strongroom_slh_dsa_verification_seconds_{what}{{outcome="{outcome}"}}"#))
+    };
+    assert_eq!((of("count", "valid"), of("count", "invalid")), (2.0, 1.0));
+    assert!(of("sum", "valid") > 0.001, "milliseconds each");
+    assert_eq!(value("strongroom_slh_dsa_verifications_active"), 0.0);
+    for name in [keys.public_key().to_string(), USER.to_string()] {
+        assert!(!figures.contains(&name), "nobody is named");
+    }
+}
+
 /// Guard: verifications run apart, in a bounded queue (limits.rs, `verification_turn`; verification.rs).
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_flood_of_forgeries_is_shed_and_others_are_served() {
