@@ -17,7 +17,7 @@ fn valid() -> (Vec<String>, String) {
     let backup = archive.sign(&keys, &Position::first(UserId::from_bytes([7; 16])), 1, &mut rng());
     let signature = backup.signature().to_string();
     let native = backup.to_json().replace(&signature, SIGNATURE);
-    let compatible = format!(r#"{{"signature":"{SIGNATURE}","payload":"0x7b00ff"}}"#);
+    let compatible = format!(r#"{{"signature":"{SIGNATURE}","payload":"0x7b2261223a317d"}}"#);
     (vec![compatible, native], signature)
 }
 

@@ -545,6 +545,9 @@ pub(crate) struct BackupPush {
     /// Under which name: a UUID (default: the backup's own, or one that follows from the mnemonic)
     #[arg(long, value_name = "UUID", value_parser = parse_user_id)]
     pub(crate) user: Option<UserId>,
+    /// Take the server's word that this version is the next, where it has none before it to show
+    #[arg(long, value_name = "N", conflicts_with = "compat")]
+    pub(crate) next: Option<u64>,
     /// The wallet's JSON, or a backup (default: standard input)
     pub(crate) input: Option<PathBuf>,
 }
@@ -566,15 +569,15 @@ pub(crate) struct BackupPull {
     /// Of the keys of wallets in the field alone
     #[arg(long)]
     pub(crate) compat: bool,
-    /// Under which name: a UUID (default: whichever was changed last; with --version, the one that follows from the mnemonic)
+    /// Under which name: a UUID (default: whichever was changed last; with --version or --at-least, the one that follows from the mnemonic)
     #[arg(long, value_name = "UUID", value_parser = parse_user_id)]
     pub(crate) user: Option<UserId>,
     /// Which version, also one that was deleted within seven days (default: the newest)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) version: Option<u64>,
-    /// Refuse a version before this one
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) at_least: u64,
+    /// Refuse a version before this one, and compatible ones, whose numbers nobody signed
+    #[arg(long, value_name = "N", conflicts_with = "compat")]
+    pub(crate) at_least: Option<u64>,
     /// Refuse it unless the JSON has this SHA-256, as `create` and `push` say it
     #[arg(long, value_name = "HEX", value_parser = parse_sha256)]
     pub(crate) sha256: Option<Sha256Hex>,

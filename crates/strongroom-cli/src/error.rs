@@ -177,7 +177,7 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
             "backup_superseded" => "create the backup anew: what was uploaded once is not put back",
             "backup_form" => "pass another --user, or the other form (--compat)",
             "backup_not_found" => "`strongroom backup list` shows what is there",
-            "backup_quota" => "delete a backup, or ask the operator for a larger --backup-quota",
+            "backup_quota" => "delete another backup, or ask the operator for a larger --backup-quota",
             "bad_signature" => "check this machine's clock, and that the words are this backup's",
             "ciphertext_held" => "seal the secret again: a ciphertext is taken once",
             _ => return None,

@@ -2,50 +2,22 @@
 //! for.
 
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
 use strongroom::backup::{Archive, Cipher, Kem, Keys, Position, SignedBackup, UserId};
 use strongroom::mnemonic::Mnemonic;
 use strongroom_client::{BackupServer, ClientError};
-use strongroom_testkit::rng;
+use strongroom_testkit::{canned, rng};
 
 const WORDS: &str = "legal winner thank year wave sausage worth useful legal winner thank yellow";
 const USER: UserId = UserId::from_bytes([7; 16]);
 
-/// Answers one request a connection: a nonce, a token, and for all else this.
+/// A nonce, a token, and for all else this.
 fn serve(answer: &Value) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let url = format!("http://{}", listener.local_addr().expect("bound"));
     let answer = answer.clone();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let mut reader = BufReader::new(stream.try_clone().expect("the same"));
-            let (mut first, mut length) = (String::new(), 0);
-            reader.read_line(&mut first).expect("a line");
-            loop {
-                let mut line = String::new();
-                reader.read_line(&mut line).expect("a line");
-                if line.trim().is_empty() {
-                    break;
-                }
-                if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-                    length = value.trim().parse().expect("a length");
-                }
-            }
-            reader.take(length).read_to_end(&mut Vec::new()).expect("a body");
-            let body = match first.split(' ').nth(1).expect("a target") {
-                "/auth/nonce" => json!({ "nonce": "abcdefgh" }),
-                "/auth/session" => json!({ "token": "strongroom-session-1AAAA" }),
-                _ => answer.clone(),
-            };
-            let body = body.to_string();
-            let head =
-                format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
-            // A client that goes away has heard enough.
-            let _ = (&stream).write_all([head, body].concat().as_bytes());
-        }
-    });
-    url
+    canned::serve(move |target| match target {
+        "/auth/nonce" => json!({ "nonce": "abcdefgh" }),
+        "/auth/session" => json!({ "token": "strongroom-session-1AAAA" }),
+        _ => answer.clone(),
+    })
 }
 
 fn keys(account: u32) -> Keys {

@@ -4,8 +4,9 @@
 use crate::backup_grant::{DeleteGrant, ListGrant, ReadGrant};
 use crate::error::{ApiError, Code};
 use crate::sealing::RecordDamaged;
-use crate::series::{self, DELETED_LIFETIME_S, Form, Kept, SeriesHead};
+use crate::series::{self, Bytes, DELETED_LIFETIME_S, Form, Kept, SeriesHead};
 use crate::vault::Vault;
+use std::num::NonZeroU32;
 use strongroom::backup::{MAX_COUNTER, SignedBackup, UserId, VerifiedBackup};
 use strongroom::slh_dsa::Owner;
 use strongroom_store::{Head, MAX_SERIES, NewVersion, Place, Pushed, Tag, UnixSeconds};
@@ -74,10 +75,12 @@ impl Vault {
                 versions: Vec::new(),
                 last: 0,
                 last_digest: [0; 32],
+                hour: (now, 0),
             });
-            let keep_from =
-                append(&mut head, kept, last_digest, self.config.limits.backup_versions.get(), now);
-            self.check_quota(series, &head, now).await?;
+            (head.last, head.last_digest) = (number, last_digest);
+            head.versions.push(kept);
+            head.count_upload(now);
+            let gone = self.fit(series, &mut head, now).await?;
             let new = NewVersion {
                 owner: self.index.backup_owner(owner),
                 expected: revision,
@@ -88,7 +91,7 @@ impl Vault {
                 // Of a native version the counter tells whether it was there before.
                 digest: (head.form == Form::Compatible)
                     .then(|| self.index.backup_payload(owner, &backup.backup().digest())),
-                keep_from,
+                gone,
             };
             match self.store.push(series, new).await? {
                 Pushed::Stored => return Ok(()),
@@ -192,21 +195,81 @@ impl Vault {
         Ok((head.revision, SeriesHead::decode(&content).ok_or(RecordDamaged { place })?))
     }
 
-    /// Whether the owner may have this too. Two uploads at once may exceed it by one.
-    async fn check_quota(&self, series: Tag, new: &SeriesHead, now: UnixSeconds) -> Result<(), ApiError> {
-        let others = self.heads_of(new.owner).await?;
-        let others = others.iter().filter(|(tag, _)| *tag != series);
-        let most = self.config.limits.backup_user_ids.min(MAX_SERIES);
-        if others.clone().count() >= most as usize {
+    /// Forgets of a head what is too old or too much beside its newest version, and says which numbers that were. Refuses where the owner may not have
+    /// that either. Two uploads at once may exceed it by one.
+    async fn fit(&self, series: Tag, head: &mut SeriesHead, now: UnixSeconds) -> Result<Vec<u64>, ApiError> {
+        let limits = &self.config.limits;
+        let others = self.heads_of(head.owner).await?;
+        let others: Vec<_> =
+            others.into_iter().filter(|(tag, _)| *tag != series).map(|(_, head)| head).collect();
+        let most = limits.backup_user_ids.min(MAX_SERIES);
+        if others.len() >= most as usize {
             return Err(Code::BackupQuota.because(format!("a key may have backups under {most} user ids")));
         }
-        let bytes: u64 = others.map(|(_, head)| head.bytes(now)).sum::<u64>() + new.bytes(now);
-        match self.config.limits.backup_bytes {
-            Some(most) if bytes > most => Err(Code::BackupQuota.because(format!(
-                "with this version the backups of this key would have {bytes} bytes, and {most} is what they may have"
-            ))),
-            _ => Ok(()),
+        check_rate(limits.backups_an_hour, others.iter().chain([&*head]), now)?;
+        let others = others.iter().map(|head| head.bytes(now)).fold(Bytes::default(), |sum, bytes| Bytes {
+            present: sum.present + bytes.present,
+            deleted: sum.deleted + bytes.deleted,
+        });
+        let quota = limits.backup_bytes.unwrap_or(u64::MAX / 4);
+        let newest = head.versions.last().map_or(0, |newest| newest.bytes);
+        if others.present.saturating_add(newest) > quota {
+            return Err(Code::BackupQuota.because(format!(
+                "the backups of this key may have {quota} bytes together, and the others have {}: delete one of them",
+                others.present
+            )));
         }
+        let before: Vec<u64> = head.versions.iter().map(|version| version.number).collect();
+        head.versions.retain(|version| version.is_there(now));
+        let keep = limits.backup_versions.get() as usize;
+        // The oldest goes first, and the newest never. What was deleted has as much room again.
+        forget_oldest(head, false, now, |count, bytes| {
+            count > keep || others.present + bytes.present > quota
+        });
+        let both = |bytes: Bytes| others.present + others.deleted + bytes.present + bytes.deleted;
+        forget_oldest(head, true, now, |_, bytes| both(bytes) > quota.saturating_mul(2));
+        let kept: Vec<u64> = head.versions.iter().map(|version| version.number).collect();
+        Ok(before.into_iter().filter(|number| !kept.contains(number)).collect())
+    }
+}
+
+/// Takes versions out of a head while there are too many of a kind or they are too large, the oldest first: of those that were deleted, or of those
+/// that were not, of which the newest stays.
+fn forget_oldest(
+    head: &mut SeriesHead,
+    deleted: bool,
+    now: UnixSeconds,
+    too_much: impl Fn(usize, Bytes) -> bool,
+) {
+    let is_one = |version: &Kept| version.deleted_at.is_some() == deleted;
+    let least = if deleted { 0 } else { 1 };
+    loop {
+        let count = head.versions.iter().filter(|version| is_one(version)).count();
+        match head.versions.iter().position(is_one) {
+            Some(oldest) if count > least && too_much(count, head.bytes(now)) => {
+                head.versions.remove(oldest);
+            }
+            _ => return,
+        }
+    }
+}
+
+/// Whether an owner stores no more than he may within an hour. What was refused does not count: others can send again what they recorded.
+fn check_rate<'a>(
+    most: Option<NonZeroU32>,
+    heads: impl Iterator<Item = &'a SeriesHead>,
+    now: UnixSeconds,
+) -> Result<(), ApiError> {
+    let hours: Vec<_> = heads.filter_map(|head| head.uploads(now)).collect();
+    let uploads: u64 = hours.iter().map(|(uploads, _)| u64::from(*uploads)).sum();
+    match (most, hours.iter().map(|(_, end)| *end).min()) {
+        (Some(most), Some(end)) if uploads > most.get().into() => {
+            let wait = u32::try_from(end - now).unwrap_or(u32::MAX);
+            Err(Code::TooManyRequests
+                .because("too many backups of this key within an hour")
+                .retry_after(wait))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -242,19 +305,6 @@ fn step(before: Option<&SeriesHead>, backup: &SignedBackup) -> Result<Step, ApiE
         )));
     }
     Ok(Step::Next { number: position.counter(), last_digest: statement.digest() })
-}
-
-/// Adds a version to a head, forgets what is too old, and says from which number on versions that were not deleted stay.
-fn append(head: &mut SeriesHead, kept: Kept, last_digest: [u8; 32], keep: u32, now: UnixSeconds) -> u64 {
-    (head.last, head.last_digest) = (kept.number, last_digest);
-    head.versions.push(kept);
-    let present = head.versions.iter().rev().filter(|version| version.deleted_at.is_none());
-    let keep_from = present.take(keep as usize).last().map_or(0, |oldest| oldest.number);
-    head.versions.retain(|version| match version.deleted_at {
-        None => version.number >= keep_from,
-        Some(_) => version.is_there(now),
-    });
-    keep_from
 }
 
 fn superseded() -> ApiError {

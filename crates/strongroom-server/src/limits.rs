@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use strongroom::principal::Principal;
-use strongroom::slh_dsa::Owner;
 use strongroom_store::MAX_SERIES;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -41,7 +40,7 @@ impl Rate {
     }
 }
 
-/// The bounds of a server. All count in this process alone, and begin anew with it.
+/// The bounds of a server. All but those of backups count in this process alone, and begin anew with it.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Requests of one client address.
@@ -50,13 +49,13 @@ pub struct Limits {
     pub wallet_rate: Option<Rate>,
     /// SLH-DSA verifications that one client address asks for.
     pub verification_rate: Option<Rate>,
-    /// Backups that one owner uploads in an hour; `None` for any number.
+    /// Backups of one owner that are stored in an hour, counted in the store; `None` for any number.
     pub backups_an_hour: Option<NonZeroU32>,
-    /// Bytes of one owner's backups together, all versions; `None` for any number.
+    /// Bytes of one owner's backups together, all versions, and as much again of deleted ones; `None` for any number.
     pub backup_bytes: Option<u64>,
     /// User ids under which one owner may have backups, 100 at most.
     pub backup_user_ids: u32,
-    /// Versions of a backup that are kept.
+    /// Versions of a backup that are kept at most.
     pub backup_versions: NonZeroU32,
     /// Bytes that one client address may store unsigned in a day; `None` for any number.
     pub anonymous_bytes_a_day: Option<u64>,
@@ -222,7 +221,6 @@ pub(crate) struct Guard {
     addresses: ByKey<ClientAddress>,
     signers: ByKey<Principal>,
     verifying: ByKey<ClientAddress>,
-    uploads: ByKey<Owner>,
     /// In KiB.
     anonymous: ByKey<ClientAddress>,
     bodies: Arc<Semaphore>,
@@ -281,7 +279,6 @@ impl Guard {
             addresses: ByKey::at(limits.address_rate),
             signers: ByKey::at(limits.wallet_rate),
             verifying: ByKey::at(limits.verification_rate),
-            uploads: ByKey::new(limits.backups_an_hour.map(Quota::per_hour)),
             anonymous: ByKey::new(anonymous),
             bodies: Arc::new(Semaphore::new(limits.max_bodies_bytes.min(Semaphore::MAX_PERMITS))),
             bodies_by_address: Shares::new(limits.max_body_bytes.max(limits.max_bodies_bytes / 8)),
@@ -318,19 +315,12 @@ impl Guard {
         })
     }
 
-    /// Counts a backup that an owner uploads.
-    pub(crate) fn admit_upload(&self, owner: &Owner) -> Result<(), ApiError> {
-        self.uploads.take(owner, NonZeroU32::MIN).map_err(|seconds| {
-            Code::TooManyRequests.because("too many backups of this key within an hour").retry_after(seconds)
-        })
-    }
-
-    /// Counts bytes that a client stores unsigned.
+    /// Counts bytes that a client stores unsigned, or as a backup.
     pub(crate) fn admit_anonymous(&self, client: &ClientAddress, bytes: usize) -> Result<(), ApiError> {
         let kib = NonZeroU32::new(u32::try_from(bytes.div_ceil(KIB)).unwrap_or(u32::MAX));
         self.anonymous.take(client, kib.unwrap_or(NonZeroU32::MIN)).map_err(|seconds| {
             Code::AnonymousQuota
-                .because("this address has stored as much as it may unsigned: sign the request, or wait")
+                .because("this address has stored as much as it may in a day: wait; secrets that a wallet signs do not count")
                 .retry_after(seconds)
         })
     }
@@ -358,7 +348,6 @@ impl Guard {
         self.addresses.tidy();
         self.signers.tidy();
         self.verifying.tidy();
-        self.uploads.tidy();
         self.anonymous.tidy();
     }
 }

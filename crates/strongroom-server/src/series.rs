@@ -10,6 +10,7 @@ use strongroom_store::UnixSeconds;
 const VERSION: u8 = 1;
 /// How long a deleted version can still be read.
 pub(crate) const DELETED_LIFETIME_S: UnixSeconds = 7 * 24 * 60 * 60;
+const HOUR_S: UnixSeconds = 60 * 60;
 
 /// Which form all versions of a series have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,13 @@ impl Kept {
     }
 }
 
+/// What versions take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Bytes {
+    pub(crate) present: u64,
+    pub(crate) deleted: u64,
+}
+
 /// What stands for a series.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SeriesHead {
@@ -58,6 +66,8 @@ pub(crate) struct SeriesHead {
     pub(crate) last: u64,
     /// What tells the last version: the SHA-256 of its statement, or the digest of its payload.
     pub(crate) last_digest: [u8; 32],
+    /// When the hour began by which uploads are counted, and how many there were since.
+    pub(crate) hour: (UnixSeconds, u32),
 }
 
 impl SeriesHead {
@@ -66,17 +76,39 @@ impl SeriesHead {
         self.versions.iter().rev().find(|version| version.deleted_at.is_none())
     }
 
-    /// Bytes of all versions that are there.
-    pub(crate) fn bytes(&self, now: UnixSeconds) -> u64 {
-        self.versions.iter().filter(|version| version.is_there(now)).map(|version| version.bytes).sum()
+    /// Bytes of the versions that were not deleted, and of those that were and are there.
+    pub(crate) fn bytes(&self, now: UnixSeconds) -> Bytes {
+        let sum = |deleted: bool| {
+            let there = self.versions.iter().filter(|version| version.is_there(now));
+            there.filter(|version| version.deleted_at.is_some() == deleted).map(|version| version.bytes).sum()
+        };
+        Bytes { present: sum(false), deleted: sum(true) }
+    }
+
+    /// Uploads in the hour that is going on; where there are any, when it ends.
+    pub(crate) fn uploads(&self, now: UnixSeconds) -> Option<(u32, UnixSeconds)> {
+        let (began, uploads) = self.hour;
+        // A clock that went back begins anew.
+        (began..began.saturating_add(HOUR_S))
+            .contains(&now)
+            .then_some((uploads, began.saturating_add(HOUR_S)))
+    }
+
+    /// Counts one more.
+    pub(crate) fn count_upload(&mut self, now: UnixSeconds) {
+        self.hour = match self.uploads(now) {
+            Some((uploads, _)) => (self.hour.0, uploads.saturating_add(1)),
+            None => (now, 1),
+        };
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(128 + 64 * self.versions.len());
         let mut e = Encoder::new(&mut out);
         let written: Result<_, minicbor::encode::Error<Infallible>> = (|| {
-            e.array(7)?.u8(VERSION)?.u8(self.form as u8)?.bytes(self.owner.as_bytes())?;
+            e.array(9)?.u8(VERSION)?.u8(self.form as u8)?.bytes(self.owner.as_bytes())?;
             e.bytes(self.user_id.as_bytes())?.u64(self.last)?.bytes(&self.last_digest)?;
+            e.i64(self.hour.0)?.u32(self.hour.1)?;
             e.array(self.versions.len() as u64)?;
             for version in &self.versions {
                 e.array(5)?.u64(version.number)?.i64(version.stored_at)?.u64(version.bytes)?;
@@ -90,13 +122,14 @@ impl SeriesHead {
 
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let mut d = Decoder::new(bytes);
-        if (d.array().ok()?, d.u8().ok()?) != (Some(7), VERSION) {
+        if (d.array().ok()?, d.u8().ok()?) != (Some(9), VERSION) {
             return None;
         }
         let form = form(d.u8().ok()?)?;
         let owner = Owner::from_bytes(d.bytes().ok()?.try_into().ok()?);
         let user_id = UserId::from_bytes(d.bytes().ok()?.try_into().ok()?);
         let (last, last_digest) = (d.u64().ok()?, d.bytes().ok()?.try_into().ok()?);
+        let hour = (d.i64().ok()?, d.u32().ok()?);
         let mut versions = Vec::new();
         for _ in 0..d.array().ok()?? {
             (d.array().ok()? == Some(5)).then_some(())?;
@@ -108,7 +141,7 @@ impl SeriesHead {
                 deleted_at: d.decode().ok()?,
             });
         }
-        let head = Self { form, owner, user_id, versions, last, last_digest };
+        let head = Self { form, owner, user_id, versions, last, last_digest, hour };
         (d.position() == bytes.len()).then_some(head)
     }
 }
@@ -161,6 +194,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn uploads_are_counted_by_the_hour() {
+        let mut head = SeriesHead {
+            form: Form::Compatible,
+            owner: Owner::from_bytes([1; 32]),
+            user_id: UserId::from_bytes([2; 16]),
+            versions: vec![],
+            last: 0,
+            last_digest: [0; 32],
+            hour: (0, 0),
+        };
+        let now = 1_800_000_000;
+        assert_eq!(head.uploads(now), None);
+        head.count_upload(now);
+        head.count_upload(now + 3599);
+        assert_eq!(head.uploads(now + 3599), Some((2, now + 3600)));
+        assert_eq!(head.uploads(now + 3600), None);
+        assert_eq!(head.uploads(now - 1), None);
+        head.count_upload(now + 3600);
+        assert_eq!(head.hour, (now + 3600, 1));
+        head.hour = (i64::MAX, u32::MAX);
+        assert_eq!(head.uploads(now), None);
+    }
+
+    #[test]
     fn heads_and_versions_come_back_and_nothing_longer() {
         let kept = |number, deleted_at| Kept { number, stored_at: 5, bytes: 6, digest: [7; 32], deleted_at };
         let head = SeriesHead {
@@ -170,11 +227,12 @@ mod tests {
             versions: vec![kept(3, Some(9)), kept(4, None)],
             last: 4,
             last_digest: [8; 32],
+            hour: (10, 11),
         };
         let bytes = head.encode();
         assert_eq!(SeriesHead::decode(&bytes), Some(head));
         let backup = SignedBackup::from_parts(
-            Content::Compatible { payload: vec![0, 255] },
+            Content::Compatible { payload: b"{}".to_vec() },
             Signature::from_bytes(vec![9; 49_856]).expect("its length"),
         );
         let version = encode_version(&backup);

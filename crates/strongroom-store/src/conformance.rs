@@ -89,7 +89,7 @@ fn version(expected: u64, number: u64, digest: Option<u8>) -> NewVersion {
         number,
         record: format!("version {number}").into_bytes(),
         digest: digest.map(|n| Tag([n; 32])),
-        keep_from: number.saturating_sub(1),
+        gone: number.checked_sub(2).into_iter().collect(),
     }
 }
 
@@ -151,16 +151,19 @@ async fn deletes_versions_and_purges_them(store: &dyn Store) {
     let head = store.head(series).await.expect("read").expect("there");
     assert_eq!((head.revision, &head.record[..]), (3, &b"deleted"[..]));
     assert_eq!(numbers(store, series).await, [1, 2], "they can be read until they are swept");
-    // What follows keeps its own, and does not take away what was deleted.
-    store.push(series, version(3, 3, None)).await.expect("pushed");
-    store.push(series, version(4, 4, None)).await.expect("pushed");
-    store.push(series, version(5, 5, None)).await.expect("pushed");
-    assert_eq!(numbers(store, series).await, [1, 2, 4, 5]);
+    // What follows is marked by a deletion of its own alone.
+    for number in 3..=5 {
+        let new = NewVersion { gone: vec![], ..version(number, number, None) };
+        store.push(series, new).await.expect("pushed");
+    }
     store.sweep(2999).await.expect("swept");
-    assert_eq!(numbers(store, series).await, [1, 2, 4, 5]);
+    assert_eq!(numbers(store, series).await, [1, 2, 3, 4, 5]);
     store.sweep(3000).await.expect("swept");
-    assert_eq!(numbers(store, series).await, [4, 5]);
-    let again = store.push(series, version(6, 6, Some(63))).await;
+    assert_eq!(numbers(store, series).await, [3, 4, 5]);
+    let many = NewVersion { gone: vec![3, 5, 99], ..version(6, 6, None) };
+    store.push(series, many).await.expect("pushed");
+    assert_eq!(numbers(store, series).await, [4, 6]);
+    let again = store.push(series, version(7, 7, Some(63))).await;
     assert_eq!(again.expect("asked"), Pushed::Superseded, "a digest outlives its version");
 }
 

@@ -40,8 +40,8 @@ pub struct NewVersion {
     pub record: Vec<u8>,
     /// A tag that must never have been used; none where the number alone tells versions apart.
     pub digest: Option<Tag>,
-    /// Versions of lower numbers that were not deleted go.
-    pub keep_from: u64,
+    /// Numbers of versions that go.
+    pub gone: Vec<u64>,
 }
 
 /// What became of a push.

@@ -1,5 +1,6 @@
 //! What the tests of several crates share. It depends on none of them.
 
+pub mod canned;
 pub mod postgres;
 pub mod recording_vfs;
 pub mod seeded_random;

@@ -80,9 +80,12 @@ pub enum ParseError {
     /// Not hex, or of another length.
     #[error("signature: {0}")]
     Signature(slh_dsa::ParseError),
-    /// Not `0x` and an even number of hex digits, or nothing.
+    /// Not `0x` and an even number of hex digits.
     #[error("payload: 0x and an even number of hex digits is expected")]
     Payload,
+    /// Not the bytes of a JSON object: perhaps something else that the key signed.
+    #[error("payload: the hex of a JSON object is expected")]
+    PayloadNotJson,
     /// No base64.
     #[error("{field}: base64 is expected")]
     Base64 {
@@ -258,11 +261,16 @@ impl SignedBackup {
         }
         let Object(raw): Object<Raw<'_>> = serde_json::from_slice(text)
             .map_err(|error| ParseError::Json { line: error.line(), column: error.column() })?;
+        let signature = raw.signature.ok_or(ParseError::Fields)?;
+        let signature = signature.parse().map_err(ParseError::Signature)?;
         let base64 = |field, text: &str| encoding::from_base64(text).ok_or(ParseError::Base64 { field });
         let content = match (&raw.payload, &raw.envelope, &raw.statement) {
             (Some(payload), None, None) => {
-                let payload = encoding::from_prefixed_hex(payload).filter(|payload| !payload.is_empty());
-                Content::Compatible { payload: payload.ok_or(ParseError::Payload)? }
+                let payload = encoding::from_prefixed_hex(payload).ok_or(ParseError::Payload)?;
+                // A signature without context could be over anything: what is kept looks like a payload at least.
+                serde_json::from_slice::<Object<IgnoredAny>>(&payload)
+                    .map_err(|_| ParseError::PayloadNotJson)?;
+                Content::Compatible { payload }
             }
             (None, Some(envelope), Some(statement)) => {
                 let envelope =
@@ -274,8 +282,7 @@ impl SignedBackup {
             }
             _ => return Err(ParseError::Fields),
         };
-        let signature = raw.signature.ok_or(ParseError::Fields)?;
-        Ok(Self { content, signature: signature.parse().map_err(ParseError::Signature)? })
+        Ok(Self { content, signature })
     }
 
     /// The fields of its JSON, in their order, as text.

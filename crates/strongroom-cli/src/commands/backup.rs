@@ -9,7 +9,9 @@ use crate::error::{Hint, Refused, tell};
 use crate::files;
 use crate::streams::{self, Kind};
 use anyhow::{Context, Result, anyhow};
+use serde::Deserialize;
 use serde_json::json;
+use serde_json::value::RawValue;
 use std::path::Path;
 use strongroom::backup::{
     Archive, Cipher, Content, Kem, Keys, ParseError, Position, Restored, SignedBackup, UserId, VerifiedBackup,
@@ -251,7 +253,7 @@ fn push(args: &BackupPush) -> Result<()> {
     let position = if args.form.compat {
         Position::first(user_id)
     } else {
-        server.sign_in(keys.signing_key(), &[Act::Backups])?.versions(user_id)?.next
+        next(&server.sign_in(keys.signing_key(), &[Act::Backups])?, user_id, args.next)?
     };
     let backup = sign(&archive, &keys, &args.form, &position);
     server.push(&keys.public_key(), user_id, &backup)?;
@@ -263,13 +265,41 @@ fn push(args: &BackupPush) -> Result<()> {
     Ok(())
 }
 
-/// Whether it is meant to be a backup: a wallet's JSON has no signature of that length.
+/// Where the next version stands: after the last one that the server shows, which is verified. Its word alone is nobody's signature.
+fn next(session: &BackupSession<'_>, user_id: UserId, expected: Option<u64>) -> Result<Position> {
+    let versions = session.versions(user_id)?;
+    let said = versions.next;
+    let shown = match versions.versions.first() {
+        None => Position::first(user_id),
+        Some(last) => {
+            let last = session.fetch(user_id, Some(last.version))?;
+            let statement = last.backup.backup().statement();
+            let statement = statement
+                .ok_or_else(|| Refused(format!("what is kept under {user_id} is of the compatible form")))?;
+            Position::after(statement).context("the last version has the last number that there is")?
+        }
+    };
+    if said == shown || expected == Some(said.counter()) {
+        return Ok(said);
+    }
+    let refused = format!(
+        "the server says that version {} is the next, and shows none before it that says so",
+        said.counter()
+    );
+    let hint = "where all versions were deleted more than a week ago, pass that number with --next";
+    Err(anyhow::Error::from(Refused(refused)).context(Hint(hint)))
+}
+
+/// Whether it is meant to be a backup: a wallet's JSON has no signature of that length. Nothing else of it is copied.
 fn is_backup(input: &[u8]) -> bool {
-    let fields: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(input).ok();
-    fields.is_some_and(|fields| {
-        let signature = fields.get("signature").and_then(serde_json::Value::as_str);
-        signature.is_some_and(|text| text.starts_with("0x") && text.len() > 90_000)
-    })
+    #[derive(Deserialize)]
+    struct Fields<'a> {
+        #[serde(borrow)]
+        signature: Option<&'a RawValue>,
+    }
+    let fields: Result<Fields<'_>, _> = serde_json::from_slice(input);
+    let signature = fields.ok().and_then(|fields| fields.signature);
+    signature.is_some_and(|text| text.get().starts_with("\"0x") && text.get().len() > 90_000)
 }
 
 fn push_as_it_is(
@@ -298,20 +328,27 @@ fn push_as_it_is(
 fn pull(args: &BackupPull) -> Result<()> {
     let wallet = Wallet::of(&args.words)?;
     let server = BackupServer::at(&args.remote.server)?;
-    for form in Form::looked_at(args.compat) {
+    // Of a compatible version the number is the server's word alone: it is not asked for it.
+    let looked_at = if args.at_least.is_some() { &[Form::Native][..] } else { Form::looked_at(args.compat) };
+    for form in looked_at {
         let keys = wallet.keys(*form);
         let session = server.sign_in(keys.signing_key(), &[Act::Backups])?;
         let Some(user_id) = user_to_pull(args, &keys, &session)? else { continue };
         let fetched = session.fetch(user_id, args.version)?;
-        if fetched.version < args.at_least {
+        if let Some(least) = args.at_least.filter(|least| fetched.version < *least) {
             return Err(Refused(format!(
-                "the server gives version {}, and --at-least asks for {}: it serves an older one, or another device deleted what was newer",
-                fetched.version, args.at_least
+                "the server gives version {}, and --at-least asks for {least}: it serves an older one, or another device deleted what was newer",
+                fetched.version
             ))
             .into());
         }
         let restored = fetched.backup.restore(&keys)?;
         check_sha256(&restored, args.sha256)?;
+        if *form == Form::Compatible && !args.compat {
+            tell(format_args!(
+                "warning: no native backup is there, and of a compatible one only the server says that it is the newest"
+            ));
+        }
         streams::write(args.output.as_deref(), restored.archive.expose(), Kind::Opened)?;
         return tell_restored(*form, &fetched.backup, &restored, Some((&fetched, user_id)));
     }
@@ -321,8 +358,8 @@ fn pull(args: &BackupPull) -> Result<()> {
 
 /// The backup that is asked for, where this key has it; the one that was changed last where none is named.
 fn user_to_pull(args: &BackupPull, keys: &Keys, session: &BackupSession<'_>) -> Result<Option<UserId>> {
-    // What was deleted is in no list.
-    let named = args.user.or(args.version.map(|_| own_user_id(keys)));
+    // What was deleted is in no list; and a number is remembered of one name.
+    let named = args.user.or_else(|| args.version.or(args.at_least).map(|_| own_user_id(keys)));
     let Some(user_id) = named else {
         return Ok(session.list()?.first().map(|backup| backup.user_id));
     };

@@ -2,7 +2,9 @@
 
 use crate::serve::Server;
 use crate::{Place, Run};
+use serde_json::json;
 use std::fs::File;
+use strongroom_testkit::canned;
 
 const WORDS: &str = "legal winner thank year wave sausage worth useful legal winner thank yellow";
 const OTHER_WORDS: &str = "zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo wrong";
@@ -186,6 +188,7 @@ fn push_pull_list_delete() {
     assert_eq!(case.backup("pull", &["--user", &user, "--version", "1"]).ok(), WALLET.as_bytes());
     case.backup("pull", &["--user", &user, "--version", "3"]).fails(1, "no backup");
     case.backup("pull", &["--at-least", "3"]).fails(1, "version 2");
+    assert_eq!(case.backup("pull", &["--at-least", "2"]).ok(), NEWER.as_bytes());
     case.backup("pull", &["--sha256", &"00".repeat(32)]).fails(1, "SHA-256");
     assert_eq!(case.backup("list", &["--user", &user]).ok_text().lines().count(), 2);
     let listed = case.backup("list", &["--json"]).ok_text();
@@ -226,6 +229,43 @@ fn what_was_created_before_is_pushed_as_it_is_once() {
     let elsewhere = &user.replace(&user[..8], "00000000");
     case.backup("push", &["--user", elsewhere, "made"]).fails(2, "for another user id");
     case.backup("push", &["--user", "me", "wallet.json"]).fails(2, "a user id is a UUID");
+}
+
+/// Of a compatible backup nobody signed which version it is.
+#[test]
+fn a_compatible_backup_is_told_apart() {
+    let case = Case::new();
+    case.backup("push", &["--compat", "wallet.json"]).ok();
+    let pulled = case.backup("pull", &[]);
+    assert!(pulled.stderr.starts_with("warning: no native backup is there"), "{}", pulled.stderr);
+    assert_eq!(pulled.ok(), WALLET.as_bytes());
+    assert!(!case.backup("pull", &["--compat"]).stderr.contains("warning"));
+    case.backup("pull", &["--at-least", "1"]).fails(1, "no backup of these words");
+    case.backup("pull", &["--compat", "--at-least", "1"]).fails(2, "cannot be used with");
+}
+
+/// A server that says which version is the next without one that shows it, or gives an old one out.
+#[test]
+fn a_server_that_lies_gets_nothing_signed_and_nothing_written() {
+    let place = place();
+    place.write("back.json", "as it was");
+    let next = |counter: u64, previous: &str| json!({ "counter": counter, "previous": previous.repeat(32) });
+    let lies = canned::serve(move |target| match target {
+        "/auth/nonce" => json!({ "nonce": "abcdefgh" }),
+        "/auth/session" => json!({ "token": "strongroom-session-1AAAA" }),
+        list if list.ends_with("/versions") => json!({ "versions": [], "next": next(8, "ab") }),
+        list if !list.contains("/users/") => json!({ "backups": [] }),
+        _ => json!({ "message": "Ok" }),
+    });
+    let run =
+        |verb: &str, arguments: &[&str]| backup(&place, verb, &[&["--server", &lies], arguments].concat());
+    let refused = run("push", &["wallet.json"]);
+    assert!(refused.stderr.contains("hint: ") && refused.stderr.contains("--next"), "{}", refused.stderr);
+    refused.fails(1, "version 8 is the next, and shows none before it");
+    run("push", &["--next", "7", "wallet.json"]).fails(1, "version 8");
+    run("push", &["--next", "8", "wallet.json"]).ok();
+    run("pull", &["-o", "back.json", "--at-least", "2"]).fails(1, "no backup");
+    assert_eq!(place.read("back.json"), b"as it was");
 }
 
 /// Whatever becomes of the restored file, what the server keeps is as it was.

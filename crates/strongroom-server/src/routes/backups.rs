@@ -197,7 +197,6 @@ pub(crate) async fn upload(
         _ => Code::WrongStatement.because(error.to_string()),
     })?;
     crate::sign_in::name_signer(&vault, &verified.owner().into());
-    vault.guard.admit_upload(&verified.owner())?;
     // Keys cost nothing, so that what one address stores is counted, whoever signs it.
     vault.guard.admit_anonymous(&client, body.len())?;
     vault.keep_backup(user_id, &verified).await?;

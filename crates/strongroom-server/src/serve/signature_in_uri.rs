@@ -25,8 +25,8 @@ enum At {
     Rest,
 }
 
-/// A connection's stream. A request is taken to begin with the first byte after something was written; requests that are sent ahead of their
-/// answers are passed on as they are.
+/// A connection's stream. Only its first line is looked at, which is a request's whatever follows: what is behind it may be anything, and to take
+/// a body for a line would change what the parser reads. Bytes are left out of that line alone, and none that end it.
 pub(super) struct SignatureInUri<S> {
     stream: S,
     at: At,
@@ -102,7 +102,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for SignatureInUri<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        (self.at, self.swallowed) = (At::Path, 0);
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -119,7 +118,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for SignatureInUri<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        (self.at, self.swallowed) = (At::Path, 0);
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 
@@ -204,18 +202,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_swallowed_has_a_bound_and_each_answer_begins_anew() {
+    async fn what_is_swallowed_has_a_bound() {
         let endless = format!("GET /?signature={} HTTP/1.1\r\n\r\n", "a".repeat(MAX_SWALLOWED + 1000));
         assert_eq!(passed(&endless, 4096).await.len(), endless.len() - MAX_SWALLOWED);
+    }
+
+    /// A body that comes after something was written, such as `100 Continue`, is no line.
+    #[tokio::test]
+    async fn only_the_first_line_of_a_connection_is_touched() {
         let (mut client, server) = duplex(64 * 1024);
         let mut server = SignatureInUri::new(server);
-        let request = format!("GET /?signature={} HTTP/1.1\r\n\r\n", "a".repeat(5000));
-        for _ in 0..3 {
-            client.write_all(request.as_bytes()).await.expect("taken");
-            let mut out = vec![0; request.len() - 5000 + KEPT];
+        let head = "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\ne4\r\n";
+        let body = format!("?signature={}&\r\n", "a".repeat(5000));
+        for part in [head, &body, &body] {
+            client.write_all(part.as_bytes()).await.expect("taken");
+            let mut out = vec![0; part.len()];
             server.read_exact(&mut out).await.expect("read");
-            assert!(out.ends_with(b"aaaa HTTP/1.1\r\n\r\n"));
-            server.write_all(b"answer").await.expect("written");
+            assert!(out == part.as_bytes());
+            server.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.expect("written");
         }
     }
 }

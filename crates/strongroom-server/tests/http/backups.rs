@@ -94,6 +94,12 @@ fn restored(answer: &Answer, keys: &Keys) -> Vec<u8> {
     verified.restore(keys).unwrap_or_else(|error| panic!("{error}")).archive.expose().to_vec()
 }
 
+/// The numbers in a list of versions.
+fn numbers(answer: &Answer) -> Vec<u64> {
+    let versions = answer.body["versions"].as_array().expect("a list");
+    versions.iter().map(|version| version["version"].as_u64().expect("a number")).collect()
+}
+
 async fn version(vault: &TestVault, keys: &Keys, user: UserId) -> u64 {
     read(vault, keys, user, json!({})).await.body["backup"]["version"].as_u64().expect("a version")
 }
@@ -169,7 +175,8 @@ async fn what_is_no_upload_is_refused_by_name() {
         ("0xzz", &signature[..], "malformed_backup", "payload"),
         ("0x000", &signature[..], "malformed_backup", "payload"),
         ("00", &signature[..], "malformed_backup", "payload"),
-        ("0x", &signature[..], "malformed_backup", "payload"),
+        ("0x", &signature[..], "malformed_backup", "JSON object"),
+        ("0x02f8", &signature[..], "malformed_backup", "JSON object"),
         ("0x00", &signature[..99_712], "malformed_signature", "49855"),
         ("0x00", &format!("{signature}00")[..], "malformed_signature", "49857"),
         ("0x00", &signature[..99_713], "malformed_signature", "hex"),
@@ -343,10 +350,6 @@ async fn the_last_versions_are_kept_and_what_is_deleted_for_a_week() {
     for _ in 0..3 {
         assert_ok(&upload(&vault, &keys, USER, &payload(&keys)).await);
     }
-    let numbers = |answer: &Answer| -> Vec<u64> {
-        let versions = answer.body["versions"].as_array().expect("a list");
-        versions.iter().map(|version| version["version"].as_u64().expect("a number")).collect()
-    };
     assert_eq!(numbers(&read(&vault, &keys, USER, json!({ "versions": true })).await), [3, 2]);
     assert_eq!(read(&vault, &keys, USER, json!({ "version": 2 })).await.body["backup"]["version"], 2);
     for gone in [1, 4] {
@@ -367,26 +370,30 @@ async fn the_last_versions_are_kept_and_what_is_deleted_for_a_week() {
     assert_eq!(answer.code(), (404, "backup_not_found"), "also before it is swept");
 }
 
-/// Guard: what an owner may have is counted (backups.rs, `check_quota`).
+/// Guard: what an owner may have is counted (backups.rs, `fit`).
 #[tokio::test]
 async fn an_owner_has_a_quota() {
     let keys = compatible(0);
     let vault = TestVault::with(|config| config.limits.backup_bytes = Some(120_000));
-    for user in [USER, OTHER_USER] {
-        assert_ok(&upload(&vault, &keys, user, &payload(&keys)).await);
+    // Each has some 52 KB: a newer version takes the place of the oldest.
+    for _ in 0..3 {
+        assert_ok(&upload(&vault, &keys, USER, &payload(&keys)).await);
     }
-    // Each has some 52 KB: a third one is too much, wherever it is to stand.
-    for user in [USER, OTHER_USER, UserId::from_bytes([1; 16])] {
-        let answer = upload(&vault, &keys, user, &payload(&keys)).await;
-        assert_eq!(answer.code(), (413, "backup_quota"));
-    }
-    assert_eq!(version(&vault, &keys, USER).await, 1, "what was there is there");
+    assert_eq!(numbers(&read(&vault, &keys, USER, json!({ "versions": true })).await), [3, 2]);
+    // What stands under other names is nobody's to take away.
+    let answer = upload(&vault, &keys, OTHER_USER, &payload(&keys)).await;
+    assert_eq!(answer.code(), (413, "backup_quota"));
+    assert_eq!(version(&vault, &keys, USER).await, 3, "what was there is there");
     assert_ok(&upload(&vault, &compatible(1), USER, &payload(&compatible(1))).await);
-    // What is deleted counts as long as it is kept.
-    assert_ok(&delete(&vault, &keys, OTHER_USER).await);
-    assert_eq!(upload(&vault, &keys, USER, &payload(&keys)).await.code(), (413, "backup_quota"));
-    vault.pass_time(Duration::days(7));
-    assert_ok(&upload(&vault, &keys, USER, &payload(&keys)).await);
+    // Deleted versions have room of their own, as much again; then the oldest of them go.
+    assert_ok(&delete(&vault, &keys, USER).await);
+    assert_ok(&upload(&vault, &keys, OTHER_USER, &payload(&keys)).await);
+    for _ in 0..3 {
+        assert_ok(&delete(&vault, &keys, OTHER_USER).await);
+        assert_ok(&upload(&vault, &keys, OTHER_USER, &payload(&keys)).await);
+    }
+    assert_eq!(numbers(&read(&vault, &keys, OTHER_USER, json!({ "versions": true })).await), [4, 3]);
+    assert_eq!(numbers(&read(&vault, &keys, USER, json!({ "versions": true })).await), [3, 2]);
 
     let vault = TestVault::with(|config| config.limits.backup_user_ids = 1);
     assert_ok(&upload(&vault, &keys, USER, &payload(&keys)).await);
@@ -403,6 +410,17 @@ async fn uploads_are_counted_by_owner_and_by_address() {
     let refused = upload(&vault, &keys, USER, &payload(&keys)).await;
     assert_eq!(refused.code(), (429, "too_many_requests"));
     assert!(refused.headers.contains_key("retry-after"));
+    // Under whatever name; and for an hour.
+    assert_eq!(upload(&vault, &keys, OTHER_USER, &payload(&keys)).await.code(), (429, "too_many_requests"));
+    vault.pass_time(Duration::hours(1));
+    let last = payload(&keys);
+    assert_ok(&upload(&vault, &keys, USER, &last).await);
+    vault.pass_time(Duration::hours(1));
+    // What others send again costs the owner nothing.
+    for _ in 0..3 {
+        assert_ok(&upload(&vault, &keys, USER, &last).await);
+    }
+    assert_ok(&upload(&vault, &keys, USER, &payload(&keys)).await);
     assert_ok(&upload(&vault, &compatible(1), USER, &payload(&compatible(1))).await);
     let vault = TestVault::with(|config| config.limits.anonymous_bytes_a_day = Some(200 * 1024));
     assert_ok(&upload(&vault, &keys, USER, &payload(&keys)).await);

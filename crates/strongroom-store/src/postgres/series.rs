@@ -28,7 +28,7 @@ WITH current AS (
     FROM allowed WHERE backup_series.series = allowed.series AND $3 > 0
 ), gone AS (
     DELETE FROM strongroom.backup_version USING allowed
-    WHERE backup_version.series = allowed.series AND number < $9 AND purge_at IS NULL
+    WHERE backup_version.series = allowed.series AND number = ANY ($9::bigint[])
 ), stored AS (
     INSERT INTO strongroom.backup_version (series, number, record)
     SELECT series, $6, $7 FROM allowed RETURNING series
@@ -99,9 +99,10 @@ pub(super) async fn push(store: &PostgresStore, series: Tag, new: NewVersion) ->
     let digest = new.digest.map(|tag| tag.0);
     let digest: Option<&[u8]> = digest.as_ref().map(|tag| &tag[..]);
     let (series, owner) = (&series.0[..], &new.owner.0[..]);
-    let (expected, number, keep_from) = (new.expected as i64, new.number as i64, new.keep_from as i64);
+    let (expected, number) = (new.expected as i64, new.number as i64);
+    let gone: Vec<i64> = new.gone.iter().map(|number| *number as i64).collect();
     let parameters: [&(dyn ToSql + Sync); 9] =
-        [&series, &owner, &expected, &new.head, &new.changed_at, &number, &new.record, &digest, &keep_from];
+        [&series, &owner, &expected, &new.head, &new.changed_at, &number, &new.record, &digest, &gone];
     let parameters = &parameters;
     let row = store
         .call(|client| async move {

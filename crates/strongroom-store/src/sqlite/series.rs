@@ -46,8 +46,10 @@ pub(super) fn push(db: &Connection, series: Tag, new: &NewVersion) -> Result<Pus
          ON CONFLICT (series) DO UPDATE SET revision = ?3, head = ?4, changed_at = ?5",
     )?
     .execute(params![series.0, new.owner.0, new.expected as i64 + 1, new.head, new.changed_at])?;
-    db.prepare_cached("DELETE FROM backup_version WHERE series = ?1 AND number < ?2 AND purge_at IS NULL")?
-        .execute(params![series.0, new.keep_from as i64])?;
+    let mut forget = db.prepare_cached("DELETE FROM backup_version WHERE series = ?1 AND number = ?2")?;
+    for number in &new.gone {
+        forget.execute(params![series.0, *number as i64])?;
+    }
     db.prepare_cached("INSERT INTO backup_version (series, number, record) VALUES (?1, ?2, ?3)")?
         .execute(params![series.0, new.number as i64, new.record])?;
     Ok(Pushed::Stored)

@@ -209,11 +209,16 @@ fn each_text_that_is_no_backup_has_its_refusal() {
     assert_eq!(refusal("{}".to_owned()), ParseError::Fields);
     assert!(matches!(refusal("[]".to_owned()), ParseError::Json { .. }));
     assert!(matches!(refusal("x".to_owned()), ParseError::Json { line: 1, column: 1 }));
-    assert_eq!(refusal(r#"{"payload":"0x00"}"#.to_owned()), ParseError::Fields);
-    for payload in ["", "0x", "0x0", "0xgg", "00"] {
-        let json = format!(r#"{{"signature":"{signature}","payload":"{payload}"}}"#);
-        assert_eq!(refusal(json), ParseError::Payload, "{payload}");
+    assert_eq!(refusal(r#"{"payload":"0x7b7d"}"#.to_owned()), ParseError::Fields);
+    let with_payload = |payload: &str| format!(r#"{{"signature":"{signature}","payload":"{payload}"}}"#);
+    for payload in ["", "0x0", "0xgg", "00"] {
+        assert_eq!(refusal(with_payload(payload)), ParseError::Payload, "{payload}");
     }
+    // Nothing, a transaction perhaps, a list, an object and more.
+    for payload in ["0x", "0x02f8", "0x5b5d", "0x7b7d00"] {
+        assert_eq!(refusal(with_payload(payload)), ParseError::PayloadNotJson, "{payload}");
+    }
+    assert!(parsed(&with_payload("0x7b7d")).is_ok());
     for (cut, found) in [(&signature[..signature.len() - 2], 49_855), (&format!("{signature}00")[..], 49_857)]
     {
         assert_eq!(refusal(format!(r#"{{"signature":"{cut}","payload":"0x00"}}"#)), length(found));
