@@ -121,7 +121,7 @@ impl Metrics {
         );
         registry.register_with_unit(
             "slh_dsa_verification",
-            "Time on a core of verifying SLH-DSA signatures, for one request",
+            "CPU time of verifying SLH-DSA signatures, for one request",
             Unit::Seconds,
             self.verification_seconds.clone(),
         );
