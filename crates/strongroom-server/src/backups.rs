@@ -7,7 +7,7 @@ use crate::sealing::RecordDamaged;
 use crate::series::{self, Bytes, DELETED_LIFETIME_S, Form, Kept, SeriesHead};
 use crate::vault::Vault;
 use std::num::NonZeroU32;
-use strongroom::backup::{MAX_COUNTER, SignedBackup, UserId, VerifiedBackup};
+use strongroom::backup::{MAX_COUNTER, SignedBackup, Statement, UserId, VerifiedBackup};
 use strongroom::slh_dsa::Owner;
 use strongroom_store::{Head, MAX_SERIES, NewVersion, Place, Pushed, Tag, UnixSeconds};
 
@@ -51,35 +51,16 @@ impl Vault {
     pub(crate) async fn keep_backup(&self, user_id: UserId, backup: &VerifiedBackup) -> Result<(), ApiError> {
         let owner = backup.owner();
         let series = self.index.backup_series(owner, user_id);
+        let signed = backup.backup();
         for _ in 0..MAX_ATTEMPTS {
             let before = self.head(series).await?;
-            let (number, last_digest) = match step(before.as_ref().map(|(_, head)| head), backup.backup())? {
-                Step::Repeated => return Ok(()),
-                Step::Next { number, last_digest } => (number, last_digest),
-            };
-            let record =
-                self.records.seal(Place::Version { series, number }, series::encode_version(backup.backup()));
+            let (revision, mut head) =
+                before.unwrap_or_else(|| (0, SeriesHead::new(Form::of(signed), owner, user_id)));
+            let Step::Next { number, last_digest } = step(&head, signed)? else { return Ok(()) };
+            let record = self.records.seal(Place::Version { series, number }, series::encode_version(signed));
             let now = self.now().unix_timestamp();
-            let revision = before.as_ref().map_or(0, |(revision, _)| *revision);
-            let kept = Kept {
-                number,
-                stored_at: now,
-                bytes: record.len() as u64,
-                digest: backup.backup().digest(),
-                deleted_at: None,
-            };
-            let mut head = before.map(|(_, head)| head).unwrap_or(SeriesHead {
-                form: Form::of(backup.backup()),
-                owner,
-                user_id,
-                versions: Vec::new(),
-                last: 0,
-                last_digest: [0; 32],
-                hour: (now, 0),
-            });
-            (head.last, head.last_digest) = (number, last_digest);
-            head.versions.push(kept);
-            head.count_upload(now);
+            let (bytes, digest) = (record.len() as u64, signed.digest());
+            head.append(Kept { number, stored_at: now, bytes, digest, deleted_at: None }, last_digest, now);
             let gone = self.fit(series, &mut head, now).await?;
             let new = NewVersion {
                 owner: self.index.backup_owner(owner),
@@ -89,8 +70,7 @@ impl Vault {
                 number,
                 record,
                 // Of a native version the counter tells whether it was there before.
-                digest: (head.form == Form::Compatible)
-                    .then(|| self.index.backup_payload(owner, &backup.backup().digest())),
+                digest: (head.form == Form::Compatible).then(|| self.index.backup_payload(owner, &digest)),
                 gone,
             };
             match self.store.push(series, new).await? {
@@ -204,7 +184,8 @@ impl Vault {
             others.into_iter().filter(|(tag, _)| *tag != series).map(|(_, head)| head).collect();
         let most = limits.backup_user_ids.min(MAX_SERIES);
         if others.len() >= most as usize {
-            return Err(Code::BackupQuota.because(format!("a key may have backups under {most} user ids")));
+            return Err(Code::BackupQuota
+                .because(format!("a key may use {most} user ids, those of deleted backups included")));
         }
         check_rate(limits.backups_an_hour, others.iter().chain([&*head]), now)?;
         let others = others.iter().map(|head| head.bytes(now)).fold(Bytes::default(), |sum, bytes| Bytes {
@@ -273,38 +254,29 @@ fn check_rate<'a>(
     }
 }
 
-fn step(before: Option<&SeriesHead>, backup: &SignedBackup) -> Result<Step, ApiError> {
-    let form = Form::of(backup);
-    if before.is_some_and(|head| head.form != form) {
+/// What a version is beside those that a head has.
+fn step(head: &SeriesHead, backup: &SignedBackup) -> Result<Step, ApiError> {
+    if head.form != Form::of(backup) {
         return Err(Code::BackupForm.because(
             "what is kept under this user id is of the other form: choose another user id, or the other form",
         ));
     }
-    let (last, last_digest) = before.map_or((0, [0; 32]), |head| (head.last, head.last_digest));
-    let Some(statement) = backup.statement() else {
-        // After its deletion too, what was the last one is superseded.
-        if before.and_then(SeriesHead::newest).is_some() && last_digest == backup.digest() {
-            return Ok(Step::Repeated);
-        }
-        if last >= MAX_COUNTER {
-            return Err(
-                Code::BackupCounter.because("this user id has had as many versions as can be counted")
-            );
-        }
-        return Ok(Step::Next { number: last + 1, last_digest: backup.digest() });
-    };
-    let position = statement.position();
-    if before.and_then(SeriesHead::newest).is_some() && last_digest == statement.digest() {
+    let statement = backup.statement();
+    let last_digest = statement.map_or_else(|| backup.digest(), Statement::digest);
+    // After its deletion what was the last one is an older one.
+    if head.newest().is_some() && last_digest == head.last_digest {
         return Ok(Step::Repeated);
     }
-    if position.counter() != last + 1 || *position.previous() != last_digest {
+    let number = head.last + 1;
+    let follows = statement
+        .map(Statement::position)
+        .is_none_or(|position| position.counter() == number && *position.previous() == head.last_digest);
+    if !follows || number > MAX_COUNTER {
         return Err(Code::BackupCounter.because(format!(
-            "the next version has the counter {}, and this one {}, or it follows another statement: …/versions says what comes next",
-            last + 1,
-            position.counter(),
+            "the next version has the counter {number} and names the statement before it, as …/versions says; this one does not"
         )));
     }
-    Ok(Step::Next { number: position.counter(), last_digest: statement.digest() })
+    Ok(Step::Next { number, last_digest })
 }
 
 fn superseded() -> ApiError {

@@ -71,6 +71,19 @@ pub(crate) struct SeriesHead {
 }
 
 impl SeriesHead {
+    /// Of a series that has no version yet.
+    pub(crate) fn new(form: Form, owner: Owner, user_id: UserId) -> Self {
+        Self { form, owner, user_id, versions: Vec::new(), last: 0, last_digest: [0; 32], hour: (0, 0) }
+    }
+
+    /// Adds the next version.
+    pub(crate) fn append(&mut self, version: Kept, last_digest: [u8; 32], now: UnixSeconds) {
+        (self.last, self.last_digest) = (version.number, last_digest);
+        self.versions.push(version);
+        let uploads = self.uploads(now);
+        self.hour = uploads.map_or((now, 1), |(uploads, _)| (self.hour.0, uploads.saturating_add(1)));
+    }
+
     /// The newest version that was not deleted.
     pub(crate) fn newest(&self) -> Option<&Kept> {
         self.versions.iter().rev().find(|version| version.deleted_at.is_none())
@@ -92,14 +105,6 @@ impl SeriesHead {
         (began..began.saturating_add(HOUR_S))
             .contains(&now)
             .then_some((uploads, began.saturating_add(HOUR_S)))
-    }
-
-    /// Counts one more.
-    pub(crate) fn count_upload(&mut self, now: UnixSeconds) {
-        self.hour = match self.uploads(now) {
-            Some((uploads, _)) => (self.hour.0, uploads.saturating_add(1)),
-            None => (now, 1),
-        };
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -195,23 +200,18 @@ mod tests {
 
     #[test]
     fn uploads_are_counted_by_the_hour() {
-        let mut head = SeriesHead {
-            form: Form::Compatible,
-            owner: Owner::from_bytes([1; 32]),
-            user_id: UserId::from_bytes([2; 16]),
-            versions: vec![],
-            last: 0,
-            last_digest: [0; 32],
-            hour: (0, 0),
-        };
+        let mut head =
+            SeriesHead::new(Form::Compatible, Owner::from_bytes([1; 32]), UserId::from_bytes([2; 16]));
+        let kept = |number| Kept { number, stored_at: 5, bytes: 6, digest: [7; 32], deleted_at: None };
         let now = 1_800_000_000;
         assert_eq!(head.uploads(now), None);
-        head.count_upload(now);
-        head.count_upload(now + 3599);
+        head.append(kept(1), [1; 32], now);
+        head.append(kept(2), [2; 32], now + 3599);
+        assert_eq!((head.last, head.last_digest, head.versions.len()), (2, [2; 32], 2));
         assert_eq!(head.uploads(now + 3599), Some((2, now + 3600)));
         assert_eq!(head.uploads(now + 3600), None);
         assert_eq!(head.uploads(now - 1), None);
-        head.count_upload(now + 3600);
+        head.append(kept(3), [3; 32], now + 3600);
         assert_eq!(head.hour, (now + 3600, 1));
         head.hour = (i64::MAX, u32::MAX);
         assert_eq!(head.uploads(now), None);
