@@ -1,7 +1,7 @@
 //! `strongroom backup create|verify|restore|push|pull|list|delete|keys`
 
 use super::rng;
-use crate::args::{
+use crate::args::backup::{
     Backup, BackupCipher, BackupCreate, BackupDelete, BackupForm, BackupKem, BackupKeys, BackupList,
     BackupPull, BackupPush, BackupRestore, BackupVerify, Sha256Hex, Words,
 };
