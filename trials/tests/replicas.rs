@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 use strongroom_trials::client::{Client, store_body, wallet};
 use strongroom_trials::ledger::ready;
@@ -54,37 +54,41 @@ async fn a_nonce_serves_once_while_the_database_comes_and_goes() {
     let mut elsewhere = Client::connect(other.address).await.expect("connected");
     assert_eq!(elsewhere.vault_key().await.expect("a key").to_base64(), vault.to_base64(), "one vault");
 
-    let stop = Arc::new(AtomicBool::new(false));
+    let (stop, kills) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
     let mut postgres = place.postgres.take().expect("a database");
     let killer = std::thread::spawn({
-        let stop = Arc::clone(&stop);
+        let (stop, kills) = (Arc::clone(&stop), Arc::clone(&kills));
         move || {
-            let mut kills = 0;
             while !stop.load(Ordering::Relaxed) {
                 std::thread::sleep(Duration::from_millis(700));
                 postgres.kill();
                 postgres.start_again();
-                kills += 1;
+                kills.fetch_add(1, Ordering::Relaxed);
             }
-            (postgres, kills)
+            postgres
         }
     });
     let mut told = BTreeMap::<u32, u32>::new();
-    for round in 0..60 {
+    let mut round = 0;
+    // A fast machine is through with sixty before the database was killed often enough.
+    while round < 60 || kills.load(Ordering::Relaxed) < 3 {
         // Issued by one in turns, used on both; issuing needs no database.
         let mut issuer = Client::connect(addresses[round % 2]).await.expect("connected");
         let nonce = issuer.nonce().await.expect("a nonce");
         let headers = Client::sign(&owner, &nonce, &[]).expect("signed");
         let yeses = yeses(addresses, path.clone(), Arc::new(headers)).await;
         *told.entry(yeses).or_default() += 1;
+        round += 1;
     }
     stop.store(true, Ordering::Relaxed);
-    let (postgres, kills) = killer.join().expect("no panic");
-    println!("the database was killed {kills} times; nonces by how often they served: {told:?}");
-    assert!(kills >= 2, "{kills}");
+    let postgres = killer.join().expect("no panic");
+    println!(
+        "the database was killed {} times; nonces by how often they served: {told:?}",
+        kills.load(Ordering::Relaxed)
+    );
     assert!(told.keys().all(|yeses| *yeses <= 1), "a nonce served twice: {told:?}");
     // Where an answer was lost after the commit, the nonce served nobody; mostly it served one.
-    assert!(told[&1] >= 40, "{told:?}");
+    assert!(told[&1] as usize * 3 >= round * 2, "{told:?}");
     for address in addresses {
         ready(address).await.expect("it recovers by itself");
     }

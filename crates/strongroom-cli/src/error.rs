@@ -89,7 +89,7 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     if let Some(error) = cause.downcast_ref() {
         return match error {
             MnemonicError::WordCount { .. } | MnemonicError::TooLong => {
-                Some("the file holds the words and nothing else")
+                Some("pass the words and nothing else, with white space between them")
             }
             MnemonicError::UnknownWord { .. } | MnemonicError::Checksum { .. } => {
                 Some("compare the words with where they are written down")
@@ -99,7 +99,12 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     }
     if cause.is::<VerifyError>() {
         return Some(
-            "pass the words, the --account, or the --public-key of who made it; or it was altered on its way",
+            "check the words, --mnemonic-passphrase-file and --account, or the --public-key, of who made it; or it was altered on its way",
+        );
+    }
+    if let Some(RestoreError::Open(_)) = cause.downcast_ref() {
+        return Some(
+            "pass the same --mnemonic-passphrase-file as when it was made, or none if there was none",
         );
     }
     if let Some(error) = cause.downcast_ref() {
@@ -158,6 +163,7 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
         ClientError::Url(_) => {
             Some("pass --server https://host[:port], or http://localhost:3000 for a server here")
         }
+        ClientError::Timeout => Some("try again; if it stays so, ask who runs the server"),
         ClientError::Transport(_) => Some("check the URL and that the server runs: `strongroom serve`"),
         ClientError::Refused { code, .. } => Some(match code.as_str() {
             "slot_not_found" => "check the slot and the wallet: only readers and the owner see a slot",
@@ -179,6 +185,7 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
             "backup_not_found" => "`strongroom backup list` shows what is there",
             "backup_quota" => "delete another backup, or ask the operator for a larger --backup-quota",
             "bad_signature" => "check this machine's clock, and that the words are this backup's",
+            "body_too_large" => "ask the operator for a larger --max-body, or store less",
             "ciphertext_held" => "seal the secret again: a ciphertext is taken once",
             _ => return None,
         }),

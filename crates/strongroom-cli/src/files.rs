@@ -140,7 +140,21 @@ pub(crate) fn read_mnemonic(words: Option<&Path>, passphrase: Option<&Path>) -> 
     };
     let bytes = read(Some(path))?;
     let text = std::str::from_utf8(&bytes).with_context(|| format!("{} is not text", path.display()))?;
-    Mnemonic::parse(text, passphrase).with_context(|| format!("{} holds no mnemonic", path.display()))
+    // Editors put a byte order mark before it, and people write capitals.
+    let text = Zeroizing::new(text.trim_start_matches('\u{feff}').to_ascii_lowercase());
+    Mnemonic::parse(&text, passphrase).with_context(|| format!("{} holds no mnemonic", path.display()))
+}
+
+/// Refuses an output that would take the place of a secret that a command reads.
+pub(crate) fn refuse_overwriting(secrets: &[&Path], output: Option<&Path>) -> Result<()> {
+    let Some(Ok(output)) = output.map(Path::canonicalize) else { return Ok(()) };
+    // What is no file, such as /dev/stdin, is not replaced.
+    let is_output = |secret: &&&Path| secret.canonicalize().is_ok_and(|secret| secret == output);
+    match secrets.iter().find(is_output) {
+        Some(secret) if output.is_file() => Err(anyhow!(Hint("name another file with -o"))
+            .context(format!("{} would be overwritten, and is read as a secret", secret.display()))),
+        _ => Ok(()),
+    }
 }
 
 /// Reads an Ethereum private key: `0x` and 64 hex digits, and nothing else but white space around.

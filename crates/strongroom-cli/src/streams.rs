@@ -26,6 +26,15 @@ fn is_stdio(path: Option<&Path>) -> bool {
     path.is_none_or(|path| path.as_os_str() == "-")
 }
 
+fn stdin_twice() -> anyhow::Error {
+    anyhow!(Hint("name a file for one of them")).context("standard input is named twice")
+}
+
+/// Refuses inputs of which two are stdin before the first of them is read, and its contents taken for the wrong thing.
+pub(crate) fn refuse_stdin_twice<'a>(inputs: impl Iterator<Item = Option<&'a Path>>) -> Result<()> {
+    if inputs.filter(|path| is_stdio(*path)).count() > 1 { Err(stdin_twice()) } else { Ok(()) }
+}
+
 /// A file, or stdin.
 pub(crate) struct Input {
     file: File,
@@ -40,9 +49,7 @@ impl Input {
         let Some(path) = path.filter(|_| !is_stdio(path)) else {
             // A second reader would find it empty, and an empty secret looks like one.
             if STDIN_WAS_READ.swap(true, Ordering::Relaxed) {
-                return Err(
-                    anyhow!(Hint("name a file for one of them")).context("standard input is named twice")
-                );
+                return Err(stdin_twice());
             }
             let file = File::from(io::stdin().as_fd().try_clone_to_owned().context("no standard input")?);
             return Self::of(file, "standard input".to_owned());

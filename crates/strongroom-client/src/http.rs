@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 
 /// Bytes of an answer at most: the base64 of the largest body that a vault takes, and more.
 const MAX_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
+/// Bytes of a body that a vault might refuse for its size, and that is worth a round trip.
+const LARGE_BODY_BYTES: usize = 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// Shorter than the 10 seconds after which a vault closes a connection that asks nothing.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(5);
@@ -77,7 +79,7 @@ impl Http {
     }
 
     pub(crate) fn post(&self, path: &str, headers: Headers<'_>, json: &[u8]) -> Result<Answer, ClientError> {
-        let request = with(self.agent.post(self.url(path)), headers);
+        let request = asking_first(with(self.agent.post(self.url(path)), headers), json);
         answer(request.content_type("application/json").send(json))
     }
 
@@ -88,7 +90,8 @@ impl Http {
         etag: &str,
         json: &[u8],
     ) -> Result<Answer, ClientError> {
-        let request = with(self.agent.put(self.url(path)), headers).header("if-match", etag);
+        let request =
+            asking_first(with(self.agent.put(self.url(path)), headers).header("if-match", etag), json);
         answer(request.content_type("application/json").send(json))
     }
 
@@ -105,6 +108,12 @@ fn with<B>(request: RequestBuilder<B>, headers: Headers<'_>) -> RequestBuilder<B
     headers.iter().fold(request, |request, (name, value)| request.header(*name, value))
 }
 
+/// Asks before a large body is sent (RFC 9110 §10.1.1): a vault that refuses it closes the connection, and its answer would be lost
+/// behind what nobody reads.
+fn asking_first<B>(request: RequestBuilder<B>, body: &[u8]) -> RequestBuilder<B> {
+    if body.len() > LARGE_BODY_BYTES { request.header("expect", "100-continue") } else { request }
+}
+
 /// HTTPS anywhere; HTTP only where nobody stands between.
 fn is_safe(origin: &Origin) -> bool {
     let text = origin.to_string();
@@ -118,7 +127,10 @@ fn is_safe(origin: &Origin) -> bool {
 }
 
 fn answer(result: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Answer, ClientError> {
-    let transport = |error| ClientError::Transport(Box::new(error));
+    let transport = |error| match error {
+        ureq::Error::Timeout(_) => ClientError::Timeout,
+        error => ClientError::Transport(Box::new(error)),
+    };
     let mut response = result.map_err(transport)?;
     let status = response.status();
     let etag = response.headers().get("etag").and_then(|value| value.to_str().ok()).map(str::to_owned);

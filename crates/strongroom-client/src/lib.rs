@@ -67,6 +67,9 @@ pub enum ClientError {
     /// Nobody answers, or not as HTTP.
     #[error("the vault cannot be reached")]
     Transport(#[source] Box<ureq::Error>),
+    /// Nobody answered within a minute.
+    #[error("the vault did not answer within 60 seconds")]
+    Timeout,
     /// The vault said no.
     #[error("{message} ({code})")]
     Refused {

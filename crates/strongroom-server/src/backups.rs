@@ -194,6 +194,11 @@ impl Vault {
         });
         let quota = limits.backup_bytes.unwrap_or(u64::MAX / 4);
         let newest = head.versions.last().map_or(0, |newest| newest.bytes);
+        if newest > quota {
+            return Err(Code::BackupQuota.because(format!(
+                "the backups of this key may have {quota} bytes together, and this one alone has {newest}"
+            )));
+        }
         if others.present.saturating_add(newest) > quota {
             return Err(Code::BackupQuota.because(format!(
                 "the backups of this key may have {quota} bytes together, and the others have {}: delete one of them",
@@ -247,7 +252,7 @@ fn check_rate<'a>(
         (Some(most), Some(end)) if uploads > most.get().into() => {
             let wait = u32::try_from(end - now).unwrap_or(u32::MAX);
             Err(Code::TooManyRequests
-                .because("too many backups of this key within an hour")
+                .because(format!("too many backups of this key within an hour: try again in {wait} seconds"))
                 .retry_after(wait))
         }
         _ => Ok(()),
@@ -273,7 +278,7 @@ fn step(head: &SeriesHead, backup: &SignedBackup) -> Result<Step, ApiError> {
         .is_none_or(|position| position.counter() == number && *position.previous() == head.last_digest);
     if !follows || number > MAX_COUNTER {
         return Err(Code::BackupCounter.because(format!(
-            "the next version has the counter {number} and names the statement before it, as …/versions says; this one does not"
+            "the next version has the counter {number} and names the statement before it, as the list of the versions says; this one does not"
         )));
     }
     Ok(Step::Next { number, last_digest })

@@ -86,7 +86,7 @@ pub(crate) async fn bound(State(vault): State<Arc<Vault>>, request: Request, nex
     let bounded = async {
         vault.guard.admit(&client)?;
         if request.extensions().get::<MatchedPath>().is_none() {
-            return Err(Code::NoSuchRoute.because("no such route: see spec/access.md"));
+            return Err(Code::NoSuchRoute.because("no such route: GET /openapi.json lists them"));
         }
         let (head, body) = request.into_parts();
         let reading = read(&vault, client, &head.headers, body);

@@ -55,7 +55,9 @@ pub fn app(vault: Arc<Vault>) -> Router {
         .nest("/backups", backups)
         .route("/openapi.json", get(docs::openapi))
         .route("/docs", get(docs::page))
-        .fallback(async || Code::NoSuchRoute.because("no such route: see spec/access.md").into_response())
+        .fallback(async || {
+            Code::NoSuchRoute.because("no such route: GET /openapi.json lists them").into_response()
+        })
         .method_not_allowed_fallback(no_such_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&vault), edge::bound));
     // Whoever watches the server is answered also when there is too much to do.

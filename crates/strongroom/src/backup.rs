@@ -123,8 +123,8 @@ pub enum VerifyError {
 #[non_exhaustive]
 pub enum RestoreError {
     /// It does not open with these keys.
-    #[error(transparent)]
-    Open(#[from] OpenError),
+    #[error("it is signed by these keys, and does not open with them")]
+    Open(OpenError),
     /// The payload is not what the compatible form has (spec/backup.md §2).
     #[error("the payload is none: {0}")]
     Payload(&'static str),
@@ -145,6 +145,12 @@ pub enum RestoreError {
     /// What came out is no JSON.
     #[error("the archive is {0}")]
     Archive(#[from] ArchiveError),
+}
+
+impl From<OpenError> for RestoreError {
+    fn from(error: OpenError) -> Self {
+        Self::Open(error)
+    }
 }
 
 /// A wallet's data: a JSON text, kept byte for byte, wiped on drop.

@@ -3,7 +3,7 @@
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use strongroom::backup::{UserId, UserIdError};
-use strongroom::slh_dsa::PublicKey;
+use strongroom::slh_dsa::{ParseError, PublicKey};
 
 /// Keep a wallet's data with a server that cannot read it, restorable from the mnemonic alone
 ///
@@ -56,7 +56,7 @@ pub(crate) enum BackupCipher {
 /// Which form to write.
 #[derive(ClapArgs)]
 pub(crate) struct BackupForm {
-    /// Write what wallets in the field read: no counter, no name, no manifest
+    /// Write what wallets in the field read, with their keys: no counter, no user id or date inside
     #[arg(long)]
     pub(crate) compat: bool,
     /// With --compat: which ML-KEM
@@ -94,7 +94,7 @@ pub(crate) struct BackupCreate {
     /// The backup before this one
     #[arg(long, value_name = "FILE", conflicts_with_all = ["compat", "user"])]
     pub(crate) after: Option<PathBuf>,
-    /// Write to this file (default: standard output)
+    /// Write to this file, in place of what is there (default: standard output)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// The wallet's JSON (default: standard input)
@@ -110,8 +110,9 @@ pub(crate) struct BackupVerify {
     #[command(flatten)]
     pub(crate) words: Words,
     /// Check the signature alone, of this public key: 0x and 128 hex digits
-    #[arg(long, value_name = "KEY", conflicts_with_all = ["mnemonic_file", "mnemonic_passphrase_file", "account"])]
-    pub(crate) public_key: Option<PublicKey>,
+    #[arg(long, value_name = "KEY", value_parser = parse_public_key,
+        conflicts_with_all = ["mnemonic_file", "mnemonic_passphrase_file", "account"])]
+    pub(crate) public_key: Option<AnyCase>,
     /// The backup (default: standard input)
     pub(crate) input: Option<PathBuf>,
 }
@@ -127,7 +128,7 @@ pub(crate) struct BackupRestore {
     /// Refuse it unless the JSON has this SHA-256, as `create` and `push` say it
     #[arg(long, value_name = "HEX", value_parser = parse_sha256)]
     pub(crate) sha256: Option<Sha256Hex>,
-    /// Write to this file (default: standard output)
+    /// Write to this file, in place of what is there (default: standard output)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// The backup (default: standard input)
@@ -149,7 +150,7 @@ pub(crate) struct BackupPush {
     /// Under which name: a UUID (default: the backup's own, or one that follows from the mnemonic)
     #[arg(long, value_name = "UUID", value_parser = parse_user_id)]
     pub(crate) user: Option<UserId>,
-    /// Take the server's word that this version is the next, where it has none before it to show
+    /// Refuse unless this is the next version; needed where all before it were deleted over a week ago
     #[arg(long, value_name = "N", conflicts_with = "compat")]
     pub(crate) next: Option<u64>,
     /// The wallet's JSON, or a backup (default: standard input)
@@ -160,7 +161,7 @@ pub(crate) struct BackupPush {
 ///
 /// Example:  strongroom backup pull --mnemonic-file words.txt -o wallet.json
 ///
-/// The newest native backup; where there is none, the newest compatible one. It is verified, and its
+/// The newest version of the native backup that was changed last; where there is none, of a compatible one. It is verified, and its
 /// version and date are told. That a server gives the newest, only a device that remembers a version
 /// can tell: pass it with --at-least.
 #[derive(ClapArgs)]
@@ -170,7 +171,7 @@ pub(crate) struct BackupPull {
     pub(crate) words: Words,
     #[command(flatten)]
     pub(crate) remote: BackupRemote,
-    /// Of the keys of wallets in the field alone
+    /// Only compatible ones, as wallets in the field write them
     #[arg(long)]
     pub(crate) compat: bool,
     /// Under which name: a UUID (default: whichever was changed last; with --version or --at-least, the one that follows from the mnemonic)
@@ -185,7 +186,10 @@ pub(crate) struct BackupPull {
     /// Refuse it unless the JSON has this SHA-256, as `create` and `push` say it
     #[arg(long, value_name = "HEX", value_parser = parse_sha256)]
     pub(crate) sha256: Option<Sha256Hex>,
-    /// Write to this file (default: standard output)
+    /// As it is kept, signed and sealed: what `create --after`, `verify` and `restore` take
+    #[arg(long)]
+    pub(crate) sealed: bool,
+    /// Write to this file, in place of what is there (default: standard output)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }
@@ -200,7 +204,7 @@ pub(crate) struct BackupList {
     pub(crate) words: Words,
     #[command(flatten)]
     pub(crate) remote: BackupRemote,
-    /// Of the keys of wallets in the field alone
+    /// Only compatible ones, as wallets in the field write them
     #[arg(long)]
     pub(crate) compat: bool,
     /// The versions of this one: a UUID
@@ -223,7 +227,7 @@ pub(crate) struct BackupDelete {
     pub(crate) words: Words,
     #[command(flatten)]
     pub(crate) remote: BackupRemote,
-    /// Of the keys of wallets in the field
+    /// A compatible one
     #[arg(long)]
     pub(crate) compat: bool,
     /// Which one: a UUID, as `backup list` shows it
@@ -252,12 +256,21 @@ fn parse_user_id(text: &str) -> Result<UserId, UserIdError> {
     text.to_ascii_lowercase().parse()
 }
 
+/// A public key, in either case.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AnyCase(pub(crate) PublicKey);
+
+fn parse_public_key(text: &str) -> Result<AnyCase, ParseError> {
+    text.to_ascii_lowercase().parse().map(AnyCase)
+}
+
 /// A SHA-256, as people pass it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sha256Hex(pub(crate) [u8; 32]);
 
 fn parse_sha256(text: &str) -> Result<Sha256Hex, String> {
     let mut bytes = [0; 32];
-    hex::decode_to_slice(text, &mut bytes).map_err(|_| "64 hex digits are expected".to_owned())?;
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    hex::decode_to_slice(digits, &mut bytes).map_err(|_| "64 hex digits are expected".to_owned())?;
     Ok(Sha256Hex(bytes))
 }

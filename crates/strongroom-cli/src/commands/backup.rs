@@ -2,7 +2,7 @@
 
 use super::rng;
 use crate::args::backup::{
-    Backup, BackupCipher, BackupCreate, BackupDelete, BackupForm, BackupKem, BackupKeys, BackupList,
+    AnyCase, Backup, BackupCipher, BackupCreate, BackupDelete, BackupForm, BackupKem, BackupKeys, BackupList,
     BackupPull, BackupPush, BackupRestore, BackupVerify, Sha256Hex, Words,
 };
 use crate::error::{Hint, Refused, tell};
@@ -76,6 +76,15 @@ struct Wallet {
 
 impl Wallet {
     fn of(words: &Words) -> Result<Self> {
+        Self::beside(words, &[], None)
+    }
+
+    /// Of words that are read from elsewhere than the inputs, and that the output leaves alone.
+    fn beside(words: &Words, inputs: &[Option<&Path>], output: Option<&Path>) -> Result<Self> {
+        let secrets = [words.mnemonic_file.as_deref(), words.mnemonic_passphrase_file.as_deref()];
+        let secrets: Vec<&Path> = secrets.into_iter().flatten().collect();
+        streams::refuse_stdin_twice(secrets.iter().copied().map(Some).chain(inputs.iter().copied()))?;
+        files::refuse_overwriting(&secrets, output)?;
         let passphrase = words.mnemonic_passphrase_file.as_deref();
         let mnemonic = files::read_mnemonic(words.mnemonic_file.as_deref(), passphrase)?;
         Ok(Self { mnemonic, account: words.account })
@@ -90,15 +99,21 @@ impl Wallet {
 }
 
 fn create(args: &BackupCreate) -> Result<()> {
-    let wallet = Wallet::of(&args.words)?;
-    let archive = read_archive(&files::read(args.input.as_deref())?)?;
+    let (input, output) = (args.input.as_deref(), args.output.as_deref());
+    let wallet = Wallet::beside(&args.words, &[input], output)?;
+    let input = files::read(input)?;
+    if is_backup(&input) {
+        return Err(anyhow!(Hint("`backup push` takes it as it is, and `backup restore` opens it"))
+            .context("that is a backup already"));
+    }
+    let archive = read_archive(&input)?;
     let keys = wallet.keys(Form::chosen(args.form.compat));
     let position = match &args.after {
         None => Position::first(args.user.unwrap_or(own_user_id(&keys))),
         Some(path) => after(path, &keys)?,
     };
     let backup = sign(&archive, &keys, &args.form, &position);
-    streams::write(args.output.as_deref(), format!("{}\n", backup.to_json()).as_bytes(), Kind::Text)?;
+    streams::write(output, format!("{}\n", backup.to_json()).as_bytes(), Kind::Text)?;
     if !args.form.compat {
         tell(format_args!("version: {}", position.counter()));
     }
@@ -151,12 +166,13 @@ fn read_backup(bytes: &[u8]) -> Result<SignedBackup, ParseError> {
 }
 
 fn verify(args: &BackupVerify) -> Result<()> {
-    // The words first: should they and the backup both be standard input, that is said.
-    let wallet = args.public_key.is_none().then(|| Wallet::of(&args.words)).transpose()?;
+    let wallet =
+        args.public_key.is_none().then(|| Wallet::beside(&args.words, &[args.input.as_deref()], None));
+    let wallet = wallet.transpose()?;
     let backup = read_backup(&files::read(args.input.as_deref())?)?;
     let form = Form::of(&backup);
     let keys = wallet.map(|wallet| wallet.keys(form));
-    let public_key = keys.as_ref().map(Keys::public_key).or(args.public_key);
+    let public_key = keys.as_ref().map(Keys::public_key).or(args.public_key.map(|AnyCase(key)| key));
     let verified = backup.verify(&public_key.expect("a key is given, or the words"))?;
     let restored = keys.map(|keys| verified.restore(&keys)).transpose()?;
     let mut lines = vec![("form", form.name().to_owned()), ("owner", verified.owner().to_string())];
@@ -189,14 +205,15 @@ fn checked(form: Form) -> &'static str {
 }
 
 fn restore(args: &BackupRestore) -> Result<()> {
-    let wallet = Wallet::of(&args.words)?;
-    let backup = read_backup(&files::read(args.input.as_deref())?)?;
+    let (input, output) = (args.input.as_deref(), args.output.as_deref());
+    let wallet = Wallet::beside(&args.words, &[input], output)?;
+    let backup = read_backup(&files::read(input)?)?;
     let form = Form::of(&backup);
     let keys = wallet.keys(form);
     let verified = backup.verify(&keys.public_key())?;
     let restored = verified.restore(&keys)?;
     check_sha256(&restored, args.sha256)?;
-    streams::write(args.output.as_deref(), restored.archive.expose(), Kind::Opened)?;
+    streams::write(output, restored.archive.expose(), Kind::Opened)?;
     tell_restored(form, &verified, &restored, None)
 }
 
@@ -241,7 +258,7 @@ fn date(unix_seconds: i64) -> Result<String> {
 }
 
 fn push(args: &BackupPush) -> Result<()> {
-    let wallet = Wallet::of(&args.words)?;
+    let wallet = Wallet::beside(&args.words, &[args.input.as_deref()], None)?;
     let server = BackupServer::at(&args.remote.server)?;
     let input = files::read(args.input.as_deref())?;
     if is_backup(&input) {
@@ -279,8 +296,17 @@ fn next(session: &BackupSession<'_>, user_id: UserId, expected: Option<u64>) -> 
             Position::after(statement).context("the last version has the last number that there is")?
         }
     };
-    if said == shown || expected == Some(said.counter()) {
-        return Ok(said);
+    match expected {
+        Some(expected) if expected == said.counter() => return Ok(said),
+        Some(expected) => {
+            return Err(Refused(format!(
+                "the next version is {}, and --next asks for {expected}",
+                said.counter()
+            ))
+            .into());
+        }
+        None if said == shown => return Ok(said),
+        None => {}
     }
     let refused = format!(
         "the server says that version {} is the next, and shows none before it that says so",
@@ -308,7 +334,12 @@ fn push_as_it_is(
     server: &BackupServer,
     backup: SignedBackup,
 ) -> Result<()> {
-    let keys = wallet.keys(Form::of(&backup));
+    let form = Form::of(&backup);
+    if args.next.is_some() || (args.form.compat && form == Form::Native) {
+        return Err(anyhow!(Hint("leave them out, or pass the wallet's JSON"))
+            .context("--compat and --next are for a wallet's JSON, and this is a backup already"));
+    }
+    let keys = wallet.keys(form);
     // What is not one's own would be refused there too, after it was sent.
     let backup = backup.verify(&keys.public_key()).context("it is not of these words")?;
     let named = backup.backup().statement().map(|statement| statement.position().user_id());
@@ -317,16 +348,25 @@ fn push_as_it_is(
             .context("the backup was signed for another user id"));
     }
     let user_id = args.user.or(named).unwrap_or(own_user_id(&keys));
-    server.push(&keys.public_key(), user_id, backup.backup())?;
+    // And what its owner cannot open would help nobody there.
+    let restored = backup.restore(&keys)?;
+    server.push(&keys.public_key(), user_id, backup.backup()).map_err(|error| match error.code() {
+        Some("backup_counter") => anyhow::Error::from(error).context(Hint(
+            "push the versions before it first, or make it anew: `backup pull --sealed`, then `backup create --after`",
+        )),
+        _ => error.into(),
+    })?;
     if let Some(statement) = backup.backup().statement() {
         tell(format_args!("version: {}", statement.counter()));
     }
     tell(format_args!("user:    {user_id}"));
+    tell(format_args!("sha256:  {}", hex::encode(restored.archive.sha256())));
     Ok(())
 }
 
 fn pull(args: &BackupPull) -> Result<()> {
-    let wallet = Wallet::of(&args.words)?;
+    let output = args.output.as_deref();
+    let wallet = Wallet::beside(&args.words, &[], output)?;
     let server = BackupServer::at(&args.remote.server)?;
     // Of a compatible version the number is the server's word alone: it is not asked for it.
     let looked_at = if args.at_least.is_some() { &[Form::Native][..] } else { Form::looked_at(args.compat) };
@@ -344,16 +384,29 @@ fn pull(args: &BackupPull) -> Result<()> {
         }
         let restored = fetched.backup.restore(&keys)?;
         check_sha256(&restored, args.sha256)?;
-        if *form == Form::Compatible && !args.compat {
+        if *form == Form::Compatible && !args.compat && args.version.is_none() {
             tell(format_args!(
                 "warning: no native backup is there, and of a compatible one only the server says that it is the newest"
             ));
         }
-        streams::write(args.output.as_deref(), restored.archive.expose(), Kind::Opened)?;
+        if args.sealed {
+            let sealed = fetched.backup.backup().to_json();
+            streams::write(output, format!("{sealed}\n").as_bytes(), Kind::Text)?;
+        } else {
+            streams::write(output, restored.archive.expose(), Kind::Opened)?;
+        }
         return tell_restored(*form, &fetched.backup, &restored, Some((&fetched, user_id)));
     }
     let hint = "check the words, --account and --server; `strongroom backup list` shows what is there";
-    Err(anyhow::Error::from(Refused("no backup of these words is there".to_owned())).context(Hint(hint)))
+    let refused = match (args.user, args.version) {
+        (None, None) => "no backup of these words is there".to_owned(),
+        (user, version) => format!(
+            "no {} of these words is there{}",
+            version.map_or("backup".to_owned(), |version| format!("version {version}")),
+            user.map_or(String::new(), |user| format!(" under {user}"))
+        ),
+    };
+    Err(anyhow::Error::from(Refused(refused)).context(Hint(hint)))
 }
 
 /// The backup that is asked for, where this key has it; the one that was changed last where none is named.
@@ -361,7 +414,14 @@ fn user_to_pull(args: &BackupPull, keys: &Keys, session: &BackupSession<'_>) -> 
     // What was deleted is in no list; and a number is remembered of one name.
     let named = args.user.or_else(|| args.version.or(args.at_least).map(|_| own_user_id(keys)));
     let Some(user_id) = named else {
-        return Ok(session.list()?.first().map(|backup| backup.user_id));
+        let all = session.list()?;
+        if let [_, _, ..] = &all[..] {
+            tell(format_args!(
+                "note: the one that was changed last, of {}: `strongroom backup list` shows all, --user names one",
+                all.len()
+            ));
+        }
+        return Ok(all.first().map(|backup| backup.user_id));
     };
     let versions = session.versions(user_id)?.versions;
     let is_there = match args.version {
@@ -395,15 +455,18 @@ fn list(args: &BackupList) -> Result<()> {
                         format!("{line}\n")
                     } else {
                         let deleted = deleted_at.map_or(String::new(), |at| format!("  deleted {at}"));
-                        format!("{:5}  {updated_at}  {:9} bytes{deleted}\n", version.version, version.bytes)
+                        let (number, bytes) = (version.version, version.bytes);
+                        format!("{number:5}  {:10}  {updated_at}  {bytes:9} bytes{deleted}\n", form.name())
                     };
                 }
             }
         }
     }
     streams::write(None, text.as_bytes(), Kind::Text)?;
-    if text.is_empty() {
-        tell(format_args!("no backups of these words"));
+    match args.user {
+        _ if !text.is_empty() => {}
+        None => tell(format_args!("no backups of these words")),
+        Some(user_id) => tell(format_args!("no versions of these words under {user_id}")),
     }
     Ok(())
 }
@@ -422,15 +485,18 @@ fn listed(backup: &ListedBackup, form: Form, as_json: bool) -> Result<String> {
 }
 
 fn delete(args: &BackupDelete) -> Result<()> {
-    let keys = Wallet::of(&args.words)?.keys(Form::chosen(args.compat));
+    let form = Form::chosen(args.compat);
+    let keys = Wallet::of(&args.words)?.keys(form);
     let server = BackupServer::at(&args.remote.server)?;
     let session = server.sign_in(keys.signing_key(), &[Act::Backups, Act::DeleteBackup(args.user)])?;
     let there = session.versions(args.user)?.versions;
     if !there.iter().any(|version| version.deleted_at.is_none()) {
-        return Err(Refused(format!("no backup is there under {}", args.user)).into());
+        let refused = Refused(format!("no {} backup is there under {}", form.name(), args.user));
+        let hint = "`strongroom backup list` shows what is there; --compat deletes a compatible one";
+        return Err(anyhow::Error::from(refused).context(Hint(hint)));
     }
     session.delete(args.user)?;
-    tell(format_args!("deleted; for seven days its versions can be pulled by their number"));
+    tell(format_args!("deleted; for seven days: `strongroom backup pull --user {} --version N`", args.user));
     Ok(())
 }
 

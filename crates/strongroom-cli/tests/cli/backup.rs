@@ -71,6 +71,7 @@ fn create_verify_restore() {
         assert_eq!(place.read("back.json"), WALLET.as_bytes());
         backup(&place, "restore", &["made", "--sha256", &"00".repeat(32)]).fails(1, "SHA-256");
     }
+    place.run(&["backup", "create", "--mnemonic-file", "-"], WORDS).fails(2, "standard input is named twice");
     let both = ["backup", "restore", "--mnemonic-file", "-"];
     place.run(&both, WORDS).fails(2, "standard input is named twice");
     // Through pipes, as everything else.
@@ -186,7 +187,7 @@ fn push_pull_list_delete() {
     assert_eq!(case.place.read("back.json"), NEWER.as_bytes());
     let user = case.user();
     assert_eq!(case.backup("pull", &["--user", &user, "--version", "1"]).ok(), WALLET.as_bytes());
-    case.backup("pull", &["--user", &user, "--version", "3"]).fails(1, "no backup");
+    case.backup("pull", &["--user", &user, "--version", "3"]).fails(1, "no version 3");
     case.backup("pull", &["--at-least", "3"]).fails(1, "version 2");
     assert_eq!(case.backup("pull", &["--at-least", "2"]).ok(), NEWER.as_bytes());
     case.backup("pull", &["--sha256", &"00".repeat(32)]).fails(1, "SHA-256");
@@ -200,7 +201,7 @@ fn push_pull_list_delete() {
     case.backup("delete", &["--user", &user]).ok();
     assert_eq!(case.backup("list", &[]).ok_text(), "");
     case.backup("pull", &[]).fails(1, "no backup of these words");
-    case.backup("delete", &["--user", &user]).fails(1, "no backup is there");
+    case.backup("delete", &["--user", &user]).fails(1, "no native backup is there");
     assert_eq!(case.backup("pull", &["--user", &user, "--version", "2"]).ok(), NEWER.as_bytes());
     assert_eq!(case.backup("pull", &["--version", "1"]).ok(), WALLET.as_bytes());
     let third = case.backup("push", &["wallet.json"]);
@@ -262,7 +263,7 @@ fn a_server_that_lies_gets_nothing_signed_and_nothing_written() {
     let refused = run("push", &["wallet.json"]);
     assert!(refused.stderr.contains("hint: ") && refused.stderr.contains("--next"), "{}", refused.stderr);
     refused.fails(1, "version 8 is the next, and shows none before it");
-    run("push", &["--next", "7", "wallet.json"]).fails(1, "version 8");
+    run("push", &["--next", "7", "wallet.json"]).fails(1, "the next version is 8");
     run("push", &["--next", "8", "wallet.json"]).ok();
     run("pull", &["-o", "back.json", "--at-least", "2"]).fails(1, "no backup");
     assert_eq!(place.read("back.json"), b"as it was");
@@ -290,4 +291,79 @@ fn a_restore_without_room_is_told_and_costs_nothing() {
     let list = case.backup("list", &[]).ok_text();
     assert!(list.ends_with("version 1"), "{list}");
     assert_eq!(case.backup("pull", &[]).ok(), WALLET.as_bytes());
+}
+
+#[test]
+fn no_output_takes_the_place_of_the_words() {
+    let place = place();
+    place.write("passphrase", "TREZOR");
+    place.write("./words-again", WORDS);
+    backup(&place, "create", &["wallet.json", "-o", "made"]).ok();
+    for (verb, input) in [("create", "wallet.json"), ("restore", "made")] {
+        for output in ["words", "./words"] {
+            backup(&place, verb, &[input, "-o", output]).fails(2, "would be overwritten");
+        }
+        let passphrase = ["--mnemonic-passphrase-file", "passphrase", input, "-o", "passphrase"];
+        backup(&place, verb, &passphrase).fails(2, "would be overwritten");
+    }
+    backup(&place, "pull", &["-o", "words"]).fails(2, "would be overwritten");
+    assert_eq!((place.read("words"), place.read("passphrase")), (WORDS.into(), b"TREZOR".to_vec()));
+}
+
+#[test]
+fn what_is_forgotten_or_passed_in_vain_is_named() {
+    let place = place();
+    let with = ["--mnemonic-passphrase-file", "passphrase"];
+    place.write("passphrase", "TREZOR");
+    backup(&place, "create", &[&with[..], &["--compat", "wallet.json", "-o", "made"]].concat()).ok();
+    // Words and numbers as people write them.
+    place.write("words", format!("\u{feff}{}\r\n", WORDS.to_uppercase()));
+    let restored = backup(&place, "restore", &["made"]);
+    assert!(restored.stderr.contains("--mnemonic-passphrase-file"), "{}", restored.stderr);
+    restored.fails(1, "does not open with them");
+    backup(&place, "restore", &[&with[..], &["made"]].concat()).ok();
+    backup(&place, "create", &["made"]).fails(2, "a backup already");
+    let key = backup(&place, "verify", &[&with[..], &["made"]].concat()).ok_text();
+    assert!(key.contains("compatible"), "{key}");
+    let keys = backup(&place, "keys", &["--compat"]).ok_text();
+    let key = keys.lines().find_map(|line| line.strip_prefix("public key: ")).expect("a key");
+    let upper = format!("0x{}", key[2..].to_uppercase());
+    place.run(&["backup", "verify", "--public-key", &upper, "made"], "").ok();
+}
+
+#[test]
+fn a_version_is_fetched_as_it_is_and_followed() {
+    let case = Case::new();
+    case.backup("push", &["wallet.json", "--next", "2"]).fails(1, "the next version is 1");
+    case.backup("push", &["wallet.json", "--next", "1"]).ok();
+    case.backup("pull", &["--sealed", "-o", "first"]).ok();
+    backup(&case.place, "verify", &["first"]).ok();
+    case.place.write("newer.json", NEWER);
+    for name in ["second", "third"] {
+        let after = if name == "second" { "first" } else { "second" };
+        backup(&case.place, "create", &["newer.json", "--after", after, "-o", name]).ok();
+    }
+    let early = case.backup("push", &["third"]);
+    assert!(early.stderr.contains("push the versions before it first"), "{}", early.stderr);
+    early.fails(1, "backup_counter");
+    for in_vain in [["second", "--next", "2"], ["second", "--kem", "mlkem1024"]] {
+        case.backup("push", &in_vain).fails(2, "");
+    }
+    case.backup("push", &["second", "--compat"]).fails(2, "a backup already");
+    case.backup("push", &["second"]).ok();
+    case.backup("push", &["third"]).ok();
+    assert_eq!(case.backup("pull", &[]).ok(), NEWER.as_bytes());
+    let versions = case.backup("list", &["--user", &case.user()]).ok_text();
+    assert_eq!((versions.lines().count(), versions.matches("native").count()), (3, 3), "{versions}");
+}
+
+#[test]
+fn what_is_too_large_is_told_and_not_taken_for_a_dead_server() {
+    let case = Case::new();
+    case.place.write("large.json", serde_json::to_vec(&json!("x".repeat(3_000_000))).expect("JSON"));
+    let refused = case.backup("push", &["large.json"]);
+    assert!(refused.stderr.contains("--max-body"), "{}", refused.stderr);
+    refused.fails(1, "body_too_large");
+    case.place.write("fits.json", serde_json::to_vec(&json!("x".repeat(1_400_000))).expect("JSON"));
+    case.backup("push", &["fits.json"]).ok();
 }

@@ -162,6 +162,7 @@ struct UserParameter {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct VersionParameter {
     /// Which version; the newest where there is none.
@@ -395,7 +396,7 @@ impl FromRequestParts<Arc<Vault>> for VersionInQuery {
 }
 
 fn bad_version() -> ApiError {
-    Code::MalformedQuery.because("version is a number from 1 on")
+    Code::MalformedQuery.because("the query is ?version= and a number from 1 on, or none")
 }
 
 fn no_text() -> ApiError {

@@ -204,6 +204,11 @@ async fn what_is_no_upload_is_refused_by_name() {
     assert_eq!(ask_query(&vault, &keys, &query).await.code(), (400, "malformed_request"));
     let query = json!({ "signature": signature, "userId": USER.to_string(), "version": 0 });
     assert_eq!(ask_query(&vault, &keys, &query).await.code(), (400, "malformed_query"));
+    // A name that is mistyped must not give another version than was asked for.
+    for query in ["versoin=1", "version=0", "version=x", "version=", "version=1&version=2", "version=1&x"] {
+        let answer = vault.call("GET", &format!("{path}?{query}"), &[], b"").await;
+        assert_eq!(answer.code(), (400, "malformed_query"), "{query}");
+    }
 }
 
 /// Guard: a payload is taken once (store, `push`; vault, the digest's tag).
@@ -394,6 +399,11 @@ async fn an_owner_has_a_quota() {
     }
     assert_eq!(numbers(&read(&vault, &keys, OTHER_USER, json!({ "versions": true })).await), [4, 3]);
     assert_eq!(numbers(&read(&vault, &keys, USER, json!({ "versions": true })).await), [3, 2]);
+
+    let vault = TestVault::with(|config| config.limits.backup_bytes = Some(10_000));
+    let answer = upload(&vault, &keys, USER, &payload(&keys)).await;
+    assert_eq!(answer.code(), (413, "backup_quota"));
+    assert!(answer.body["message"].as_str().is_some_and(|text| text.contains("alone")), "{}", answer.body);
 
     let vault = TestVault::with(|config| config.limits.backup_user_ids = 1);
     assert_ok(&upload(&vault, &keys, USER, &payload(&keys)).await);
