@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { keccak_256 } from '@noble/hashes/sha3.js';
@@ -26,6 +27,16 @@ const file = (name, content) => {
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest();
 const ok = { status: 200, body: { message: 'Ok' } };
 const answer = ({ status, body }) => ({ status, body });
+
+/** A call on a connection of its own: fetch may use one again, where the advice cannot be given. */
+const callAfresh = (method, path) =>
+  new Promise((resolve, reject) => {
+    const sent = request(server.origin + path, { method, agent: false, maxHeaderSize: 256 * 1024 }, async (response) => {
+      const body = JSON.parse((await response.toArray()).join(''));
+      resolve({ status: response.statusCode, headers: new Headers(response.headers), body });
+    });
+    sent.on('error', reject).end();
+  });
 
 /** The same hex but for its last bit. */
 const flip = (hex) => hex.slice(0, -1) + (parseInt(hex.at(-1), 16) ^ 1).toString(16);
@@ -287,9 +298,9 @@ describe('refusals', () => {
     const uri = `?signature=${signed(readMessage)}`;
     assert.equal(uri.length, '?signature='.length + 99_714);
     for (const path of [`/backups/${publicKey}`, place(), `${place()}/versions`]) {
-      assertRefused(await call(server, 'GET', path + uri), 414, 'signature_in_uri');
+      assertRefused(await callAfresh('GET', path + uri), 414, 'signature_in_uri');
     }
-    assertRefused(await call(server, 'DELETE', place() + uri), 414, 'signature_in_uri');
+    assertRefused(await callAfresh('DELETE', place() + uri), 414, 'signature_in_uri');
   });
 
   const malformed = {

@@ -161,9 +161,9 @@ pub(crate) struct BackupPush {
 ///
 /// Example:  strongroom backup pull --mnemonic-file words.txt -o wallet.json
 ///
-/// The newest version of the native backup that was changed last; where there is none, of a compatible one. It is verified, and its
-/// version and date are told. That a server gives the newest, only a device that remembers a version
-/// can tell: pass it with --at-least.
+/// The newest version of the native backup that was changed last; where there is none, of a compatible
+/// one. It is verified, and its version and date are told. That a server gives the newest, only a
+/// device that remembers a version can tell: pass it with --at-least.
 #[derive(ClapArgs)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct BackupPull {
