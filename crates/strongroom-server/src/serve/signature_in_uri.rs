@@ -217,8 +217,9 @@ mod tests {
         for part in [head, &body, &body] {
             client.write_all(part.as_bytes()).await.expect("taken");
             let mut out = vec![0; part.len()];
-            server.read_exact(&mut out).await.expect("read");
-            assert!(out == part.as_bytes());
+            // All of it is there already: a byte that is missing is found at once, and not waited for.
+            let came = server.read(&mut out).await.expect("read");
+            assert!(out[..came] == *part.as_bytes());
             server.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.expect("written");
         }
     }
