@@ -2,7 +2,7 @@
 
 use strongroom::json::Object;
 use strongroom::key::DecapsulationKey;
-use strongroom_attest::{Claims, Evidence, KeyOrigin, Policy, platform, verify};
+use strongroom_attest::{Asked, Claims, Evidence, KeyOrigin, Policy, platform, verify};
 use strongroom_fuzz::{Mutant, Reach};
 use time::macros::datetime;
 
@@ -25,6 +25,7 @@ fn evidence_that_passes_is_the_evidence_that_was_made() {
         serde_json::to_string(&made).expect("plain data"),
         serde_json::to_string_pretty(&made).expect("plain data"),
     ];
+    let asked = Asked { nonce: Some(NONCE), tls_spki_sha256: None };
     let policy = Policy { allow_no_tee: true, allow_imported_key: true, ..Policy::default() };
     let words = ["\"imported\"", "\"none\"", "null", "[]", "{}", "0", "\"\"", "\"platform\":", "00"];
     let reach = Reach::default();
@@ -33,7 +34,7 @@ fn evidence_that_passes_is_the_evidence_that_was_made() {
         let Ok(Object(evidence)) = serde_json::from_slice::<Object<Evidence>>(&json) else {
             return reach.count("not evidence");
         };
-        match verify(&evidence, Some(&NONCE), &policy, datetime!(2026-11-22 10:01 UTC)) {
+        match verify(&evidence, &asked, &policy, datetime!(2026-11-22 10:01 UTC)) {
             Ok(server) => {
                 assert_eq!(
                     (server.encapsulation_key(), server.vault_id(), server.platform()),

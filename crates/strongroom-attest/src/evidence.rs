@@ -1,13 +1,17 @@
 //! What a server says of itself, and the 64 bytes that its platform's report binds.
 
+use crate::refusal::Refusal;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha512};
+use strongroom::json::Object;
 use strongroom::key::EncapsulationKey;
 
 /// The version of evidence that this crate makes and verifies.
 pub const VERSION: u32 = 1;
 /// The nonce of evidence that nobody asked a nonce for: "key bound, not fresh".
 pub const NO_NONCE: [u8; 32] = [0; 32];
+/// Bytes of evidence that are looked at.
+pub const MAX_EVIDENCE_BYTES: usize = 1024 * 1024;
 
 /// Where the vault's key comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,11 +35,11 @@ impl KeyOrigin {
     }
 }
 
-/// The answer of `GET /secret/attestation` (spec/attestation.md).
+/// The answer of `GET /secret/attestation` (spec/attestation.md §1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
-    /// `none`; the TEEs' names follow with their verifiers.
+    /// One of [`platform`](crate::platform)'s names.
     pub platform: String,
     /// Base64 of what the platform signed.
     pub report: String,
@@ -62,9 +66,116 @@ pub struct Evidence {
     /// 32 bytes in hex, or empty.
     pub tls_spki_sha256: String,
     /// What the platform's verifier needs beside the report.
-    pub evidence: serde_json::Value,
+    #[serde(rename = "evidence")]
+    pub beside: Beside,
     /// Signed things from the platform's maker.
-    pub collateral: serde_json::Value,
+    pub collateral: Collateral,
+}
+
+/// What a platform's verifier needs beside the report. Nothing of it is signed: the report decides whether it is true.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+#[non_exhaustive]
+pub enum Beside {
+    /// No TEE.
+    #[serde(rename = "none")]
+    Nothing {},
+    /// A bare TDX guest.
+    #[serde(rename = "tdx")]
+    Tdx {},
+    /// A dstack guest on TDX.
+    #[serde(rename = "dstack-tdx", rename_all = "camelCase")]
+    Dstack {
+        /// The events of RTMR3, in their order.
+        event_log: Vec<Event>,
+        /// What the host was asked for, as JSON; nothing here reads it.
+        vm_config: String,
+        /// The exact text of app-compose.json.
+        app_compose: String,
+    },
+    /// An SEV-SNP guest.
+    #[serde(rename = "sev-snp")]
+    SevSnp {},
+    /// A Nitro enclave.
+    #[serde(rename = "nitro")]
+    Nitro {},
+}
+
+/// An event of dstack's log, as its agent writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Which RTMR it extends.
+    pub imr: u32,
+    /// 0x08000001 for those of a running guest.
+    pub event_type: u32,
+    /// 48 bytes in hex, or empty; it is computed anew either way.
+    pub digest: String,
+    /// Its name.
+    pub event: String,
+    /// In hex.
+    pub event_payload: String,
+    /// How the digest is made: 1 where it is missing, or 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+}
+
+/// Signed things from the platform's maker, relayed by the server, so that one request is enough.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Collateral {
+    /// Intel's, for TDX.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tdx: Option<TdxCollateral>,
+    /// AMD's, for SEV-SNP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snp: Option<SnpCollateral>,
+}
+
+/// Intel's collateral of quote verification, in the JSON that is usual for it (spec/attestation.md §2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TdxCollateral {
+    /// PEM; nothing here reads it.
+    pub pck_crl_issuer_chain: String,
+    /// DER in hex.
+    pub root_ca_crl: String,
+    /// DER in hex.
+    pub pck_crl: String,
+    /// PEM, leaf first.
+    pub tcb_info_issuer_chain: String,
+    /// The exact text that Intel signed.
+    pub tcb_info: String,
+    /// 64 bytes in hex.
+    pub tcb_info_signature: String,
+    /// PEM, leaf first.
+    pub qe_identity_issuer_chain: String,
+    /// The exact text that Intel signed.
+    pub qe_identity: String,
+    /// 64 bytes in hex.
+    pub qe_identity_signature: String,
+}
+
+/// AMD's certificates and revocation list, each base64 of DER.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnpCollateral {
+    /// The certificate of the chip's key for its reported TCB.
+    pub vcek: String,
+    /// The certificate of who issued it.
+    pub ask: String,
+    /// What the ARK revoked.
+    pub crl: String,
+}
+
+impl Evidence {
+    /// Reads evidence as a server sends it.
+    ///
+    /// # Errors
+    /// [`Refusal::Oversized`] beyond [`MAX_EVIDENCE_BYTES`], [`Refusal::NoEvidence`] where it is no such JSON object.
+    pub fn from_json(json: &[u8]) -> Result<Self, Refusal> {
+        if json.len() > MAX_EVIDENCE_BYTES {
+            return Err(Refusal::Oversized);
+        }
+        let Object(evidence) = serde_json::from_slice(json).map_err(|_| Refusal::NoEvidence)?;
+        Ok(evidence)
+    }
 }
 
 /// The fields that report_data binds, decoded.
@@ -88,8 +199,21 @@ pub struct Claims<'a> {
     pub timestamp: String,
 }
 
+/// What a platform answered to the 64 bytes of [`Claims::report_data`].
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// What it signed.
+    pub bytes: Vec<u8>,
+    /// A hint for people.
+    pub measurement: String,
+    /// What is needed beside it.
+    pub beside: Beside,
+    /// What its maker signed, as far as it is at hand.
+    pub collateral: Collateral,
+}
+
 impl Claims<'_> {
-    /// SHA-512 over the context string and every field with its length (spec/attestation.md).
+    /// SHA-512 over the context string and every field with its length (spec/attestation.md §1).
     #[must_use]
     pub fn report_data(&self, platform: &str) -> [u8; 64] {
         let tls: &[u8] = self.tls_spki_sha256.as_ref().map_or(&[], |digest| &digest[..]);
@@ -115,12 +239,13 @@ impl Claims<'_> {
         hash.finalize().into()
     }
 
-    /// The evidence of these claims with a platform's report.
-    pub(crate) fn with_report(&self, platform: &str, report: &[u8]) -> Evidence {
+    /// The evidence of these claims with a platform's report over their [`report_data`](Self::report_data).
+    #[must_use]
+    pub fn with_report(&self, platform: &str, report: Report) -> Evidence {
         Evidence {
             platform: platform.to_owned(),
-            report: strongroom::encoding::base64(report),
-            measurement: String::new(),
+            report: strongroom::encoding::base64(&report.bytes),
+            measurement: report.measurement,
             timestamp: self.timestamp.clone(),
             mlkem_public_key: self.encapsulation_key.to_base64(),
             version: VERSION,
@@ -131,8 +256,8 @@ impl Claims<'_> {
             key_origin: self.key_origin,
             config_digest: hex::encode(self.config_digest),
             tls_spki_sha256: self.tls_spki_sha256.map(hex::encode).unwrap_or_default(),
-            evidence: serde_json::json!({ "type": platform }),
-            collateral: serde_json::json!({}),
+            beside: report.beside,
+            collateral: report.collateral,
         }
     }
 }

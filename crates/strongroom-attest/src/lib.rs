@@ -1,11 +1,11 @@
 //! Which code holds this key? Evidence and a policy go in; a [`VerifiedServer`] or a named [`Refusal`] comes
 //! out. Pure: no clock, no network (spec/attestation.md).
 //!
-//! It refuses whatever it does not know, and `none`, the platform that proves nothing, unless the policy says
-//! [`allow_no_tee`](Policy::allow_no_tee).
+//! It refuses whatever it does not know, every platform that the policy does not speak of, and `none`, the platform that
+//! proves nothing, unless the policy says [`allow_no_tee`](Policy::allow_no_tee).
 //!
 //! ```
-//! use strongroom_attest::{Claims, KeyOrigin, Policy, Refusal, verify};
+//! use strongroom_attest::{Asked, Claims, KeyOrigin, Policy, Refusal, verify};
 //! # use strongroom::key::DecapsulationKey;
 //! # use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 //! # let key = DecapsulationKey::from_seed(&[1; 64]).encapsulation_key();
@@ -22,16 +22,31 @@
 //! };
 //! let evidence = strongroom_attest::platform::none::evidence(&claims);
 //!
-//! let refusal = verify(&evidence, Some(&[4; 32]), &Policy::default(), now).unwrap_err();
+//! let asked = Asked { nonce: Some([4; 32]), tls_spki_sha256: None };
+//! let refusal = verify(&evidence, &asked, &Policy::default(), now).unwrap_err();
 //! assert_eq!(refusal, Refusal::NoTee);
-//! let server = verify(&evidence, Some(&[4; 32]), &Policy { allow_no_tee: true, ..Policy::default() }, now)?;
+//! let server = verify(&evidence, &asked, &Policy { allow_no_tee: true, ..Policy::default() }, now)?;
 //! assert_eq!(server.encapsulation_key(), &key);
 //! # Ok::<(), Refusal>(())
 //! ```
 
+mod certificates;
+mod checks;
+mod draft;
 mod evidence;
+pub mod explain;
 pub mod platform;
+pub mod policy;
+mod refusal;
+pub mod roots;
 mod verify;
 
-pub use evidence::{Claims, Evidence, KeyOrigin, NO_NONCE, VERSION};
-pub use verify::{Policy, Refusal, VerifiedServer, verify};
+pub use checks::{Check, Examination};
+pub use evidence::{
+    Beside, Claims, Collateral, Event, Evidence, KeyOrigin, MAX_EVIDENCE_BYTES, NO_NONCE, Report,
+    SnpCollateral, TdxCollateral, VERSION,
+};
+pub use policy::Policy;
+pub use refusal::Refusal;
+pub use roots::Roots;
+pub use verify::{Asked, VerifiedServer, examine, verify};

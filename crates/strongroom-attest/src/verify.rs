@@ -1,69 +1,27 @@
-//! The rules of verification, in the order of spec/attestation.md.
+//! The rules of verification, in the order of spec/attestation.md §3.
 
+use crate::checks::{Checks, Examination};
 use crate::evidence::{Claims, Evidence, KeyOrigin, NO_NONCE, VERSION};
-use crate::platform;
+use crate::platform::{Bound, nitro, none, snp, tdx};
+use crate::policy::Policy;
+use crate::refusal::Refusal;
 use strongroom::encoding::from_base64;
 use strongroom::key::EncapsulationKey;
+use subtle::ConstantTimeEq;
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
 /// How far the server's clock may be ahead, and how old an answer to a nonce may be.
 const TOLERANCE: Duration = Duration::minutes(5);
 
-/// What a client asks of a server before it sends a secret. The default trusts nobody without a TEE.
-#[derive(Debug, Clone, Default)]
-pub struct Policy {
-    /// Take the platform `none`. What is lost: nothing then shows that the server keeps secrets from its
-    /// operator.
-    pub allow_no_tee: bool,
-    /// Take a key that came from outside the vault, which whoever exported it holds too.
-    pub allow_imported_key: bool,
-    /// The vault that must answer, where it is known.
-    pub vault_id: Option<[u8; 32]>,
-    /// The configuration that must run, where it is known.
-    pub config_digest: Option<[u8; 32]>,
-}
-
-/// Why a server is not trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// A field is missing, of another size or encoding.
-    #[error("the evidence is malformed: {field}")]
-    Malformed {
-        /// Its name on the wire.
-        field: &'static str,
-    },
-    /// Another version of evidence.
-    #[error("the evidence has a version that this client does not know")]
-    Version,
-    /// Evidence for another request.
-    #[error("the evidence does not carry the nonce that was asked for")]
-    Nonce,
-    /// The key id is another key's.
-    #[error("the key id is not that of the encapsulation key")]
-    KeyId,
-    /// From the future, or too old for an answer to a nonce.
-    #[error("the evidence's time is more than five minutes off")]
-    Timestamp,
-    /// The report binds other fields than those shown.
-    #[error("the report does not bind the fields that the server shows")]
-    ReportData,
-    /// A platform without a verifier here.
-    #[error("the platform is not known to this client")]
-    UnknownPlatform,
-    /// Platform `none`.
-    #[error("the server runs outside a TEE: its operator can read what it opens")]
-    NoTee,
-    /// The key was imported.
-    #[error("the vault's key was imported: whoever exported it can read what it opens")]
-    ImportedKey,
-    /// Another vault than the pinned one.
-    #[error("this is another vault than the policy pins")]
-    VaultId,
-    /// Another configuration than the pinned one.
-    #[error("the vault runs another configuration than the policy pins")]
-    ConfigDigest,
+/// What the client knows of its own question.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asked {
+    /// The nonce that was sent along, if one was.
+    pub nonce: Option<[u8; 32]>,
+    /// SHA-256 of the SubjectPublicKeyInfo of the certificate that the connection's other end showed, where there is TLS and
+    /// the client can see it.
+    pub tls_spki_sha256: Option<[u8; 32]>,
 }
 
 /// A server whose evidence passed a policy. Secrets are sealed only for the key that it carries.
@@ -72,6 +30,8 @@ pub struct VerifiedServer {
     encapsulation_key: EncapsulationKey,
     vault_id: [u8; 32],
     platform: String,
+    measurement: String,
+    tls_spki_sha256: Option<[u8; 32]>,
 }
 
 impl VerifiedServer {
@@ -92,53 +52,105 @@ impl VerifiedServer {
     pub fn platform(&self) -> &str {
         &self.platform
     }
+
+    /// Which code runs: MRTD, launch digest or PCR0, in hex; empty without a TEE.
+    #[must_use]
+    pub fn measurement(&self) -> &str {
+        &self.measurement
+    }
+
+    /// SHA-256 of the SubjectPublicKeyInfo of the TLS key inside the TEE, where it has one.
+    #[must_use]
+    pub fn tls_spki_sha256(&self) -> Option<&[u8; 32]> {
+        self.tls_spki_sha256.as_ref()
+    }
 }
 
-/// Verifies evidence against a policy. `nonce` is the one that was sent with the request, if one was.
+/// Verifies evidence against a policy.
 ///
 /// # Errors
-/// [`Refusal`]: the first rule of spec/attestation.md that failed.
+/// [`Refusal`]: the first rule of spec/attestation.md that does not hold.
 pub fn verify(
     evidence: &Evidence,
-    nonce: Option<&[u8; 32]>,
+    asked: &Asked,
     policy: &Policy,
     now: OffsetDateTime,
 ) -> Result<VerifiedServer, Refusal> {
-    let key = evidence
-        .mlkem_public_key
-        .parse::<EncapsulationKey>()
-        .map_err(|_| Refusal::Malformed { field: "mlkemPublicKey" })?;
-    let claims = claims(evidence, &key)?;
-    let at = OffsetDateTime::parse(&evidence.timestamp, &Rfc3339)
-        .map_err(|_| Refusal::Malformed { field: "timestamp" })?;
-    let report = from_base64(&evidence.report).ok_or(Refusal::Malformed { field: "report" })?;
-    if evidence.version != VERSION {
-        return Err(Refusal::Version);
-    }
-    if claims.nonce != *nonce.unwrap_or(&NO_NONCE) {
-        return Err(Refusal::Nonce);
-    }
-    if evidence.key_id != hex::encode(key.id().as_bytes()) {
-        return Err(Refusal::KeyId);
-    }
-    if at - now > TOLERANCE || (nonce.is_some() && now - at > TOLERANCE) {
-        return Err(Refusal::Timestamp);
-    }
-    match evidence.platform.as_str() {
-        platform::none::NAME => platform::none::verify(&report, &claims, policy)?,
-        _ => return Err(Refusal::UnknownPlatform),
-    }
-    if claims.key_origin == KeyOrigin::Imported && !policy.allow_imported_key {
-        return Err(Refusal::ImportedKey);
-    }
-    if policy.vault_id.is_some_and(|pinned| pinned != claims.vault_id) {
-        return Err(Refusal::VaultId);
-    }
-    if policy.config_digest.is_some_and(|pinned| pinned != claims.config_digest) {
-        return Err(Refusal::ConfigDigest);
-    }
-    let vault_id = claims.vault_id;
-    Ok(VerifiedServer { encapsulation_key: key, vault_id, platform: evidence.platform.clone() })
+    examine(evidence, asked, policy, now).verdict()
+}
+
+/// As [`verify`], and shows every rule with its value, also after one that does not hold.
+#[must_use]
+pub fn examine(evidence: &Evidence, asked: &Asked, policy: &Policy, now: OffsetDateTime) -> Examination {
+    let mut checks = Checks::default();
+    let server = apply(&mut checks, evidence, asked, policy, now);
+    checks.finish(server)
+}
+
+fn apply(
+    checks: &mut Checks,
+    evidence: &Evidence,
+    asked: &Asked,
+    policy: &Policy,
+    now: OffsetDateTime,
+) -> Option<VerifiedServer> {
+    let malformed = |field| Refusal::Malformed { field };
+    let key = evidence.mlkem_public_key.parse::<EncapsulationKey>().map_err(|_| malformed("mlkemPublicKey"));
+    let key = checks.need("encapsulation key", key)?;
+    let claims = checks.need("fields", claims(evidence, &key))?;
+    let at = OffsetDateTime::parse(&evidence.timestamp, &Rfc3339).map_err(|_| malformed("timestamp"));
+    let at = checks.need("timestamp", at)?;
+    let report = checks.need("report", from_base64(&evidence.report).ok_or(malformed("report")))?;
+
+    checks.hold("version", evidence.version.to_string(), evidence.version == VERSION, Refusal::Version);
+    let nonce = asked.nonce.unwrap_or(NO_NONCE);
+    checks.hold("nonce", &evidence.nonce, claims.nonce == nonce, Refusal::Nonce);
+    let is_its_id = evidence.key_id == hex::encode(key.id().as_bytes());
+    checks.hold("encapsulation key", key.id().to_string(), is_its_id, Refusal::KeyId);
+    let is_timely = at - now <= TOLERANCE && (asked.nonce.is_none() || now - at <= TOLERANCE);
+    checks.hold("timestamp", &evidence.timestamp, is_timely, Refusal::Timestamp);
+
+    let Bound { report_data, measurement } = match evidence.platform.as_str() {
+        none::NAME => none::examine(checks, &report, policy),
+        tdx::NAME | tdx::PHALA => {
+            tdx::examine(checks, &report, &evidence.beside, evidence.collateral.tdx.as_ref(), policy, now)?
+        }
+        snp::NAME => snp::examine(checks, &report, evidence.collateral.snp.as_ref(), policy, now)?,
+        nitro::NAME => nitro::examine(checks, &report, &claims, asked.nonce.is_some(), policy, now)?,
+        _ => return checks.need("platform", Err(Refusal::UnknownPlatform)),
+    };
+    let is_bound = bool::from(report_data.ct_eq(&claims.report_data(&evidence.platform)));
+    checks.hold("report data", "binds all of this", is_bound, Refusal::ReportData);
+
+    let is_its_own = claims.key_origin != KeyOrigin::Imported || policy.allow_imported_key;
+    checks.hold("key origin", claims.key_origin.as_str(), is_its_own, Refusal::ImportedKey);
+    let is_pinned = |pin: Option<[u8; 32]>, found: [u8; 32]| pin.is_none_or(|pin| pin == found);
+    let [vault_id, digest] = [claims.vault_id, claims.config_digest];
+    checks.hold("vault", hex::encode(vault_id), is_pinned(policy.vault_id, vault_id), Refusal::VaultId);
+    checks.hold(
+        "configuration",
+        hex::encode(digest),
+        is_pinned(policy.config_digest, digest),
+        Refusal::ConfigDigest,
+    );
+    examine_tls(checks, claims.tls_spki_sha256, asked.tls_spki_sha256, policy);
+
+    let (platform, tls_spki_sha256) = (evidence.platform.clone(), claims.tls_spki_sha256);
+    Some(VerifiedServer { encapsulation_key: key, vault_id, platform, measurement, tls_spki_sha256 })
+}
+
+/// Where evidence binds a TLS key, that key is at the other end of this connection.
+fn examine_tls(checks: &mut Checks, bound: Option<[u8; 32]>, session: Option<[u8; 32]>, policy: &Policy) {
+    match (bound, session) {
+        (None, _) => checks.hold("TLS in the TEE", "no", !policy.tls_in_tee, Refusal::TlsNotInTee),
+        (Some(bound), Some(session)) => {
+            checks.hold("TLS in the TEE", hex::encode(bound), bound == session, Refusal::TlsKey)
+        }
+        // A client that cannot see its session (a browser's page) has to leave that to who can; or plain HTTP, which is no TLS.
+        (Some(_), None) => {
+            checks.hold("TLS in the TEE", "not seen by this client", !policy.tls_in_tee, Refusal::TlsKey)
+        }
+    };
 }
 
 fn claims<'a>(evidence: &Evidence, key: &'a EncapsulationKey) -> Result<Claims<'a>, Refusal> {
@@ -170,6 +182,7 @@ mod tests {
 
     const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
     const NONCE: [u8; 32] = [4; 32];
+    const ASKED: Asked = Asked { nonce: Some(NONCE), tls_spki_sha256: None };
 
     fn evidence_with(change: impl FnOnce(&mut Claims<'_>)) -> Evidence {
         let key = DecapsulationKey::from_seed(&[1; 64]).encapsulation_key();
@@ -184,7 +197,7 @@ mod tests {
             timestamp: "1970-01-01T00:00:00Z".to_owned(),
         };
         change(&mut claims);
-        platform::none::evidence(&claims)
+        none::evidence(&claims)
     }
 
     fn no_tee() -> Policy {
@@ -192,13 +205,13 @@ mod tests {
     }
 
     fn refusal(evidence: &Evidence, policy: &Policy) -> Refusal {
-        verify(evidence, Some(&NONCE), policy, NOW).expect_err("it must be refused")
+        verify(evidence, &ASKED, policy, NOW).expect_err("it must be refused")
     }
 
     #[test]
     fn good_evidence_passes_and_carries_the_key() {
         let evidence = evidence_with(|claims| claims.tls_spki_sha256 = Some([5; 32]));
-        let server = verify(&evidence, Some(&NONCE), &no_tee(), NOW).expect("good evidence");
+        let server = verify(&evidence, &ASKED, &no_tee(), NOW).expect("good evidence");
         assert_eq!(server.encapsulation_key().to_base64(), evidence.mlkem_public_key);
         assert_eq!((server.vault_id(), server.platform()), (&[2; 32], "none"));
     }
@@ -244,7 +257,7 @@ mod tests {
         assert_eq!(changed(|e| e.version = 2), Refusal::Version);
         assert_eq!(changed(|e| e.nonce = "00".repeat(32)), Refusal::Nonce);
         assert_eq!(changed(|e| e.key_id = "00".repeat(16)), Refusal::KeyId);
-        assert_eq!(changed(|e| e.platform = "intel-tdx".to_owned()), Refusal::UnknownPlatform);
+        assert_eq!(changed(|e| e.platform = "sgx".to_owned()), Refusal::UnknownPlatform);
         assert_eq!(changed(|e| e.report = "!".to_owned()), Refusal::Malformed { field: "report" });
         assert_eq!(changed(|e| e.vault_id = "00".to_owned()), Refusal::Malformed { field: "vaultId" });
         assert_eq!(changed(|e| e.timestamp = String::new()), Refusal::Malformed { field: "timestamp" });
@@ -266,7 +279,8 @@ mod tests {
                 claims.timestamp = timestamp.to_owned();
                 claims.nonce = nonce.unwrap_or(NO_NONCE);
             });
-            verify(&evidence, nonce.as_ref(), &no_tee(), NOW).map(|_| ())
+            let asked = Asked { nonce, tls_spki_sha256: None };
+            verify(&evidence, &asked, &no_tee(), NOW).map(|_| ())
         };
         assert_eq!(at("1970-01-01T00:05:00Z", Some(NONCE)), Ok(()));
         assert_eq!(at("1970-01-01T00:05:01Z", Some(NONCE)), Err(Refusal::Timestamp));
@@ -279,6 +293,7 @@ mod tests {
     #[test]
     fn evidence_of_other_servers_with_five_fields_is_no_evidence() {
         let five = r#"{"platform":"none","report":"","measurement":"","timestamp":"","mlkemPublicKey":""}"#;
-        assert!(serde_json::from_str::<Evidence>(five).is_err());
+        assert_eq!(Evidence::from_json(five.as_bytes()), Err(Refusal::NoEvidence));
+        assert_eq!(Evidence::from_json(&vec![b' '; 1024 * 1024 + 1]), Err(Refusal::Oversized));
     }
 }

@@ -66,7 +66,7 @@ fn is_refusal(cause: &(dyn std::error::Error + 'static)) -> bool {
         Some(
             ClientError::Refused { .. }
                 | ClientError::Untrusted(_)
-                | ClientError::NoEvidence
+                | ClientError::Certificate(_)
                 | ClientError::Backup(_)
         )
     );
@@ -159,7 +159,9 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
         ClientError::Untrusted(strongroom_client::Refusal::ImportedKey) => {
             Some("--allow-imported-key sends to a vault whose key somebody else may hold")
         }
-        ClientError::NoEvidence => Some("is this a Strongroom server? Other zk-api servers prove nothing"),
+        ClientError::Untrusted(strongroom_client::Refusal::NoEvidence) => {
+            Some("is this a Strongroom server? Other zk-api servers prove nothing")
+        }
         ClientError::Url(_) => {
             Some("pass --server https://host[:port], or http://localhost:3000 for a server here")
         }

@@ -1,12 +1,14 @@
 //! Requests and answers. TLS prefers the hybrid X25519MLKEM768.
 
 use crate::ClientError;
+use crate::tls::{Peer, Session, TlsConnector};
 use serde::Deserialize;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use strongroom::signin::Origin;
-use ureq::tls::{TlsConfig, TlsProvider};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
 use ureq::{Agent, RequestBuilder};
 use zeroize::Zeroizing;
 
@@ -24,6 +26,7 @@ pub(crate) type Headers<'a> = &'a [(&'static str, String)];
 pub(crate) struct Http {
     agent: Agent,
     origin: Origin,
+    peer: Arc<Peer>,
 }
 
 /// A 2xx answer. Its body may hold an opened secret, so it is wiped.
@@ -51,23 +54,45 @@ impl Http {
             .ok()
             .filter(is_safe)
             .ok_or_else(|| ClientError::Url(url.to_owned()))?;
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .build();
         // HTTPS stays closed to a proxy; plain HTTP is for this machine, where there is none.
         let proxy = if origin.to_string().starts_with("https:") { ureq::Proxy::try_from_env() } else { None };
-        let agent = Agent::config_builder()
+        let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .proxy(proxy)
             .timeout_global(Some(TIMEOUT))
             .max_idle_age(MAX_IDLE_AGE)
             .user_agent(concat!("strongroom/", env!("CARGO_PKG_VERSION")))
-            .tls_config(tls)
-            .build()
-            .new_agent();
-        Ok(Self { agent, origin })
+            .build();
+        let peer = Peer::new();
+        let connector =
+            ().chain(ConnectProxyConnector::default())
+                .chain(TcpConnector::default())
+                .chain(TlsConnector::new(Arc::clone(&peer)));
+        let agent = Agent::with_parts(config, connector, DefaultResolver::default());
+        Ok(Self { agent, origin, peer })
+    }
+
+    /// Asks whoever answers, once, before anything else is sent; also gives what the TLS handshake showed, if there was one.
+    pub(crate) fn get_from_anybody(&self, path: &str) -> Result<(Answer, Option<Session>), ClientError> {
+        self.peer.let_anybody_answer();
+        let answer = self.get(path, &[]);
+        self.peer.trust_authorities();
+        Ok((answer?, self.peer.session()))
+    }
+
+    /// From now on the other end is who holds this TLS key; where there is none, whom the public authorities vouch for.
+    pub(crate) fn trust(
+        &self,
+        session: Option<&Session>,
+        spki_sha256: Option<&[u8; 32]>,
+    ) -> Result<(), ClientError> {
+        match (session, spki_sha256) {
+            (_, Some(key)) => self.peer.pin(*key),
+            (Some(session), None) => session.vouched_for.clone().map_err(ClientError::Certificate)?,
+            (None, None) => {}
+        }
+        Ok(())
     }
 
     pub(crate) fn origin(&self) -> &Origin {
@@ -183,11 +208,5 @@ mod tests {
         ] {
             assert!(matches!(Http::at(bad), Err(ClientError::Url(_))), "{bad}");
         }
-    }
-
-    #[test]
-    fn tls_offers_the_post_quantum_group_first() {
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
-        assert_eq!(provider.kx_groups[0].name(), rustls::NamedGroup::X25519MLKEM768);
     }
 }

@@ -35,6 +35,7 @@
 mod backups;
 mod http;
 mod sign_in;
+mod tls;
 
 use http::{Answer, Http};
 use serde::Deserialize;
@@ -42,20 +43,19 @@ use serde_json::json;
 use std::borrow::Cow;
 use strongroom::backup::VerifyError;
 use strongroom::envelope::{self, Envelope};
-use strongroom::json::Object;
 use strongroom::key::{DecapsulationKey, Recipient};
 use strongroom::principal::WalletAddress;
 use strongroom::signin::Act;
 use strongroom::wallet::WalletKey;
 use strongroom::{OpenError, Plaintext, Sealed, SealedError, SlotId, encoding};
-use strongroom_attest::Evidence;
+use strongroom_attest::{Asked, Evidence};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 use zeroize::Zeroizing;
 
 pub use backups::{BackupServer, BackupSession, FetchedBackup, ListedBackup, ListedVersion, Versions};
 pub use sign_in::SignIn;
-pub use strongroom_attest::{Policy, Refusal, VerifiedServer};
+pub use strongroom_attest::{Check, Examination, Policy, Refusal, VerifiedServer};
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +67,9 @@ pub enum ClientError {
     /// Nobody answers, or not as HTTP.
     #[error("the vault cannot be reached")]
     Transport(#[source] Box<ureq::Error>),
+    /// Its certificate is not good, and no evidence binds its key.
+    #[error("the server's certificate is not trusted, and its evidence binds no TLS key")]
+    Certificate(#[source] rustls::Error),
     /// Nobody answered within a minute.
     #[error("the vault did not answer within 60 seconds")]
     Timeout,
@@ -85,9 +88,6 @@ pub enum ClientError {
     /// The server's evidence fails the policy.
     #[error("the server is not trusted")]
     Untrusted(#[from] Refusal),
-    /// The server shows no evidence that binds its key.
-    #[error("the server shows no evidence of the kind that this client verifies")]
-    NoEvidence,
     /// A time that RFC 3339 cannot write.
     #[error("the expiry is after the year 9999")]
     Expiry,
@@ -172,15 +172,50 @@ impl Vault {
     /// Asks for evidence with a fresh nonce and verifies it. The only way to a [`VerifiedVault`].
     ///
     /// # Errors
-    /// [`ClientError::Untrusted`] with the rule that failed, [`ClientError::NoEvidence`], or one of the transport.
+    /// [`ClientError::Untrusted`] with the rule that failed, [`ClientError::Certificate`], or one of the transport.
     pub fn attest(self, policy: &Policy) -> Result<VerifiedVault, ClientError> {
+        let shown = self.show()?;
+        let server = shown.examine(policy).verdict()?;
+        self.http.trust(shown.session.as_ref(), server.tls_spki_sha256())?;
+        Ok(VerifiedVault { http: self.http, server })
+    }
+
+    /// Asks for evidence with a fresh nonce, from whoever answers.
+    ///
+    /// # Errors
+    /// [`ClientError::Untrusted`] where it is no evidence, or one of the transport.
+    pub fn show(&self) -> Result<Shown, ClientError> {
         let mut nonce = [0; 32];
         getrandom::rand_core::Rng::fill_bytes(&mut rng(), &mut nonce);
-        let answer = self.http.get(&format!("/secret/attestation?nonce={}", hex::encode(nonce)), &[])?;
-        let Object(evidence): Object<Evidence> =
-            serde_json::from_slice(&answer.body).map_err(|_| ClientError::NoEvidence)?;
-        let server = strongroom_attest::verify(&evidence, Some(&nonce), policy, OffsetDateTime::now_utc())?;
-        Ok(VerifiedVault { http: self.http, server })
+        let path = format!("/secret/attestation?nonce={}", hex::encode(nonce));
+        let (answer, session) = self.http.get_from_anybody(&path)?;
+        Ok(Shown { evidence: Evidence::from_json(&answer.body)?, nonce, session })
+    }
+}
+
+/// What a server showed of itself when it was asked with a nonce.
+#[derive(Debug)]
+pub struct Shown {
+    evidence: Evidence,
+    nonce: [u8; 32],
+    session: Option<tls::Session>,
+}
+
+impl Shown {
+    /// As it was sent.
+    #[must_use]
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// Applies every rule, at this moment and for this connection.
+    #[must_use]
+    pub fn examine(&self, policy: &Policy) -> Examination {
+        let asked = Asked {
+            nonce: Some(self.nonce),
+            tls_spki_sha256: self.session.as_ref().map(|session| session.spki_sha256),
+        };
+        strongroom_attest::examine(&self.evidence, &asked, policy, OffsetDateTime::now_utc())
     }
 }
 

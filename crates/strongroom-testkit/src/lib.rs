@@ -9,6 +9,7 @@ use aes_gcm::{AeadInOut, Aes256Gcm, KeyInit};
 use base64ct::{Base64, Encoding};
 use getrandom::{SysRng, rand_core::UnwrapErr};
 use ml_kem::{EncapsulationKey, MlKem1024, kem::Encapsulate};
+use std::path::{Path, PathBuf};
 
 /// The operating system's randomness.
 #[must_use]
@@ -43,24 +44,41 @@ pub fn older_payload_json(encapsulation_key: &[u8; 1568], plaintext: &[u8]) -> S
 /// # Panics
 /// Where cargo does not know the package.
 #[must_use]
-pub fn package_dir(name: &str) -> std::path::PathBuf {
+pub fn package_dir(name: &str) -> PathBuf {
+    package_dir_of(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"), &["--offline"], name)
+}
+
+/// The folder of a package that testdata/packages names, which cargo fetches where it is not there.
+///
+/// # Panics
+/// Where it cannot be fetched.
+#[must_use]
+pub fn fetched_package_dir(name: &str) -> PathBuf {
+    package_dir_of(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/packages/Cargo.toml"),
+        &["--locked"],
+        name,
+    )
+}
+
+fn package_dir_of(manifest: &str, options: &[&str], name: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").expect("cargo runs the tests");
     let output = std::process::Command::new(cargo)
         .args([
             "metadata",
             "--format-version",
             "1",
-            "--offline",
             "--filter-platform",
             "host-tuple",
             "--manifest-path",
+            manifest,
         ])
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
+        .args(options)
         .output()
         .expect("cargo metadata runs");
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON");
     let packages = metadata["packages"].as_array().expect("a list of packages");
     let package = packages.iter().find(|package| package["name"] == name).expect("a dependency");
     let manifest = package["manifest_path"].as_str().expect("a path");
-    std::path::Path::new(manifest).parent().expect("a manifest is in a folder").to_owned()
+    Path::new(manifest).parent().expect("a manifest is in a folder").to_owned()
 }

@@ -266,9 +266,9 @@ mod tests {
 
     assert_not_impl_any!(SigningKey: fmt::Debug, fmt::Display, Clone, PartialEq, serde::Serialize);
 
-    /// NIST's ACVP vectors of SHAKE-256f in one of the three files that the crate `slh-dsa` ships.
+    /// NIST's ACVP vectors of SHAKE-256f in one of the three files that testdata/packages names.
     fn acvp(what: &str) -> Vec<(Value, Value)> {
-        let folder = strongroom_testkit::package_dir("slh-dsa");
+        let folder = strongroom_testkit::fetched_package_dir("slh-dsa");
         let path = folder.join(format!("tests/acvp/SLH-DSA-{what}-FIPS205/internalProjection.json"));
         #[expect(clippy::disallowed_methods, reason = "a test reads its vectors")]
         let text = std::fs::read_to_string(path).expect("the vectors");

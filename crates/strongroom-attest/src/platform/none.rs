@@ -1,8 +1,10 @@
 //! The platform that proves nothing: for development. Its report is report_data itself, signed by nobody.
 
-use crate::evidence::{Claims, Evidence};
-use crate::verify::{Policy, Refusal};
-use subtle::ConstantTimeEq;
+use super::Bound;
+use crate::checks::Checks;
+use crate::evidence::{Beside, Claims, Collateral, Evidence, Report};
+use crate::policy::Policy;
+use crate::refusal::Refusal;
 
 /// Its name on the wire.
 pub const NAME: &str = "none";
@@ -10,12 +12,16 @@ pub const NAME: &str = "none";
 /// Evidence without a TEE.
 #[must_use]
 pub fn evidence(claims: &Claims<'_>) -> Evidence {
-    claims.with_report(NAME, &claims.report_data(NAME))
+    let report = Report {
+        bytes: claims.report_data(NAME).to_vec(),
+        measurement: String::new(),
+        beside: Beside::Nothing {},
+        collateral: Collateral::default(),
+    };
+    claims.with_report(NAME, report)
 }
 
-pub(crate) fn verify(report: &[u8], claims: &Claims<'_>, policy: &Policy) -> Result<(), Refusal> {
-    if !bool::from(report.ct_eq(&claims.report_data(NAME))) {
-        return Err(Refusal::ReportData);
-    }
-    if policy.allow_no_tee { Ok(()) } else { Err(Refusal::NoTee) }
+pub(crate) fn examine(checks: &mut Checks, report: &[u8], policy: &Policy) -> Bound {
+    checks.hold("TEE", "none", policy.allow_no_tee, Refusal::NoTee);
+    Bound { report_data: report.to_vec(), measurement: String::new() }
 }

@@ -1,0 +1,223 @@
+//! Paths of X.509 certificates (RFC 5280) to a pinned root: `webpki` walks them, RustCrypto does the arithmetic, so that it
+//! runs in wasm too.
+
+use crate::refusal::Refusal;
+use p384::ecdsa::signature::hazmat::PrehashVerifier;
+use rsa::pkcs1::DecodeRsaPublicKey;
+use rustls_pki_types::{
+    AlgorithmIdentifier, CertificateDer, InvalidSignature, SignatureVerificationAlgorithm, UnixTime, alg_id,
+};
+use sha2::{Digest, Sha384};
+use std::time::Duration;
+use time::OffsetDateTime;
+use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, anchor_from_trusted_cert};
+use x509_cert::Certificate;
+use x509_cert::crl::CertificateList;
+use x509_cert::der::{Decode, Reader, SliceReader};
+use x509_cert::ext::pkix::KeyUsage;
+use x509_cert::time::Time;
+
+/// Bytes of a certificate or a revocation list that are looked at.
+const MAX_DER_BYTES: usize = 64 * 1024;
+
+/// ECDSA on P-384 with SHA-384 (FIPS 186-5).
+#[derive(Debug)]
+struct EcdsaP384;
+
+impl SignatureVerificationAlgorithm for EcdsaP384 {
+    fn verify_signature(
+        &self,
+        public_key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), InvalidSignature> {
+        let signature = p384::ecdsa::Signature::from_der(signature).map_err(|_| InvalidSignature)?;
+        verify_p384(public_key, message, &signature).ok_or(InvalidSignature)
+    }
+
+    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
+        alg_id::ECDSA_P384
+    }
+
+    fn signature_alg_id(&self) -> AlgorithmIdentifier {
+        alg_id::ECDSA_SHA384
+    }
+}
+
+/// `public_key` is an uncompressed point (SEC 1 §2.3.3).
+pub(crate) fn verify_p384(
+    public_key: &[u8],
+    message: &[u8],
+    signature: &p384::ecdsa::Signature,
+) -> Option<()> {
+    if public_key.len() != 97 {
+        return None;
+    }
+    let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(public_key).ok()?;
+    key.verify_prehash(&Sha384::digest(message), signature).ok()
+}
+
+/// RSASSA-PSS with SHA-384 and a salt of 48 bytes (RFC 8017 §8.1), under one of the two spellings of its parameters.
+#[derive(Debug)]
+struct RsaPss384(AlgorithmIdentifier);
+
+/// RFC 4055 §3.1, with the default trailerField written out, which DER forbids: so AMD's Milan and Genoa certificates have it.
+const RSA_PSS_SHA384_WITH_TRAILER: AlgorithmIdentifier = AlgorithmIdentifier::from_slice(&[
+    0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a, 0x30, 0x39, 0xa0, 0x0f, 0x30, 0x0d,
+    0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00, 0xa1, 0x1c, 0x30, 0x1a,
+    0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x08, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86,
+    0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00, 0xa2, 0x03, 0x02, 0x01, 0x30, 0xa3, 0x03, 0x02,
+    0x01, 0x01,
+]);
+
+impl SignatureVerificationAlgorithm for RsaPss384 {
+    fn verify_signature(
+        &self,
+        public_key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), InvalidSignature> {
+        let key = rsa::PublicKey::from_pkcs1_der(public_key).map_err(|_| InvalidSignature)?;
+        key.pss_verify::<Sha384>(message, signature).map_err(|_| InvalidSignature)
+    }
+
+    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
+        alg_id::RSA_ENCRYPTION
+    }
+
+    fn signature_alg_id(&self) -> AlgorithmIdentifier {
+        self.0
+    }
+}
+
+/// What a platform's certificates may be signed with.
+pub(crate) const NITRO: &[&dyn SignatureVerificationAlgorithm] = &[&EcdsaP384];
+/// As [`NITRO`], for AMD.
+pub(crate) const AMD: &[&dyn SignatureVerificationAlgorithm] =
+    &[&RsaPss384(alg_id::RSA_PSS_SHA384), &RsaPss384(RSA_PSS_SHA384_WITH_TRAILER)];
+
+/// These certificates are for nothing that an extended key usage could name.
+struct NoUsage;
+
+impl ExtendedKeyUsageValidator for NoUsage {
+    fn validate(&self, mut usages: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
+        usages.next().map_or(Ok(()), |_| Err(webpki::Error::EmptyEkuExtension))
+    }
+}
+
+/// Walks from the leaf over every intermediate certificate to the root, each valid at `now`.
+///
+/// # Errors
+/// [`Refusal::Expired`] or [`Refusal::Chain`].
+pub(crate) fn verify_path(
+    leaf: &[u8],
+    intermediates: &[&[u8]],
+    root: &[u8],
+    algorithms: &[&dyn SignatureVerificationAlgorithm],
+    now: OffsetDateTime,
+) -> Result<(), Refusal> {
+    let refusal = |error| match error {
+        webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. } => Refusal::Expired,
+        _ => Refusal::Chain,
+    };
+    let seconds = u64::try_from(now.unix_timestamp()).map_err(|_| Refusal::Expired)?;
+    // webpki takes an anchor as it is, whatever its dates say.
+    if !is_valid_at(&parse(root)?, now) {
+        return Err(Refusal::Expired);
+    }
+    let root = CertificateDer::from(root);
+    let anchor = anchor_from_trusted_cert(&root).map_err(refusal)?;
+    let leaf = CertificateDer::from(leaf);
+    let between: Vec<_> = intermediates.iter().map(|der| CertificateDer::from(*der)).collect();
+    let path = EndEntityCert::try_from(&leaf)
+        .map_err(refusal)?
+        .verify_for_usage(
+            algorithms,
+            &[anchor],
+            &between,
+            UnixTime::since_unix_epoch(Duration::from_secs(seconds)),
+            NoUsage,
+            None,
+            None,
+        )
+        .map_err(refusal)?
+        .intermediate_certificates()
+        .count();
+    if path == intermediates.len() { Ok(()) } else { Err(Refusal::Chain) }
+}
+
+/// Reads a certificate, within bounds and without a rest.
+pub(crate) fn parse(der: &[u8]) -> Result<Certificate, Refusal> {
+    if der.len() > MAX_DER_BYTES {
+        return Err(Refusal::Chain);
+    }
+    Certificate::from_der(der).map_err(|_| Refusal::Chain)
+}
+
+fn is_valid_at(certificate: &Certificate, now: OffsetDateTime) -> bool {
+    let validity = certificate.tbs_certificate().validity();
+    (seconds(validity.not_before)..=seconds(validity.not_after)).contains(&now.unix_timestamp())
+}
+
+fn seconds(time: Time) -> i64 {
+    i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX)
+}
+
+/// The key of a certificate: the contents of its BIT STRING.
+pub(crate) fn public_key(certificate: &Certificate) -> &[u8] {
+    certificate.tbs_certificate().subject_public_key_info().subject_public_key.raw_bytes()
+}
+
+/// The certificate's key usage, if it has one.
+pub(crate) fn key_usage(certificate: &Certificate) -> Option<KeyUsage> {
+    certificate.tbs_certificate().get_extension().ok().flatten().map(|(_, usage)| usage)
+}
+
+/// Whether `certificate`, issued by `issuer`, stands in a revocation list of that issuer's that is valid at `now` (RFC 5280 §5).
+///
+/// # Errors
+/// [`Refusal::Collateral`] where it is no list of the issuer's, [`Refusal::Expired`], [`Refusal::Revoked`].
+pub(crate) fn verify_not_revoked(
+    certificate: &[u8],
+    issuer: &[u8],
+    list: &[u8],
+    algorithms: &[&dyn SignatureVerificationAlgorithm],
+    now: OffsetDateTime,
+) -> Result<(), Refusal> {
+    if list.len() > MAX_DER_BYTES {
+        return Err(Refusal::Collateral);
+    }
+    let (certificate, issuer) = (parse(certificate)?, parse(issuer)?);
+    let crl = CertificateList::<x509_cert::certificate::Rfc5280>::from_der(list)
+        .map_err(|_| Refusal::Collateral)?;
+    let tbs = &crl.tbs_cert_list;
+    let signed = signed_part(list).ok_or(Refusal::Collateral)?;
+    let identifier =
+        x509_cert::der::Encode::to_der(&crl.signature_algorithm).map_err(|_| Refusal::Collateral)?;
+    let is_signed = crl.signature_algorithm == tbs.signature
+        && tbs.issuer == *issuer.tbs_certificate().subject()
+        && algorithms.iter().any(|algorithm| {
+            // Its SEQUENCE, without tag and length: both are below 128 bytes.
+            identifier.get(2..) == Some(algorithm.signature_alg_id().as_ref())
+                && algorithm.verify_signature(public_key(&issuer), signed, crl.signature.raw_bytes()).is_ok()
+        });
+    if !is_signed {
+        return Err(Refusal::Collateral);
+    }
+    // A part of a list, or changes of one, would be marked so.
+    let is_whole = tbs.crl_extensions.iter().flatten().all(|extension| !extension.critical);
+    let next = tbs.next_update.filter(|_| is_whole).ok_or(Refusal::Collateral)?;
+    if !(seconds(tbs.this_update)..=seconds(next)).contains(&now.unix_timestamp()) {
+        return Err(Refusal::Expired);
+    }
+    let serial = certificate.tbs_certificate().serial_number();
+    let revoked = tbs.revoked_certificates.iter().flatten().any(|entry| entry.serial_number == *serial);
+    if revoked { Err(Refusal::Revoked) } else { Ok(()) }
+}
+
+/// The bytes that the signature of a certificate or a list is over: the first element of the outer SEQUENCE, as it stands.
+fn signed_part(der: &[u8]) -> Option<&[u8]> {
+    let mut reader = SliceReader::new(der).ok()?;
+    x509_cert::der::Header::decode(&mut reader).ok()?;
+    reader.tlv_bytes().ok()
+}

@@ -1,0 +1,83 @@
+//! A policy that takes exactly the server which shows this evidence, for its operator to publish or a client to compare.
+
+use crate::evidence::{Beside, Evidence};
+use crate::platform::{dstack, nitro, snp, tdx};
+use crate::policy::{Dstack, Hex, MinimumTcb, Nitro, Policy, Snp, Tdx};
+use crate::refusal::Refusal;
+use crate::roots::Roots;
+use strongroom::encoding::from_base64;
+use time::OffsetDateTime;
+
+impl Policy {
+    /// Drafts a policy from evidence: what it shows is what the policy asks for. The platform's signatures are not all
+    /// verified here: verify the evidence against the draft before you show it to anybody.
+    ///
+    /// # Errors
+    /// [`Refusal`] where the evidence cannot be read that far. There is no policy that takes platform `none`.
+    pub fn draft(evidence: &Evidence, roots: &Roots, now: OffsetDateTime) -> Result<Self, Refusal> {
+        let malformed = |field| Refusal::Malformed { field };
+        let report = from_base64(&evidence.report).ok_or(malformed("report"))?;
+        let bytes = |field, text: &str| {
+            let mut bytes = [0; 32];
+            hex::decode_to_slice(text, &mut bytes).map(|()| bytes).map_err(|_| malformed(field))
+        };
+        let mut policy = Self {
+            vault_id: Some(bytes("vaultId", &evidence.vault_id)?),
+            config_digest: Some(bytes("configDigest", &evidence.config_digest)?),
+            tls_in_tee: !evidence.tls_spki_sha256.is_empty(),
+            roots: roots.clone(),
+            ..Self::default()
+        };
+        match evidence.platform.as_str() {
+            tdx::NAME | tdx::PHALA => policy.intel_tdx = Some(of_tdx(evidence, &report, roots, now)?),
+            snp::NAME => policy.amd_sev_snp = Some(of_snp(&report)?),
+            nitro::NAME => {
+                let measurement = nitro::Parsed::parse(&report)?.measurement().ok_or(Refusal::ZeroPcrs)?;
+                policy.aws_nitro = Some(Nitro { measurements: vec![measurement] });
+            }
+            "none" => return Err(Refusal::NoTee),
+            _ => return Err(Refusal::UnknownPlatform),
+        }
+        Ok(policy)
+    }
+}
+
+fn of_tdx(evidence: &Evidence, report: &[u8], roots: &Roots, now: OffsetDateTime) -> Result<Tdx, Refusal> {
+    let parsed = tdx::Parsed::parse(report)?;
+    let collateral = evidence.collateral.tdx.as_ref().ok_or(Refusal::MissingCollateral)?;
+    let claims = parsed.claims(collateral, &roots.intel, now)?;
+    let platform = tdx::PlatformState::of(&claims);
+    let dstack = match &evidence.beside {
+        Beside::Dstack { event_log, .. } => {
+            let identity = dstack::replay(event_log, &parsed.report().rt_mr3)?;
+            Some(Dstack {
+                compose_hashes: vec![Hex(identity.compose_hash)],
+                key_providers: vec![identity.key_provider],
+                os_image_hashes: identity.os_image_hash.map(Hex).into_iter().collect(),
+            })
+        }
+        _ => None,
+    };
+    Ok(Tdx {
+        measurements: vec![parsed.measurement()],
+        tcb_statuses: platform.statuses,
+        advisories: platform.advisories,
+        minimum_evaluation_number: platform.evaluation_number,
+        allow_dynamic_platform: platform.dynamic_platform == Some(true),
+        allow_cached_keys: platform.cached_keys == Some(true),
+        allow_smt: platform.smt == Some(true),
+        dstack,
+    })
+}
+
+fn of_snp(report: &[u8]) -> Result<Snp, Refusal> {
+    let parsed = snp::Parsed::parse(report)?;
+    // Which line of processors a report of version 2 is of, only its certificates say.
+    let product = parsed.product().ok_or(Refusal::Report)?;
+    Ok(Snp {
+        measurements: vec![Hex(parsed.measurement())],
+        minimum_tcb: MinimumTcb::with(product, parsed.reported_tcb(product)),
+        host_data: vec![Hex(parsed.host_data())],
+        allow_smt: parsed.guest_policy() >> 16 & 1 == 1,
+    })
+}

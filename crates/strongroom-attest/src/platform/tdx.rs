@@ -1,0 +1,368 @@
+//! Intel TDX (spec/attestation.md §4.1). `dcap-qvl` verifies quote and collateral; what it leaves to its caller is here.
+
+use super::{Bound, dstack};
+use crate::checks::Checks;
+use crate::evidence::{Beside, TdxCollateral};
+use crate::policy::Hex;
+use crate::policy::{Policy, Tdx, TdxMeasurement};
+use crate::refusal::Refusal;
+use dcap_qvl::configs::RustCryptoConfig;
+use dcap_qvl::policy::PckCertFlag;
+use dcap_qvl::quote::{Quote, TDReport10};
+use dcap_qvl::tcb_info::TcbInfo;
+use dcap_qvl::verify::QuoteVerifier;
+use dcap_qvl::{QuoteClaims, QuoteCollateralV3, QuotePolicy};
+use std::collections::BTreeSet;
+use time::OffsetDateTime;
+
+/// The name of a TDX guest on the wire.
+pub const NAME: &str = "intel-tdx";
+/// The name of a dstack guest whose agent says that it runs at Phala. It answers to the same policies.
+pub const PHALA: &str = "phala";
+
+/// Bytes of a quote that are looked at.
+const MAX_QUOTE_BYTES: usize = 64 * 1024;
+/// The outer certification data of a quote that is signed by a quoting enclave.
+const QE_REPORT_CERTIFICATION_DATA: u16 = 6;
+
+/// A quote whose parts stand where they belong.
+pub(crate) struct Parsed<'a> {
+    /// Without the zeros that kernels leave after it.
+    bytes: &'a [u8],
+    quote: Quote,
+}
+
+impl<'a> Parsed<'a> {
+    /// Reads a quote of version 4 or 5 of a TDX guest.
+    ///
+    /// # Errors
+    /// [`Refusal::Report`].
+    pub(crate) fn parse(report: &'a [u8]) -> Result<Self, Refusal> {
+        if report.len() > MAX_QUOTE_BYTES {
+            return Err(Refusal::Oversized);
+        }
+        let quote = Quote::parse(report).map_err(|_| Refusal::Report)?;
+        let number = |at: usize, bytes: usize| {
+            let little_endian = report.get(at..at + bytes)?;
+            Some(little_endian.iter().rev().fold(0_usize, |n, byte| n << 8 | usize::from(*byte)))
+        };
+        let signed = quote.signed_length();
+        let end = number(signed, 4).map(|length| signed + 4 + length).ok_or(Refusal::Report)?;
+        let (bytes, rest) = report.split_at_checked(end).ok_or(Refusal::Report)?;
+        // Signature and attestation key, 64 bytes each, come before the certification data.
+        let kind = number(signed + 4 + 128, 2);
+        if rest.iter().any(|byte| *byte != 0)
+            || kind != Some(usize::from(QE_REPORT_CERTIFICATION_DATA))
+            || quote.report.as_td10().is_none()
+        {
+            return Err(Refusal::Report);
+        }
+        Ok(Self { bytes, quote })
+    }
+
+    pub(crate) fn report(&self) -> &TDReport10 {
+        self.quote.report.as_td10().expect("looked at when it was parsed")
+    }
+
+    pub(crate) fn measurement(&self) -> TdxMeasurement {
+        let td = self.report();
+        TdxMeasurement {
+            mrtd: Hex(td.mr_td),
+            rtmr0: Hex(td.rt_mr0),
+            rtmr1: Hex(td.rt_mr1),
+            rtmr2: Hex(td.rt_mr2),
+        }
+    }
+
+    pub(crate) fn version(&self) -> u16 {
+        self.quote.header.version
+    }
+
+    /// Verifies quote and collateral and gives what they say, whatever any policy would.
+    ///
+    /// # Errors
+    /// The kind of failure, as far as the library's text tells.
+    pub(crate) fn claims(
+        &self,
+        collateral: &TdxCollateral,
+        root: &[u8],
+        now: OffsetDateTime,
+    ) -> Result<QuoteClaims, Refusal> {
+        let now = u64::try_from(now.unix_timestamp()).map_err(|_| Refusal::Expired)?;
+        let collateral = to_library(collateral)?;
+        let tcb_info: TcbInfo =
+            serde_json::from_str(&collateral.tcb_info).map_err(|_| Refusal::Collateral)?;
+        let claims = QuoteVerifier::<RustCryptoConfig>::new_with_config(root.to_vec())
+            .verify_with_policy(self.bytes, collateral, now, &QuotePolicy::claims_only(now))
+            .map_err(|error| refusal(&format!("{error:#}")))?;
+        if !hex::encode(&claims.platform.pck.pce_id).eq_ignore_ascii_case(&tcb_info.pce_id) {
+            return Err(Refusal::Collateral);
+        }
+        // The lists' first day and the root's own dates are left to us.
+        if !(claims.latest_issue_date..=claims.earliest_expiration_date).contains(&now) {
+            return Err(Refusal::Expired);
+        }
+        Ok(claims)
+    }
+}
+
+/// Of what kind a failure is. The library's errors are texts; a text that is not known here is still a refusal.
+fn refusal(text: &str) -> Refusal {
+    let is = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if is(&["Debug mode is enabled", "TD profiling"]) {
+        Refusal::Debug
+    } else if is(&["TD attributes", "migration", "SERVTD_EXT", "SEPT_VE_DISABLE", "MR service TD"]) {
+        Refusal::Attributes
+    } else if is(&["CertRevoked"]) {
+        Refusal::Revoked
+    } else if is(&["xpired", "NotValidYet", "in the future"]) {
+        Refusal::Expired
+    } else if is(&["TCB level", "Revoked", "TDX module", "ISVSVN"]) {
+        Refusal::Tcb
+    } else if is(&["PCK", "certificate chain", "Intel extension"]) && !is(&["CRL"]) {
+        Refusal::Chain
+    } else if is(&["qe_report", "QE report hash", "ISV enclave report signature", "QE "]) {
+        Refusal::Signature
+    } else if is(&["CRL", "Crl", "TCB", "Tcb", "tcb_info", "qe_identity", "Fmspc", "root ca"]) {
+        Refusal::Collateral
+    } else {
+        Refusal::Report
+    }
+}
+
+fn to_library(collateral: &TdxCollateral) -> Result<QuoteCollateralV3, Refusal> {
+    let bytes = |text: &str| hex::decode(text).map_err(|_| Refusal::Collateral);
+    let signature =
+        |text: &str| bytes(text).and_then(|s| if s.len() == 64 { Ok(s) } else { Err(Refusal::Collateral) });
+    Ok(QuoteCollateralV3 {
+        pck_crl_issuer_chain: String::new(),
+        root_ca_crl: bytes(&collateral.root_ca_crl)?,
+        pck_crl: bytes(&collateral.pck_crl)?,
+        tcb_info_issuer_chain: collateral.tcb_info_issuer_chain.clone(),
+        tcb_info: collateral.tcb_info.clone(),
+        tcb_info_signature: signature(&collateral.tcb_info_signature)?,
+        qe_identity_issuer_chain: collateral.qe_identity_issuer_chain.clone(),
+        qe_identity: collateral.qe_identity.clone(),
+        qe_identity_signature: signature(&collateral.qe_identity_signature)?,
+        // The quote's own.
+        pck_certificate_chain: None,
+    })
+}
+
+pub(crate) fn examine(
+    checks: &mut Checks,
+    report: &[u8],
+    beside: &Beside,
+    collateral: Option<&TdxCollateral>,
+    policy: &Policy,
+    now: OffsetDateTime,
+) -> Option<Bound> {
+    let Policy { intel_tdx: Some(policy), roots, .. } = policy else {
+        return checks.need("policy", Err(Refusal::PlatformNotInPolicy));
+    };
+    let parsed = checks.need("quote", Parsed::parse(report))?;
+    let collateral = checks.need("collateral", collateral.ok_or(Refusal::MissingCollateral))?;
+    let claims = checks.need("quote, signed by Intel", parsed.claims(collateral, &roots.intel, now))?;
+    checks.hold("quote, signed by Intel", format!("version {}", parsed.version()), true, Refusal::Signature);
+    examine_platform(checks, &PlatformState::of(&claims), policy);
+
+    let td = parsed.report();
+    checks.hold("TDX module's signer", "Intel", td.mr_signer_seam == [0; 48], Refusal::Attributes);
+    // The library refuses these as well; said here so that it does not depend on its tables.
+    let attributes = u64::from_le_bytes(td.td_attributes);
+    checks.hold(
+        "debug",
+        if attributes & 0xFF == 0 { "off" } else { "on" },
+        attributes & 0xFF == 0,
+        Refusal::Debug,
+    );
+
+    let measurement = parsed.measurement();
+    checks.hold(
+        "measurements in the policy",
+        policy.measurements.len().to_string(),
+        !policy.measurements.is_empty(),
+        Refusal::NoMeasurements,
+    );
+    let known = policy.measurements.iter().filter(|known| known.mrtd == measurement.mrtd).collect::<Vec<_>>();
+    checks.hold("MRTD", measurement.mrtd.to_string(), !known.is_empty(), Refusal::Measurement);
+    let rtmrs = format!("{} {} {}", measurement.rtmr0, measurement.rtmr1, measurement.rtmr2);
+    checks.hold("RTMR0-2", rtmrs, known.into_iter().any(|known| *known == measurement), Refusal::Measurement);
+
+    match (&policy.dstack, beside) {
+        (Some(policy), Beside::Dstack { event_log, app_compose, .. }) => {
+            dstack::examine(checks, &td.rt_mr3, event_log, app_compose, policy)?;
+        }
+        // Nothing else may have been measured later, and whoever runs dstack shows its log.
+        _ => {
+            let is_bare = policy.dstack.is_none() && td.rt_mr3 == [0; 48];
+            checks.hold("RTMR3", hex::encode(td.rt_mr3), is_bare, Refusal::EventReplay);
+        }
+    }
+    Some(Bound { report_data: td.report_data.to_vec(), measurement: measurement.mrtd.to_string() })
+}
+
+/// What Intel says of the platform at this time.
+pub(crate) struct PlatformState {
+    /// Every TCB status that applies: of the platform as it started, as it is, and of its quoting enclave.
+    pub(crate) statuses: Vec<String>,
+    pub(crate) advisories: Vec<String>,
+    pub(crate) evaluation_number: u32,
+    /// What the PCK certificate says, if it does.
+    pub(crate) dynamic_platform: Option<bool>,
+    pub(crate) cached_keys: Option<bool>,
+    pub(crate) smt: Option<bool>,
+}
+
+impl PlatformState {
+    pub(crate) fn of(claims: &QuoteClaims) -> Self {
+        let current = claims.platform.current_tcb_level.as_ref();
+        let levels =
+            [claims.tcb.status, claims.platform.tcb_level.tcb_status, claims.qe.tcb_level.tcb_status];
+        let statuses = levels.into_iter().chain(current.map(|level| level.tcb_status)).map(|s| s.to_string());
+        let advisories =
+            claims.tcb.advisory_ids.iter().chain(current.iter().flat_map(|level| &level.advisory_ids));
+        let flag = |flag| match flag {
+            PckCertFlag::True => Some(true),
+            PckCertFlag::False => Some(false),
+            PckCertFlag::Undefined => None,
+        };
+        let pck = &claims.platform.pck;
+        Self {
+            statuses: BTreeSet::from_iter(statuses).into_iter().collect(),
+            advisories: BTreeSet::from_iter(advisories.cloned()).into_iter().collect(),
+            evaluation_number: claims.tcb.eval_data_number,
+            dynamic_platform: flag(pck.dynamic_platform),
+            cached_keys: flag(pck.cached_keys),
+            smt: flag(pck.smt_enabled),
+        }
+    }
+}
+
+fn examine_platform(checks: &mut Checks, state: &PlatformState, policy: &Tdx) {
+    let taken = state.statuses.iter().all(|status| policy.tcb_statuses.contains(status));
+    checks.hold("TCB status", state.statuses.join(", "), taken, Refusal::Tcb);
+    let number = state.evaluation_number;
+    checks.hold(
+        "TCB evaluation",
+        number.to_string(),
+        number >= policy.minimum_evaluation_number,
+        Refusal::Tcb,
+    );
+    let accepted = state.advisories.iter().all(|id| policy.advisories.contains(id));
+    let shown = if state.advisories.is_empty() { "none".to_owned() } else { state.advisories.join(", ") };
+    checks.hold("advisories", shown, accepted, Refusal::Advisories);
+    for (name, flag, allowed) in [
+        ("dynamic platform", state.dynamic_platform, policy.allow_dynamic_platform),
+        ("cached keys", state.cached_keys, policy.allow_cached_keys),
+        ("SMT", state.smt, policy.allow_smt),
+    ] {
+        let shown = flag.map_or("not said", |flag| if flag { "yes" } else { "no" });
+        checks.hold(name, shown, allowed || flag != Some(true), Refusal::PlatformFeature);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    /// A sample that dcap-qvl ships: a real quote and Intel's collateral of its days.
+    fn sample(name: &str) -> (Vec<u8>, TdxCollateral) {
+        let folder = strongroom_testkit::package_dir("dcap-qvl").join("sample");
+        #[expect(clippy::disallowed_methods, reason = "a test reads its samples")]
+        let read = |name: String| std::fs::read(folder.join(name)).expect("a sample");
+        let collateral =
+            serde_json::from_slice(&read(format!("{name}_collateral.json"))).expect("collateral");
+        (read(name.to_owned()), collateral)
+    }
+
+    const V4: OffsetDateTime = datetime!(2025-06-20 00:00 UTC);
+    const V5: OffsetDateTime = datetime!(2026-10-10 00:00 UTC);
+
+    fn outcome(name: &str, now: OffsetDateTime, change: impl FnOnce(&mut Tdx)) -> Result<(), Refusal> {
+        let (report, collateral) = sample(name);
+        let parsed = Parsed::parse(&report).expect("a quote");
+        let rtmr3_is_zero = parsed.report().rt_mr3 == [0; 48];
+        let mut tdx = Tdx {
+            measurements: vec![parsed.measurement()],
+            tcb_statuses: vec!["UpToDate".to_owned()],
+            advisories: vec![],
+            minimum_evaluation_number: 17,
+            allow_dynamic_platform: true,
+            allow_cached_keys: true,
+            allow_smt: true,
+            dstack: None,
+        };
+        change(&mut tdx);
+        let policy = Policy { intel_tdx: Some(tdx), ..Policy::default() };
+        let mut checks = Checks::default();
+        let bound = examine(&mut checks, &report, &Beside::Tdx {}, Some(&collateral), &policy, now);
+        let refusals: Vec<_> = checks.refusals().collect();
+        if let Some(bound) = bound {
+            assert_eq!(bound.report_data, parsed.report().report_data);
+        }
+        // Of a guest whose log is not shipped along, all else is looked at.
+        let expected = if rtmr3_is_zero { None } else { Some(Refusal::EventReplay) };
+        match refusals[..] {
+            [] => Ok(()),
+            [only] if Some(only) == expected => Ok(()),
+            [first, ..] => Err(first),
+        }
+    }
+
+    #[test]
+    fn real_quotes_verify_in_their_days_and_on_no_other() {
+        for (name, day) in [("tdx_quote", V4), ("tdx_quote_td15ex", V5)] {
+            assert_eq!(outcome(name, day, |_| ()), Ok(()), "{name}");
+            for other in [datetime!(2025-01-01 00:00 UTC), datetime!(2027-01-01 00:00 UTC)] {
+                assert_eq!(outcome(name, other, |_| ()), Err(Refusal::Expired), "{name} {other}");
+            }
+        }
+        assert_eq!(outcome("tdx_quote_td15ex", V4, |_| ()), Err(Refusal::Expired));
+    }
+
+    #[test]
+    fn properties_of_a_real_platform_must_be_allowed_by_name() {
+        let feature = Err(Refusal::PlatformFeature);
+        assert_eq!(outcome("tdx_quote", V4, |tdx| tdx.allow_dynamic_platform = false), feature);
+        assert_eq!(outcome("tdx_quote", V4, |tdx| tdx.allow_cached_keys = false), feature);
+        assert_eq!(outcome("tdx_quote", V4, |tdx| tdx.allow_smt = false), feature);
+        assert_eq!(outcome("tdx_quote", V4, |tdx| tdx.tcb_statuses.clear()), Err(Refusal::Tcb));
+        assert_eq!(outcome("tdx_quote", V4, |tdx| tdx.minimum_evaluation_number = 18), Err(Refusal::Tcb));
+        assert_eq!(outcome("tdx_quote", V4, |tdx| tdx.measurements.clear()), Err(Refusal::NoMeasurements));
+        assert_eq!(outcome("tdx_quote_outdated", datetime!(2026-03-01 00:00 UTC), |_| ()), Err(Refusal::Tcb));
+    }
+
+    /// MRTD is 136 bytes into the body, which begins after 48 bytes of header, and after 6 more in version 5: 184 and 190.
+    /// What stands at 112 of a version 4 quote is MRSIGNERSEAM.
+    #[test]
+    fn mrtd_is_where_it_is() {
+        for (name, at) in [("tdx_quote", 184), ("tdx_quote_td15ex", 190)] {
+            let (report, _) = sample(name);
+            let parsed = Parsed::parse(&report).expect("a quote");
+            let library = Quote::parse(&report).expect("a quote");
+            let library = library.report.as_td10().expect("of a TDX guest");
+            assert_eq!(report[at..at + 48], library.mr_td);
+            assert_eq!(parsed.measurement().mrtd, Hex(library.mr_td));
+            assert_ne!(library.mr_td, [0; 48]);
+        }
+        let (report, _) = sample("tdx_quote");
+        assert_eq!(report[112..160], [0; 48]);
+    }
+
+    /// Every byte that is signed or signs: a bit of it flipped, the quote is refused.
+    #[test]
+    fn a_real_quote_with_any_bit_flipped_is_refused() {
+        let (report, collateral) = sample("tdx_quote");
+        let root = crate::Roots::default().intel;
+        // The chain's text holds line ends and base64, whose padding bits and case of headers have more than one form.
+        let chain = 636 + 134 + 488;
+        for at in (0..chain).step_by(7) {
+            let mut flipped = report.clone();
+            flipped[at] ^= 1 << (at % 8);
+            let outcome = Parsed::parse(&flipped).and_then(|quote| quote.claims(&collateral, &root, V4));
+            assert!(outcome.is_err(), "byte {at}");
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! What a client asks of a server before it sends a secret; as a file that an operator publishes (spec/attestation.md §6).
+
+use crate::roots::Roots;
+use serde::{Deserialize, Deserializer, de};
+use std::fmt::{self, Write as _};
+
+/// The version of policy files.
+const VERSION: u32 = 1;
+/// Bytes of a policy file.
+pub const MAX_POLICY_BYTES: usize = 256 * 1024;
+
+/// `N` bytes, as hex digits in files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Hex<const N: usize>(pub [u8; N]);
+
+impl<const N: usize> fmt::Display for Hex<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl<const N: usize> fmt::Debug for Hex<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl<'de, const N: usize> Deserialize<'de> for Hex<N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut bytes = [0; N];
+        hex::decode_to_slice(&text, &mut bytes)
+            .map_err(|_| de::Error::custom(format_args!("{} hex digits are expected", 2 * N)))?;
+        Ok(Self(bytes))
+    }
+}
+
+/// A policy. The default one trusts nobody.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// Take the platform `none`. What is lost: nothing then shows that the server keeps secrets from its
+    /// operator. No file can say this.
+    pub allow_no_tee: bool,
+    /// Take a key that came from outside the vault, which whoever exported it holds too.
+    pub allow_imported_key: bool,
+    /// The vault that must answer, where it is known.
+    pub vault_id: Option<[u8; 32]>,
+    /// The configuration that must run, where it is known.
+    pub config_digest: Option<[u8; 32]>,
+    /// TLS must end in the TEE, with a key that the evidence binds.
+    pub tls_in_tee: bool,
+    /// For `intel-tdx` and `phala`.
+    pub intel_tdx: Option<Tdx>,
+    /// For `amd-sev-snp`.
+    pub amd_sev_snp: Option<Snp>,
+    /// For `aws-nitro`.
+    pub aws_nitro: Option<Nitro>,
+    /// Who vouches for the platforms: their makers, unless a test says otherwise. No file can say this.
+    pub roots: Roots,
+}
+
+/// The policy for Intel TDX.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tdx {
+    /// The guests that are trusted.
+    pub measurements: Vec<TdxMeasurement>,
+    /// Intel's names of the TCB statuses that are taken.
+    #[serde(default = "up_to_date")]
+    pub tcb_statuses: Vec<String>,
+    /// Advisories that may apply.
+    #[serde(default)]
+    pub advisories: Vec<String>,
+    /// The least tcbEvaluationDataNumber of the collateral.
+    #[serde(default)]
+    pub minimum_evaluation_number: u32,
+    /// Platforms that can be extended (a PCK certificate's `dynamicPlatform`).
+    #[serde(default)]
+    pub allow_dynamic_platform: bool,
+    /// Platforms whose root keys Intel's registration service keeps (`cachedKeys`).
+    #[serde(default)]
+    pub allow_cached_keys: bool,
+    /// Platforms that run two threads on a core (`smtEnabled`).
+    #[serde(default)]
+    pub allow_smt: bool,
+    /// The applications that are trusted on dstack; without it RTMR3 must be zero.
+    #[serde(default)]
+    pub dstack: Option<Dstack>,
+}
+
+fn up_to_date() -> Vec<String> {
+    vec!["UpToDate".to_owned()]
+}
+
+/// What a TDX guest was started from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TdxMeasurement {
+    /// Its firmware.
+    pub mrtd: Hex<48>,
+    /// Its virtual hardware.
+    pub rtmr0: Hex<48>,
+    /// Its kernel.
+    pub rtmr1: Hex<48>,
+    /// Its command line and initial file system.
+    pub rtmr2: Hex<48>,
+}
+
+/// The policy for dstack.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dstack {
+    /// SHA-256 of the app-compose.json files that are trusted.
+    pub compose_hashes: Vec<Hex<32>>,
+    /// Who may give the application its keys: `kms:` and its id in hex.
+    pub key_providers: Vec<String>,
+    /// The system images that are trusted, where their measurements are not enough.
+    #[serde(default)]
+    pub os_image_hashes: Vec<Hex<32>>,
+}
+
+/// The policy for AMD SEV-SNP.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Snp {
+    /// Launch digests of the guests that are trusted.
+    pub measurements: Vec<Hex<48>>,
+    /// The firmware that is new enough, by line of processors; other lines are refused.
+    pub minimum_tcb: MinimumTcb,
+    /// HOST_DATA of the guests that are trusted; zero where there is none.
+    #[serde(default)]
+    pub host_data: Vec<Hex<32>>,
+    /// Guests whose host may run two threads on a core.
+    #[serde(default)]
+    pub allow_smt: bool,
+}
+
+/// The least firmware of each line of processors.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MinimumTcb {
+    /// EPYC 7003.
+    #[serde(default)]
+    pub milan: Option<SnpTcb>,
+    /// EPYC 9004 and its kin.
+    #[serde(default)]
+    pub genoa: Option<SnpTcb>,
+    /// EPYC 9005.
+    #[serde(default)]
+    pub turin: Option<SnpTcb>,
+}
+
+/// Security versions of SNP's firmware (SEV-SNP ABI, TCB_VERSION).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SnpTcb {
+    /// Of the co-processor FMC; Turin has it.
+    #[serde(default)]
+    pub fmc: u8,
+    /// Of the boot loader.
+    pub bootloader: u8,
+    /// Of the secure processor's system.
+    pub tee: u8,
+    /// Of the SNP firmware.
+    pub snp: u8,
+    /// Of the microcode.
+    pub microcode: u8,
+}
+
+/// The policy for AWS Nitro enclaves.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nitro {
+    /// The enclaves that are trusted.
+    pub measurements: Vec<NitroMeasurement>,
+}
+
+/// What a Nitro enclave was started from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NitroMeasurement {
+    /// The image.
+    pub pcr0: Hex<48>,
+    /// Kernel and initial file system.
+    pub pcr1: Hex<48>,
+    /// The application.
+    pub pcr2: Hex<48>,
+    /// Who signed the image, where it is signed.
+    #[serde(default)]
+    pub pcr8: Option<Hex<48>>,
+}
+
+/// Why a text is no policy.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// More than [`MAX_POLICY_BYTES`].
+    #[error("a policy has at most {MAX_POLICY_BYTES} bytes")]
+    TooLarge,
+    /// No TOML of the known keys and values.
+    #[error("the policy cannot be read: {0}")]
+    Toml(String),
+    /// A version of files that this client does not know.
+    #[error("the policy has version {0}, and this client knows version {VERSION}")]
+    Version(u32),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    version: u32,
+    #[serde(default)]
+    allow_imported_key: bool,
+    #[serde(default)]
+    vault_id: Option<Hex<32>>,
+    #[serde(default)]
+    config_digest: Option<Hex<32>>,
+    #[serde(default)]
+    tls_in_tee: bool,
+    #[serde(default, rename = "intel-tdx")]
+    intel_tdx: Option<Tdx>,
+    #[serde(default, rename = "amd-sev-snp")]
+    amd_sev_snp: Option<Snp>,
+    #[serde(default, rename = "aws-nitro")]
+    aws_nitro: Option<Nitro>,
+}
+
+impl Policy {
+    /// Reads a policy file. What it does not say is not allowed.
+    ///
+    /// # Errors
+    /// [`PolicyError`]. Unknown keys are errors: a rule that is not understood must not be left out.
+    pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
+        if text.len() > MAX_POLICY_BYTES {
+            return Err(PolicyError::TooLarge);
+        }
+        let file: File =
+            toml::from_str(text).map_err(|error| PolicyError::Toml(error.to_string().trim().to_owned()))?;
+        if file.version != VERSION {
+            return Err(PolicyError::Version(file.version));
+        }
+        Ok(Self {
+            allow_no_tee: false,
+            allow_imported_key: file.allow_imported_key,
+            vault_id: file.vault_id.map(|id| id.0),
+            config_digest: file.config_digest.map(|digest| digest.0),
+            tls_in_tee: file.tls_in_tee,
+            intel_tdx: file.intel_tdx,
+            amd_sev_snp: file.amd_sev_snp,
+            aws_nitro: file.aws_nitro,
+            roots: Roots::default(),
+        })
+    }
+
+    /// The file of this policy, with a word on each part.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let mut out = format!("version = {VERSION}\n");
+        let mut line = |text: fmt::Arguments<'_>| writeln!(out, "{text}").expect("a String takes all");
+        if let Some(id) = self.vault_id {
+            line(format_args!("# This vault and no other.\nvault_id = \"{}\"", Hex(id)));
+        }
+        if let Some(digest) = self.config_digest {
+            line(format_args!(
+                "# The settings that decide who else may get its key or sign in.\nconfig_digest = \"{}\"",
+                Hex(digest)
+            ));
+        }
+        if self.tls_in_tee {
+            line(format_args!("# TLS must end inside the TEE.\ntls_in_tee = true"));
+        }
+        if self.allow_imported_key {
+            line(format_args!(
+                "# Its key came from outside: whoever exported it can read everything.\nallow_imported_key = true"
+            ));
+        }
+        if let Some(tdx) = &self.intel_tdx {
+            line(format_args!("\n[intel-tdx]\ntcb_statuses = {:?}", tdx.tcb_statuses));
+            line(format_args!("advisories = {:?}", tdx.advisories));
+            line(format_args!("minimum_evaluation_number = {}", tdx.minimum_evaluation_number));
+            line(format_args!("allow_dynamic_platform = {}", tdx.allow_dynamic_platform));
+            line(format_args!("allow_cached_keys = {}", tdx.allow_cached_keys));
+            line(format_args!("allow_smt = {}", tdx.allow_smt));
+            for m in &tdx.measurements {
+                line(format_args!(
+                    "\n# Firmware, virtual hardware, kernel, command line.\n[[intel-tdx.measurements]]\nmrtd = \"{}\"\nrtmr0 = \"{}\"\nrtmr1 = \"{}\"\nrtmr2 = \"{}\"",
+                    m.mrtd, m.rtmr0, m.rtmr1, m.rtmr2
+                ));
+            }
+            if let Some(dstack) = &tdx.dstack {
+                line(format_args!("\n[intel-tdx.dstack]\n# SHA-256 of app-compose.json."));
+                line(format_args!("compose_hashes = {}", list(&dstack.compose_hashes)));
+                line(format_args!(
+                    "# Who gives the application its keys.\nkey_providers = {:?}",
+                    dstack.key_providers
+                ));
+                line(format_args!("os_image_hashes = {}", list(&dstack.os_image_hashes)));
+            }
+        }
+        if let Some(snp) = &self.amd_sev_snp {
+            line(format_args!("\n[amd-sev-snp]\nallow_smt = {}", snp.allow_smt));
+            line(format_args!("measurements = {}", list(&snp.measurements)));
+            line(format_args!("host_data = {}", list(&snp.host_data)));
+            let minimum = &snp.minimum_tcb;
+            for (name, tcb) in [("milan", minimum.milan), ("genoa", minimum.genoa), ("turin", minimum.turin)]
+            {
+                if let Some(tcb) = tcb {
+                    line(format_args!(
+                        "\n[amd-sev-snp.minimum_tcb.{name}]\nfmc = {}\nbootloader = {}\ntee = {}\nsnp = {}\nmicrocode = {}",
+                        tcb.fmc, tcb.bootloader, tcb.tee, tcb.snp, tcb.microcode
+                    ));
+                }
+            }
+        }
+        if let Some(nitro) = &self.aws_nitro {
+            line(format_args!("\n[aws-nitro]"));
+            for m in &nitro.measurements {
+                line(format_args!(
+                    "[[aws-nitro.measurements]]\npcr0 = \"{}\"\npcr1 = \"{}\"\npcr2 = \"{}\"",
+                    m.pcr0, m.pcr1, m.pcr2
+                ));
+                if let Some(pcr8) = m.pcr8 {
+                    line(format_args!("pcr8 = \"{pcr8}\""));
+                }
+            }
+        }
+        out
+    }
+}
+
+fn list<const N: usize>(items: &[Hex<N>]) -> String {
+    let items: Vec<String> = items.iter().map(|item| format!("\"{item}\"")).collect();
+    format!("[{}]", items.join(", "))
+}

@@ -1,0 +1,238 @@
+//! TLS whose other end is known by its key: the public authorities vouch for it, or, once it is verified, evidence does.
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error as TlsError,
+    RootCertStore, SignatureScheme, StreamOwned,
+};
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use ureq::Error;
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport, TransportAdapter,
+};
+
+/// Who may be at the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Allowed {
+    /// Whoever the public authorities vouch for.
+    Authorities,
+    /// Anybody, for the one question whose answer says who it is.
+    Anybody,
+    /// The holder of the key with this SHA-256 of its SubjectPublicKeyInfo.
+    Key([u8; 32]),
+}
+
+/// What the last handshake showed.
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    /// SHA-256 of the SubjectPublicKeyInfo (RFC 5280 §4.1) of the server's certificate.
+    pub(crate) spki_sha256: [u8; 32],
+    /// Whether the public authorities vouch for it.
+    pub(crate) vouched_for: Result<(), TlsError>,
+}
+
+/// Decides about the other end of every connection of one client.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    authorities: Arc<WebPkiServerVerifier>,
+    allowed: RwLock<Allowed>,
+    last: RwLock<Option<Session>>,
+}
+
+impl Peer {
+    pub(crate) fn new() -> Arc<Self> {
+        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let authorities = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
+            .build()
+            .expect("there are roots, and no revocation lists");
+        Arc::new(Self { authorities, allowed: RwLock::new(Allowed::Authorities), last: RwLock::new(None) })
+    }
+
+    /// Lets anybody answer, until [`pin`](Self::pin) or [`trust_authorities`](Self::trust_authorities).
+    pub(crate) fn let_anybody_answer(&self) {
+        self.allow(Allowed::Anybody);
+    }
+
+    /// From now on the public authorities decide.
+    pub(crate) fn trust_authorities(&self) {
+        self.allow(Allowed::Authorities);
+    }
+
+    /// From now on this key alone is at the other end.
+    pub(crate) fn pin(&self, spki_sha256: [u8; 32]) {
+        self.allow(Allowed::Key(spki_sha256));
+    }
+
+    /// The last handshake, if there was one.
+    pub(crate) fn session(&self) -> Option<Session> {
+        self.last.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn allow(&self, allowed: Allowed) {
+        *self.allowed.write().unwrap_or_else(PoisonError::into_inner) = allowed;
+    }
+}
+
+impl ServerCertVerifier for Peer {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        let key = ParsedCertificate::try_from(end_entity)?.subject_public_key_info();
+        let spki_sha256 = Sha256::digest(&key).into();
+        let vouched_for = self
+            .authorities
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+            .map(drop);
+        let allowed = *self.allowed.read().unwrap_or_else(PoisonError::into_inner);
+        let verdict = match allowed {
+            Allowed::Anybody => Ok(()),
+            Allowed::Authorities => vouched_for.clone(),
+            Allowed::Key(pinned) if pinned == spki_sha256 => Ok(()),
+            Allowed::Key(_) => Err(CertificateError::ApplicationVerificationFailure.into()),
+        };
+        *self.last.write().unwrap_or_else(PoisonError::into_inner) =
+            Some(Session { spki_sha256, vouched_for });
+        verdict.map(|()| ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        self.authorities.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        self.authorities.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.authorities.supported_verify_schemes()
+    }
+}
+
+/// AWS-LC, which offers X25519MLKEM768 first.
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+/// Wraps connections to `https` URLs in TLS.
+pub(crate) struct TlsConnector(Arc<ClientConfig>);
+
+impl TlsConnector {
+    pub(crate) fn new(peer: Arc<Peer>) -> Self {
+        let mut config = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .expect("the provider has the default versions")
+            // The library calls every verifier but its own so; ours asks that one first.
+            .dangerous()
+            .with_custom_certificate_verifier(peer)
+            .with_no_client_auth();
+        // A resumed session shows no certificate: whom it is with was decided under another rule.
+        config.resumption = Resumption::disabled();
+        Self(Arc::new(config))
+    }
+}
+
+impl fmt::Debug for TlsConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TlsConnector")
+    }
+}
+
+impl<In: Transport> Connector<In> for TlsConnector {
+    type Out = Either<In, TlsTransport>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, Error> {
+        let Some(transport) = chained else { return Ok(None) };
+        if !details.needs_tls() || transport.is_tls() {
+            return Ok(Some(Either::A(transport)));
+        }
+        let host = details.uri.host().ok_or(Error::HostNotFound)?;
+        let name = ServerName::try_from(host.trim_start_matches('[').trim_end_matches(']'))
+            .map_err(|_| Error::HostNotFound)?
+            .to_owned();
+        let mut connection = ClientConnection::new(Arc::clone(&self.0), name)?;
+        let mut socket = TransportAdapter::<Box<dyn Transport>>::new(
+            Box::new(transport),
+            Arc::clone(&details.current_time),
+        );
+        socket.set_timeout(details.timeout);
+        connection.complete_io(&mut socket)?;
+        let (input, output) = (details.config.input_buffer_size(), details.config.output_buffer_size());
+        Ok(Some(Either::B(TlsTransport {
+            buffers: LazyBuffers::new(input, output),
+            stream: StreamOwned::new(connection, socket),
+        })))
+    }
+}
+
+/// An encrypted connection.
+pub(crate) struct TlsTransport {
+    buffers: LazyBuffers,
+    stream: StreamOwned<ClientConnection, TransportAdapter>,
+}
+
+impl fmt::Debug for TlsTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TlsTransport")
+    }
+}
+
+impl Transport for TlsTransport {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.stream.sock.set_timeout(timeout);
+        Ok(std::io::Write::write_all(&mut self.stream, &self.buffers.output()[..amount])?)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        self.stream.sock.set_timeout(timeout);
+        let amount = std::io::Read::read(&mut self.stream, self.buffers.input_append_buf())?;
+        self.buffers.input_appended(amount);
+        Ok(amount > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.stream.sock.get_mut().is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_post_quantum_group_is_offered_first() {
+        assert_eq!(provider().kx_groups[0].name(), rustls::NamedGroup::X25519MLKEM768);
+    }
+}
