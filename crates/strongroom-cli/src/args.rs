@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Secret(Secret),
     #[command(subcommand)]
     Backup(backup::Backup),
+    #[command(subcommand)]
+    Attestation(Attestation),
     Serve(Serve),
     #[command(subcommand)]
     Config(Config),
@@ -273,8 +275,12 @@ pub(crate) struct Remote {
 /// What a server must show before anything is sent.
 #[derive(ClapArgs)]
 pub(crate) struct Trust {
+    /// What the server must prove: a file of its operator's, or of `strongroom attestation policy` (default: what is kept for this server in
+    /// ~/.config/strongroom/policies)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     /// Send to a server outside a TEE: its operator can read what it opens. For development
-    #[arg(long)]
+    #[arg(long, conflicts_with = "policy")]
     pub(crate) allow_no_tee: bool,
     /// Send to a vault whose key came from outside: whoever exported it can read what it opens
     #[arg(long)]
@@ -399,6 +405,70 @@ pub(crate) struct Remove {
     pub(crate) remote: Remote,
     /// The slot: 64 hex digits
     pub(crate) slot: SlotId,
+}
+
+/// Look at what a server proves: which code holds its key
+///
+/// Example:  strongroom attestation verify https://vault.example --policy policy.toml
+#[derive(Subcommand)]
+#[command(verbatim_doc_comment)]
+pub(crate) enum Attestation {
+    Verify(AttestationVerify),
+    Policy(AttestationPolicy),
+    Show(AttestationShow),
+}
+
+/// Verify a server against a policy: every check with its value, ✓ or ✗
+///
+/// Example:  strongroom attestation verify https://vault.example --policy policy.toml
+///
+/// Exits with 1 where any check fails. Commands that send a secret do the same before they send it.
+#[derive(ClapArgs)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct AttestationVerify {
+    #[command(flatten)]
+    pub(crate) trust: Trust,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The server: https://host[:port], or http:// to this machine
+    pub(crate) url: String,
+}
+
+/// Draft the policy that asks for exactly what a running server proves
+///
+/// Example:  strongroom attestation policy https://vault.example -o policy.toml
+///
+/// The draft says what runs, not that it is what should run: compare it with what the operator
+/// publishes, or with what you built yourself. What the server does not prove is not written.
+#[derive(ClapArgs)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct AttestationPolicy {
+    /// Keep it for this server, where the other commands find it
+    #[arg(long, conflicts_with = "output")]
+    pub(crate) keep: bool,
+    /// Write to this file (default: standard output)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The server: https://host[:port], or http:// to this machine
+    pub(crate) url: String,
+}
+
+/// Explain evidence of any platform, without verifying it
+///
+/// Example:  strongroom attestation show evidence.json
+///           curl -s https://vault.example/attestation | strongroom attestation show -
+#[derive(ClapArgs)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct AttestationShow {
+    /// Write the collateral alone, as `serve --collateral-file` reads it
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) collateral: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// A file with evidence, a TDX quote, an SEV-SNP report or a Nitro document; - for standard input; or a server's URL
+    pub(crate) from: String,
 }
 
 /// Run a vault

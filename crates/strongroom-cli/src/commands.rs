@@ -1,5 +1,6 @@
 //! One file a verb.
 
+mod attestation;
 mod backup;
 mod config;
 mod decrypt;
@@ -7,6 +8,7 @@ mod demo;
 mod encrypt;
 mod inspect;
 mod keygen;
+mod policies;
 mod pubkey;
 mod recipients;
 mod rewrap;
@@ -16,21 +18,24 @@ mod store;
 
 use crate::args::{Args, Command};
 use anyhow::Result;
+use strongroom_attest::Roots;
 
-pub(crate) fn run(args: Args) -> Result<()> {
+/// Runs a verb. `roots` vouch for the platforms of servers.
+pub(crate) fn run(args: Args, roots: &Roots) -> Result<()> {
     match args.command {
         Command::Keygen(args) => keygen::run(&args),
         Command::Pubkey(args) => pubkey::run(&args),
-        Command::Encrypt(args) => encrypt::run(&args),
+        Command::Encrypt(args) => encrypt::run(&args, roots),
         Command::Decrypt(args) => decrypt::run(&args),
         Command::Inspect(args) => inspect::run(&args),
-        Command::Rewrap(args) => rewrap::run(&args),
-        Command::Secret(args) => secret::run(&args),
-        Command::Backup(args) => backup::run(&args),
+        Command::Rewrap(args) => rewrap::run(&args, roots),
+        Command::Secret(args) => secret::run(&args, roots),
+        Command::Backup(args) => backup::run(&args, roots),
+        Command::Attestation(args) => attestation::run(&args, roots),
         Command::Serve(args) => serve::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Store(args) => store::run(&args),
-        Command::Demo(args) => demo::run(&args),
+        Command::Demo(args) => demo::run(&args, roots),
     }
 }
 

@@ -12,6 +12,7 @@ use strongroom::mnemonic::MnemonicError;
 use strongroom::policy::PolicyError;
 use strongroom::w3pk::ParseError;
 use strongroom::{OpenError, SealedError};
+use strongroom_attest::Refusal;
 use strongroom_client::ClientError;
 
 const REFUSED: u8 = 1;
@@ -71,6 +72,7 @@ fn is_refusal(cause: &(dyn std::error::Error + 'static)) -> bool {
         )
     );
     client
+        || cause.is::<Refusal>()
         || cause.is::<Refused>()
         || cause.is::<OpenError>()
         || cause.is::<UnlockError>()
@@ -153,15 +155,10 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
         };
     }
     match cause.downcast_ref()? {
-        ClientError::Untrusted(strongroom_client::Refusal::NoTee) => Some(
-            "for development only: --allow-no-tee sends to a server whose operator can read what it opens",
+        ClientError::Untrusted(refusal) => Some(remedy(*refusal)),
+        ClientError::Certificate(_) => Some(
+            "check the URL; a server with --tls-in-tee binds its key in the evidence, all others need a certificate of a public authority",
         ),
-        ClientError::Untrusted(strongroom_client::Refusal::ImportedKey) => {
-            Some("--allow-imported-key sends to a vault whose key somebody else may hold")
-        }
-        ClientError::Untrusted(strongroom_client::Refusal::NoEvidence) => {
-            Some("is this a Strongroom server? Other zk-api servers prove nothing")
-        }
         ClientError::Url(_) => {
             Some("pass --server https://host[:port], or http://localhost:3000 for a server here")
         }
@@ -192,5 +189,43 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
             _ => return None,
         }),
         _ => None,
+    }
+}
+
+/// What to do about a server that is not trusted.
+fn remedy(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::NoTee => {
+            "for development only: --allow-no-tee sends to a server whose operator can read what it opens"
+        }
+        Refusal::ImportedKey => "--allow-imported-key sends to a vault whose key somebody else may hold",
+        Refusal::NoEvidence => "is this a Strongroom server? Other zk-api servers prove nothing",
+        Refusal::PlatformNotInPolicy | Refusal::NoMeasurements => {
+            "pass the operator's policy with --policy FILE; `strongroom attestation policy URL` drafts one to compare"
+        }
+        Refusal::Timestamp => "check this machine's clock",
+        Refusal::TlsKey | Refusal::TlsNotInTee => {
+            "reach the server itself: a proxy or gateway that ends the TLS sees what you send"
+        }
+        Refusal::MissingCollateral => {
+            "try again in a minute; operator: the log says which service does not answer, and --collateral-file does without"
+        }
+        Refusal::Expired => {
+            "check this machine's clock; operator: renew --collateral-file, or look at the log"
+        }
+        Refusal::Version | Refusal::UnknownPlatform => "update strongroom",
+        Refusal::VaultId
+        | Refusal::ConfigDigest
+        | Refusal::Measurement
+        | Refusal::ComposeHash
+        | Refusal::KeyProvider
+        | Refusal::OsImage
+        | Refusal::HostData => {
+            "send nothing; `strongroom attestation verify URL --policy FILE` shows what runs: if it is a new release, take its new policy from the operator"
+        }
+        Refusal::Tcb | Refusal::Advisories | Refusal::PlatformFeature => {
+            "ask the operator to update the machine; a policy may accept the risk by name (spec/attestation.md §6)"
+        }
+        _ => "send nothing; `strongroom attestation verify URL --policy FILE` shows every check",
     }
 }

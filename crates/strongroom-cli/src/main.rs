@@ -1,26 +1,8 @@
-//! The `strongroom` binary. stdout is data, stderr is talk; 0 is success, 1 refused, 2 usage or I/O.
+//! The `strongroom` binary, which trusts the platforms' makers alone.
 
-mod args;
-mod commands;
-mod error;
-mod files;
-mod settings;
-mod streams;
-
-use clap::Parser;
 use std::process::ExitCode;
-
-/// A core dump would hold keys. Where the limit cannot be set, the operating system's stands.
-fn forbid_core_dumps() {
-    use rustix::process::{Resource, Rlimit, setrlimit};
-    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-}
+use strongroom_attest::Roots;
 
 fn main() -> ExitCode {
-    forbid_core_dumps();
-    let args = args::Args::parse();
-    match commands::run(args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => error::report(&error),
-    }
+    strongroom_cli::main(&Roots::default())
 }

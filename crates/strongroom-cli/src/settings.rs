@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use strongroom::key::DecapsulationKey;
 use strongroom::signin::Origin;
+use strongroom_enclave::collateral::{AMD_URL, INTEL_URL};
+use strongroom_enclave::{Choice, Places};
 use strongroom_server::Tls;
 use strongroom_server::config::CorsOrigin;
 use strongroom_server::limits::{Limits, Rate};
@@ -34,6 +36,10 @@ pub(crate) struct Settings {
     pub(crate) chain_ids: Vec<u64>,
     pub(crate) require_sign_in_to_store: bool,
     pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) tls_in_tee: bool,
+    pub(crate) platform: Choice,
+    pub(crate) places: Places,
+    pub(crate) collateral: CollateralFrom,
     pub(crate) cors_origins: Vec<CorsOrigin>,
     pub(crate) trusted_hops: usize,
     pub(crate) limits: Limits,
@@ -42,7 +48,20 @@ pub(crate) struct Settings {
     pub(crate) shown: Vec<(&'static str, String, String)>,
 }
 
+/// Where the collateral of the platform's report comes from.
+pub(crate) enum CollateralFrom {
+    /// A file.
+    Bundle(PathBuf),
+    /// Intel's service, and AMD's.
+    Services { intel: String, amd: String },
+}
+
 impl Settings {
+    /// Whether clients speak TLS with this server itself.
+    pub(crate) fn speaks_tls(&self) -> bool {
+        self.tls.is_some() || self.tls_in_tee
+    }
+
     /// Reads what is set: flags first, then the environment, then the file.
     ///
     /// # Errors
@@ -67,10 +86,17 @@ impl Settings {
             ));
         }
         let tls = tls(reader);
-        if let Some(url) = public_url.as_ref().filter(|_| tls.is_some())
+        let tls_in_tee = reader.one("tls-in-tee").unwrap_or(false);
+        if tls_in_tee && tls.is_some() {
+            reader.mistake(
+                "tls-in-tee, tls-cert: a key from a file is none that was made in the TEE".to_owned(),
+            );
+        }
+        if let Some(url) = public_url.as_ref().filter(|_| tls.is_some() || tls_in_tee)
             && !url.to_string().starts_with("https://")
         {
-            reader.mistake(format!("public-url: {url} is not https://, and tls-cert is set"));
+            let name = if tls_in_tee { "tls-in-tee" } else { "tls-cert" };
+            reader.mistake(format!("public-url: {url} is not https://, and {name} is set"));
         }
         let metrics_listen: Option<SocketAddr> = reader.one("metrics-listen");
         if metrics_listen == Some(listen) && listen.port() != 0 {
@@ -91,11 +117,43 @@ impl Settings {
             chain_ids: reader.many("chain-id"),
             require_sign_in_to_store: reader.one("require-sign-in-to-store").unwrap_or(false),
             tls,
+            tls_in_tee,
+            platform: reader.one("platform").unwrap_or_default(),
+            places: places(reader),
+            collateral: collateral(reader),
             cors_origins: reader.many("cors-origin"),
             trusted_hops: reader.bounded("trusted-hops", 0..=16).unwrap_or(0),
             limits: limits(reader),
             imported_key,
             shown: Vec::new(),
+        }
+    }
+}
+
+fn places(reader: &mut Reader<'_>) -> Places {
+    let defaults = Places::default();
+    Places { dstack: reader.one("dstack-endpoint"), tsm: reader.one("tsm-dir").unwrap_or(defaults.tsm) }
+}
+
+fn collateral(reader: &mut Reader<'_>) -> CollateralFrom {
+    let file: Option<PathBuf> = reader.one("collateral-file");
+    let mut service = |name, default: &str| {
+        let url: String = reader.one(name).unwrap_or_else(|| default.to_owned());
+        if !url.starts_with("https://") && !url.starts_with("http://") {
+            reader.mistake(format!("{name}: {url:?}: an https:// URL is expected"));
+        }
+        url
+    };
+    let (intel, amd) = (service("collateral-url", INTEL_URL), service("amd-kds-url", AMD_URL));
+    match file {
+        None => CollateralFrom::Services { intel, amd },
+        Some(file) => {
+            for name in ["collateral-url", "amd-kds-url"] {
+                if reader.is_set(name) {
+                    reader.mistake(format!("{name}: with collateral-file nothing is fetched"));
+                }
+            }
+            CollateralFrom::Bundle(file)
         }
     }
 }

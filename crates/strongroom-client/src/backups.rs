@@ -1,7 +1,7 @@
 //! Wallet backups on a server (spec/backup.md §4). They are sealed to their owner alone, so that the server is not asked for proof.
 
 use crate::http::{Answer, Http};
-use crate::{ClientError, nonce, time};
+use crate::{ClientError, VerifiedVault, nonce, time};
 use serde::Deserialize;
 use serde_json::json;
 use strongroom::backup::{Position, SignedBackup, UserId, VerifiedBackup};
@@ -75,6 +75,12 @@ impl BackupServer {
     /// [`ClientError::Url`].
     pub fn at(url: &str) -> Result<Self, ClientError> {
         Http::at(url).map(|http| Self { http })
+    }
+
+    /// A server that was verified all the same: its evidence may bind the key of its TLS, for which no public authority vouches.
+    #[must_use]
+    pub fn of(vault: VerifiedVault) -> Self {
+        Self { http: vault.http }
     }
 
     /// Uploads a version, whose signature is all that it takes.

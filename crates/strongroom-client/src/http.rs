@@ -145,8 +145,7 @@ fn is_safe(origin: &Origin) -> bool {
     if text.starts_with("https://") {
         return true;
     }
-    let host = origin.without_port();
-    let host = host.authority().trim_start_matches('[').trim_end_matches(']');
+    let host = origin.host();
     let loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
     text.starts_with("http://") && loopback
 }

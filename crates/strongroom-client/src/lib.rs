@@ -217,6 +217,13 @@ impl Shown {
         };
         strongroom_attest::examine(&self.evidence, &asked, policy, OffsetDateTime::now_utc())
     }
+
+    /// Whether the public authorities vouch for the connection, where they have to: there is TLS, and the evidence binds no key.
+    #[must_use]
+    pub fn certificate(&self) -> Option<Result<(), rustls::Error>> {
+        let session = self.session.as_ref().filter(|_| self.evidence.tls_spki_sha256.is_empty())?;
+        Some(session.vouched_for.clone())
+    }
 }
 
 /// A vault whose evidence passed a policy.

@@ -1,13 +1,18 @@
-//! The vault's root secret: made or imported once, sealed to the platform, and turned into every other key.
+//! The vault's root secret, made or imported once, sealed to the platform, and turned into every other key; and the platform
+//! itself, asked to vouch for the code that holds it.
 //!
-//! This crate is where devices and key stores are touched. Today there is one platform, `none`, and one
-//! sealer, `plain`, which keeps the root in the clear and says so. It refuses to overwrite a root, to import a
-//! key over a generated root, and to start from a root file that does not fit.
+//! This crate is where devices and key stores are touched: dstack's agent, the kernel's configfs-tsm, the services of the
+//! platforms' makers. There is one sealer, `plain`, which keeps the root in the clear and says so. It refuses to overwrite a
+//! root, to import a key over a generated root, to start from a root file that does not fit, and to take another platform
+//! than the one that was asked for.
 
+pub mod collateral;
 mod platform;
 mod root;
 mod sealed_root;
+mod tls_key;
 
-pub use platform::Platform;
+pub use platform::{Choice, Places, Platform, PlatformError};
 pub use root::{Root, VaultId};
 pub use sealed_root::{Opened, RootError, Sealer, open_or_create, parse};
+pub use tls_key::TlsKey;

@@ -28,6 +28,16 @@ pub enum Sealer {
     Plain,
 }
 
+impl Sealer {
+    /// Its name in the digest of a vault's configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+        }
+    }
+}
+
 /// Why there is no root.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -1,50 +1,142 @@
 //! The vault's evidence: fresh for a nonce, cached for everybody else.
 
+use crate::error::{ApiError, Code};
 use crate::vault::Vault;
 use axum::body::Bytes;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use strongroom_attest::{Claims, NO_NONCE};
+use strongroom_enclave::collateral::Collaterals;
+use strongroom_enclave::{Platform, PlatformError};
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
+use tokio::sync::Mutex;
 
 /// How long the evidence that nobody asked a nonce for is given out again.
 const CACHE_LIFETIME: Duration = Duration::minutes(1);
+/// How old it may be where the platform does not answer.
+const STALE_LIFETIME: Duration = Duration::hours(1);
 
-/// The last evidence without a nonce, as JSON.
+/// Who vouches for a vault, and what is bound beside its key.
+pub struct Attestor {
+    platform: Platform,
+    collaterals: Option<Collaterals>,
+    tls_spki_sha256: Option<[u8; 32]>,
+}
+
+impl Attestor {
+    /// This platform, without collateral and without a TLS key inside of it.
+    #[must_use]
+    pub fn new(platform: Platform) -> Self {
+        Self { platform, collaterals: None, tls_spki_sha256: None }
+    }
+
+    /// What vouches.
+    #[must_use]
+    pub fn platform(&self) -> &Platform {
+        &self.platform
+    }
+
+    /// With collateral, so that clients need ask nobody else for it.
+    #[must_use]
+    pub fn with_collaterals(self, collaterals: Collaterals) -> Self {
+        Self { collaterals: Some(collaterals), ..self }
+    }
+
+    /// With the TLS key that was made inside of the TEE.
+    #[must_use]
+    pub fn with_tls_key(self, spki_sha256: [u8; 32]) -> Self {
+        Self { tls_spki_sha256: Some(spki_sha256), ..self }
+    }
+}
+
+/// The last evidence without a nonce.
 #[derive(Default)]
-pub(crate) struct Cache(RwLock<Option<(OffsetDateTime, Bytes)>>);
+pub(crate) struct Cache {
+    last: RwLock<Option<(OffsetDateTime, Bytes)>>,
+    /// Held by who asks the platform.
+    asking: Mutex<()>,
+}
+
+impl Cache {
+    /// As JSON, where it is not older.
+    fn not_older(&self, now: OffsetDateTime, lifetime: Duration) -> Option<Bytes> {
+        let last = self.last.read().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref()
+            .filter(|(at, _)| (Duration::ZERO..lifetime).contains(&(now - *at)))
+            .map(|(_, json)| json.clone())
+    }
+}
 
 impl Vault {
     /// The evidence for a client's nonce, or the cached one, as JSON.
-    pub(crate) fn attestation(&self, nonce: Option<[u8; 32]>) -> Bytes {
-        let now = self.now();
-        let Some(nonce) = nonce else {
-            let cached = self.attestation.0.read().unwrap_or_else(PoisonError::into_inner).clone();
-            return match cached {
-                Some((at, json)) if (Duration::ZERO..CACHE_LIFETIME).contains(&(now - at)) => json,
-                _ => {
-                    let json = self.quote(NO_NONCE, now);
-                    *self.attestation.0.write().unwrap_or_else(PoisonError::into_inner) =
-                        Some((now, json.clone()));
-                    json
-                }
-            };
+    pub(crate) async fn attestation(self: &Arc<Self>, nonce: Option<[u8; 32]>) -> Result<Bytes, ApiError> {
+        if let Some(nonce) = nonce {
+            return self.quote(nonce).await;
+        }
+        let cache = &self.attestation;
+        if let Some(json) = cache.not_older(self.now(), CACHE_LIFETIME) {
+            return Ok(json);
+        }
+        let _asking = match cache.asking.try_lock() {
+            Ok(asking) => asking,
+            // Somebody asks already: what is a little older will do.
+            Err(_) => match cache.not_older(self.now(), 2 * CACHE_LIFETIME) {
+                Some(json) => return Ok(json),
+                None => cache.asking.lock().await,
+            },
         };
-        self.quote(nonce, now)
+        let now = self.now();
+        if let Some(json) = cache.not_older(now, CACHE_LIFETIME) {
+            return Ok(json);
+        }
+        match self.quote(NO_NONCE).await {
+            Ok(json) => {
+                *cache.last.write().unwrap_or_else(PoisonError::into_inner) = Some((now, json.clone()));
+                Ok(json)
+            }
+            Err(error) => cache.not_older(now, STALE_LIFETIME).ok_or(error),
+        }
     }
 
-    fn quote(&self, nonce: [u8; 32], now: OffsetDateTime) -> Bytes {
-        let at = now.replace_nanosecond(0).expect("zero is a nanosecond");
-        let evidence = self.platform.quote(&Claims {
+    /// Asks the platform, in its turn: it makes one quote after another.
+    async fn quote(self: &Arc<Self>, nonce: [u8; 32]) -> Result<Bytes, ApiError> {
+        if self.attestor.platform.is_none() {
+            return self.quote_now(nonce).map_err(unavailable);
+        }
+        let turn = self.guard.quote_turn().await?;
+        let vault = Arc::clone(self);
+        let work = move || {
+            // Held by the work and not by the caller, who may go away before it is done.
+            let _turn = turn;
+            vault.quote_now(nonce)
+        };
+        let quoted = tokio::task::spawn_blocking(work).await;
+        quoted
+            .map_err(|error| Code::Internal.because("internal error").caused_by(error))?
+            .map_err(unavailable)
+    }
+
+    fn quote_now(&self, nonce: [u8; 32]) -> Result<Bytes, PlatformError> {
+        let Attestor { platform, collaterals, tls_spki_sha256 } = &self.attestor;
+        let at = self.now().replace_nanosecond(0).expect("zero is a nanosecond");
+        let claims = Claims {
             vault_id: *self.vault_id.as_bytes(),
             epoch: self.epoch,
             encapsulation_key: &self.encapsulation_key,
             key_origin: self.key_origin,
-            config_digest: self.config.digest(self.key_origin),
-            tls_spki_sha256: None,
+            config_digest: self.config.digest(self.key_origin, self.sealer),
+            tls_spki_sha256: *tls_spki_sha256,
             nonce,
             timestamp: at.format(&Rfc3339).expect("the clock is before the year 10000"),
-        });
-        serde_json::to_vec(&evidence).expect("evidence is plain data").into()
+        };
+        let evidence = platform.quote(&claims, collaterals.as_ref())?;
+        Ok(serde_json::to_vec(&evidence).expect("evidence is plain data").into())
     }
+}
+
+fn unavailable(error: PlatformError) -> ApiError {
+    Code::AttestationUnavailable
+        .because("the platform does not vouch at present")
+        .retry_after(10)
+        .caused_by(error)
 }

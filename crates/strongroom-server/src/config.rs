@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use std::str::FromStr;
 use strongroom::signin::Origin;
 use strongroom_attest::KeyOrigin;
+use strongroom_enclave::Sealer;
 
 /// The settings of a vault.
 #[derive(Debug, Clone)]
@@ -59,19 +60,20 @@ impl Config {
 
     /// SHA-256 over the settings that decide who else may get the key or sign in (spec/attestation.md).
     #[must_use]
-    pub fn digest(&self, key_origin: KeyOrigin) -> [u8; 32] {
+    pub fn digest(&self, key_origin: KeyOrigin, sealer: Sealer) -> [u8; 32] {
         let mut origins: Vec<String> = self.sign_in_origins.iter().map(Origin::to_string).collect();
         origins.sort();
         origins.dedup();
         let mut out = Vec::new();
         let mut e = minicbor::Encoder::new(&mut out);
         let written: Result<_, minicbor::encode::Error<std::convert::Infallible>> = (|| {
-            e.map(2 + u64::from(self.require_sign_in_to_store))?;
+            e.map(3 + u64::from(self.require_sign_in_to_store))?;
             e.u8(1)?.str(key_origin.as_str())?;
             e.u8(2)?.encode(&origins)?;
             if self.require_sign_in_to_store {
                 e.u8(3)?.bool(true)?;
             }
+            e.u8(4)?.str(sealer.name())?;
             Ok(())
         })();
         written.expect("writing to memory does not fail");
@@ -127,11 +129,14 @@ mod tests {
     fn the_digest_follows_every_setting_and_no_order() {
         let [a, b] = [origin("https://a"), origin("https://b")];
         let config = Config::new(vec![a.clone(), b.clone()]);
-        let digest = config.digest(KeyOrigin::Generated);
-        assert_eq!(Config::new(vec![b.clone(), a.clone(), a.clone()]).digest(KeyOrigin::Generated), digest);
-        assert_ne!(Config::new(vec![a]).digest(KeyOrigin::Generated), digest);
-        assert_ne!(config.digest(KeyOrigin::Imported), digest);
+        let digest = config.digest(KeyOrigin::Generated, Sealer::Plain);
+        assert_eq!(
+            Config::new(vec![b.clone(), a.clone(), a.clone()]).digest(KeyOrigin::Generated, Sealer::Plain),
+            digest
+        );
+        assert_ne!(Config::new(vec![a]).digest(KeyOrigin::Generated, Sealer::Plain), digest);
+        assert_ne!(config.digest(KeyOrigin::Imported, Sealer::Plain), digest);
         let strict = Config { require_sign_in_to_store: true, ..config };
-        assert_ne!(strict.digest(KeyOrigin::Generated), digest);
+        assert_ne!(strict.digest(KeyOrigin::Generated, Sealer::Plain), digest);
     }
 }

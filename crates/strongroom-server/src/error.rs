@@ -124,6 +124,8 @@ pub enum Code {
     Internal,
     /// More to do than the server can.
     Overloaded,
+    /// The platform gives no report.
+    AttestationUnavailable,
     /// The store does not serve.
     StoreUnavailable,
     /// The store has no room.
@@ -132,7 +134,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, in the order of spec/access.md.
-    pub const ALL: [Self; 59] = [
+    pub const ALL: [Self; 60] = [
         Self::MalformedRequest,
         Self::NotSealed,
         Self::MalformedPayload,
@@ -190,6 +192,7 @@ impl Code {
         Self::RecordDamaged,
         Self::Internal,
         Self::Overloaded,
+        Self::AttestationUnavailable,
         Self::StoreUnavailable,
         Self::StoreFull,
     ];
@@ -255,6 +258,7 @@ impl Code {
             Self::RecordDamaged => (500, "record_damaged"),
             Self::Internal => (500, "internal"),
             Self::Overloaded => (503, "overloaded"),
+            Self::AttestationUnavailable => (503, "attestation_unavailable"),
             Self::StoreUnavailable => (503, "store_unavailable"),
             Self::StoreFull => (507, "store_full"),
         }

@@ -8,7 +8,7 @@
 //! It refuses what spec/access.md lists, each with its [`Code`]. An [`AccessGrant`](grant::AccessGrant) has one
 //! constructor, the check that the wallet may read; the handlers that open or give out a payload take nothing else.
 
-mod attestation;
+pub mod attestation;
 mod backup_grant;
 mod backups;
 pub mod config;
@@ -34,6 +34,7 @@ pub mod tls;
 pub mod vault;
 mod verification;
 
+pub use attestation::Attestor;
 pub use config::Config;
 pub use data_dir::{DataDir, DataDirError};
 pub use error::Code;

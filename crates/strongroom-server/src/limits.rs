@@ -18,6 +18,9 @@ const DAY_S: u32 = 24 * 60 * 60;
 const KIB: usize = 1024;
 /// How long a request may wait for its turn.
 const MAX_WAIT: Duration = Duration::from_secs(2);
+/// How long a question to the platform may wait for its turn, and how many.
+const MAX_QUOTE_WAIT: Duration = Duration::from_secs(10);
+const MAX_WAITING_QUOTES: usize = 64;
 /// How long a verification may, and how many.
 const MAX_VERIFICATION_WAIT: Duration = Duration::from_secs(5);
 const MAX_WAITING_VERIFICATIONS: usize = 64;
@@ -227,6 +230,7 @@ pub(crate) struct Guard {
     bodies_by_address: Arc<Shares>,
     requests: Queue,
     verifications: Queue,
+    quotes: Queue,
 }
 
 /// Memory for a part of a body.
@@ -289,6 +293,7 @@ impl Guard {
                 MAX_WAITING_VERIFICATIONS,
                 MAX_VERIFICATION_WAIT,
             ),
+            quotes: Queue::new(1, MAX_WAITING_QUOTES, MAX_QUOTE_WAIT),
         }
     }
 
@@ -341,6 +346,11 @@ impl Guard {
     /// Waits for a verification's turn, where the queue is not full.
     pub(crate) async fn verification_turn(&self) -> Result<Turn, ApiError> {
         self.verifications.turn().await
+    }
+
+    /// Waits for a quote's turn, where the queue is not full.
+    pub(crate) async fn quote_turn(&self) -> Result<Turn, ApiError> {
+        self.quotes.turn().await
     }
 
     /// Forgets clients who have not come for a while.

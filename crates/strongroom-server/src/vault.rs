@@ -1,6 +1,6 @@
 //! What the vault does, apart from HTTP: take payloads in, guard them, open them.
 
-use crate::attestation;
+use crate::attestation::{self, Attestor};
 use crate::config::Config;
 use crate::error::{ApiError, Code};
 use crate::grant::OwnerGrant;
@@ -23,7 +23,7 @@ use strongroom::principal::Principal;
 use strongroom::w3pk;
 use strongroom::{Ciphertext, OpenError, Plaintext, Sealed, SlotId};
 use strongroom_attest::KeyOrigin;
-use strongroom_enclave::{Opened, Platform, VaultId};
+use strongroom_enclave::{Opened, Sealer, VaultId};
 use strongroom_store::{Content, Inserted, Place, Replaced, Row, Store, StoreError, Tag, UnixSeconds};
 use time::OffsetDateTime;
 use tokio::sync::Mutex;
@@ -43,7 +43,8 @@ pub struct Vault {
     pub(crate) epoch: u32,
     pub(crate) key_origin: KeyOrigin,
     pub(crate) vault_id: VaultId,
-    pub(crate) platform: Platform,
+    pub(crate) attestor: Attestor,
+    pub(crate) sealer: Sealer,
     pub(crate) config: Config,
     pub(crate) rules: strongroom::signin::Rules,
     clock: Clock,
@@ -114,12 +115,12 @@ impl Vault {
     #[must_use]
     pub fn new(
         opened: Opened,
-        platform: Platform,
+        attestor: Attestor,
         store: Arc<dyn Store>,
         config: Config,
         clock: Clock,
     ) -> Self {
-        let Opened { root, kem_key, .. } = opened;
+        let Opened { root, kem_key, sealer } = opened;
         let metrics = Arc::new(Metrics::new());
         // Servers that share a store must know each other's nonces; elsewhere none outlives a restart.
         let nonces = if store.is_shared() { Nonces::for_all_servers } else { Nonces::for_this_run };
@@ -134,7 +135,8 @@ impl Vault {
             epoch: root.epoch(),
             key_origin: root.origin(),
             vault_id: root.vault_id(),
-            platform,
+            attestor,
+            sealer,
             rules: strongroom::signin::Rules {
                 origins: config.sign_in_origins.clone(),
                 chain_ids: config.chain_ids.clone(),
@@ -467,7 +469,13 @@ mod tests {
         let store =
             SqliteStore::open(&folder.join("store"), opened.root.vault_id().as_bytes()).expect("a store");
         let config = Config::new(vec![]);
-        Vault::new(opened, Platform::None, Arc::new(store), config, Arc::new(OffsetDateTime::now_utc))
+        Vault::new(
+            opened,
+            Attestor::new(strongroom_enclave::Platform::None),
+            Arc::new(store),
+            config,
+            Arc::new(OffsetDateTime::now_utc),
+        )
     }
 
     /// Storing refuses these already; a record that came to be otherwise, by an older server, say, is held against its policy

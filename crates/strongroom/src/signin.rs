@@ -58,6 +58,16 @@ impl Origin {
         &self.authority
     }
 
+    /// The host alone: a name, or an address without brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let authority = self.authority();
+        match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((address, _)) => address,
+            None => authority.split_once(':').map_or(authority, |(host, _)| host),
+        }
+    }
+
     /// The same origin without its port.
     #[must_use]
     pub fn without_port(&self) -> Self {

@@ -22,6 +22,44 @@ const SIGNED_BYTES: usize = 0x2A0;
 /// Of each half of the signature: 48 that count, little-endian, and zeros.
 const SCALAR_BYTES: usize = 72;
 
+/// The launch digest of a report in hex, where it is one: a hint for people.
+#[must_use]
+pub fn measurement(report: &[u8]) -> Option<String> {
+    Parsed::parse(report).ok().map(|report| hex::encode(report.measurement()))
+}
+
+/// By what AMD's service finds the certificate of a report's chip and TCB.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateKey {
+    /// The line of processors.
+    pub product: SnpProduct,
+    chip_id: [u8; 64],
+    tcb: SnpTcb,
+}
+
+impl CertificateKey {
+    /// From a report. One of version 2 does not say which processor made it, and is taken for Milan's, the first.
+    #[must_use]
+    pub fn of(report: &[u8]) -> Option<Self> {
+        let report = Parsed::parse(report).ok()?;
+        let product = if report.version() == 2 { SnpProduct::Milan } else { report.product()? };
+        Some(Self { product, chip_id: report.chip_id(), tcb: report.reported_tcb(product) })
+    }
+
+    /// Path and query of the VCEK certificate (AMD publication 57230, §4).
+    #[must_use]
+    pub fn vcek_path(&self) -> String {
+        let (product, SnpTcb { fmc, bootloader, tee, snp, microcode }) = (self.product, self.tcb);
+        let tcb = format!("blSPL={bootloader}&teeSPL={tee}&snpSPL={snp}&ucodeSPL={microcode}");
+        match product {
+            SnpProduct::Turin => {
+                format!("/vcek/v1/Turin/{}?fmcSPL={fmc}&{tcb}", hex::encode(&self.chip_id[..8]))
+            }
+            _ => format!("/vcek/v1/{}/{}?{tcb}", product.name(), hex::encode(self.chip_id)),
+        }
+    }
+}
+
 /// A report whose reserved parts are as they must be. Its signature has not been looked at.
 #[derive(Debug)]
 pub(crate) struct Parsed<'a>(&'a [u8; REPORT_BYTES]);

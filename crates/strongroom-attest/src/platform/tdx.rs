@@ -6,7 +6,9 @@ use crate::evidence::{Beside, TdxCollateral};
 use crate::policy::Hex;
 use crate::policy::{Policy, Tdx, TdxMeasurement};
 use crate::refusal::Refusal;
+use dcap_qvl::config::PckCa;
 use dcap_qvl::configs::RustCryptoConfig;
+use dcap_qvl::intel;
 use dcap_qvl::policy::PckCertFlag;
 use dcap_qvl::quote::{Quote, TDReport10};
 use dcap_qvl::tcb_info::TcbInfo;
@@ -24,6 +26,35 @@ pub const PHALA: &str = "phala";
 const MAX_QUOTE_BYTES: usize = 64 * 1024;
 /// The outer certification data of a quote that is signed by a quoting enclave.
 const QE_REPORT_CERTIFICATION_DATA: u16 = 6;
+
+/// MRTD of a quote in hex, where it is one: a hint for people.
+#[must_use]
+pub fn measurement(quote: &[u8]) -> Option<String> {
+    Parsed::parse(quote).ok().map(|quote| quote.measurement().mrtd.to_string())
+}
+
+/// By what Intel's service finds the collateral of a quote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollateralKey {
+    /// The kind of platform: 12 hex digits, upper case.
+    pub fmspc: String,
+    /// Who certified it: `platform` or `processor`.
+    pub ca: &'static str,
+}
+
+impl CollateralKey {
+    /// From the certificates in a quote.
+    #[must_use]
+    pub fn of(quote: &[u8]) -> Option<Self> {
+        let quote = Quote::parse(quote).ok()?;
+        let fmspc = intel::quote_fmspc_with::<RustCryptoConfig>(&quote).ok()?;
+        let ca = match intel::quote_ca_with::<RustCryptoConfig>(&quote).ok()? {
+            PckCa::Platform => "platform",
+            PckCa::Processor => "processor",
+        };
+        Some(Self { fmspc: hex::encode_upper(fmspc), ca })
+    }
+}
 
 /// A quote whose parts stand where they belong.
 pub(crate) struct Parsed<'a> {

@@ -73,6 +73,10 @@ pub(crate) struct BackupRemote {
     /// The server: https://host[:port], or http:// to this machine
     #[arg(long, value_name = "URL", default_value = "http://localhost:3000")]
     pub(crate) server: String,
+    /// Verify the server first, against this policy (default: what is kept for it; without any, it is not asked for proof, since it
+    /// can read nothing)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
 }
 
 /// Seal and sign a wallet's JSON, without a server

@@ -1,9 +1,9 @@
 //! `strongroom backup create|verify|restore|push|pull|list|delete|keys`
 
-use super::rng;
+use super::{policies, rng};
 use crate::args::backup::{
     AnyCase, Backup, BackupCipher, BackupCreate, BackupDelete, BackupForm, BackupKem, BackupKeys, BackupList,
-    BackupPull, BackupPush, BackupRestore, BackupVerify, Sha256Hex, Words,
+    BackupPull, BackupPush, BackupRemote, BackupRestore, BackupVerify, Sha256Hex, Words,
 };
 use crate::error::{Hint, Refused, tell};
 use crate::files;
@@ -19,19 +19,20 @@ use strongroom::backup::{
 use strongroom::encoding;
 use strongroom::mnemonic::Mnemonic;
 use strongroom::signin::Act;
-use strongroom_client::{BackupServer, BackupSession, FetchedBackup, ListedBackup};
+use strongroom_attest::{Policy, Roots};
+use strongroom_client::{BackupServer, BackupSession, FetchedBackup, ListedBackup, Vault};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-pub(super) fn run(args: &Backup) -> Result<()> {
+pub(super) fn run(args: &Backup, roots: &Roots) -> Result<()> {
     match args {
         Backup::Create(args) => create(args),
         Backup::Verify(args) => verify(args),
         Backup::Restore(args) => restore(args),
-        Backup::Push(args) => push(args),
-        Backup::Pull(args) => pull(args),
-        Backup::List(args) => list(args),
-        Backup::Delete(args) => delete(args),
+        Backup::Push(args) => push(args, roots),
+        Backup::Pull(args) => pull(args, roots),
+        Backup::List(args) => list(args, roots),
+        Backup::Delete(args) => delete(args, roots),
         Backup::Keys(args) => keys(args),
     }
 }
@@ -257,9 +258,24 @@ fn date(unix_seconds: i64) -> Result<String> {
     Ok(OffsetDateTime::from_unix_timestamp(unix_seconds)?.format(&Rfc3339)?)
 }
 
-fn push(args: &BackupPush) -> Result<()> {
+/// The server of backups, verified where there is a policy to verify it by.
+fn connect(remote: &BackupRemote, roots: &Roots) -> Result<BackupServer> {
+    let policy = match &remote.policy {
+        Some(path) => Some(policies::read(path)?),
+        None => policies::kept_for(&remote.server)?,
+    };
+    match policy {
+        None => Ok(BackupServer::at(&remote.server)?),
+        Some(policy) => {
+            let policy = Policy { roots: roots.clone(), ..policy };
+            Ok(BackupServer::of(Vault::at(&remote.server)?.attest(&policy)?))
+        }
+    }
+}
+
+fn push(args: &BackupPush, roots: &Roots) -> Result<()> {
     let wallet = Wallet::beside(&args.words, &[args.input.as_deref()], None)?;
-    let server = BackupServer::at(&args.remote.server)?;
+    let server = connect(&args.remote, roots)?;
     let input = files::read(args.input.as_deref())?;
     if is_backup(&input) {
         return push_as_it_is(args, &wallet, &server, read_backup(&input)?);
@@ -364,10 +380,10 @@ fn push_as_it_is(
     Ok(())
 }
 
-fn pull(args: &BackupPull) -> Result<()> {
+fn pull(args: &BackupPull, roots: &Roots) -> Result<()> {
     let output = args.output.as_deref();
     let wallet = Wallet::beside(&args.words, &[], output)?;
-    let server = BackupServer::at(&args.remote.server)?;
+    let server = connect(&args.remote, roots)?;
     // Of a compatible version the number is the server's word alone: it is not asked for it.
     let looked_at = if args.at_least.is_some() { &[Form::Native][..] } else { Form::looked_at(args.compat) };
     for form in looked_at {
@@ -431,9 +447,9 @@ fn user_to_pull(args: &BackupPull, keys: &Keys, session: &BackupSession<'_>) -> 
     Ok(is_there.then_some(user_id))
 }
 
-fn list(args: &BackupList) -> Result<()> {
+fn list(args: &BackupList, roots: &Roots) -> Result<()> {
     let wallet = Wallet::of(&args.words)?;
-    let server = BackupServer::at(&args.remote.server)?;
+    let server = connect(&args.remote, roots)?;
     let mut text = String::new();
     for form in Form::looked_at(args.compat) {
         let keys = wallet.keys(*form);
@@ -484,10 +500,10 @@ fn listed(backup: &ListedBackup, form: Form, as_json: bool) -> Result<String> {
     })
 }
 
-fn delete(args: &BackupDelete) -> Result<()> {
+fn delete(args: &BackupDelete, roots: &Roots) -> Result<()> {
     let form = Form::chosen(args.compat);
     let keys = Wallet::of(&args.words)?.keys(form);
-    let server = BackupServer::at(&args.remote.server)?;
+    let server = connect(&args.remote, roots)?;
     let session = server.sign_in(keys.signing_key(), &[Act::Backups, Act::DeleteBackup(args.user)])?;
     let there = session.versions(args.user)?.versions;
     if !there.iter().any(|version| version.deleted_at.is_none()) {

@@ -15,9 +15,11 @@ use strongroom::policy::Policy as EnvelopePolicy;
 use strongroom::signin::Act;
 use strongroom::wallet::WalletKey;
 use strongroom::{Plaintext, Sealed};
+use strongroom_attest::Roots;
 use strongroom_client::{Policy, SignIn, Vault};
+use strongroom_enclave::Platform;
 use strongroom_server::config::sign_in_origins;
-use strongroom_server::{Config, Listeners, serve};
+use strongroom_server::{Attestor, Config, Listeners, serve};
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
 
@@ -25,18 +27,18 @@ use tokio::sync::oneshot;
 const TEXTS: [&str; 2] =
     ["苟全性命於亂世,不求聞達於諸侯。", "🔐 My quantum-safe secret data! Testing store+access flow."];
 
-pub(super) fn run(args: &Demo) -> Result<()> {
+pub(super) fn run(args: &Demo, roots: &Roots) -> Result<()> {
     let flow = |url: &str, policy: &Policy| match args.flow {
         DemoFlow::Secret => flow(url, policy),
         // Of what it sends the server can read nothing, whoever runs it.
         DemoFlow::Backup => backup::flow(url),
     };
     match &args.server {
-        Some(url) => flow(url, &args.trust.policy()),
+        Some(url) => flow(url, &args.trust.policy(url, roots)?),
         None => {
             let server = OwnServer::start()?;
             // It is this process: there is nobody else whom a TEE could keep out.
-            let result = flow(&server.url, &Policy { allow_no_tee: true, ..args.trust.policy() });
+            let result = flow(&server.url, &Policy { allow_no_tee: true, ..Policy::default() });
             server.stop()?;
             result
         }
@@ -142,7 +144,8 @@ impl OwnServer {
                 let address = listener.local_addr()?;
                 let origins = sign_in_origins(&origin_of("http", address)?, Some(address.port()), &[]);
                 let place = Place { data_dir: folder.path().join("data"), root_file: None, database: None };
-                let (vault, _data_dir) = open_vault(&place, None, Config::new(origins)).await?;
+                let (vault, _data_dir) =
+                    open_vault(&place, None, Attestor::new(Platform::None), Config::new(origins)).await?;
                 ready.send(address).ok();
                 let listeners = Listeners { public: listener, tls: None, metrics: None };
                 serve(listeners, vault, async { drop(stopped.await) }).await;

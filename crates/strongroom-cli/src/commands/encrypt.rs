@@ -8,16 +8,17 @@ use anyhow::{Context, Result, anyhow};
 use strongroom::envelope::armor::ArmorWriter;
 use strongroom::envelope::{Sealer, StreamError};
 use strongroom::w3pk::{self, Generation};
+use strongroom_attest::Roots;
 
-pub(super) fn run(args: &Encrypt) -> Result<()> {
+pub(super) fn run(args: &Encrypt, roots: &Roots) -> Result<()> {
     let Some(generation) = args.format.generation() else {
-        return to_envelope(args);
+        return to_envelope(args, roots);
     };
     if args.policy.is_given() || args.armor || args.recipients.server.is_some() {
         return Err(anyhow!(Hint("leave out --format, or --armor, --server and the policy"))
             .context("a w3pk payload is text and carries no policy"));
     }
-    let (recipients, _) = recipients::of(&args.recipients, &args.policy)?;
+    let (recipients, _) = recipients::of(&args.recipients, &args.policy, roots)?;
     let plaintext = Input::open(args.input.as_deref())?.read_whole(&[])?;
     let payload = w3pk::seal(&plaintext, &recipients::for_w3pk(recipients)?, generation, &mut rng())?;
     streams::write(args.output.as_deref(), payload.to_json().as_bytes(), Kind::Text)
@@ -34,9 +35,9 @@ impl Format {
     }
 }
 
-fn to_envelope(args: &Encrypt) -> Result<()> {
+fn to_envelope(args: &Encrypt, roots: &Roots) -> Result<()> {
     recipients::check_readers(&args.recipients, &args.policy.reader)?;
-    let (recipients, policy) = recipients::of(&args.recipients, &args.policy)?;
+    let (recipients, policy) = recipients::of(&args.recipients, &args.policy, roots)?;
     let sealer = Sealer::new(&recipients, policy, &mut rng())?;
     let input = Input::open(args.input.as_deref())?;
     let kind = if args.armor { Kind::Text } else { Kind::Sealed };

@@ -7,15 +7,20 @@ use anyhow::{Result, anyhow};
 use strongroom::key::{EncapsulationKey, Recipient};
 use strongroom::policy::Policy;
 use strongroom::principal::Principal;
+use strongroom_attest::Roots;
 use strongroom_client::{Vault, VerifiedServer};
 use time::OffsetDateTime;
 
 /// The recipients, the vault among them, and the policy, with the vault as its audience.
-pub(super) fn of(recipients: &Recipients, policy: &PolicyArgs) -> Result<(Vec<Recipient>, Policy)> {
+pub(super) fn of(
+    recipients: &Recipients,
+    policy: &PolicyArgs,
+    roots: &Roots,
+) -> Result<(Vec<Recipient>, Policy)> {
     let mut keys = files::recipients(&recipients.recipient, &recipients.recipients_file)?;
     let mut policy = policy.to_policy()?;
     if let Some(url) = &recipients.server {
-        let vault = Vault::at(url)?.attest(&recipients.trust.policy())?;
+        let vault = Vault::at(url)?.attest(&recipients.trust.policy(url, roots)?)?;
         add_vault(&mut keys, &mut policy, vault.server());
     }
     Ok((keys, policy))

@@ -12,8 +12,9 @@ use strongroom::envelope::armor::ArmorWriter;
 use strongroom::envelope::{Header, RewrapError, Sealer};
 use strongroom::key::{Identity, KeyId, Recipient};
 use strongroom::policy::Policy;
+use strongroom_attest::Roots;
 
-pub(super) fn run(args: &Rewrap) -> Result<()> {
+pub(super) fn run(args: &Rewrap, roots: &Roots) -> Result<()> {
     let Source::Envelope(source) = Source::open(Some(&args.input))? else {
         return Err(anyhow!(Hint("decrypt it, and encrypt it again"))
             .context("a w3pk payload cannot be rewrapped: only a native envelope can"));
@@ -24,7 +25,7 @@ pub(super) fn run(args: &Rewrap) -> Result<()> {
     let kind = if source.armored { Kind::Text } else { Kind::Sealed };
     if args.rotate_key {
         let output = Output::create(args.output.as_deref(), kind)?;
-        return rotate(args, *source, &keys, &remove, output);
+        return rotate(args, *source, &keys, &remove, output, roots);
     }
     if args.recipients.is_given() || args.policy.is_given() {
         return Err(anyhow!(Hint(
@@ -83,11 +84,12 @@ fn rotate(
     keys: &[Identity],
     remove: &[KeyId],
     mut output: Output,
+    roots: &Roots,
 ) -> Result<()> {
     let header = source.opener.header();
     let readers = [&args.policy.reader[..], &header.policy().readers].concat();
     recipients::check_readers(&args.recipients, &readers)?;
-    let (mut named, given) = recipients::of(&args.recipients, &args.policy)?;
+    let (mut named, given) = recipients::of(&args.recipients, &args.policy, roots)?;
     for key in files::named("--add", &args.add)? {
         files::add(&mut named, key);
     }

@@ -1,7 +1,7 @@
 //! `strongroom secret put|get|open|list|rm`
 
 use super::{decrypt, recipients, rng};
-use crate::args::{Get, List, Open, Put, Remote, Remove, Secret, Trust};
+use crate::args::{Get, List, Open, Put, Remote, Remove, Secret};
 use crate::error::{Hint, tell};
 use crate::files::{self, Passphrase};
 use crate::streams::{self, Input, Kind};
@@ -15,38 +15,29 @@ use strongroom::policy::Policy;
 use strongroom::principal::{Principal, WalletAddress};
 use strongroom::wallet::WalletKey;
 use strongroom::{Sealed, w3pk};
-use strongroom_client::{Policy as TrustPolicy, Vault, VerifiedVault};
+use strongroom_attest::Roots;
+use strongroom_client::{Vault, VerifiedVault};
 use time::format_description::well_known::Rfc3339;
 
-pub(super) fn run(args: &Secret) -> Result<()> {
+pub(super) fn run(args: &Secret, roots: &Roots) -> Result<()> {
     match args {
-        Secret::Put(args) => put(args),
-        Secret::Get(args) => get(args),
-        Secret::Open(args) => open(args),
-        Secret::List(args) => list(args),
-        Secret::Rm(args) => remove(args),
-    }
-}
-
-impl Trust {
-    pub(super) fn policy(&self) -> TrustPolicy {
-        TrustPolicy {
-            allow_no_tee: self.allow_no_tee,
-            allow_imported_key: self.allow_imported_key,
-            ..TrustPolicy::default()
-        }
+        Secret::Put(args) => put(args, roots),
+        Secret::Get(args) => get(args, roots),
+        Secret::Open(args) => open(args, roots),
+        Secret::List(args) => list(args, roots),
+        Secret::Rm(args) => remove(args, roots),
     }
 }
 
 /// The wallet, and the vault once it is verified.
-fn connect(remote: &Remote) -> Result<(WalletKey, VerifiedVault)> {
+fn connect(remote: &Remote, roots: &Roots) -> Result<(WalletKey, VerifiedVault)> {
     let wallet = files::read_wallet(&remote.wallet_file)?;
-    let vault = Vault::at(&remote.server)?.attest(&remote.trust.policy())?;
+    let vault = Vault::at(&remote.server)?.attest(&remote.trust.policy(&remote.server, roots)?)?;
     Ok((wallet, vault))
 }
 
-fn put(args: &Put) -> Result<()> {
-    let (wallet, vault) = connect(&args.remote)?;
+fn put(args: &Put, roots: &Roots) -> Result<()> {
+    let (wallet, vault) = connect(&args.remote, roots)?;
     let input = Input::open(args.input.as_deref())?.read_whole(&[])?;
     let mut readers = args.policy.reader.clone();
     let sealed = if args.sealed {
@@ -136,8 +127,8 @@ fn as_wallet(principal: Principal) -> Result<WalletAddress> {
     }
 }
 
-fn get(args: &Get) -> Result<()> {
-    let (wallet, vault) = connect(&args.remote)?;
+fn get(args: &Get, roots: &Roots) -> Result<()> {
+    let (wallet, vault) = connect(&args.remote, roots)?;
     let fetched = vault.fetch(args.slot, &wallet)?;
     let output = args.output.as_deref();
     if args.sealed {
@@ -158,8 +149,8 @@ fn get(args: &Get) -> Result<()> {
     streams::write(output, decrypt::open(&fetched.sealed, &keys)?.expose(), Kind::Opened)
 }
 
-fn open(args: &Open) -> Result<()> {
-    let (wallet, vault) = connect(&args.remote)?;
+fn open(args: &Open, roots: &Roots) -> Result<()> {
+    let (wallet, vault) = connect(&args.remote, roots)?;
     let output = args.output.as_deref();
     if let Some(key) = &args.seal_to {
         let recipient: Recipient = key.parse().context("--seal-to")?;
@@ -170,8 +161,8 @@ fn open(args: &Open) -> Result<()> {
     streams::write(output, plaintext.expose(), Kind::Opened)
 }
 
-fn list(args: &List) -> Result<()> {
-    let (wallet, vault) = connect(&args.remote)?;
+fn list(args: &List, roots: &Roots) -> Result<()> {
+    let (wallet, vault) = connect(&args.remote, roots)?;
     let slots = vault.slots(&wallet)?;
     let mut text = String::new();
     for slot in &slots {
@@ -200,7 +191,7 @@ fn list(args: &List) -> Result<()> {
     Ok(())
 }
 
-fn remove(args: &Remove) -> Result<()> {
-    let (wallet, vault) = connect(&args.remote)?;
+fn remove(args: &Remove, roots: &Roots) -> Result<()> {
+    let (wallet, vault) = connect(&args.remote, roots)?;
     Ok(vault.delete(args.slot, &wallet)?)
 }

@@ -4,7 +4,7 @@ use super::rng;
 use crate::args::Serve;
 use crate::error::Hint;
 use crate::files;
-use crate::settings::Settings;
+use crate::settings::{CollateralFrom, Settings};
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result, anyhow, bail};
 use std::io::IsTerminal;
@@ -13,9 +13,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use strongroom::key::DecapsulationKey;
 use strongroom::signin::Origin;
-use strongroom_enclave::{Platform, RootError, Sealer, open_or_create};
+use strongroom_enclave::collateral::{Collaterals, Services};
+use strongroom_enclave::{Choice, Places, Platform, RootError, Sealer, TlsKey, open_or_create};
 use strongroom_server::config::sign_in_origins;
-use strongroom_server::{Config, DataDir, DataDirError, Listeners, Tls, Vault, serve};
+use strongroom_server::{Attestor, Config, DataDir, DataDirError, Listeners, Tls, Vault, serve};
 use strongroom_store::{DatabaseUrl, PostgresDatabase, PostgresOptions, SqliteStore, Store, StoreError};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
@@ -38,14 +39,13 @@ pub(super) fn run(args: &Serve) -> Result<()> {
     runtime()?.block_on(async {
         // A write beyond a bound on files shall fail and not end the process, which is what the signal does unheard.
         let _too_large = signal(SignalKind::from_raw(SIGXFSZ)).context("cannot listen for SIGXFSZ")?;
-        reload_at_hangup(settings.tls.clone())?;
         let listener = bind(settings.listen, PUBLIC_HINT).await?;
         let metrics = match settings.metrics_listen {
             Some(address) => Some(bind(address, METRICS_HINT).await?),
             None => None,
         };
         let address = listener.local_addr()?;
-        let scheme = if settings.tls.is_some() { "https" } else { "http" };
+        let scheme = if settings.speaks_tls() { "https" } else { "http" };
         let origin = match &settings.public_url {
             Some(url) => url.clone(),
             None => origin_of(scheme, address)?,
@@ -60,15 +60,27 @@ pub(super) fn run(args: &Serve) -> Result<()> {
             https: origin.to_string().starts_with("https://"),
             ..Config::new(sign_in_origins(&origin, loopback_port, &settings.sign_in_origins))
         };
+        let platform = find_platform(settings.platform, &settings.places)?;
+        let tls = match settings.tls {
+            Some(tls) => Some(tls),
+            None if settings.tls_in_tee => Some(Arc::new(make_tls_key(&platform, &origin)?)),
+            None => None,
+        };
+        reload_at_hangup(tls.clone())?;
+        let mut attestor =
+            Attestor::new(platform).with_collaterals(collaterals(&settings.collateral, &settings.data_dir)?);
+        if let Some(spki_sha256) = tls.as_ref().and_then(|tls| tls.spki_sha256()) {
+            attestor = attestor.with_tls_key(spki_sha256);
+        }
         let place =
             Place { data_dir: settings.data_dir, root_file: settings.root_file, database: settings.database };
-        let (vault, _data_dir) = open_vault(&place, settings.imported_key, config).await?;
+        let (vault, _data_dir) = open_vault(&place, settings.imported_key, attestor, config).await?;
         let shutdown = asked_to_end()?;
         if let Some(metrics) = &metrics {
             crate::error::tell(format_args!("metrics on http://{}/metrics", metrics.local_addr()?));
         }
         crate::error::tell(format_args!("listening on {scheme}://{address}"));
-        serve(Listeners { public: listener, tls: settings.tls, metrics }, vault, shutdown).await;
+        serve(Listeners { public: listener, tls, metrics }, vault, shutdown).await;
         Ok(())
     })
 }
@@ -146,6 +158,7 @@ pub(super) struct Place {
 pub(super) async fn open_vault(
     place: &Place,
     imported: Option<DecapsulationKey>,
+    attestor: Attestor,
     config: Config,
 ) -> Result<(Arc<Vault>, DataDir)> {
     let data_dir = DataDir::open(&place.data_dir).map_err(|error| match error {
@@ -190,11 +203,11 @@ pub(super) async fn open_vault(
             })?)
         }
     };
-    let platform = Platform::None;
     if opened.sealer == Sealer::Plain {
         warn("the root is kept in the clear: whoever reads the data directory reads every secret");
     }
-    if platform == Platform::None {
+    let platform = attestor.platform();
+    if platform.is_none() {
         warn(
             "no TEE vouches for this server: clients refuse it unless they allow no TEE. For development only",
         );
@@ -206,7 +219,44 @@ pub(super) async fn open_vault(
         platform = platform.name(),
         "the vault is open"
     );
-    Ok((Arc::new(Vault::new(opened, platform, store, config, clock)), data_dir))
+    Ok((Arc::new(Vault::new(opened, attestor, store, config, clock)), data_dir))
+}
+
+/// What was asked for and is not there ends the start: nothing takes its place.
+fn find_platform(choice: Choice, places: &Places) -> Result<Platform> {
+    let hint = match choice {
+        Choice::Dstack => {
+            "mount dstack's socket into the container (docs/deploy/phala.md), or name it with --dstack-endpoint"
+        }
+        Choice::IntelTdx | Choice::AmdSevSnp => {
+            "mount configfs, load tsm, and run as a user who may write there (docs/deploy), or pass --platform none"
+        }
+        _ => "pass --platform none to run without a TEE",
+    };
+    Platform::find(choice, places).map_err(|error| {
+        anyhow::Error::from(error).context(Hint(hint)).context("the platform cannot be used")
+    })
+}
+
+/// A key that never leaves this process, or one that dstack's agent makes for it.
+fn make_tls_key(platform: &Platform, origin: &Origin) -> Result<Tls> {
+    let host = origin.host();
+    let key = match platform.tls_key(host).context("no TLS key can be had")? {
+        Some(key) => key,
+        None => TlsKey::generate(host).with_context(|| format!("{host} cannot stand in a certificate"))?,
+    };
+    Ok(Tls::in_tee(&key)?)
+}
+
+fn collaterals(from: &CollateralFrom, data_dir: &Path) -> Result<Collaterals> {
+    match from {
+        CollateralFrom::Bundle(file) => Collaterals::from_bundle(file)
+            .with_context(|| format!("{} is no bundle of collateral", file.display()))
+            .context(Hint("write one with `strongroom attestation show --collateral URL`")),
+        CollateralFrom::Services { intel, amd } => {
+            Ok(Collaterals::from_services(Services::new(intel, amd), Some(&data_dir.join("collateral.json"))))
+        }
+    }
 }
 
 fn without_root(what: &str, root_file: &Path) -> anyhow::Error {

@@ -101,6 +101,48 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     setting("tls-key", "FILE", Kind::One, "The PEM private key of --tls-cert"),
     setting(
+        "tls-in-tee",
+        "",
+        Kind::Switch,
+        "Serve TLS 1.3 with a key that is made here and bound by the evidence, so that nobody before the TEE can end the TLS",
+    ),
+    setting(
+        "platform",
+        "NAME",
+        Kind::One,
+        "What vouches for this server: dstack, intel-tdx, amd-sev-snp, none, or auto for whatever is there [default: auto]",
+    ),
+    setting(
+        "dstack-endpoint",
+        "PATH|URL",
+        Kind::One,
+        "dstack's agent: a socket or http:// URL [default: DSTACK_SIMULATOR_ENDPOINT, or /var/run/dstack.sock and its other places]",
+    ),
+    setting(
+        "tsm-dir",
+        "DIR",
+        Kind::One,
+        "The kernel's configfs-tsm folder [default: /sys/kernel/config/tsm/report]",
+    ),
+    setting(
+        "collateral-url",
+        "URL",
+        Kind::One,
+        "Intel's certification service, or a PCCS, for the collateral of TDX [default: https://api.trustedservices.intel.com]",
+    ),
+    setting(
+        "amd-kds-url",
+        "URL",
+        Kind::One,
+        "AMD's key distribution service, for the certificates of SEV-SNP [default: https://kdsintf.amd.com]",
+    ),
+    setting(
+        "collateral-file",
+        "FILE",
+        Kind::One,
+        "Relay this bundle, the collateral of evidence as JSON, and fetch nothing",
+    ),
+    setting(
         "metrics-listen",
         "ADDR",
         Kind::One,

@@ -41,5 +41,5 @@ pub(crate) async fn show(
             hex::decode_to_slice(text, &mut nonce).map(|()| nonce).map_err(|_| malformed())
         })
         .transpose()?;
-    Ok((JSON, vault.attestation(nonce)))
+    Ok((JSON, vault.attestation(nonce).await?))
 }

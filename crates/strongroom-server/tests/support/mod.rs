@@ -18,7 +18,7 @@ use strongroom_client::{Policy, VerifiedVault};
 use strongroom_enclave::{Opened, Platform, open_or_create};
 use strongroom_server::config::sign_in_origins;
 use strongroom_server::limits::Limits;
-use strongroom_server::{Config, DataDir, Listeners, Tls, Vault, app, serve};
+use strongroom_server::{Attestor, Config, DataDir, Listeners, Tls, Vault, app, serve};
 use strongroom_store::{SqliteStore, Store};
 use strongroom_testkit::rng;
 use tempfile::TempDir;
@@ -100,7 +100,7 @@ fn vault_on(store: Arc<dyn Store>, opened: Opened, config: Config) -> (Arc<Vault
     let offset = Arc::clone(&clock_offset_s);
     let clock =
         Arc::new(move || OffsetDateTime::now_utc() + Duration::seconds(offset.load(Ordering::Relaxed)));
-    (Arc::new(Vault::new(opened, Platform::None, store, config, clock)), clock_offset_s)
+    (Arc::new(Vault::new(opened, Attestor::new(Platform::None), store, config, clock)), clock_offset_s)
 }
 
 impl TestVault {

@@ -1,0 +1,152 @@
+//! `strongroom attestation verify|policy|show`
+
+use super::policies;
+use crate::args::{Attestation, AttestationPolicy, AttestationShow, AttestationVerify};
+use crate::error::{Hint, Refused, tell};
+use crate::files;
+use crate::streams::{self, Kind};
+use anstyle::{AnsiColor, Style};
+use anyhow::{Context, Result, anyhow};
+use serde_json::json;
+use std::fmt::Write as _;
+use std::path::Path;
+use strongroom_attest::explain::{self, Rows};
+use strongroom_attest::{Evidence, Policy, Roots};
+use strongroom_client::{Check, Shown, Vault};
+use time::OffsetDateTime;
+
+pub(super) fn run(args: &Attestation, roots: &Roots) -> Result<()> {
+    match args {
+        Attestation::Verify(args) => verify(args, roots),
+        Attestation::Policy(args) => policy(args, roots),
+        Attestation::Show(args) => show(args),
+    }
+}
+
+fn verify(args: &AttestationVerify, roots: &Roots) -> Result<()> {
+    let policy = args.trust.policy(&args.url, roots)?;
+    let shown = Vault::at(&args.url)?.show()?;
+    let checks = checks(&shown, &policy);
+    let text = if args.json { as_json(&checks) } else { as_text(&checks) };
+    streams::write(None, text.as_bytes(), Kind::Text)?;
+    match checks.iter().filter(|check| check.refusal.is_some()).count() {
+        0 => Ok(()),
+        n => Err(Refused(format!("{} is not trusted: {n} of {} checks fail", args.url, checks.len())).into()),
+    }
+}
+
+/// Every rule, and that of the connection itself where no evidence decides about it.
+fn checks(shown: &Shown, policy: &Policy) -> Vec<Line> {
+    let mut lines: Vec<Line> = shown.examine(policy).checks().iter().map(Line::of).collect();
+    if let Some(found) = shown.certificate() {
+        let refusal = found.err().map(|error| format!("the certificate is not trusted: {error}"));
+        lines.push(Line { name: "TLS certificate", found: "by the public authorities".to_owned(), refusal });
+    }
+    lines
+}
+
+struct Line {
+    name: &'static str,
+    found: String,
+    refusal: Option<String>,
+}
+
+impl Line {
+    fn of(check: &Check) -> Self {
+        let refusal = check.refusal.map(|refusal| refusal.to_string());
+        Self { name: check.name, found: check.found.clone(), refusal }
+    }
+}
+
+fn as_text(lines: &[Line]) -> String {
+    let [green, red] =
+        [AnsiColor::Green, AnsiColor::Red].map(|color| Style::new().bold().fg_color(Some(color.into())));
+    let mut text = String::new();
+    for Line { name, found, refusal } in lines {
+        let found: String = found.chars().filter(|c| !c.is_control()).collect();
+        let line = match refusal {
+            None => writeln!(text, "{green}✓{green:#} {name:<32} {found}"),
+            Some(refusal) if found.is_empty() => writeln!(text, "{red}✗{red:#} {name:<32} {refusal}"),
+            Some(refusal) => writeln!(text, "{red}✗{red:#} {name:<32} {found}\n  {:<32} {refusal}", ""),
+        };
+        line.expect("a String takes all");
+    }
+    text
+}
+
+fn as_json(lines: &[Line]) -> String {
+    let lines: Vec<_> = lines
+        .iter()
+        .map(|Line { name, found, refusal }| {
+            json!({ "check": name, "found": found, "holds": refusal.is_none(), "refusal": refusal })
+        })
+        .collect();
+    format!("{}\n", json!(lines))
+}
+
+fn policy(args: &AttestationPolicy, roots: &Roots) -> Result<()> {
+    let shown = Vault::at(&args.url)?.show()?;
+    let policy = Policy::draft(shown.evidence(), roots, OffsetDateTime::now_utc())
+        .context("no policy can be drafted from what this server shows")?;
+    // Whatever a policy asks for must be proved: a draft of a forgery is refused like the forgery.
+    let failed: Vec<Line> =
+        checks(&shown, &policy).into_iter().filter(|line| line.refusal.is_some()).collect();
+    if !failed.is_empty() {
+        tell(format_args!("{}", as_text(&failed).trim_end()));
+        return Err(Refused(format!("{} proves nothing that a policy could ask for", args.url)).into());
+    }
+    let text = format!(
+        "# What {} showed. Compare it with what its operator publishes.\n{}",
+        args.url,
+        policy.to_toml()
+    );
+    if args.keep {
+        let path = policies::path_of(&args.url)?;
+        policies::keep(&path, &text)?;
+        tell(format_args!("kept in {}: commands that send to {} find it there", path.display(), args.url));
+        return Ok(());
+    }
+    streams::write(args.output.as_deref(), text.as_bytes(), Kind::Text)
+}
+
+fn show(args: &AttestationShow) -> Result<()> {
+    let is_url = args.from.starts_with("https://") || args.from.starts_with("http://");
+    let (evidence, rows) = if is_url {
+        let evidence = Vault::at(&args.from)?.show()?.evidence().clone();
+        (Some(evidence.clone()), explain::evidence(&evidence)?)
+    } else {
+        let path = Some(Path::new(&args.from)).filter(|path| *path != Path::new("-"));
+        of_bytes(&files::read(path)?)?
+    };
+    let text = match (&evidence, args.collateral, args.json) {
+        (Some(evidence), true, _) => format!("{}\n", serde_json::to_string_pretty(&evidence.collateral)?),
+        (Some(evidence), _, true) => format!("{}\n", serde_json::to_string_pretty(evidence)?),
+        (None, true, _) | (None, _, true) => {
+            return Err(anyhow!(Hint("leave out --collateral and --json"))
+                .context("this is a bare report: it has no collateral, and is no JSON"));
+        }
+        (_, false, false) => rows_as_text(&rows),
+    };
+    streams::write(None, text.as_bytes(), Kind::Text)
+}
+
+/// Evidence as JSON, or a bare report.
+fn of_bytes(bytes: &[u8]) -> Result<(Option<Evidence>, Rows)> {
+    let hint = Hint(
+        "pass the answer of GET /secret/attestation, or a TDX quote, an SEV-SNP report or a Nitro document as bytes",
+    );
+    if bytes.trim_ascii_start().starts_with(b"{") {
+        let evidence = Evidence::from_json(bytes).context(hint)?;
+        let rows = explain::evidence(&evidence)?;
+        return Ok((Some(evidence), rows));
+    }
+    Ok((None, explain::report(bytes).context(hint)?))
+}
+
+fn rows_as_text(rows: &Rows) -> String {
+    rows.iter().fold(String::new(), |mut text, (name, value)| {
+        let value: String = value.chars().filter(|c| !c.is_control()).collect();
+        writeln!(text, "{name:<18} {value}").expect("a String takes all");
+        text
+    })
+}

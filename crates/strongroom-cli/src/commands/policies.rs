@@ -1,0 +1,82 @@
+//! The policies of servers: named by a flag, or kept in a folder of the user's, one a server.
+
+use crate::args::Trust;
+use crate::error::Hint;
+use anyhow::{Context, Result, anyhow};
+use std::fs;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use strongroom::signin::Origin;
+use strongroom_attest::policy::MAX_POLICY_BYTES;
+use strongroom_attest::{Policy, Roots};
+use strongroom_client::ClientError;
+
+impl Trust {
+    /// What this server must show: by `--policy`, or by the policy that is kept for it.
+    pub(super) fn policy(&self, url: &str, roots: &Roots) -> Result<Policy> {
+        let policy = match &self.policy {
+            Some(path) => read(path)?,
+            None if self.allow_no_tee => Policy::default(),
+            None => kept_for(url)?.unwrap_or_default(),
+        };
+        Ok(Policy {
+            allow_no_tee: self.allow_no_tee,
+            allow_imported_key: self.allow_imported_key || policy.allow_imported_key,
+            roots: roots.clone(),
+            ..policy
+        })
+    }
+}
+
+/// The policy that is kept for this server, if there is one.
+pub(super) fn kept_for(url: &str) -> Result<Option<Policy>> {
+    match path_of(url) {
+        Ok(path) if path.exists() => read(&path).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Where the policy of this server is kept.
+pub(super) fn path_of(url: &str) -> Result<PathBuf> {
+    let origin: Origin =
+        url.strip_suffix('/').unwrap_or(url).parse().map_err(|_| ClientError::Url(url.to_owned()))?;
+    let folder = match (std::env::var_os("XDG_CONFIG_HOME"), std::env::var_os("HOME")) {
+        (Some(folder), _) if !folder.is_empty() => PathBuf::from(folder),
+        (_, Some(home)) if !home.is_empty() => Path::new(&home).join(".config"),
+        _ => {
+            return Err(anyhow!(Hint("pass the policy with --policy FILE"))
+                .context("neither XDG_CONFIG_HOME nor HOME says where policies are kept"));
+        }
+    };
+    Ok(folder.join("strongroom/policies").join(format!("{}.toml", origin.authority())))
+}
+
+/// Writes a new policy; one that is there stays.
+pub(super) fn keep(path: &Path, text: &str) -> Result<()> {
+    let cannot = || format!("cannot write {}", path.display());
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(cannot)?;
+    }
+    let mut file = match fs::File::options().write(true).create_new(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            return Err(anyhow!(Hint(
+                "compare the two, and remove the old one if the server may have changed"
+            ))
+            .context(format!("{} is there already", path.display())));
+        }
+        Err(error) => return Err(error).with_context(cannot),
+    };
+    file.write_all(text.as_bytes()).with_context(cannot)
+}
+
+/// Reads a policy file.
+pub(super) fn read(path: &Path) -> Result<Policy> {
+    let cannot = || format!("the policy {} cannot be read", path.display());
+    let mut text = String::new();
+    let bound = MAX_POLICY_BYTES as u64 + 1;
+    fs::File::open(path).with_context(cannot)?.take(bound).read_to_string(&mut text).with_context(cannot)?;
+    Policy::from_toml(&text)
+        .with_context(|| format!("{} is no policy", path.display()))
+        .context(Hint("`strongroom attestation policy URL` drafts one"))
+}

@@ -1,0 +1,29 @@
+//! The command line of `strongroom`. stdout is data, stderr is talk; 0 is success, 1 refused, 2 usage or I/O.
+
+mod args;
+mod commands;
+mod error;
+mod files;
+mod settings;
+mod streams;
+
+use clap::Parser;
+use std::process::ExitCode;
+use strongroom_attest::Roots;
+
+/// A core dump would hold keys. Where the limit cannot be set, the operating system's stands.
+fn forbid_core_dumps() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+}
+
+/// Runs the command line. `roots` vouch for the platforms of servers: their makers', but in tests.
+#[must_use]
+pub fn main(roots: &Roots) -> ExitCode {
+    forbid_core_dumps();
+    let args = args::Args::parse();
+    match commands::run(args, roots) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error::report(&error),
+    }
+}

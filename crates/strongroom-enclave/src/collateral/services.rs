@@ -1,0 +1,184 @@
+//! Intel's Provisioning Certification Service (version 4; a PCCS answers alike) and AMD's Key Distribution Service.
+
+use percent_encoding::percent_decode_str;
+use rustls::crypto::aws_lc_rs;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use std::time::Duration;
+use strongroom::encoding::base64;
+use strongroom_attest::platform::{snp, tdx};
+use strongroom_attest::{Collateral, SnpCollateral, TdxCollateral};
+use ureq::Agent;
+use ureq::tls::{TlsConfig, TlsProvider};
+
+/// Intel's service.
+pub const INTEL_URL: &str = "https://api.trustedservices.intel.com";
+/// AMD's service.
+pub const AMD_URL: &str = "https://kdsintf.amd.com";
+/// The list of certificates that Intel's root revoked; a PCCS has it too.
+const INTEL_ROOT_CRL_URL: &str = "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der";
+const TIMEOUT: Duration = Duration::from_secs(5);
+const MAX_ANSWER_BYTES: u64 = 1024 * 1024;
+
+/// Where collateral is fetched.
+pub struct Services {
+    agent: Agent,
+    intel: String,
+    amd: String,
+}
+
+/// Why a service gives nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ServiceError {
+    #[error("{url} cannot be reached: {source}")]
+    Unreachable { url: String, source: Box<ureq::Error> },
+    #[error("{url} answers {status}")]
+    Status { url: String, status: u16 },
+    #[error("{url} answers something unknown: {what}")]
+    Answer { url: String, what: &'static str },
+}
+
+/// Which collateral a report is verified with.
+pub(super) enum Wanted {
+    Tdx(tdx::CollateralKey),
+    Snp(snp::CertificateKey),
+}
+
+impl Wanted {
+    pub(super) fn by(report: &[u8], platform: &str) -> Option<Self> {
+        match platform {
+            tdx::NAME | tdx::PHALA => tdx::CollateralKey::of(report).map(Self::Tdx),
+            snp::NAME => snp::CertificateKey::of(report).map(Self::Snp),
+            _ => None,
+        }
+    }
+
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Tdx(key) => format!("tdx {} {}", key.fmspc, key.ca),
+            Self::Snp(key) => format!("snp {}", key.vcek_path()),
+        }
+    }
+}
+
+/// An answer's body, and the chain of who signed it, from its header.
+struct Signed {
+    body: Vec<u8>,
+    chain: String,
+}
+
+impl Services {
+    /// Intel's or a PCCS's URL, and AMD's or that of a server which answers like it.
+    #[must_use]
+    pub fn new(intel: &str, amd: &str) -> Self {
+        let tls = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
+            .build();
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(TIMEOUT))
+            .user_agent(concat!("strongroom/", env!("CARGO_PKG_VERSION")))
+            .tls_config(tls)
+            .build()
+            .new_agent();
+        let base = |url: &str| url.trim_end_matches('/').to_owned();
+        Self { agent, intel: base(intel), amd: base(amd) }
+    }
+
+    pub(super) fn fetch(&self, wanted: &Wanted) -> Result<Collateral, ServiceError> {
+        match wanted {
+            Wanted::Tdx(key) => Ok(Collateral { tdx: Some(self.fetch_tdx(key)?), snp: None }),
+            Wanted::Snp(key) => Ok(Collateral { tdx: None, snp: Some(self.fetch_snp(key)?) }),
+        }
+    }
+
+    fn fetch_tdx(&self, key: &tdx::CollateralKey) -> Result<TdxCollateral, ServiceError> {
+        let base = &self.intel;
+        let pck_crl = self.signed(
+            &format!("{base}/sgx/certification/v4/pckcrl?ca={}&encoding=der", key.ca),
+            &["sgx-pck-crl-issuer-chain"],
+        )?;
+        let tcb_url = format!("{base}/tdx/certification/v4/tcb?fmspc={}", key.fmspc);
+        let tcb = self.signed(&tcb_url, &["tcb-info-issuer-chain", "sgx-tcb-info-issuer-chain"])?;
+        let qe_url = format!("{base}/tdx/certification/v4/qe/identity");
+        let qe = self.signed(&qe_url, &["sgx-enclave-identity-issuer-chain"])?;
+        let (tcb_info, tcb_info_signature) = exact(&tcb_url, &tcb.body)?;
+        let (qe_identity, qe_identity_signature) = exact(&qe_url, &qe.body)?;
+        Ok(TdxCollateral {
+            pck_crl_issuer_chain: pck_crl.chain,
+            root_ca_crl: hex::encode(self.fetch_root_crl()?),
+            pck_crl: hex::encode(pck_crl.body),
+            tcb_info_issuer_chain: tcb.chain,
+            tcb_info,
+            tcb_info_signature,
+            qe_identity_issuer_chain: qe.chain,
+            qe_identity,
+            qe_identity_signature,
+        })
+    }
+
+    fn fetch_root_crl(&self) -> Result<Vec<u8>, ServiceError> {
+        if self.intel == INTEL_URL {
+            return self.get(INTEL_ROOT_CRL_URL);
+        }
+        // A PCCS writes it in hex.
+        let url = format!("{}/sgx/certification/v4/rootcacrl", self.intel);
+        hex::decode(self.get(&url)?.trim_ascii()).map_err(|_| answer(&url, "the list is no hex"))
+    }
+
+    fn fetch_snp(&self, key: &snp::CertificateKey) -> Result<SnpCollateral, ServiceError> {
+        let (base, product) = (&self.amd, key.product.name());
+        let vcek = self.get(&format!("{base}{}", key.vcek_path()))?;
+        let chain_url = format!("{base}/vcek/v1/{product}/cert_chain");
+        let chain = String::from_utf8(self.get(&chain_url)?).map_err(|_| answer(&chain_url, "no PEM"))?;
+        // The first of two; the second is the root, which clients have.
+        let ask = chain.split("-----").nth(2).ok_or(answer(&chain_url, "no PEM"))?;
+        let crl = self.get(&format!("{base}/vcek/v1/{product}/crl"))?;
+        Ok(SnpCollateral {
+            vcek: base64(&vcek),
+            ask: ask.chars().filter(|c| !c.is_ascii_whitespace()).collect(),
+            crl: base64(&crl),
+        })
+    }
+
+    fn get(&self, url: &str) -> Result<Vec<u8>, ServiceError> {
+        self.signed(url, &[]).map(|signed| signed.body)
+    }
+
+    fn signed(&self, url: &str, chain_headers: &[&str]) -> Result<Signed, ServiceError> {
+        let unreachable =
+            |source| ServiceError::Unreachable { url: url.to_owned(), source: Box::new(source) };
+        let mut response = self.agent.get(url).call().map_err(unreachable)?;
+        if !response.status().is_success() {
+            return Err(ServiceError::Status { url: url.to_owned(), status: response.status().as_u16() });
+        }
+        let chain = chain_headers.iter().find_map(|name| response.headers().get(*name));
+        let chain = match chain.and_then(|value| value.to_str().ok()) {
+            Some(text) => percent_decode_str(text).decode_utf8_lossy().into_owned(),
+            None if chain_headers.is_empty() => String::new(),
+            None => return Err(answer(url, "the issuer's chain is missing")),
+        };
+        let body =
+            response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec().map_err(unreachable)?;
+        Ok(Signed { body, chain })
+    }
+}
+
+/// The very text that was signed, and its signature: another order of its fields would not verify.
+fn exact(url: &str, body: &[u8]) -> Result<(String, String), ServiceError> {
+    #[derive(Deserialize)]
+    struct Answered<'a> {
+        #[serde(borrow, alias = "tcbInfo", alias = "enclaveIdentity")]
+        signed: &'a RawValue,
+        signature: &'a str,
+    }
+    let unknown = |_| answer(url, "its JSON is another");
+    let answered: Answered<'_> = serde_json::from_slice(body).map_err(unknown)?;
+    Ok((answered.signed.get().to_owned(), answered.signature.to_owned()))
+}
+
+fn answer(url: &str, what: &'static str) -> ServiceError {
+    ServiceError::Answer { url: url.to_owned(), what }
+}

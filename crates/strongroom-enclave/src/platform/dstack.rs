@@ -1,0 +1,176 @@
+//! dstack's guest agent, asked over its socket (spec/attestation.md §5.1). Its answers are proved by nothing but the quote
+//! inside, so that nothing of them is trusted here either.
+
+use super::{PlatformError, unix};
+use crate::tls_key::TlsKey;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use strongroom_attest::{Beside, Collateral, Event, Report, platform};
+use ureq::Agent;
+use zeroize::Zeroizing;
+
+/// Where the agent listens, as its own libraries look for it.
+const SOCKETS: [&str; 4] =
+    ["/var/run/dstack.sock", "/run/dstack.sock", "/var/run/dstack/dstack.sock", "/run/dstack/dstack.sock"];
+/// As [`SOCKETS`], of the agent's predecessor.
+const TAPPD_SOCKETS: [&str; 3] = ["/var/run/tappd.sock", "/run/tappd.sock", "/var/run/dstack/tappd.sock"];
+/// What the agent's libraries take instead.
+const ENDPOINT: &str = "DSTACK_SIMULATOR_ENDPOINT";
+/// Quotes are made one after another, for whoever asks.
+const TIMEOUT: Duration = Duration::from_secs(30);
+const MAX_ANSWER_BYTES: u64 = 10 * 1024 * 1024;
+/// RTMR3's events are the application's; the others are the firmware's, and only their registers are compared.
+const RTMR3: u32 = 3;
+
+/// A dstack guest's agent.
+pub struct Dstack {
+    agent: Agent,
+    /// `http://host`, before the method.
+    base: String,
+    /// What it is called in messages.
+    place: String,
+    is_tappd: bool,
+    name: &'static str,
+    app_compose: String,
+}
+
+#[derive(Deserialize)]
+struct Quoted {
+    quote: String,
+    event_log: String,
+    #[serde(default)]
+    vm_config: String,
+}
+
+#[derive(Deserialize)]
+struct Info {
+    tcb_info: String,
+    #[serde(default)]
+    cloud_vendor: String,
+    #[serde(default)]
+    cloud_product: String,
+}
+
+#[derive(Deserialize)]
+struct TcbInfo {
+    app_compose: String,
+}
+
+impl Dstack {
+    /// The agent, where it is.
+    pub(super) fn find(given: Option<&str>) -> Result<Option<Self>, PlatformError> {
+        let given =
+            given.map(str::to_owned).or_else(|| std::env::var(ENDPOINT).ok().filter(|e| !e.is_empty()));
+        let first = |sockets: &[&str]| {
+            sockets.iter().find(|socket| Path::new(socket).exists()).map(ToString::to_string)
+        };
+        let (place, is_tappd) = match given.or_else(|| first(&SOCKETS)) {
+            Some(place) => (place, false),
+            None => match first(&TAPPD_SOCKETS) {
+                Some(place) => (place, true),
+                None => return Ok(None),
+            },
+        };
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(None)
+            .timeout_global(Some(TIMEOUT))
+            .build();
+        let (agent, base) = if place.starts_with("http://") {
+            (config.new_agent(), place.trim_end_matches('/').to_owned())
+        } else {
+            (unix::agent(PathBuf::from(&place), config), "http://127.0.0.1".to_owned())
+        };
+        let mut dstack =
+            Self { agent, base, place, is_tappd, name: platform::tdx::NAME, app_compose: String::new() };
+        dstack.read_info()?;
+        Ok(Some(dstack))
+    }
+
+    /// Who runs it, as far as the host says, and the application's text: neither changes while it runs.
+    fn read_info(&mut self) -> Result<(), PlatformError> {
+        let info: Info = self.call(if self.is_tappd { "prpc/Tappd.Info" } else { "Info" }, &json!({}))?;
+        let tcb_info: TcbInfo = serde_json::from_str(&info.tcb_info).map_err(|_| answer("tcb_info"))?;
+        self.app_compose = tcb_info.app_compose;
+        let names = format!("{} {}", info.cloud_vendor, info.cloud_product).to_lowercase();
+        if names.contains("phala") {
+            self.name = platform::tdx::PHALA;
+        }
+        Ok(())
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(super) fn quote(&self, report_data: &[u8; 64]) -> Result<Report, PlatformError> {
+        let method = if self.is_tappd { "prpc/Tappd.RawQuote" } else { "GetQuote" };
+        let quoted: Quoted = self.call(method, &json!({ "report_data": hex::encode(report_data) }))?;
+        let bytes = hex::decode(quoted.quote.trim_start_matches("0x")).map_err(|_| answer("quote"))?;
+        let events: Vec<Value> = serde_json::from_str(&quoted.event_log).map_err(|_| answer("event_log"))?;
+        let event_log = events
+            .into_iter()
+            .filter(|event| event["imr"] == RTMR3)
+            .map(serde_json::from_value)
+            .collect::<Result<Vec<Event>, _>>()
+            .map_err(|_| answer("event_log"))?;
+        Ok(Report {
+            measurement: platform::tdx::measurement(&bytes).ok_or(answer("quote"))?,
+            bytes,
+            beside: Beside::Dstack {
+                event_log,
+                vm_config: quoted.vm_config,
+                app_compose: self.app_compose.clone(),
+            },
+            collateral: Collateral::default(),
+        })
+    }
+
+    /// A key that the agent makes for this call, with a chain of the application's own authority.
+    pub(super) fn tls_key(&self, host: &str) -> Result<Option<TlsKey>, PlatformError> {
+        #[derive(Deserialize)]
+        struct Issued {
+            key: Zeroizing<String>,
+            certificate_chain: Vec<String>,
+        }
+        if self.is_tappd {
+            return Ok(None);
+        }
+        let request = json!({
+            "subject": host, "alt_names": [host], "usage_ra_tls": false, "usage_server_auth": true, "usage_client_auth": false,
+        });
+        let issued: Issued = self.call("GetTlsKey", &request)?;
+        Ok(Some(TlsKey { key_pem: issued.key, chain_pem: issued.certificate_chain.concat() }))
+    }
+
+    fn call<T: for<'de> Deserialize<'de>>(&self, method: &str, request: &Value) -> Result<T, PlatformError> {
+        #[derive(Deserialize)]
+        struct Refused {
+            error: String,
+        }
+        let unreachable = |error| PlatformError::Unreachable(self.place.clone(), Box::new(error));
+        let mut response = self
+            .agent
+            .post(format!("{}/{method}", self.base))
+            .header("host", "dstack")
+            // Any other type is read as protobuf.
+            .content_type("application/json")
+            .send(request.to_string())
+            .map_err(unreachable)?;
+        let body = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec();
+        let body = Zeroizing::new(body.map_err(unreachable)?);
+        if !response.status().is_success() {
+            let told =
+                serde_json::from_slice(&body).map_or(response.status().to_string(), |r: Refused| r.error);
+            return Err(PlatformError::Refused(format!("{method}: {told}")));
+        }
+        serde_json::from_slice(&body).map_err(|_| answer("its JSON is another"))
+    }
+}
+
+fn answer(what: &'static str) -> PlatformError {
+    PlatformError::Answer { from: "dstack's agent", what }
+}

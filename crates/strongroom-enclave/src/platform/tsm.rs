@@ -1,0 +1,176 @@
+//! Linux' configfs-tsm (Documentation/ABI/testing/configfs-tsm-report), for TDX and SEV-SNP guests: an entry of one's own for
+//! each report, and a count of writes that shows whether anybody else used it.
+
+use super::PlatformError;
+use getrandom::rand_core::Rng;
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use strongroom::encoding::base64;
+use strongroom_attest::{Beside, Collateral, Report, SnpCollateral, platform};
+
+/// Bytes that the kernel gives at most.
+const MAX_REPORT_BYTES: u64 = 16 * 1024 * 1024;
+/// How long a write may take until it is counted.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
+const ATTEMPTS: usize = 3;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Provider {
+    Tdx,
+    Snp,
+}
+
+/// The kernel's reports.
+pub struct Tsm {
+    root: PathBuf,
+    provider: Provider,
+}
+
+/// An entry that goes with its value.
+struct Entry(PathBuf);
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        // An entry that stays costs the kernel some bytes, and nobody else uses its name.
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+impl Entry {
+    fn make(root: &Path) -> Result<Self, PlatformError> {
+        let mut name = [0; 8];
+        getrandom::rand_core::UnwrapErr(getrandom::SysRng).fill_bytes(&mut name);
+        let path = root.join(format!("strongroom-{}", hex::encode(name)));
+        fs::create_dir(&path).map_err(io(&path))?;
+        Ok(Self(path))
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>, PlatformError> {
+        let path = self.0.join(name);
+        let mut bytes = Vec::new();
+        let file = fs::File::open(&path).map_err(io(&path))?;
+        file.take(MAX_REPORT_BYTES).read_to_end(&mut bytes).map_err(io(&path))?;
+        Ok(bytes)
+    }
+
+    fn text(&self, name: &str) -> Result<String, PlatformError> {
+        String::from_utf8(self.read(name)?)
+            .map(|text| text.trim().to_owned())
+            .map_err(|_| PlatformError::Answer { from: "the kernel", what: "an attribute is no text" })
+    }
+
+    /// How often it was written to.
+    fn generation(&self) -> Result<u64, PlatformError> {
+        let unknown = PlatformError::Answer { from: "the kernel", what: "generation is no number" };
+        self.text("generation")?.parse().map_err(|_| unknown)
+    }
+
+    /// The kernel takes a write when the file is closed and tells nobody what became of it; the count does.
+    fn write_inblob(&self, report_data: &[u8; 64]) -> Result<u64, PlatformError> {
+        let before = self.generation()?;
+        let path = self.0.join("inblob");
+        let mut file = fs::File::options().write(true).open(&path).map_err(io(&path))?;
+        file.write_all(report_data).map_err(io(&path))?;
+        drop(file);
+        let start = Instant::now();
+        while self.generation()? == before {
+            if start.elapsed() > WRITE_TIMEOUT {
+                return Err(PlatformError::Answer { from: "the kernel", what: "inblob was not taken" });
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(before + 1)
+    }
+}
+
+fn io(path: &Path) -> impl FnOnce(std::io::Error) -> PlatformError + use<> {
+    let path = path.to_owned();
+    |source| PlatformError::Io { path, source }
+}
+
+impl Tsm {
+    /// Asks the kernel which guest it runs in.
+    pub(super) fn find(root: &Path) -> Result<Self, PlatformError> {
+        if !root.is_dir() {
+            return Err(PlatformError::NotThere(format!("configfs-tsm ({})", root.display())));
+        }
+        let provider = match Entry::make(root)?.text("provider")?.as_str() {
+            "tdx_guest" => Provider::Tdx,
+            "sev_guest" => Provider::Snp,
+            other => return Err(PlatformError::NotThere(format!("TDX or SEV-SNP guest, but {other}"))),
+        };
+        Ok(Self { root: root.to_owned(), provider })
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        match self.provider {
+            Provider::Tdx => platform::tdx::NAME,
+            Provider::Snp => platform::snp::NAME,
+        }
+    }
+
+    pub(super) fn quote(&self, report_data: &[u8; 64]) -> Result<Report, PlatformError> {
+        for _ in 0..ATTEMPTS {
+            let entry = Entry::make(&self.root)?;
+            let expected = entry.write_inblob(report_data)?;
+            let bytes = entry.read("outblob")?;
+            let certificates = match self.provider {
+                Provider::Snp => entry.read("auxblob").unwrap_or_default(),
+                Provider::Tdx => Vec::new(),
+            };
+            if entry.generation()? == expected {
+                return self.report(bytes, &certificates);
+            }
+        }
+        Err(PlatformError::Disturbed)
+    }
+
+    fn report(&self, bytes: Vec<u8>, certificates: &[u8]) -> Result<Report, PlatformError> {
+        let unknown = PlatformError::Answer { from: "the kernel", what: "outblob is no report" };
+        let (measurement, beside, snp) = match self.provider {
+            Provider::Tdx => (platform::tdx::measurement(&bytes), Beside::Tdx {}, None),
+            Provider::Snp => (platform::snp::measurement(&bytes), Beside::SevSnp {}, of_host(certificates)),
+        };
+        let collateral = Collateral { snp, ..Collateral::default() };
+        Ok(Report { measurement: measurement.ok_or(unknown)?, bytes, beside, collateral })
+    }
+}
+
+/// The certificates that the host put beside the report (SEV-SNP GHCB, "certificate table"), as far as they are there. They
+/// are signed, so that it does not matter who gives them.
+fn of_host(table: &[u8]) -> Option<SnpCollateral> {
+    const ENTRY_BYTES: usize = 24;
+    const VCEK: [u8; 16] = hex16("63da758de6644564adc5f4b93be8accd");
+    const ASK: [u8; 16] = hex16("4ab7b379bbac4fe4a02f05aef327c782");
+    const CRL: [u8; 16] = hex16("92f81bc358114d3d97ffd19f88dc67ea");
+    let find = |wanted: &[u8; 16]| {
+        let entry = table
+            .chunks_exact(ENTRY_BYTES)
+            .take_while(|entry| entry[..16] != [0; 16])
+            .find(|entry| entry[..16] == *wanted)?;
+        let number = |at: usize| {
+            let bytes = entry[at..at + 4].try_into().expect("the range has four bytes");
+            usize::try_from(u32::from_le_bytes(bytes)).ok()
+        };
+        let (offset, length) = (number(16)?, number(20)?);
+        table.get(offset..offset.checked_add(length)?).map(base64)
+    };
+    let (vcek, ask) = (find(&VCEK)?, find(&ASK)?);
+    Some(SnpCollateral { vcek, ask, crl: find(&CRL).unwrap_or_default() })
+}
+
+/// A GUID of RFC 9562 text without its hyphens.
+const fn hex16(text: &str) -> [u8; 16] {
+    let (text, mut bytes, mut at) = (text.as_bytes(), [0; 16], 0);
+    while at < 16 {
+        bytes[at] = digit(text[2 * at]) << 4 | digit(text[2 * at + 1]);
+        at += 1;
+    }
+    bytes
+}
+
+const fn digit(text: u8) -> u8 {
+    if text <= b'9' { text - b'0' } else { text - b'a' + 10 }
+}
