@@ -64,6 +64,7 @@ pub struct Policy {
 #[serde(deny_unknown_fields)]
 pub struct Tdx {
     /// The guests that are trusted.
+    #[serde(default)]
     pub measurements: Vec<TdxMeasurement>,
     /// Intel's names of the TCB statuses that are taken.
     #[serde(default = "up_to_date")]
@@ -124,8 +125,10 @@ pub struct Dstack {
 #[serde(deny_unknown_fields)]
 pub struct Snp {
     /// Launch digests of the guests that are trusted.
+    #[serde(default)]
     pub measurements: Vec<Hex<48>>,
     /// The firmware that is new enough, by line of processors; other lines are refused.
+    #[serde(default)]
     pub minimum_tcb: MinimumTcb,
     /// HOST_DATA of the guests that are trusted; zero where there is none.
     #[serde(default)]
@@ -172,6 +175,7 @@ pub struct SnpTcb {
 #[serde(deny_unknown_fields)]
 pub struct Nitro {
     /// The enclaves that are trusted.
+    #[serde(default)]
     pub measurements: Vec<NitroMeasurement>,
 }
 

@@ -4,6 +4,7 @@ pub mod canned;
 pub mod postgres;
 pub mod recording_vfs;
 pub mod seeded_random;
+pub mod tee;
 
 use aes_gcm::{AeadInOut, Aes256Gcm, KeyInit};
 use base64ct::{Base64, Encoding};

@@ -142,8 +142,20 @@ fn refusal(text: &str) -> Refusal {
     let is = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if is(&["Debug mode is enabled", "TD profiling"]) {
         Refusal::Debug
-    } else if is(&["TD attributes", "migration", "SERVTD_EXT", "SEPT_VE_DISABLE", "MR service TD"]) {
+    } else if is(&[
+        "TD attributes",
+        "migration",
+        "SERVTD_EXT",
+        "SEPT_VE_DISABLE",
+        "MR service TD",
+        "TDX module identity check",
+    ]) {
         Refusal::Attributes
+    } else if is(&["QE vendor"]) {
+        Refusal::Report
+    } else if is(&["UnknownRevocationStatus"]) {
+        // The list is of another issuer.
+        Refusal::Collateral
     } else if is(&["CertRevoked"]) {
         Refusal::Revoked
     } else if is(&["xpired", "NotValidYet", "in the future"]) {
@@ -380,6 +392,11 @@ mod tests {
         }
         let (report, _) = sample("tdx_quote");
         assert_eq!(report[112..160], [0; 48]);
+    }
+
+    #[test]
+    fn a_quote_has_a_bound() {
+        assert_eq!(Parsed::parse(&[0; MAX_QUOTE_BYTES + 1]).err(), Some(Refusal::Oversized));
     }
 
     /// Every byte that is signed or signs: a bit of it flipped, the quote is refused.

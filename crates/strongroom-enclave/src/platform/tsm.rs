@@ -12,7 +12,7 @@ use strongroom_attest::{Beside, Collateral, Report, SnpCollateral, platform};
 
 /// Bytes that the kernel gives at most.
 const MAX_REPORT_BYTES: u64 = 16 * 1024 * 1024;
-/// How long a write may take until it is counted.
+/// How long the kernel may take to count a write.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
 const ATTEMPTS: usize = 3;
 
@@ -44,7 +44,10 @@ impl Entry {
         getrandom::rand_core::UnwrapErr(getrandom::SysRng).fill_bytes(&mut name);
         let path = root.join(format!("strongroom-{}", hex::encode(name)));
         fs::create_dir(&path).map_err(io(&path))?;
-        Ok(Self(path))
+        let entry = Self(path);
+        // A kernel has the attributes there by now; what stands in for one may need a moment.
+        wait(|| entry.0.join("generation").exists());
+        Ok(entry)
     }
 
     fn read(&self, name: &str) -> Result<Vec<u8>, PlatformError> {
@@ -74,15 +77,24 @@ impl Entry {
         let mut file = fs::File::options().write(true).open(&path).map_err(io(&path))?;
         file.write_all(report_data).map_err(io(&path))?;
         drop(file);
-        let start = Instant::now();
-        while self.generation()? == before {
-            if start.elapsed() > WRITE_TIMEOUT {
-                return Err(PlatformError::Answer { from: "the kernel", what: "inblob was not taken" });
-            }
-            std::thread::sleep(Duration::from_millis(1));
+        if wait(|| self.generation().is_ok_and(|now| now != before)) {
+            Ok(before + 1)
+        } else {
+            Err(PlatformError::Answer { from: "the kernel", what: "inblob was not taken" })
         }
-        Ok(before + 1)
     }
+}
+
+/// Whether it becomes so in time.
+fn wait(is_so: impl Fn() -> bool) -> bool {
+    let start = Instant::now();
+    while !is_so() {
+        if start.elapsed() > WRITE_TIMEOUT {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    true
 }
 
 fn io(path: &Path) -> impl FnOnce(std::io::Error) -> PlatformError + use<> {

@@ -1,0 +1,102 @@
+//! The vectors of testdata/attestation: evidence of every platform, one outcome each. `cargo test -p strongroom-attest --test vectors --
+//! --ignored` makes them anew, with other keys.
+
+mod make;
+mod nitro;
+mod snp;
+mod tdx;
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use strongroom_attest::roots::SnpProduct;
+use strongroom_attest::{Asked, Evidence, Policy, Roots, verify};
+use time::OffsetDateTime;
+
+/// One vector, as its file has it.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Vector {
+    /// `verified`, or the name of a refusal.
+    outcome: String,
+    /// Unix seconds.
+    now: i64,
+    /// What was asked for, in hex.
+    nonce: Option<String>,
+    /// What the connection showed, in hex.
+    tls_spki_sha256: Option<String>,
+    /// The test's roots by platform, base64 of DER.
+    roots: BTreeMap<String, String>,
+    /// TOML.
+    policy: String,
+    /// As a server sends it.
+    evidence: serde_json::Value,
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/attestation"))
+}
+
+fn bytes(text: &str) -> [u8; 32] {
+    hex::decode(text).expect("hex")[..].try_into().expect("32 bytes")
+}
+
+impl Vector {
+    fn roots(&self) -> Roots {
+        let mut roots = Roots::default();
+        for (name, der) in &self.roots {
+            let der = strongroom::encoding::from_base64(der).expect("base64").into();
+            match name.as_str() {
+                "intel" => roots.intel = der,
+                "amd-milan" => roots.amd = vec![(SnpProduct::Milan, der)],
+                "aws" => roots.aws = der,
+                _ => panic!("an unknown root: {name}"),
+            }
+        }
+        roots
+    }
+
+    fn run(&self) -> String {
+        let policy = Policy::from_toml(&self.policy).expect("a policy");
+        let policy = Policy { roots: self.roots(), ..policy };
+        let asked = Asked {
+            nonce: self.nonce.as_deref().map(bytes),
+            tls_spki_sha256: self.tls_spki_sha256.as_deref().map(bytes),
+        };
+        let now = OffsetDateTime::from_unix_timestamp(self.now).expect("a time");
+        let evidence = Evidence::from_json(self.evidence.to_string().as_bytes());
+        match evidence.and_then(|evidence| verify(&evidence, &asked, &policy, now)) {
+            Ok(_) => "verified".to_owned(),
+            Err(refusal) => format!("{refusal:?}"),
+        }
+    }
+}
+
+/// Every vector has its outcome; and none of them passes with the makers' roots, which signed nothing of it.
+#[test]
+fn every_vector_has_its_outcome() {
+    let mut outcomes = BTreeMap::<String, usize>::new();
+    let mut wrong = Vec::new();
+    #[expect(clippy::disallowed_methods, reason = "a test reads its vectors")]
+    for entry in std::fs::read_dir(folder()).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let vector: Vector = serde_json::from_slice(&std::fs::read(&path).expect("read")).expect("a vector");
+        let outcome = vector.run();
+        if outcome != vector.outcome {
+            wrong.push(format!("{name}: {outcome}, not {}", vector.outcome));
+        }
+        let with_makers = Vector { roots: BTreeMap::new(), ..vector };
+        assert_ne!(with_makers.run(), "verified", "{name}");
+        *outcomes.entry(outcome).or_default() += 1;
+    }
+    println!("{outcomes:#?}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!((outcomes.values().sum::<usize>(), outcomes["verified"]), (make::COUNT, make::VERIFIED));
+}
+
+#[test]
+#[ignore = "it makes the vectors, which are kept"]
+fn make_vectors() {
+    make::all();
+}

@@ -1,0 +1,14 @@
+//! Fakes of what the makers of TEEs sign, for tests only: keys made at random under roots that no maker knows, so that no client that
+//! pins the makers' roots takes any of it. The formats are the makers', byte for byte.
+
+pub mod amd;
+pub mod aws;
+pub mod collateral_service;
+pub mod configfs;
+pub mod der;
+pub mod dstack;
+mod http;
+pub mod intel;
+pub mod pki;
+
+const DAY: i64 = 24 * 60 * 60;
