@@ -221,3 +221,39 @@ fn signed_part(der: &[u8]) -> Option<&[u8]> {
     x509_cert::der::Header::decode(&mut reader).ok()?;
     reader.tlv_bytes().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use strongroom_testkit::tee::pki::{self, Signer};
+
+    /// A root of these dates, and a leaf that it issues, of which all times are good.
+    fn root_and_leaf(validity: (i64, i64)) -> (Vec<u8>, Vec<u8>) {
+        let (key, name) = (Signer::p384(), pki::name("a root of this test"));
+        let certificate = |serial, subject: &[u8], validity, extensions: &[Vec<u8>]| {
+            pki::Certificate { serial, issuer: &name, subject, validity, key: &key, extensions }.sign(&key)
+        };
+        let root = certificate(1, &name, validity, &[pki::authority(None)]);
+        (root, certificate(2, &pki::name("a leaf of this test"), (0, 10_000), &[pki::no_authority()]))
+    }
+
+    fn at(seconds: i64) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(seconds).expect("a time")
+    }
+
+    #[test]
+    fn a_root_of_another_time_is_refused() {
+        let (root, leaf) = root_and_leaf((1000, 2000));
+        let path = |now| verify_path(&leaf, &[], &root, NITRO, at(now));
+        assert_eq!((path(999), path(1000)), (Err(Refusal::Expired), Ok(())));
+        assert_eq!((path(2000), path(2001)), (Ok(()), Err(Refusal::Expired)));
+    }
+
+    #[test]
+    fn a_path_has_no_part_too_many() {
+        let (root, leaf) = root_and_leaf((0, 10_000));
+        assert_eq!(verify_path(&leaf, &[], &root, NITRO, at(1000)), Ok(()));
+        assert_eq!(verify_path(&leaf, &[&root], &root, NITRO, at(1000)), Err(Refusal::Chain));
+        assert_eq!(verify_path(&leaf, &[&leaf], &root, NITRO, at(1000)), Err(Refusal::Chain));
+    }
+}

@@ -24,6 +24,8 @@ pub const PHALA: &str = "phala";
 
 /// Bytes of a quote that are looked at.
 const MAX_QUOTE_BYTES: usize = 64 * 1024;
+/// Bits by which a host can look into a guest, or profile it (Intel TDX Module ABI, TD_ATTRIBUTES).
+const TDATTRIBUTES_DEBUG: u64 = 0xFF;
 /// The outer certification data of a quote that is signed by a quoting enclave.
 const QE_REPORT_CERTIFICATION_DATA: u16 = 6;
 
@@ -204,21 +206,15 @@ pub(crate) fn examine(
         return checks.need("policy", Err(Refusal::PlatformNotInPolicy));
     };
     let parsed = checks.need("quote", Parsed::parse(report))?;
+    let td = parsed.report();
+    let debug = u64::from_le_bytes(td.td_attributes) & TDATTRIBUTES_DEBUG;
+    checks.hold("debug", if debug == 0 { "off" } else { "on" }, debug == 0, Refusal::Debug);
     let collateral = checks.need("collateral", collateral.ok_or(Refusal::MissingCollateral))?;
     let claims = checks.need("quote, signed by Intel", parsed.claims(collateral, &roots.intel, now))?;
     checks.hold("quote, signed by Intel", format!("version {}", parsed.version()), true, Refusal::Signature);
     examine_platform(checks, &PlatformState::of(&claims), policy);
 
-    let td = parsed.report();
     checks.hold("TDX module's signer", "Intel", td.mr_signer_seam == [0; 48], Refusal::Attributes);
-    // The library refuses these as well; said here so that it does not depend on its tables.
-    let attributes = u64::from_le_bytes(td.td_attributes);
-    checks.hold(
-        "debug",
-        if attributes & 0xFF == 0 { "off" } else { "on" },
-        attributes & 0xFF == 0,
-        Refusal::Debug,
-    );
 
     let measurement = parsed.measurement();
     checks.hold(

@@ -168,6 +168,7 @@ fn write_states(intel: &FakeIntel) {
     with(|s| s.revoke_tcb_signer = true).write("tdx-tcb-signer-revoked", "Revoked");
     with(|s| s.next_update_unix = Some(NOW - 1)).write("tdx-collateral-expired", "Expired");
     with(|s| s.issue_unix = Some(NOW + 60)).write("tdx-collateral-from-the-future", "Expired");
+    with(|s| s.list_issue_unix = Some(NOW + 60)).write("tdx-lists-from-the-future", "Expired");
     with(|s| s.fmspc = [0x90, 0xC0, 0x6F, 0, 0, 0]).write("tdx-collateral-of-others", "Collateral");
     with(|s| s.pce_id = [1, 0]).write("tdx-collateral-of-another-pce", "Collateral");
 

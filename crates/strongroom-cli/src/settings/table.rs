@@ -114,7 +114,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     setting(
         "dstack-endpoint",
-        "PATH|URL",
+        "ENDPOINT",
         Kind::One,
         "dstack's agent: a socket or http:// URL [default: DSTACK_SIMULATOR_ENDPOINT, or /var/run/dstack.sock and its other places]",
     ),

@@ -38,6 +38,8 @@ pub struct PlatformState {
     pub revoke_tcb_signer: bool,
     /// Of JSON and lists; a day before the fake's own time otherwise.
     pub issue_unix: Option<i64>,
+    /// Of lists alone.
+    pub list_issue_unix: Option<i64>,
     /// Of JSON and lists; thirty days after the fake's own time otherwise.
     pub next_update_unix: Option<i64>,
     /// The provisioning enclave that the collateral is for.
@@ -59,6 +61,7 @@ impl Default for PlatformState {
             revoke_pck_ca: false,
             revoke_tcb_signer: false,
             issue_unix: None,
+            list_issue_unix: None,
             next_update_unix: None,
             pce_id: [0, 0],
             fmspc: FMSPC,
@@ -80,8 +83,9 @@ impl FakeIntel {
         let signers = pki::pem_chain(&[&self.tcb_signer.der, &self.root.der]);
         let sign = |text: &str| hex::encode(self.tcb_signer.key.sign_fixed(text.as_bytes()));
         let (issued, next) = self.dates(state);
+        let listed = state.list_issue_unix.unwrap_or(issued);
         let list = |issuer: &[u8], key: &Signer, revoked: &[u64]| {
-            let list = Crl { issuer, this_update: issued, next_update: next, revoked, number: 1 };
+            let list = Crl { issuer, this_update: listed, next_update: next, revoked, number: 1 };
             hex::encode(list.sign(key))
         };
         let serial = |revoked: bool, serial| revoked.then_some(serial);
