@@ -12,16 +12,65 @@ use crate::bench::peers::{Echo, insert_loop, spend_loop};
 use crate::bench::table::{Bar, Table};
 use crate::bench::{parts, prepare};
 use crate::client::Client;
-use crate::server::UNLIMITED;
+use crate::server::{Server, UNLIMITED};
 use crate::store::{Kind, Place};
 use anyhow::{Context, Result};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use strongroom_testkit::tee::dstack::{FakeDstack, Options};
+use strongroom_testkit::tee::intel::{FakeIntel, PlatformState};
 
 const CONNECTIONS: usize = 64;
 /// As many writes as connections wait for one commit.
 const BATCH: usize = CONNECTIONS;
+
+/// A server in a dstack guest that signs with the test kit's keys, with its collateral from a bundle.
+struct Guest {
+    server: Server,
+    _place: Place,
+    _dstack: FakeDstack,
+}
+
+impl Guest {
+    fn start() -> Result<Self> {
+        let now = time::OffsetDateTime::now_utc().unix_timestamp();
+        let intel = Arc::new(FakeIntel::new(now));
+        let place = Place::new(Kind::Sqlite)?;
+        let bundle = place.folder.path().join("collateral.json");
+        let collateral = serde_json::json!({ "tdx": intel.collateral(&PlatformState::default()) });
+        std::fs::write(&bundle, collateral.to_string())?;
+        let dstack = FakeDstack::start(intel, &"x".repeat(4096), Options::default());
+        let endpoint = format!("--dstack-endpoint={}", dstack.socket().display());
+        let bundle = format!("--collateral-file={}", bundle.display());
+        let server = place.start(&[&UNLIMITED[..], &["--platform=dstack", &endpoint, &bundle]].concat())?;
+        Ok(Self { server, _place: place, _dstack: dstack })
+    }
+}
+
+/// One route, in turns with a bare axum that answers as many bytes.
+async fn beside_echo(
+    table: &mut Table,
+    (what, method, path, status): (&str, &str, &str, u16),
+    server: SocketAddr,
+    echo: &Echo,
+    time: Duration,
+) -> Result<()> {
+    let bytes = Client::connect(server).await?.send(method, path, &[], "").await?.body.len();
+    let ask = |path: &str| Arc::new(Requests::Same(request(method, path, &[], b"")));
+    let (own, bare) = (ask(path), ask(&format!("/{bytes}")));
+    // By turns, so that what else the machine does meets both.
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        ours.push(send(server, CONNECTIONS, Arc::clone(&own), status, time / 3, None).await?.rate());
+        theirs.push(send(echo.address, CONNECTIONS, Arc::clone(&bare), 200, time / 3, None).await?.rate());
+    }
+    let (ours, theirs) = (median(&mut ours), median(&mut theirs));
+    let what = format!("{what}, {bytes} B, requests/s; axum echo");
+    table.row(&what, format!("{ours:.0}"), format!("{theirs:.0}"), ours / theirs, Bar::AtLeast(0.7));
+    Ok(())
+}
 
 /// Runs it with its arguments.
 pub async fn run(mut arguments: impl Iterator<Item = String>) -> Result<ExitCode> {
@@ -35,29 +84,17 @@ pub async fn run(mut arguments: impl Iterator<Item = String>) -> Result<ExitCode
     let mut client = Client::connect(server.address).await?;
 
     let echo = Echo::start()?;
-    for (what, method, path, status) in [
-        ("nonce", "POST", "/auth/nonce", 201),
-        ("attestation, cached", "GET", "/attestation", 200),
-        ("health", "GET", "/health", 200),
-    ]
-    .into_iter()
-    .filter(|_| all)
-    {
-        let bytes = client.send(method, path, &[], "").await?.body.len();
-        let ask = |path: &str| Arc::new(Requests::Same(request(method, path, &[], b"")));
-        let (own, bare) = (ask(path), ask(&format!("/{bytes}")));
-        // By turns, so that what else the machine does meets both.
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        for _ in 0..3 {
-            ours.push(
-                send(server.address, CONNECTIONS, Arc::clone(&own), status, time / 3, None).await?.rate(),
-            );
-            theirs
-                .push(send(echo.address, CONNECTIONS, Arc::clone(&bare), 200, time / 3, None).await?.rate());
+    if all {
+        for (what, method, path, status) in [
+            ("nonce", "POST", "/auth/nonce", 201),
+            ("attestation, cached", "GET", "/attestation", 200),
+            ("health", "GET", "/health", 200),
+        ] {
+            beside_echo(&mut table, (what, method, path, status), server.address, &echo, time).await?;
         }
-        let (ours, theirs) = (median(&mut ours), median(&mut theirs));
-        let what = format!("{what}, {bytes} B, requests/s; axum echo");
-        table.row(&what, format!("{ours:.0}"), format!("{theirs:.0}"), ours / theirs, Bar::AtLeast(0.7));
+        let guest = Guest::start()?;
+        let what = ("attestation of a dstack guest, cached", "GET", "/attestation", 200);
+        beside_echo(&mut table, what, guest.server.address, &echo, time).await?;
     }
 
     let wallet = crate::client::wallet(1);
