@@ -76,11 +76,10 @@ impl Collaterals {
             Source::Bundle(collateral) => (**collateral).clone(),
             Source::Services(fetched) => fetched.of(&report.bytes, platform),
         };
-        report.collateral.tdx = report.collateral.tdx.take().or(found.tdx);
-        // The host's certificates come without a list of revoked ones, and may be old.
-        report.collateral.snp = found.snp.or(report.collateral.snp.take());
-        if platform != platform::snp::NAME {
-            report.collateral.snp = None;
+        match platform {
+            // The host's certificates stay where no others can be had.
+            platform::snp::NAME => report.collateral.snp = found.snp.or(report.collateral.snp.take()),
+            _ => report.collateral.tdx = found.tdx,
         }
     }
 }

@@ -31,6 +31,13 @@ struct Vector {
     policy: String,
     /// As a server sends it.
     evidence: serde_json::Value,
+    /// Bytes of white space that the server sends after it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    spaces_after: usize,
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 fn folder() -> PathBuf {
@@ -64,7 +71,8 @@ impl Vector {
             tls_spki_sha256: self.tls_spki_sha256.as_deref().map(bytes),
         };
         let now = OffsetDateTime::from_unix_timestamp(self.now).expect("a time");
-        let evidence = Evidence::from_json(self.evidence.to_string().as_bytes());
+        let sent = self.evidence.to_string() + &" ".repeat(self.spaces_after);
+        let evidence = Evidence::from_json(sent.as_bytes());
         match evidence.and_then(|evidence| verify(&evidence, &asked, &policy, now)) {
             Ok(_) => "verified".to_owned(),
             Err(refusal) => format!("{refusal:?}"),

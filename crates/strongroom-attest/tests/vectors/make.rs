@@ -4,10 +4,12 @@ use crate::{Vector, folder, nitro, snp, tdx};
 use std::collections::BTreeMap;
 use strongroom::encoding::base64;
 use strongroom::key::{DecapsulationKey, EncapsulationKey};
-use strongroom_attest::{Beside, Claims, Collateral, Evidence, KeyOrigin, Policy, Report, platform};
+use strongroom_attest::{
+    Beside, Claims, Collateral, Evidence, KeyOrigin, MAX_EVIDENCE_BYTES, Policy, Report, platform,
+};
 
 /// How many there are, and how many of them are good.
-pub(crate) const COUNT: usize = 212;
+pub(crate) const COUNT: usize = 217;
 pub(crate) const VERIFIED: usize = 24;
 
 /// 2026-06-01T00:00:00Z.
@@ -59,7 +61,12 @@ impl Draft {
     }
 
     pub(crate) fn write(self, name: &str, outcome: &str) {
-        let vector = Vector {
+        self.write_changed(name, outcome, |_| ());
+    }
+
+    /// With what no evidence has.
+    fn write_changed(self, name: &str, outcome: &str, change: impl FnOnce(&mut Vector)) {
+        let mut vector = Vector {
             outcome: outcome.to_owned(),
             now: self.now,
             nonce: self.nonce.map(hex::encode),
@@ -67,7 +74,9 @@ impl Draft {
             roots: BTreeMap::from([(self.root.0.to_owned(), base64(&self.root.1))]),
             policy: self.policy.to_toml(),
             evidence: serde_json::to_value(&self.evidence).expect("plain data"),
+            spaces_after: 0,
         };
+        change(&mut vector);
         let json = serde_json::to_string(&vector).expect("plain data") + "\n";
         #[expect(clippy::disallowed_methods, reason = "it writes the vectors")]
         std::fs::write(folder().join(format!("{name}.json")), json).expect("written");
@@ -112,8 +121,24 @@ pub(crate) fn all() {
     for entry in std::fs::read_dir(folder()).expect("the folder") {
         std::fs::remove_file(entry.expect("an entry").path()).expect("removed");
     }
-    let none = platform::none::evidence(&claims(&vault_key()));
-    Draft::new(Policy::default(), none, ("intel", &[])).write("none", "NoTee");
+    let none = || {
+        let evidence = platform::none::evidence(&claims(&vault_key()));
+        Draft::new(Policy::default(), evidence, ("intel", &[]))
+    };
+    none().write("none", "NoTee");
+    none().write_changed("oversized", "Oversized", |vector| vector.spaces_after = MAX_EVIDENCE_BYTES);
+    // What the system that this one replaces shows.
+    none().write_changed("five-fields", "NoEvidence", |vector| {
+        let five = ["platform", "report", "measurement", "timestamp", "mlkemPublicKey"];
+        vector.evidence.as_object_mut().expect("an object").retain(|name, _| five.contains(&name.as_str()));
+    });
+    none().write_changed("an-array", "NoEvidence", |vector| vector.evidence = serde_json::json!([]));
+    none().write_changed("unknown-evidence", "NoEvidence", |vector| {
+        vector.evidence["evidence"]["type"] = "sgx".into();
+    });
+    none().write_changed("unknown-origin", "NoEvidence", |vector| {
+        vector.evidence["keyOrigin"] = "found".into();
+    });
     tdx::write();
     snp::write();
     nitro::write();

@@ -129,6 +129,7 @@ impl Tsm {
             let expected = entry.write_inblob(report_data)?;
             let bytes = entry.read("outblob")?;
             let certificates = match self.provider {
+                // Hosts may give no certificates, and kernels no such attribute: then the maker's service has them.
                 Provider::Snp => entry.read("auxblob").unwrap_or_default(),
                 Provider::Tdx => Vec::new(),
             };
@@ -169,8 +170,7 @@ fn of_host(table: &[u8]) -> Option<SnpCollateral> {
         let (offset, length) = (number(16)?, number(20)?);
         table.get(offset..offset.checked_add(length)?).map(base64)
     };
-    let (vcek, ask) = (find(&VCEK)?, find(&ASK)?);
-    Some(SnpCollateral { vcek, ask, crl: find(&CRL).unwrap_or_default() })
+    Some(SnpCollateral { vcek: find(&VCEK)?, ask: find(&ASK)?, crl: find(&CRL)? })
 }
 
 /// A GUID of RFC 9562 text without its hyphens.
