@@ -142,9 +142,9 @@ impl<'a> Parsed<'a> {
 /// Of what kind a failure is. The library's errors are texts; a text that is not known here is still a refusal.
 fn refusal(text: &str) -> Refusal {
     let is = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if is(&["Debug mode is enabled", "TD profiling"]) {
-        Refusal::Debug
-    } else if is(&[
+    if is(&[
+        "Debug mode",
+        "TD profiling",
         "TD attributes",
         "migration",
         "SERVTD_EXT",
@@ -223,10 +223,10 @@ pub(crate) fn examine(
         !policy.measurements.is_empty(),
         Refusal::NoMeasurements,
     );
-    let known = policy.measurements.iter().filter(|known| known.mrtd == measurement.mrtd).collect::<Vec<_>>();
-    checks.hold("MRTD", measurement.mrtd.to_string(), !known.is_empty(), Refusal::Measurement);
-    let rtmrs = format!("{} {} {}", measurement.rtmr0, measurement.rtmr1, measurement.rtmr2);
-    checks.hold("RTMR0-2", rtmrs, known.into_iter().any(|known| *known == measurement), Refusal::Measurement);
+    let TdxMeasurement { mrtd, rtmr0, rtmr1, rtmr2 } = measurement;
+    let shown = format!("{mrtd}, {rtmr0}, {rtmr1}, {rtmr2}");
+    let is_listed = policy.measurements.contains(&measurement);
+    checks.hold("MRTD, RTMR0, RTMR1, RTMR2", shown, is_listed, Refusal::Measurement);
 
     match (&policy.dstack, beside) {
         (Some(policy), Beside::Dstack { event_log, app_compose, .. }) => {

@@ -182,6 +182,8 @@ fn write_states(intel: &FakeIntel) {
     tdx(|c| c.tcb_info.push(' ')).write("tdx-tcb-info-not-exact", "Collateral");
     tdx(|c| c.qe_identity.push(' ')).write("tdx-qe-identity-not-exact", "Collateral");
     tdx(|c| c.tcb_info_signature.truncate(126)).write("tdx-short-tcb-signature", "Collateral");
+    // A zero before s, which is the same number.
+    tdx(|c| c.tcb_info_signature.insert_str(64, "00")).write("tdx-long-tcb-signature", "Collateral");
     tdx(|c| c.pck_crl = c.root_ca_crl.clone()).write("tdx-crl-of-another", "Collateral");
     tdx(|c| c.pck_crl.truncate(64)).write("tdx-crl-cut", "Collateral");
 }
