@@ -279,8 +279,8 @@ impl Policy {
             ));
         }
         if let Some(tdx) = &self.intel_tdx {
-            line(format_args!("\n[intel-tdx]\ntcb_statuses = {:?}", tdx.tcb_statuses));
-            line(format_args!("advisories = {:?}", tdx.advisories));
+            line(format_args!("\n[intel-tdx]\ntcb_statuses = {}", texts(&tdx.tcb_statuses)));
+            line(format_args!("advisories = {}", texts(&tdx.advisories)));
             line(format_args!("minimum_evaluation_number = {}", tdx.minimum_evaluation_number));
             line(format_args!("allow_dynamic_platform = {}", tdx.allow_dynamic_platform));
             line(format_args!("allow_cached_keys = {}", tdx.allow_cached_keys));
@@ -295,8 +295,8 @@ impl Policy {
                 line(format_args!("\n[intel-tdx.dstack]\n# SHA-256 of app-compose.json."));
                 line(format_args!("compose_hashes = {}", list(&dstack.compose_hashes)));
                 line(format_args!(
-                    "# Who gives the application its keys.\nkey_providers = {:?}",
-                    dstack.key_providers
+                    "# Who gives the application its keys.\nkey_providers = {}",
+                    texts(&dstack.key_providers)
                 ));
                 line(format_args!("os_image_hashes = {}", list(&dstack.os_image_hashes)));
             }
@@ -335,4 +335,9 @@ impl Policy {
 fn list<const N: usize>(items: &[Hex<N>]) -> String {
     let items: Vec<String> = items.iter().map(|item| format!("\"{item}\"")).collect();
     format!("[{}]", items.join(", "))
+}
+
+/// Strings as JSON writes them, which TOML reads the same, but that it also wants DELETE escaped.
+fn texts(items: &[String]) -> String {
+    serde_json::to_string(items).expect("texts are JSON").replace('\u{7f}', "\\u007f")
 }

@@ -1,7 +1,7 @@
 //! The rules of verification, in the order of spec/attestation.md §3.
 
 use crate::checks::{Checks, Examination};
-use crate::evidence::{Claims, Evidence, KeyOrigin, NO_NONCE, VERSION};
+use crate::evidence::{Beside, Claims, Evidence, KeyOrigin, NO_NONCE, VERSION};
 use crate::platform::{Bound, nitro, none, snp, tdx};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
@@ -102,6 +102,16 @@ fn apply(
     let at = checks.need("timestamp", at)?;
     let report = checks.need("report", from_base64(&evidence.report).ok_or(malformed("report")))?;
 
+    let fits = match (evidence.platform.as_str(), &evidence.beside) {
+        (tdx::NAME, Beside::Tdx {} | Beside::Dstack { .. }) | (tdx::PHALA, Beside::Dstack { .. }) => true,
+        (snp::NAME, Beside::SevSnp {})
+        | (nitro::NAME, Beside::Nitro {})
+        | (none::NAME, Beside::Nothing {}) => true,
+        (tdx::NAME | tdx::PHALA | snp::NAME | nitro::NAME | none::NAME, _) => false,
+        _ => return checks.need("platform", Err(Refusal::UnknownPlatform)),
+    };
+    checks.hold("platform", &evidence.platform, fits, malformed("evidence"));
+
     checks.hold("version", evidence.version.to_string(), evidence.version == VERSION, Refusal::Version);
     let nonce = asked.nonce.unwrap_or(NO_NONCE);
     checks.hold("nonce", &evidence.nonce, claims.nonce == nonce, Refusal::Nonce);
@@ -117,7 +127,7 @@ fn apply(
         }
         snp::NAME => snp::examine(checks, &report, evidence.collateral.snp.as_ref(), policy, now)?,
         nitro::NAME => nitro::examine(checks, &report, &claims, asked.nonce.is_some(), policy, now)?,
-        _ => return checks.need("platform", Err(Refusal::UnknownPlatform)),
+        _ => return None,
     };
     let is_bound = bool::from(report_data.ct_eq(&claims.report_data(&evidence.platform)));
     checks.hold("report data", "binds all of this", is_bound, Refusal::ReportData);

@@ -110,7 +110,8 @@ fn key_provider(payload: &[u8]) -> Result<String, Refusal> {
         id: String,
     }
     let Provider { name, id } = serde_json::from_slice(payload).map_err(|_| Refusal::EventLog)?;
-    Ok(format!("{name}:{id}"))
+    // The colon between them is the only one.
+    if name.contains(':') || id.contains(':') { Err(Refusal::EventLog) } else { Ok(format!("{name}:{id}")) }
 }
 
 pub(crate) fn examine(

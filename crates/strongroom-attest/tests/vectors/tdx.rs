@@ -104,7 +104,12 @@ fn write_claims(intel: &FakeIntel) {
     good().changed(|e| e.vault_id = "00".repeat(32)).write("tdx-other-vault", "ReportData");
     good().changed(|e| e.epoch = 2).write("tdx-other-epoch", "ReportData");
     good().changed(|e| e.timestamp = "2026-06-01T00:00:01Z".to_owned()).write("tdx-other-time", "ReportData");
-    good().changed(|e| e.platform = "phala".to_owned()).write("tdx-renamed", "ReportData");
+    good()
+        .changed(|e| e.platform = "phala".to_owned())
+        .write("tdx-renamed", r#"Malformed { field: "evidence" }"#);
+    good()
+        .changed(|e| e.beside = Beside::Nitro {})
+        .write("tdx-evidence-of-another", r#"Malformed { field: "evidence" }"#);
     good().changed(|e| e.platform = "sgx".to_owned()).write("tdx-unknown-platform", "UnknownPlatform");
     good().changed(|e| e.version = 2).write("tdx-version", "Version");
     good().changed(|e| e.nonce = "04".repeat(31)).write("tdx-short-nonce", r#"Malformed { field: "nonce" }"#);
@@ -382,11 +387,16 @@ fn write_dstack(intel: &FakeIntel) {
     of(|events| events[7] = event("key-provider", br#"{"name":"none","id":""}"#))
         .write("dstack-other-key-provider", "KeyProvider");
     of(|events| events[7] = event("key-provider", b"kms")).write("dstack-malformed-key-provider", "EventLog");
+    of(|events| events[7] = event("key-provider", br#"{"name":"kms:3059","id":""}"#))
+        .write("dstack-key-provider-with-a-colon", "EventLog");
+    good().changed(|e| e.platform = "intel-tdx".to_owned()).write("dstack-renamed", "ReportData");
     of(|events| events[6] = event("os-image-hash", &[9; 32])).write("dstack-other-image", "OsImage");
     of(|events| drop(events.remove(6))).write("dstack-no-image", "OsImage");
     good().policy(|p| rules(p).dstack = None).write("dstack-not-in-policy", "EventReplay");
     draft(intel, &Td::default(), &PlatformState::default())
         .policy(dstack_policy)
         .write("tdx-where-dstack-is-asked", "EventReplay");
-    good().changed(|e| e.beside = Beside::Tdx {}).write("dstack-without-its-log", "EventReplay");
+    good()
+        .changed(|e| e.beside = Beside::Tdx {})
+        .write("dstack-without-its-log", r#"Malformed { field: "evidence" }"#);
 }
