@@ -78,6 +78,13 @@ pub(crate) fn write() {
     of(|r| r.committed_tcb = Some([0; 8]))
         .policy(|p| rules(p).minimum_tcb.milan = Some(SnpTcb { microcode: 1, ..SnpTcb::default() }))
         .write("snp-can-be-put-back", "Tcb");
+    // The chip's key is for microcode 219, though more is committed.
+    of(|r| {
+        let committed = [0xFF; 8];
+        (r.committed_tcb, r.current_tcb) = (Some(committed), Some(committed));
+    })
+    .policy(|p| rules(p).minimum_tcb.milan = Some(SnpTcb { microcode: 220, ..SnpTcb::default() }))
+    .write("snp-reports-older-firmware", "Tcb");
     of(|r| r.current_tcb = Some([0; 8])).write("snp-current-below-reported", "Tcb");
     good()
         .policy(|p| rules(p).minimum_tcb.milan = Some(SnpTcb { microcode: 255, ..SnpTcb::default() }))
