@@ -154,6 +154,9 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
             _ => None,
         };
     }
+    if let Some(refusal) = cause.downcast_ref() {
+        return Some(remedy(*refusal));
+    }
     match cause.downcast_ref()? {
         ClientError::Untrusted(refusal) => Some(remedy(*refusal)),
         ClientError::Certificate(_) => Some(

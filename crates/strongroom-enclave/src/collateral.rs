@@ -100,9 +100,8 @@ impl Fetched {
             std::thread::spawn(move || this.fetch(&wanted));
             return kept.collateral;
         }
-        if may_try {
-            self.fetch(&wanted);
-        }
+        // Waits for who fetches already; does nothing where that failed a moment ago.
+        self.fetch(&wanted);
         let kept = self.kept();
         if kept.wanted == wanted.name() { kept.collateral.clone() } else { Collateral::default() }
     }

@@ -3,15 +3,19 @@
 use super::policies;
 use crate::args::{Attestation, AttestationPolicy, AttestationShow, AttestationVerify};
 use crate::error::{Hint, Refused, tell};
-use crate::files;
-use crate::streams::{self, Kind};
+use crate::streams::{self, Input, Kind};
+use anstream::adapter::strip_str;
+use anstream::stream::RawStream;
+use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 use std::fmt::Write as _;
+use std::io::Read as _;
 use std::path::Path;
+
 use strongroom_attest::explain::{self, Rows};
-use strongroom_attest::{Evidence, Policy, Roots};
+use strongroom_attest::{Evidence, MAX_EVIDENCE_BYTES, Policy, Refusal, Roots};
 use strongroom_client::{Check, Shown, Vault};
 use time::OffsetDateTime;
 
@@ -27,7 +31,7 @@ fn verify(args: &AttestationVerify, roots: &Roots) -> Result<()> {
     let policy = args.trust.policy(&args.url, roots)?;
     let shown = Vault::at(&args.url)?.show()?;
     let checks = checks(&shown, &policy);
-    let text = if args.json { as_json(&checks) } else { as_text(&checks) };
+    let text = if args.json { as_json(&checks) } else { colored_for(as_text(&checks), &std::io::stdout()) };
     streams::write(None, text.as_bytes(), Kind::Text)?;
     match checks.iter().filter(|check| check.refusal.is_some()).count() {
         0 => Ok(()),
@@ -74,6 +78,14 @@ fn as_text(lines: &[Line]) -> String {
     text
 }
 
+/// Without its colors where nobody would see them.
+fn colored_for(text: String, stream: &impl RawStream) -> String {
+    match AutoStream::choice(stream) {
+        ColorChoice::Never => strip_str(&text).to_string(),
+        _ => text,
+    }
+}
+
 fn as_json(lines: &[Line]) -> String {
     let lines: Vec<_> = lines
         .iter()
@@ -116,7 +128,7 @@ fn show(args: &AttestationShow) -> Result<()> {
         (Some(evidence.clone()), explain::evidence(&evidence)?)
     } else {
         let path = Some(Path::new(&args.from)).filter(|path| *path != Path::new("-"));
-        of_bytes(&files::read(path)?)?
+        of_bytes(&read_bounded(path)?)?
     };
     let text = match (&evidence, args.collateral, args.json) {
         (Some(evidence), true, _) => format!("{}\n", serde_json::to_string_pretty(&evidence.collateral)?),
@@ -130,11 +142,26 @@ fn show(args: &AttestationShow) -> Result<()> {
     streams::write(None, text.as_bytes(), Kind::Text)
 }
 
+/// No more of it than evidence has, and a byte by which it is known to be too large.
+fn read_bounded(path: Option<&Path>) -> Result<Vec<u8>> {
+    let input = Input::open(path)?;
+    let name = input.name().to_owned();
+    let mut bytes = Vec::new();
+    input
+        .take(MAX_EVIDENCE_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("cannot read {name}"))?;
+    Ok(bytes)
+}
+
 /// Evidence as JSON, or a bare report.
 fn of_bytes(bytes: &[u8]) -> Result<(Option<Evidence>, Rows)> {
     let hint = Hint(
         "pass the answer of GET /secret/attestation, or a TDX quote, an SEV-SNP report or a Nitro document as bytes",
     );
+    if bytes.len() > MAX_EVIDENCE_BYTES {
+        return Err(anyhow::Error::from(Refusal::Oversized).context(hint));
+    }
     if bytes.trim_ascii_start().starts_with(b"{") {
         let evidence = Evidence::from_json(bytes).context(hint)?;
         let rows = explain::evidence(&evidence)?;

@@ -258,17 +258,21 @@ fn date(unix_seconds: i64) -> Result<String> {
     Ok(OffsetDateTime::from_unix_timestamp(unix_seconds)?.format(&Rfc3339)?)
 }
 
-/// The server of backups, verified where there is a policy to verify it by.
 fn connect(remote: &BackupRemote, roots: &Roots) -> Result<BackupServer> {
-    let policy = match &remote.policy {
+    server_at(&remote.server, remote.policy.as_deref(), roots)
+}
+
+/// A server of backups, verified where there is a policy to verify it by.
+pub(super) fn server_at(url: &str, policy: Option<&Path>, roots: &Roots) -> Result<BackupServer> {
+    let policy = match policy {
         Some(path) => Some(policies::read(path)?),
-        None => policies::kept_for(&remote.server)?,
+        None => policies::kept_for(url)?,
     };
     match policy {
-        None => Ok(BackupServer::at(&remote.server)?),
+        None => Ok(BackupServer::at(url)?),
         Some(policy) => {
             let policy = Policy { roots: roots.clone(), ..policy };
-            Ok(BackupServer::of(Vault::at(&remote.server)?.attest(&policy)?))
+            Ok(BackupServer::of(Vault::at(url)?.attest(&policy)?))
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod backup;
 
+use super::backup::server_at;
 use super::rng;
 use super::serve::{PUBLIC_HINT, Place, bind, open_vault, origin_of, runtime};
 use crate::args::{Demo, DemoFlow};
@@ -16,7 +17,7 @@ use strongroom::signin::Act;
 use strongroom::wallet::WalletKey;
 use strongroom::{Plaintext, Sealed};
 use strongroom_attest::Roots;
-use strongroom_client::{Policy, SignIn, Vault};
+use strongroom_client::{BackupServer, Policy, SignIn, Vault};
 use strongroom_enclave::Platform;
 use strongroom_server::config::sign_in_origins;
 use strongroom_server::{Attestor, Config, Listeners, serve};
@@ -28,17 +29,19 @@ const TEXTS: [&str; 2] =
     ["苟全性命於亂世,不求聞達於諸侯。", "🔐 My quantum-safe secret data! Testing store+access flow."];
 
 pub(super) fn run(args: &Demo, roots: &Roots) -> Result<()> {
-    let flow = |url: &str, policy: &Policy| match args.flow {
-        DemoFlow::Secret => flow(url, policy),
+    match (&args.server, args.flow) {
+        (Some(url), DemoFlow::Secret) => flow(url, &args.trust.policy(url, roots)?),
         // Of what it sends the server can read nothing, whoever runs it.
-        DemoFlow::Backup => backup::flow(url),
-    };
-    match &args.server {
-        Some(url) => flow(url, &args.trust.policy(url, roots)?),
-        None => {
+        (Some(url), DemoFlow::Backup) => {
+            backup::flow(url, &server_at(url, args.trust.policy.as_deref(), roots)?)
+        }
+        (None, which) => {
             let server = OwnServer::start()?;
-            // It is this process: there is nobody else whom a TEE could keep out.
-            let result = flow(&server.url, &Policy { allow_no_tee: true, ..Policy::default() });
+            let result = match which {
+                // It is this process: there is nobody else whom a TEE could keep out.
+                DemoFlow::Secret => flow(&server.url, &Policy { allow_no_tee: true, ..Policy::default() }),
+                DemoFlow::Backup => backup::flow(&server.url, &BackupServer::at(&server.url)?),
+            };
             server.stop()?;
             result
         }

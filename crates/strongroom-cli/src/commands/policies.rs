@@ -30,9 +30,12 @@ impl Trust {
 
 /// The policy that is kept for this server, if there is one.
 pub(super) fn kept_for(url: &str) -> Result<Option<Policy>> {
-    match path_of(url) {
-        Ok(path) if path.exists() => read(&path).map(Some),
-        _ => Ok(None),
+    let Ok(path) = path_of(url) else { return Ok(None) };
+    match path.try_exists() {
+        Ok(false) => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => Ok(None),
+        // One that is there and cannot be read is told: to go on without it would ask for less.
+        _ => read(&path).map(Some),
     }
 }
 

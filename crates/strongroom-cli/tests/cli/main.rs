@@ -1,5 +1,6 @@
 //! The real binary: pipes, files that exist, full disks, signals.
 
+mod attestation;
 mod backup;
 mod envelope;
 mod keys;
@@ -16,6 +17,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_strongroom");
 
 /// A folder that the binary runs in.
 struct Place {
@@ -88,7 +91,18 @@ impl Place {
 
     /// With these variables in its environment.
     fn run_with(&self, args: &[&str], variables: &[(&str, &str)], stdin: impl Into<Vec<u8>>) -> Run {
-        let mut command = command(self.folder.path());
+        self.run_as(Path::new(BINARY), args, variables, stdin)
+    }
+
+    /// By another binary.
+    fn run_as(
+        &self,
+        binary: &Path,
+        args: &[&str],
+        variables: &[(&str, &str)],
+        stdin: impl Into<Vec<u8>>,
+    ) -> Run {
+        let mut command = command_of(binary, self.folder.path());
         // A server that starts where it should not must not keep a test for ever.
         command.timeout(Duration::from_secs(30));
         let output = command.args(args).envs(variables.iter().copied()).write_stdin(stdin).output();
@@ -108,18 +122,25 @@ impl Place {
 }
 
 fn command(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_strongroom"));
+    command_of(Path::new(BINARY), folder)
+}
+
+fn command_of(binary: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(binary);
     command.current_dir(folder).env_remove("RUST_LOG");
     for name in settings_of_this_machine() {
         command.env_remove(name);
     }
+    // The policies that whoever runs the tests keeps are his own.
+    command.env("XDG_CONFIG_HOME", folder.join("config"));
     command
 }
 
-/// Variables that whoever runs the tests may have set for a server of his own.
+/// Variables that whoever runs the tests may have set for a server of his own, or for his network.
 fn settings_of_this_machine() -> impl Iterator<Item = OsString> {
     std::env::vars_os().map(|(name, _)| name).filter(|name| {
-        let name = name.to_string_lossy();
-        name.starts_with("STRONGROOM_") || name.starts_with("ADMIN_MLKEM_")
+        let name = name.to_string_lossy().to_uppercase();
+        ["STRONGROOM_", "ADMIN_MLKEM_", "DSTACK_"].iter().any(|prefix| name.starts_with(prefix))
+            || name.ends_with("_PROXY")
     })
 }

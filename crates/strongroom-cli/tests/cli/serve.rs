@@ -28,8 +28,12 @@ impl Server {
         arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> (Self, BufReader<ChildStderr>) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_strongroom"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"]).args(arguments);
+        let mut command = Command::new(crate::BINARY);
+        command.arg("serve").args(arguments).args(["--data-dir", "data"]);
+        // Where it is not to be found again at the same place.
+        if !arguments.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         for name in crate::settings_of_this_machine() {
             command.env_remove(name);
         }

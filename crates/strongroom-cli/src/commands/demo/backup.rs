@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 /// A wallet of some use.
 const ACCOUNTS: u32 = 30;
 
-pub(super) fn flow(url: &str) -> Result<()> {
+pub(super) fn flow(url: &str, server: &BackupServer) -> Result<()> {
     let mut steps = Steps { number: 0 };
     show("server", url);
     let words = new_words()?;
@@ -27,13 +27,13 @@ pub(super) fn flow(url: &str) -> Result<()> {
     })?;
     show("bytes", archive.expose().len());
     show("SHA-256", hex::encode(archive.sha256()));
-    native(url, &mut steps, &words, &archive)?;
-    compatible(url, &mut steps, &mnemonic, &archive)?;
+    native(server, &mut steps, &words, &archive)?;
+    compatible(server, &mut steps, &mnemonic, &archive)?;
     anstream::println!("\nAll steps passed.");
     Ok(())
 }
 
-fn native(url: &str, steps: &mut Steps, words: &str, archive: &Archive) -> Result<()> {
+fn native(server: &BackupServer, steps: &mut Steps, words: &str, archive: &Archive) -> Result<()> {
     anstream::println!("\nThe native form");
     let keys = steps.step("Keys from the words: ML-KEM-1024, SLH-DSA-SHAKE-256f", || {
         Ok(Keys::strongroom(&Mnemonic::parse(words, "")?, 0))
@@ -46,7 +46,6 @@ fn native(url: &str, steps: &mut Steps, words: &str, archive: &Archive) -> Resul
         Ok(archive.sign(&keys, &Position::first(user), now, &mut rng()))
     })?;
     show("bytes", first.to_json().len());
-    let server = BackupServer::at(url)?;
     steps.step("Upload it: the server verifies the signature", || Ok(server.push(&key, user, &first)?))?;
     let next = Position::after(first.statement().context("a native backup has a statement")?);
     let second = archive.sign(&keys, &next.context("a second number")?, now, &mut rng());
@@ -94,12 +93,16 @@ fn native(url: &str, steps: &mut Steps, words: &str, archive: &Archive) -> Resul
     steps.step("Delete it, by a session for that act", || Ok(session.delete(user)?))
 }
 
-fn compatible(url: &str, steps: &mut Steps, mnemonic: &Mnemonic, archive: &Archive) -> Result<()> {
+fn compatible(
+    server: &BackupServer,
+    steps: &mut Steps,
+    mnemonic: &Mnemonic,
+    archive: &Archive,
+) -> Result<()> {
     anstream::println!("\nThe compatible form, of wallets in the field");
     let keys = steps.step("Keys from the words, by SHAKE256", || Ok(Keys::compatible(mnemonic, 0)))?;
     let (key, user) = (keys.public_key(), UserId::of_owner(keys.public_key().owner()));
     show("owner", key.owner());
-    let server = BackupServer::at(url)?;
     let make = || archive.sign_compatible(&keys, Kem::MlKem768, Cipher::XSalsa20Poly1305, &mut rng());
     let first = steps.step("ML-KEM-768, XSalsa20-Poly1305, Keccak-256, sign", || Ok(make()))?;
     show("bytes", first.to_json().len());

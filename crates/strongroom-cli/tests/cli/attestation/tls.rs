@@ -1,0 +1,150 @@
+//! TLS that ends in the TEE, and whoever else would like to end it.
+
+use super::proxy::{Proxy, TlsIdentity};
+use super::tampering::forge;
+use super::{Guest, address, draft, intel, place, put_and_open, refused, unpinned};
+use crate::Place;
+use crate::serve::Server;
+use std::sync::Arc;
+use strongroom_testkit::tee::configfs::FakeTsm;
+use strongroom_testkit::tee::intel::{FakeIntel, Td};
+
+/// TLS in the TEE under the name `localhost`; the server's URL.
+fn on_localhost(guest: &Guest) -> (Server, String) {
+    let (address, url) = localhost();
+    (guest.serve(&["--tls-in-tee", "--listen", &address, "--public-url", &url]), url)
+}
+
+/// An address, and its URL by name.
+fn localhost() -> (String, String) {
+    let address = address();
+    let url = format!("https://localhost:{}", address.rsplit(':').next().expect("a port"));
+    (address, url)
+}
+
+#[test]
+fn a_key_of_dstacks_is_trusted_by_the_policy_alone() {
+    let guest = Guest::new();
+    let (server, url) = on_localhost(&guest);
+    // Of the guest and of the key.
+    assert!(server.url.starts_with("https://") && guest.agent.requests() >= 2);
+    put_and_open(&guest.place, &url);
+    let policy = String::from_utf8(guest.place.read("policy.toml")).expect("text");
+    assert!(policy.contains("\ntls_in_tee = true\n"), "{policy}");
+
+    // Backups need no proof, but somebody must vouch for the TLS.
+    guest.place.write("words", "legal winner thank year wave sausage worth useful legal winner thank yellow");
+    guest.place.write("wallet.json", "{}");
+    let push = ["backup", "push", "--mnemonic-file", "words", "--server", &url, "wallet.json"];
+    let demo = ["demo", "backup", "--server", &url];
+    for command in [&push[..], &demo] {
+        let run = guest.client(command, "");
+        assert!(run.code == 2 && run.stderr.contains("certificate"), "{}", run.stderr);
+        guest.client(&[command, &["--policy", "policy.toml"]].concat(), "").ok();
+    }
+
+    // A key is made at every start; the policy asks for one that is bound, not for this one.
+    drop(server);
+    let (_server, url) = on_localhost(&guest);
+    guest.place.write("policy.toml", unpinned(&policy));
+    guest.secret("put", &url, &[], "words").ok();
+}
+
+#[test]
+fn who_ends_the_tls_in_between_gets_no_secret() {
+    let guest = Guest::new();
+    let (_server, url) = on_localhost(&guest);
+    let policy = draft(&guest.place, &url);
+    let between = Proxy::with_tls(&url, |_| ());
+    let stripped = Proxy::with_tls(&url, |evidence| evidence["tlsSpkiSha256"] = "".into());
+    for in_tee in ["true", "false"] {
+        guest.change_policy(&policy, "tls_in_tee = true", &format!("tls_in_tee = {in_tee}"));
+        refused(guest.secret("put", &between.url, &[], "words"), "somebody else ends the TLS");
+        between.was_asked_once();
+        refused(guest.secret("put", &stripped.url, &[], "words"), "does not bind the fields");
+        stripped.was_asked_once();
+    }
+}
+
+/// Who comes in between later, on another connection, is not the one whose key was bound.
+#[test]
+fn each_connection_is_with_the_key_that_was_bound() {
+    let place = place();
+    let server = Server::start(&place, &["--platform", "none"], &[]);
+    let [first, second] = [TlsIdentity::new(), TlsIdentity::new()];
+    for (identities, sent) in [([first.clone(), first.clone()], 2), ([first.clone(), second], 1)] {
+        let bound = first.spki_sha256();
+        let proxy = Proxy::with_identities(&server.url, identities, move |evidence| {
+            forge(evidence, Some(bound));
+        });
+        let put = ["secret", "put", "--allow-no-tee", "--wallet-file", "wallet", "--server", &proxy.url];
+        assert_eq!(place.run(&put, "words").code, 2);
+        assert_eq!(proxy.requests().len(), sent, "a request goes to the one that was bound");
+    }
+}
+
+/// Evidence that binds no key, and a certificate that nobody vouches for.
+#[test]
+fn a_certificate_of_ones_own_is_refused_where_no_key_is_bound() {
+    let guest = Guest::new();
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+    guest.place.write("cert.pem", made.cert.pem());
+    guest.place.write("key.pem", made.signing_key.serialize_pem());
+    let server = guest.serve(&["--tls-cert", "cert.pem", "--tls-key", "key.pem"]);
+    let run = guest.client(&["attestation", "policy", &server.url], "");
+    assert!(run.stderr.contains("the certificate is not trusted"), "{}", run.stderr);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    // The policy of the same guest in the clear.
+    let plain = Guest { place: place(), ..guest };
+    plain.place.write("roots/intel.der", plain.intel.root_der());
+    plain.place.write("collateral.json", super::bundle(&plain.intel));
+    let clear = plain.serve(&[]);
+    let policy = draft(&plain.place, &clear.url);
+    plain.place.write("policy.toml", unpinned(&policy));
+    plain.secret("put", &clear.url, &[], "words").ok();
+    refused(plain.secret("put", &server.url, &[], "words"), "the server's certificate is not trusted");
+    let verify = ["attestation", "verify", "--policy", "policy.toml", &server.url];
+    let run = plain.client(&verify, "");
+    let shown = String::from_utf8_lossy(&run.stdout).into_owned();
+    assert_eq!(shown.matches("✗ ").count(), 1, "{shown}");
+    assert!(shown.contains("✗ TLS certificate"), "{shown}");
+    assert_eq!(run.code, 1, "{}", run.stderr);
+}
+
+/// Where the platform makes no TLS keys, the server does.
+#[test]
+fn a_key_of_ones_own_is_bound_by_the_kernels_report() {
+    let place = place();
+    let intel = intel(&place);
+    let tsm = tdx(&intel);
+    for listen in ["127.0.0.1:0", "[::1]:0"] {
+        let flags = ["--tls-in-tee", "--listen", listen, "--collateral-file", "collateral.json"];
+        let server = serve(&place, &tsm, &flags);
+        put_and_open(&place, &server.url);
+    }
+    let (address, url) = localhost();
+    let flags = ["--tls-in-tee", "--listen", &address, "--public-url", &url];
+    let _server = serve(&place, &tsm, &[&flags[..], &["--collateral-file", "collateral.json"]].concat());
+    put_and_open(&place, &url);
+}
+
+#[test]
+fn tls_in_the_tee_goes_with_no_key_of_a_file() {
+    let place = Place::new();
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--tls-in-tee", "--public-url", "http://vault.example"];
+    place.run(&serve, "").fails(2, "http://vault.example is not https://");
+}
+
+fn tdx(intel: &Arc<FakeIntel>) -> FakeTsm {
+    let intel = Arc::clone(intel);
+    FakeTsm::start(
+        "tdx_guest",
+        move |report_data| intel.quote(&Td { report_data, ..Td::default() }),
+        Vec::new(),
+    )
+}
+
+fn serve(place: &Place, tsm: &FakeTsm, more: &[&str]) -> Server {
+    let root = tsm.root().into_os_string().into_string().expect("text");
+    Server::start(place, &[&["--platform", "intel-tdx", "--tsm-dir", &root], more].concat(), &[])
+}
