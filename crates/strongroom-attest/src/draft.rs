@@ -1,6 +1,6 @@
 //! A policy that takes exactly the server which shows this evidence, for its operator to publish or a client to compare.
 
-use crate::evidence::{Beside, Evidence};
+use crate::evidence::{Beside, Evidence, KeyOrigin};
 use crate::platform::{dstack, nitro, snp, tdx};
 use crate::policy::{Dstack, Hex, MinimumTcb, Nitro, Policy, Snp, Tdx};
 use crate::refusal::Refusal;
@@ -24,6 +24,8 @@ impl Policy {
         let mut policy = Self {
             vault_id: Some(bytes("vaultId", &evidence.vault_id)?),
             config_digest: Some(bytes("configDigest", &evidence.config_digest)?),
+            // Said aloud in the file: whoever reads it shall see it.
+            allow_imported_key: evidence.key_origin == KeyOrigin::Imported,
             tls_in_tee: !evidence.tls_spki_sha256.is_empty(),
             roots: roots.clone(),
             ..Self::default()

@@ -82,12 +82,13 @@ impl Config {
 }
 
 /// The origins whose sign-ins a vault takes: its public URL's and, where it listens on loopback, the three names of
-/// this machine, each with and without port; and those that the operator adds.
+/// this machine by scheme and port, each with and without port; and those that the operator adds.
 #[must_use]
-pub fn sign_in_origins(public_url: &Origin, loopback_port: Option<u16>, added: &[Origin]) -> Vec<Origin> {
-    let local = loopback_port.into_iter().flat_map(|port| {
-        ["localhost", "127.0.0.1", "[::1]"]
-            .map(|host| format!("http://{host}:{port}").parse().expect("a host and a port are an origin"))
+pub fn sign_in_origins(public_url: &Origin, loopback: Option<(&str, u16)>, added: &[Origin]) -> Vec<Origin> {
+    let local = loopback.into_iter().flat_map(|(scheme, port)| {
+        ["localhost", "127.0.0.1", "[::1]"].map(|host| {
+            format!("{scheme}://{host}:{port}").parse().expect("a scheme, a host and a port are an origin")
+        })
     });
     let mut origins: Vec<Origin> = [public_url.clone()]
         .into_iter()
@@ -110,7 +111,7 @@ mod tests {
 
     #[test]
     fn defaults_are_the_public_url_and_this_machines_names() {
-        let origins = sign_in_origins(&origin("https://vault.example:8443"), Some(3000), &[]);
+        let origins = sign_in_origins(&origin("https://vault.example:8443"), Some(("http", 3000)), &[]);
         let expected = [
             "http://127.0.0.1",
             "http://127.0.0.1:3000",

@@ -13,7 +13,6 @@ use serde_json::json;
 use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::Path;
-
 use strongroom_attest::explain::{self, Rows};
 use strongroom_attest::{Evidence, MAX_EVIDENCE_BYTES, Policy, Refusal, Roots};
 use strongroom_client::{Check, Shown, Vault};
@@ -112,6 +111,11 @@ fn policy(args: &AttestationPolicy, roots: &Roots) -> Result<()> {
         args.url,
         policy.to_toml()
     );
+    if policy.allow_imported_key {
+        tell(format_args!(
+            "warning: this vault's key was imported: whoever exported it can read what is sealed for it"
+        ));
+    }
     if args.keep {
         let path = policies::path_of(&args.url)?;
         policies::keep(&path, &text)?;

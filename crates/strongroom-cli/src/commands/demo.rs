@@ -145,7 +145,8 @@ impl OwnServer {
             runtime()?.block_on(async {
                 let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), PUBLIC_HINT).await?;
                 let address = listener.local_addr()?;
-                let origins = sign_in_origins(&origin_of("http", address)?, Some(address.port()), &[]);
+                let origins =
+                    sign_in_origins(&origin_of("http", address)?, Some(("http", address.port())), &[]);
                 let place = Place { data_dir: folder.path().join("data"), root_file: None, database: None };
                 let (vault, _data_dir) =
                     open_vault(&place, None, Attestor::new(Platform::None), Config::new(origins)).await?;

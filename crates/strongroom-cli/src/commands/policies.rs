@@ -12,6 +12,11 @@ use strongroom_attest::{Policy, Roots};
 use strongroom_client::ClientError;
 
 impl Trust {
+    /// Whether anything is said about a server.
+    pub(super) fn is_given(&self) -> bool {
+        self.policy.is_some() || self.allow_no_tee || self.allow_imported_key
+    }
+
     /// What this server must show: by `--policy`, or by the policy that is kept for it.
     pub(super) fn policy(&self, url: &str, roots: &Roots) -> Result<Policy> {
         let policy = match &self.policy {

@@ -22,6 +22,10 @@ pub(super) fn of(
     if let Some(url) = &recipients.server {
         let vault = Vault::at(url)?.attest(&recipients.trust.policy(url, roots)?)?;
         add_vault(&mut keys, &mut policy, vault.server());
+    } else if recipients.trust.is_given() {
+        return Err(anyhow!(Hint("name the server with --server, or leave it out")).context(
+            "--policy, --allow-no-tee and --allow-imported-key are about a server, and none is named",
+        ));
     }
     Ok((keys, policy))
 }

@@ -50,7 +50,7 @@ pub(super) fn run(args: &Serve) -> Result<()> {
             Some(url) => url.clone(),
             None => origin_of(scheme, address)?,
         };
-        let loopback_port = address.ip().is_loopback().then_some(address.port());
+        let loopback = address.ip().is_loopback().then_some((scheme, address.port()));
         let config = Config {
             chain_ids: settings.chain_ids,
             require_sign_in_to_store: settings.require_sign_in_to_store,
@@ -58,7 +58,7 @@ pub(super) fn run(args: &Serve) -> Result<()> {
             cors_origins: settings.cors_origins,
             trusted_hops: settings.trusted_hops,
             https: origin.to_string().starts_with("https://"),
-            ..Config::new(sign_in_origins(&origin, loopback_port, &settings.sign_in_origins))
+            ..Config::new(sign_in_origins(&origin, loopback, &settings.sign_in_origins))
         };
         let platform = find_platform(settings.platform, &settings.places)?;
         let tls = match settings.tls {

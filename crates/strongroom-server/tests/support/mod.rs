@@ -316,7 +316,7 @@ impl RunningVault {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         let url = format!("http://localhost:{port}");
-        let origins = sign_in_origins(&url.parse().expect("an origin"), Some(port), &[]);
+        let origins = sign_in_origins(&url.parse().expect("an origin"), Some(("http", port)), &[]);
         let (vault, data_dir, _) = open_vault(&folder, Config::new(origins));
         runtime.spawn(async move {
             let _locked = data_dir;
