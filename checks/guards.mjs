@@ -368,7 +368,7 @@ const guards = [
   ['client: every session shows its certificate', 'crates/strongroom-client/src/tls.rs',
     '        config.resumption = Resumption::disabled();\n',
     '',
-    'strongroom-cli', 'each_connection_is_with_the_key_that_was_bound'],
+    'strongroom-client', 'no_session_is_resumed'],
   ['client: the session that was seen', 'crates/strongroom-client/src/lib.rs',
     'tls_spki_sha256: self.session.as_ref().map(|session| session.spki_sha256),',
     'tls_spki_sha256: None,',

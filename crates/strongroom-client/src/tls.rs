@@ -230,9 +230,48 @@ impl Transport for TlsTransport {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::{HandshakeKind, ServerConfig, ServerConnection};
 
     #[test]
     fn the_post_quantum_group_is_offered_first() {
         assert_eq!(provider().kx_groups[0].name(), rustls::NamedGroup::X25519MLKEM768);
+    }
+
+    /// A server that hands out tickets gets a whole handshake each time, with its certificate.
+    #[test]
+    fn no_session_is_resumed() {
+        let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).expect("PKCS#8");
+        let server = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .expect("the default versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![own.cert.der().clone()], key)
+            .expect("they fit");
+        let (server, peer) = (Arc::new(server), Peer::new());
+        peer.let_anybody_answer();
+        let connector = TlsConnector::new(peer);
+        for _ in 0..2 {
+            let name = ServerName::try_from("localhost").expect("a name");
+            let mut client = ClientConnection::new(Arc::clone(&connector.0), name).expect("a client");
+            let mut server = ServerConnection::new(Arc::clone(&server)).expect("a server");
+            // Tickets follow the handshake.
+            for _ in 0..4 {
+                let mut sent = Vec::new();
+                while client.wants_write() {
+                    client.write_tls(&mut sent).expect("to memory");
+                }
+                server.read_tls(&mut &sent[..]).expect("from memory");
+                server.process_new_packets().expect("a handshake");
+                let mut answered = Vec::new();
+                while server.wants_write() {
+                    server.write_tls(&mut answered).expect("to memory");
+                }
+                client.read_tls(&mut &answered[..]).expect("from memory");
+                client.process_new_packets().expect("a handshake");
+            }
+            assert_eq!(client.handshake_kind(), Some(HandshakeKind::Full));
+        }
     }
 }

@@ -331,6 +331,6 @@ mod tests {
     fn a_slip_of_the_pen_finds_its_setting() {
         assert_eq!(nearest("lisen").as_deref(), Some("listen"));
         assert_eq!(nearest("trustet-hops").as_deref(), Some("trusted_hops"));
-        assert_eq!(nearest("colour"), None);
+        assert_eq!(nearest("umbrella"), None);
     }
 }

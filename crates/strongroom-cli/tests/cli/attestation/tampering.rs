@@ -57,13 +57,17 @@ fn whatever_is_changed_is_named_and_nothing_is_sent_after_it() {
     honest.was_asked_once();
 
     type Change = fn(&mut Value);
-    let changes: [(&str, Change); 12] = [
+    let changes: [(&str, Change); 13] = [
         ("does not bind the fields", swap_key),
         ("the key id is not that of", |evidence| {
             evidence["mlkemPublicKey"] = attackers_key().to_base64().into();
         }),
         ("runs outside a TEE", |evidence| forge(evidence, None)),
-        ("runs outside a TEE", |evidence| evidence["platform"] = "none".into()),
+        ("runs outside a TEE", |evidence| {
+            evidence["platform"] = "none".into();
+            evidence["evidence"] = json!({ "type": "none" });
+        }),
+        ("the evidence is malformed: evidence", |evidence| evidence["platform"] = "none".into()),
         ("not known to this client", |evidence| evidence["platform"] = "sgx".into()),
         ("lacks the collateral", |evidence| evidence["collateral"] = json!({})),
         ("app-compose.json is not the text", |evidence| {
