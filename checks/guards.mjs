@@ -376,7 +376,7 @@ const guards = [
   ['cli: a policy that cannot be read is not left out', 'crates/strongroom-cli/src/commands/policies.rs',
     '        _ => read(&path).map(Some),',
     '        Ok(true) => read(&path).map(Some),\n        Err(_) => Ok(None),',
-    'strongroom-cli', 'what_is_no_policy_file_is_told_before_anybody_is_asked'],
+    'strongroom-cli', 'a_policy_that_is_kept_is_found_again_and_not_overwritten'],
   ['enclave: the kernel\'s report is ours alone', 'crates/strongroom-enclave/src/platform/tsm.rs',
     'if entry.generation()? == expected {',
     'if true || expected == 0 {',
