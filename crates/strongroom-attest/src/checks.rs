@@ -73,6 +73,19 @@ impl Checks {
         self.0.iter().filter_map(|check| check.refusal)
     }
 
+    /// As [`need`](Self::need), and notes the success with what was found.
+    pub(crate) fn prove<T>(
+        &mut self,
+        name: &'static str,
+        result: Result<T, Refusal>,
+        found: impl FnOnce(&T) -> String,
+    ) -> Option<T> {
+        let value = self.need(name, result)?;
+        let found = found(&value);
+        self.0.push(Check { name, found, refusal: None });
+        Some(value)
+    }
+
     /// With what the verifier came to, which is `None` where it could not go on.
     pub(crate) fn finish(self, server: Option<VerifiedServer>) -> Examination {
         Examination { checks: self.0, server }

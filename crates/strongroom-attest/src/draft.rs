@@ -26,7 +26,7 @@ impl Policy {
             config_digest: Some(bytes("configDigest", &evidence.config_digest)?),
             // Said aloud in the file: whoever reads it shall see it.
             allow_imported_key: evidence.key_origin == KeyOrigin::Imported,
-            tls_in_tee: !evidence.tls_spki_sha256.is_empty(),
+            tls_in_tee: evidence.binds_tls(),
             roots: roots.clone(),
             ..Self::default()
         };

@@ -103,7 +103,9 @@ pub enum Refusal {
     #[error("an event of the log is malformed")]
     EventLog,
     /// It does not lead to the RTMR3 of the quote; or RTMR3 is extended and there is no log.
-    #[error("the event log does not lead to the quote's RTMR3")]
+    #[error(
+        "the event log does not lead to the quote's RTMR3, or the policy does not speak of dstack where it runs"
+    )]
     EventReplay,
     /// A name twice before `system-ready`.
     #[error("the event log names the same thing twice")]

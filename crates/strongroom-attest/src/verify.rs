@@ -143,9 +143,11 @@ fn apply(
         is_pinned(policy.config_digest, digest),
         Refusal::ConfigDigest,
     );
-    examine_tls(checks, claims.tls_spki_sha256, asked.tls_spki_sha256, policy);
+    // What nobody signs binds no key: a public authority has to vouch for that connection, as for any.
+    let tls_spki_sha256 = claims.tls_spki_sha256.filter(|_| evidence.platform != none::NAME);
+    examine_tls(checks, tls_spki_sha256, asked.tls_spki_sha256, policy);
 
-    let (platform, tls_spki_sha256) = (evidence.platform.clone(), claims.tls_spki_sha256);
+    let platform = evidence.platform.clone();
     Some(VerifiedServer { encapsulation_key: key, vault_id, platform, measurement, tls_spki_sha256 })
 }
 
@@ -224,6 +226,9 @@ mod tests {
         let server = verify(&evidence, &ASKED, &no_tee(), NOW).expect("good evidence");
         assert_eq!(server.encapsulation_key().to_base64(), evidence.mlkem_public_key);
         assert_eq!((server.vault_id(), server.platform()), (&[2; 32], "none"));
+        // Nobody signs that key.
+        assert_eq!(server.tls_spki_sha256(), None);
+        assert_eq!(refusal(&evidence, &Policy { tls_in_tee: true, ..no_tee() }), Refusal::TlsNotInTee);
     }
 
     #[test]

@@ -275,11 +275,11 @@ pub(crate) struct Remote {
 /// What a server must show before anything is sent.
 #[derive(ClapArgs)]
 pub(crate) struct Trust {
-    /// What the server must prove: a file of its operator's, or of `strongroom attestation policy` (default: what is kept for this server in
-    /// ~/.config/strongroom/policies)
+    /// What the server must prove: a file of its operator's, or of `strongroom attestation policy` (default: what is kept for this server,
+    /// strongroom/policies/HOST[:PORT].toml in $XDG_CONFIG_HOME or ~/.config)
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
-    /// Send to a server outside a TEE: its operator can read what it opens. For development
+    /// Send to a server outside a TEE: its operator can read what it opens. For development; leaves a kept policy aside
     #[arg(long, conflicts_with = "policy")]
     pub(crate) allow_no_tee: bool,
     /// Send to a vault whose key came from outside: whoever exported it can read what it opens
@@ -340,7 +340,7 @@ pub(crate) struct Put {
 
 /// Fetch a sealed secret and open it here, without the vault's key
 ///
-/// Example:  strongroom secret get --wallet-file wallet.txt 05919c62…
+/// Example:  strongroom secret get --server https://vault.example --wallet-file wallet.txt 05919c62…
 #[derive(ClapArgs)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Get {
@@ -364,7 +364,7 @@ pub(crate) struct Get {
 
 /// Have the vault open a secret
 ///
-/// Example:  strongroom secret open --wallet-file wallet.txt 05919c62…
+/// Example:  strongroom secret open --server https://vault.example --wallet-file wallet.txt 05919c62…
 ///
 /// The answer comes sealed to a key that is made for it, so that whoever ends the TLS does not see it.
 #[derive(ClapArgs)]
@@ -384,7 +384,7 @@ pub(crate) struct Open {
 
 /// List the slots that your wallet owns or may read
 ///
-/// Example:  strongroom secret list --wallet-file wallet.txt
+/// Example:  strongroom secret list --server https://vault.example --wallet-file wallet.txt
 #[derive(ClapArgs)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct List {
@@ -397,7 +397,7 @@ pub(crate) struct List {
 
 /// Have the vault forget a secret that you own
 ///
-/// Example:  strongroom secret rm --wallet-file wallet.txt 05919c62…
+/// Example:  strongroom secret rm --server https://vault.example --wallet-file wallet.txt 05919c62…
 #[derive(ClapArgs)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Remove {
@@ -457,7 +457,7 @@ pub(crate) struct AttestationPolicy {
 /// Explain evidence of any platform, without verifying it
 ///
 /// Example:  strongroom attestation show evidence.json
-///           curl -s https://vault.example/attestation | strongroom attestation show -
+///           curl -sk https://vault.example/attestation | strongroom attestation show -
 #[derive(ClapArgs)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct AttestationShow {

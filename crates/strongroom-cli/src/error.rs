@@ -188,6 +188,9 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
             "backup_quota" => "delete another backup, or ask the operator for a larger --backup-quota",
             "bad_signature" => "check this machine's clock, and that the words are this backup's",
             "body_too_large" => "ask the operator for a larger --max-body, or store less",
+            "attestation_unavailable" | "overloaded" => {
+                "try again in some seconds; operator: the log says why"
+            }
             "ciphertext_held" => "seal the secret again: a ciphertext is taken once",
             _ => return None,
         }),
@@ -196,7 +199,7 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
 }
 
 /// What to do about a server that is not trusted.
-fn remedy(refusal: Refusal) -> &'static str {
+pub(crate) fn remedy(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::NoTee => {
             "for development only: --allow-no-tee sends to a server whose operator can read what it opens"
@@ -206,6 +209,9 @@ fn remedy(refusal: Refusal) -> &'static str {
         Refusal::PlatformNotInPolicy | Refusal::NoMeasurements => {
             "pass the operator's policy with --policy FILE; `strongroom attestation policy URL` drafts one to compare"
         }
+        Refusal::EventReplay => {
+            "a dstack guest needs [intel-tdx.dstack] in the policy, and a bare one must not have it; otherwise send nothing"
+        }
         Refusal::Timestamp => "check this machine's clock",
         Refusal::TlsKey | Refusal::TlsNotInTee => {
             "reach the server itself: a proxy or gateway that ends the TLS sees what you send"
@@ -214,7 +220,7 @@ fn remedy(refusal: Refusal) -> &'static str {
             "try again in a minute; operator: the log says which service does not answer, and --collateral-file does without"
         }
         Refusal::Expired => {
-            "check this machine's clock; operator: renew --collateral-file, or look at the log"
+            "check this machine's clock; operator: renew --collateral-file and restart, or look at the log"
         }
         Refusal::Version | Refusal::UnknownPlatform => "update strongroom",
         Refusal::VaultId

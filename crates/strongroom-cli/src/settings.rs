@@ -140,7 +140,7 @@ fn collateral(reader: &mut Reader<'_>) -> CollateralFrom {
     let mut service = |name, default: &str| {
         let url: String = reader.one(name).unwrap_or_else(|| default.to_owned());
         if !url.starts_with("https://") && !url.starts_with("http://") {
-            reader.mistake(format!("{name}: {url:?}: an https:// URL is expected"));
+            reader.mistake(format!("{name}: {url:?}: an https:// or http:// URL is expected"));
         }
         url
     };

@@ -68,7 +68,7 @@ impl Http {
         let connector =
             ().chain(ConnectProxyConnector::default())
                 .chain(TcpConnector::default())
-                .chain(TlsConnector::new(Arc::clone(&peer)));
+                .chain(TlsConnector::new(origin.authority(), Arc::clone(&peer)));
         let agent = Agent::with_parts(config, connector, DefaultResolver::default());
         Ok(Self { agent, origin, peer })
     }
@@ -76,7 +76,8 @@ impl Http {
     /// Asks whoever answers, once, before anything else is sent; also gives what the TLS handshake showed, if there was one.
     pub(crate) fn get_from_anybody(&self, path: &str) -> Result<(Answer, Option<Session>), ClientError> {
         self.peer.let_anybody_answer();
-        let answer = self.get(path, &[]);
+        // On a connection of its own: those that follow begin under the rule that the answer leads to.
+        let answer = self.get(path, &[("connection", "close".to_owned())]);
         self.peer.trust_authorities();
         Ok((answer?, self.peer.session()))
     }

@@ -17,7 +17,8 @@
 //! let wallet = WalletKey::generate(&mut rng);
 //! let mine = derive::w3pk(&wallet, derive::W3PK_DEFAULT_CONTEXT);
 //!
-//! let vault = Vault::at("https://vault.example.com")?.attest(&Policy::default())?;
+//! let policy = Policy::from_toml(&std::fs::read_to_string("policy.toml")?)?;
+//! let vault = Vault::at("https://vault.example.com")?.attest(&policy)?;
 //! let recipients = [mine.encapsulation_key().into(), vault.server().encapsulation_key().clone().into()];
 //! let readers = policy::Policy {
 //!     readers: vec![wallet.address().into()],
@@ -221,7 +222,7 @@ impl Shown {
     /// Whether the public authorities vouch for the connection, where they have to: there is TLS, and the evidence binds no key.
     #[must_use]
     pub fn certificate(&self) -> Option<Result<(), rustls::Error>> {
-        let session = self.session.as_ref().filter(|_| self.evidence.tls_spki_sha256.is_empty())?;
+        let session = self.session.as_ref().filter(|_| !self.evidence.binds_tls())?;
         Some(session.vouched_for.clone())
     }
 }

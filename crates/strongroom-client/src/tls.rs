@@ -135,20 +135,32 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 }
 
 /// Wraps connections to `https` URLs in TLS.
-pub(crate) struct TlsConnector(Arc<ClientConfig>);
+pub(crate) struct TlsConnector {
+    /// Host and port of the server.
+    authority: String,
+    /// For it.
+    server: Arc<ClientConfig>,
+    /// For whoever else is met on the way, such as a proxy: the public authorities vouch, or nobody.
+    others: Arc<ClientConfig>,
+}
 
 impl TlsConnector {
-    pub(crate) fn new(peer: Arc<Peer>) -> Self {
+    pub(crate) fn new(authority: &str, peer: Arc<Peer>) -> Self {
+        let others = Arc::clone(&peer.authorities);
+        Self { authority: authority.to_owned(), server: Self::config(peer), others: Self::config(others) }
+    }
+
+    fn config(verifier: Arc<dyn ServerCertVerifier>) -> Arc<ClientConfig> {
         let mut config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .expect("the provider has the default versions")
             // The library calls every verifier but its own so; ours asks that one first.
             .dangerous()
-            .with_custom_certificate_verifier(peer)
+            .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
         // A resumed session shows no certificate: whom it is with was decided under another rule.
         config.resumption = Resumption::disabled();
-        Self(Arc::new(config))
+        Arc::new(config)
     }
 }
 
@@ -174,7 +186,10 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let name = ServerName::try_from(host.trim_start_matches('[').trim_end_matches(']'))
             .map_err(|_| Error::HostNotFound)?
             .to_owned();
-        let mut connection = ClientConnection::new(Arc::clone(&self.0), name)?;
+        let is_server =
+            details.uri.authority().is_some_and(|other| other.as_str().eq_ignore_ascii_case(&self.authority));
+        let config = if is_server { &self.server } else { &self.others };
+        let mut connection = ClientConnection::new(Arc::clone(config), name)?;
         let mut socket = TransportAdapter::<Box<dyn Transport>>::new(
             Box::new(transport),
             Arc::clone(&details.current_time),
@@ -251,10 +266,10 @@ mod tests {
             .expect("they fit");
         let (server, peer) = (Arc::new(server), Peer::new());
         peer.let_anybody_answer();
-        let connector = TlsConnector::new(peer);
+        let connector = TlsConnector::new("localhost", peer);
         for _ in 0..2 {
             let name = ServerName::try_from("localhost").expect("a name");
-            let mut client = ClientConnection::new(Arc::clone(&connector.0), name).expect("a client");
+            let mut client = ClientConnection::new(Arc::clone(&connector.server), name).expect("a client");
             let mut server = ServerConnection::new(Arc::clone(&server)).expect("a server");
             // Tickets follow the handshake.
             for _ in 0..4 {

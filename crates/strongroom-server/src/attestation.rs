@@ -9,7 +9,6 @@ use strongroom_enclave::collateral::Collaterals;
 use strongroom_enclave::{Platform, PlatformError};
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
-use tokio::sync::Mutex;
 
 /// How long the evidence that nobody asked a nonce for is given out again.
 const CACHE_LIFETIME: Duration = Duration::minutes(1);
@@ -49,12 +48,14 @@ impl Attestor {
     }
 }
 
-/// The last evidence without a nonce.
+/// How long a platform that failed is left alone by those who ask without a nonce.
+const FAILURE_LIFETIME: Duration = Duration::seconds(10);
+
+/// The last evidence without a nonce, and the last failure to get any.
 #[derive(Default)]
 pub(crate) struct Cache {
     last: RwLock<Option<(OffsetDateTime, Bytes)>>,
-    /// Held by who asks the platform.
-    asking: Mutex<()>,
+    failed: RwLock<Option<(OffsetDateTime, ApiError)>>,
 }
 
 impl Cache {
@@ -64,6 +65,14 @@ impl Cache {
         last.as_ref()
             .filter(|(at, _)| (Duration::ZERO..lifetime).contains(&(now - *at)))
             .map(|(_, json)| json.clone())
+    }
+
+    fn failed_within(&self, now: OffsetDateTime, lifetime: Duration) -> Option<ApiError> {
+        let failed = self.failed.read().unwrap_or_else(PoisonError::into_inner);
+        failed
+            .as_ref()
+            .filter(|(at, _)| (Duration::ZERO..lifetime).contains(&(now - *at)))
+            .map(|(_, error)| error.clone())
     }
 }
 
@@ -77,24 +86,34 @@ impl Vault {
         if let Some(json) = cache.not_older(self.now(), CACHE_LIFETIME) {
             return Ok(json);
         }
-        let _asking = match cache.asking.try_lock() {
-            Ok(asking) => asking,
-            // Somebody asks already: what is a little older will do.
-            Err(_) => match cache.not_older(self.now(), 2 * CACHE_LIFETIME) {
-                Some(json) => return Ok(json),
-                None => cache.asking.lock().await,
-            },
-        };
+        // Where somebody asks already, or the platform failed a moment ago, what is older will do.
+        let stale = |error| cache.not_older(self.now(), STALE_LIFETIME).ok_or(error);
+        if let Some(error) = cache.failed_within(self.now(), FAILURE_LIFETIME) {
+            return stale(error);
+        }
+        if self.guard.cached_quote_is_asked_for()
+            && let Some(json) = cache.not_older(self.now(), STALE_LIFETIME)
+        {
+            return Ok(json);
+        }
+        let _turn = self.guard.cached_quote_turn().await?;
         let now = self.now();
         if let Some(json) = cache.not_older(now, CACHE_LIFETIME) {
             return Ok(json);
+        }
+        if let Some(error) = cache.failed_within(now, FAILURE_LIFETIME) {
+            return stale(error);
         }
         match self.quote(NO_NONCE).await {
             Ok(json) => {
                 *cache.last.write().unwrap_or_else(PoisonError::into_inner) = Some((now, json.clone()));
                 Ok(json)
             }
-            Err(error) => cache.not_older(now, STALE_LIFETIME).ok_or(error),
+            Err(error) => {
+                let failed = Some((self.now(), error.clone()));
+                *cache.failed.write().unwrap_or_else(PoisonError::into_inner) = failed;
+                stale(error)
+            }
         }
     }
 

@@ -231,6 +231,7 @@ pub(crate) struct Guard {
     requests: Queue,
     verifications: Queue,
     quotes: Queue,
+    cached_quotes: Queue,
 }
 
 /// Memory for a part of a body.
@@ -294,6 +295,7 @@ impl Guard {
                 MAX_VERIFICATION_WAIT,
             ),
             quotes: Queue::new(1, MAX_WAITING_QUOTES, MAX_QUOTE_WAIT),
+            cached_quotes: Queue::new(1, MAX_WAITING_QUOTES, MAX_QUOTE_WAIT),
         }
     }
 
@@ -351,6 +353,16 @@ impl Guard {
     /// Waits for a quote's turn, where the queue is not full.
     pub(crate) async fn quote_turn(&self) -> Result<Turn, ApiError> {
         self.quotes.turn().await
+    }
+
+    /// Whether somebody asks for the quote that is given to everybody.
+    pub(crate) fn cached_quote_is_asked_for(&self) -> bool {
+        self.cached_quotes.active.available_permits() == 0
+    }
+
+    /// Waits for the turn to ask for it, where the queue is not full.
+    pub(crate) async fn cached_quote_turn(&self) -> Result<Turn, ApiError> {
+        self.cached_quotes.turn().await
     }
 
     /// Forgets clients who have not come for a while.

@@ -192,8 +192,8 @@ pub(crate) fn examine(
         return checks.need("policy", Err(Refusal::PlatformNotInPolicy));
     };
     let parsed = checks.need("document", Parsed::parse(document))?;
-    checks.need("enclave, certified by AWS", parsed.verify_chain(&policy.roots.aws, now))?;
-    checks.hold("enclave, certified by AWS", &parsed.module_id, true, Refusal::Chain);
+    let chain = parsed.verify_chain(&policy.roots.aws, now);
+    checks.prove("enclave, certified by AWS", chain, |()| parsed.module_id.clone())?;
     checks.hold("document, signed by its module", "ES384", parsed.is_signed(), Refusal::Signature);
 
     let at = i64::try_from(parsed.timestamp_ms / 1000)

@@ -22,6 +22,6 @@ pub fn evidence(claims: &Claims<'_>) -> Evidence {
 }
 
 pub(crate) fn examine(checks: &mut Checks, report: &[u8], policy: &Policy) -> Bound {
-    checks.hold("TEE", "none", policy.allow_no_tee, Refusal::NoTee);
+    checks.hold("TEE", "none: its operator can read what it opens", policy.allow_no_tee, Refusal::NoTee);
     Bound { report_data: report.to_vec(), measurement: String::new() }
 }

@@ -56,6 +56,14 @@ impl CollateralKey {
         };
         Some(Self { fmspc: hex::encode_upper(fmspc), ca })
     }
+
+    /// Whether this looks like its collateral. Only verification tells whether it is.
+    #[must_use]
+    pub fn fits(&self, collateral: &TdxCollateral) -> bool {
+        let tcb_info: Result<TcbInfo, _> = serde_json::from_str(&collateral.tcb_info);
+        to_library(collateral).is_ok()
+            && tcb_info.is_ok_and(|info| info.fmspc.eq_ignore_ascii_case(&self.fmspc))
+    }
 }
 
 /// A quote whose parts stand where they belong.
@@ -80,7 +88,8 @@ impl<'a> Parsed<'a> {
             Some(little_endian.iter().rev().fold(0_usize, |n, byte| n << 8 | usize::from(*byte)))
         };
         let signed = quote.signed_length();
-        let end = number(signed, 4).map(|length| signed + 4 + length).ok_or(Refusal::Report)?;
+        let end =
+            number(signed, 4).and_then(|length| length.checked_add(signed + 4)).ok_or(Refusal::Report)?;
         let (bytes, rest) = report.split_at_checked(end).ok_or(Refusal::Report)?;
         // Signature and attestation key, 64 bytes each, come before the certification data.
         let kind = number(signed + 4 + 128, 2);
@@ -210,8 +219,9 @@ pub(crate) fn examine(
     let debug = u64::from_le_bytes(td.td_attributes) & TDATTRIBUTES_DEBUG;
     checks.hold("debug", if debug == 0 { "off" } else { "on" }, debug == 0, Refusal::Debug);
     let collateral = checks.need("collateral", collateral.ok_or(Refusal::MissingCollateral))?;
-    let claims = checks.need("quote, signed by Intel", parsed.claims(collateral, &roots.intel, now))?;
-    checks.hold("quote, signed by Intel", format!("version {}", parsed.version()), true, Refusal::Signature);
+    let claims = parsed.claims(collateral, &roots.intel, now);
+    let version = format!("version {}", parsed.version());
+    let claims = checks.prove("quote, signed by Intel", claims, |_| version)?;
     examine_platform(checks, &PlatformState::of(&claims), policy);
 
     checks.hold("TDX module's signer", "Intel", td.mr_signer_seam == [0; 48], Refusal::Attributes);

@@ -2,7 +2,7 @@
 
 use super::policies;
 use crate::args::{Attestation, AttestationPolicy, AttestationShow, AttestationVerify};
-use crate::error::{Hint, Refused, tell};
+use crate::error::{Hint, Refused, remedy, tell};
 use crate::streams::{self, Input, Kind};
 use anstream::adapter::strip_str;
 use anstream::stream::RawStream;
@@ -32,15 +32,27 @@ fn verify(args: &AttestationVerify, roots: &Roots) -> Result<()> {
     let checks = checks(&shown, &policy);
     let text = if args.json { as_json(&checks) } else { colored_for(as_text(&checks), &std::io::stdout()) };
     streams::write(None, text.as_bytes(), Kind::Text)?;
-    match checks.iter().filter(|check| check.refusal.is_some()).count() {
-        0 => Ok(()),
-        n => Err(Refused(format!("{} is not trusted: {n} of {} checks fail", args.url, checks.len())).into()),
+    let failed = checks.iter().filter(|check| check.refusal.is_some()).count();
+    if failed == 0 {
+        return Ok(());
     }
+    let told = Refused(format!("{} is not trusted: {failed} of {} checks fail", args.url, checks.len()));
+    Err(match shown.examine(&policy).verdict() {
+        Err(refusal) => anyhow::Error::from(told).context(Hint(remedy(refusal))),
+        Ok(_) => told.into(),
+    })
 }
 
 /// Every rule, and that of the connection itself where no evidence decides about it.
 fn checks(shown: &Shown, policy: &Policy) -> Vec<Line> {
-    let mut lines: Vec<Line> = shown.examine(policy).checks().iter().map(Line::of).collect();
+    let examination = shown.examine(policy);
+    let mut lines: Vec<Line> = examination.checks().iter().map(Line::of).collect();
+    // What decides is the verdict, as for every other command.
+    if let Err(refusal) = examination.verdict()
+        && lines.iter().all(|line| line.refusal.is_none())
+    {
+        lines.push(Line { name: "evidence", found: String::new(), refusal: Some(refusal.to_string()) });
+    }
     if let Some(found) = shown.certificate() {
         let refusal = found.err().map(|error| format!("the certificate is not trusted: {error}"));
         lines.push(Line { name: "TLS certificate", found: "by the public authorities".to_owned(), refusal });
@@ -57,7 +69,9 @@ struct Line {
 impl Line {
     fn of(check: &Check) -> Self {
         let refusal = check.refusal.map(|refusal| refusal.to_string());
-        Self { name: check.name, found: check.found.clone(), refusal }
+        // A terminal shows these; a server must not write to it.
+        let found = check.found.chars().filter(|c| !c.is_control()).collect();
+        Self { name: check.name, found, refusal }
     }
 }
 
@@ -66,7 +80,6 @@ fn as_text(lines: &[Line]) -> String {
         [AnsiColor::Green, AnsiColor::Red].map(|color| Style::new().bold().fg_color(Some(color.into())));
     let mut text = String::new();
     for Line { name, found, refusal } in lines {
-        let found: String = found.chars().filter(|c| !c.is_control()).collect();
         let line = match refusal {
             None => writeln!(text, "{green}✓{green:#} {name:<32} {found}"),
             Some(refusal) if found.is_empty() => writeln!(text, "{red}✗{red:#} {name:<32} {refusal}"),
@@ -116,11 +129,21 @@ fn policy(args: &AttestationPolicy, roots: &Roots) -> Result<()> {
             "warning: this vault's key was imported: whoever exported it can read what is sealed for it"
         ));
     }
+    if let Some(tdx) = &policy.intel_tdx {
+        for status in tdx.tcb_statuses.iter().filter(|status| *status != "UpToDate") {
+            tell(format_args!("warning: the machine's TCB status is {status}, and this policy takes that"));
+        }
+        if !tdx.advisories.is_empty() {
+            tell(format_args!(
+                "warning: {} apply to the machine, and this policy accepts them",
+                tdx.advisories.join(", ")
+            ));
+        }
+    }
     if args.keep {
         let path = policies::path_of(&args.url)?;
         policies::keep(&path, &text)?;
         tell(format_args!("kept in {}: commands that send to {} find it there", path.display(), args.url));
-        return Ok(());
     }
     streams::write(args.output.as_deref(), text.as_bytes(), Kind::Text)
 }

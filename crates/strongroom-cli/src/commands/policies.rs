@@ -10,6 +10,7 @@ use strongroom::signin::Origin;
 use strongroom_attest::policy::MAX_POLICY_BYTES;
 use strongroom_attest::{Policy, Roots};
 use strongroom_client::ClientError;
+use tempfile::NamedTempFile;
 
 impl Trust {
     /// Whether anything is said about a server.
@@ -56,26 +57,29 @@ pub(super) fn path_of(url: &str) -> Result<PathBuf> {
                 .context("neither XDG_CONFIG_HOME nor HOME says where policies are kept"));
         }
     };
-    Ok(folder.join("strongroom/policies").join(format!("{}.toml", origin.authority())))
+    // One name a server, however its URL is written.
+    let default_port = if origin.to_string().starts_with("https:") { ":443" } else { ":80" };
+    let authority =
+        origin.authority().strip_suffix(default_port).unwrap_or(origin.authority()).to_lowercase();
+    Ok(folder.join("strongroom/policies").join(format!("{authority}.toml")))
 }
 
 /// Writes a new policy; one that is there stays.
 pub(super) fn keep(path: &Path, text: &str) -> Result<()> {
     let cannot = || format!("cannot write {}", path.display());
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(cannot)?;
-    }
-    let mut file = match fs::File::options().write(true).create_new(true).open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            return Err(anyhow!(Hint(
-                "compare the two, and remove the old one if the server may have changed"
-            ))
-            .context(format!("{} is there already", path.display())));
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).with_context(cannot)?;
+    // It has no name until it is whole: a part of a policy could ask for less.
+    let mut file = NamedTempFile::new_in(folder).with_context(cannot)?;
+    file.write_all(text.as_bytes()).with_context(cannot)?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {
+            Err(anyhow!(Hint("compare the two, and remove the old one if the server may have changed"))
+                .context(format!("{} is there already", path.display())))
         }
-        Err(error) => return Err(error).with_context(cannot),
-    };
-    file.write_all(text.as_bytes()).with_context(cannot)
+        Err(error) => Err(error.error).with_context(cannot),
+    }
 }
 
 /// Reads a policy file.

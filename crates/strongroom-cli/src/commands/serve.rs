@@ -63,6 +63,12 @@ pub(super) fn run(args: &Serve) -> Result<()> {
         let platform = find_platform(settings.platform, &settings.places)?;
         let tls = match settings.tls {
             Some(tls) => Some(tls),
+            None if settings.tls_in_tee && platform.is_none() => {
+                return Err(anyhow!(Hint(
+                    "leave out --tls-in-tee, or name certificate and key with --tls-cert and --tls-key"
+                ))
+                .context("there is no TEE in which TLS could end"));
+            }
             None if settings.tls_in_tee => Some(Arc::new(make_tls_key(&platform, &origin)?)),
             None => None,
         };

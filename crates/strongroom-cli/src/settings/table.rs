@@ -285,6 +285,45 @@ impl FromArgMatches for Flags {
 mod tests {
     use super::*;
 
+    /// Every setting that the files of deploy/ and its pages name is one, with a value or without.
+    #[test]
+    fn what_is_deployed_is_set_by_settings_that_there_are() {
+        let top = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+        let read = |path: &str| std::fs::read_to_string(format!("{top}/{path}")).expect("a file");
+        let mut named = 0;
+        let mut check = |name: &str, has_value: bool, file: &str| {
+            let setting = SETTINGS.iter().find(|setting| setting.name == name);
+            let setting = setting.unwrap_or_else(|| panic!("{file}: {name} is no setting"));
+            assert_eq!(setting.kind == Kind::Switch, !has_value, "{file}: {name}");
+            named += 1;
+        };
+        let compose = read("deploy/dstack-compose.yaml");
+        for flag in compose.lines().filter_map(|line| line.trim().strip_prefix("- --")) {
+            let (name, value) =
+                flag.split_once('=').map_or((flag, None), |(name, value)| (name, Some(value)));
+            check(name, value.is_some(), "dstack-compose.yaml");
+        }
+        for page in ["phala", "plain", "sev-snp", "tdx"] {
+            let file = format!("docs/deploy/{page}.md");
+            let page = read(&file);
+            for toml in page.split("```toml").skip(1) {
+                let toml = toml.split("```").next().expect("a block");
+                let table: toml::Table = toml.replace("\n   ", "\n").parse().expect("TOML");
+                table
+                    .iter()
+                    .for_each(|(name, value)| check(&name.replace('_', "-"), !value.is_bool(), &file));
+            }
+        }
+        let unit = read("deploy/strongroom.service");
+        let start = unit.lines().find(|line| line.starts_with("ExecStart=")).expect("a command");
+        for name in
+            start.split(' ').filter_map(|word| word.strip_prefix("--")).filter(|name| *name != "config")
+        {
+            check(name, true, "strongroom.service");
+        }
+        assert!(named >= 12, "{named}");
+    }
+
     /// The table of docs/operating.md is this one; `UPDATE_GOLDEN=1` writes it there.
     #[test]
     fn the_operators_page_has_every_setting() {

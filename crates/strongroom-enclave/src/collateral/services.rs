@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Duration;
-use strongroom::encoding::base64;
+use strongroom::encoding::{base64, from_base64};
 use strongroom_attest::platform::{snp, tdx};
 use strongroom_attest::{Collateral, SnpCollateral, TdxCollateral};
 use ureq::Agent;
@@ -106,7 +106,7 @@ impl Services {
         let qe = self.signed(&qe_url, &["sgx-enclave-identity-issuer-chain"])?;
         let (tcb_info, tcb_info_signature) = exact(&tcb_url, &tcb.body)?;
         let (qe_identity, qe_identity_signature) = exact(&qe_url, &qe.body)?;
-        Ok(TdxCollateral {
+        let collateral = TdxCollateral {
             pck_crl_issuer_chain: pck_crl.chain,
             root_ca_crl: hex::encode(self.fetch_root_crl()?),
             pck_crl: hex::encode(pck_crl.body),
@@ -116,7 +116,13 @@ impl Services {
             qe_identity_issuer_chain: qe.chain,
             qe_identity,
             qe_identity_signature,
-        })
+        };
+        // What would replace something good is looked at.
+        if key.fits(&collateral) {
+            Ok(collateral)
+        } else {
+            Err(answer(&tcb_url, "it is of another platform"))
+        }
     }
 
     fn fetch_root_crl(&self) -> Result<Vec<u8>, ServiceError> {
@@ -135,12 +141,12 @@ impl Services {
         let chain = String::from_utf8(self.get(&chain_url)?).map_err(|_| answer(&chain_url, "no PEM"))?;
         // The first of two; the second is the root, which clients have.
         let ask = chain.split("-----").nth(2).ok_or(answer(&chain_url, "no PEM"))?;
+        let ask: String = ask.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+        if from_base64(&ask).is_none() {
+            return Err(answer(&chain_url, "no PEM"));
+        }
         let crl = self.get(&format!("{base}/vcek/v1/{product}/crl"))?;
-        Ok(SnpCollateral {
-            vcek: base64(&vcek),
-            ask: ask.chars().filter(|c| !c.is_ascii_whitespace()).collect(),
-            crl: base64(&crl),
-        })
+        Ok(SnpCollateral { vcek: base64(&vcek), ask, crl: base64(&crl) })
     }
 
     fn get(&self, url: &str) -> Result<Vec<u8>, ServiceError> {

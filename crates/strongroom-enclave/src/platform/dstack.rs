@@ -5,8 +5,10 @@ use super::{PlatformError, unix};
 use crate::tls_key::TlsKey;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use strongroom::signin::Origin;
 use strongroom_attest::{Beside, Collateral, Event, Report, platform};
 use ureq::Agent;
 use zeroize::Zeroizing;
@@ -80,6 +82,14 @@ impl Dstack {
             .timeout_global(Some(TIMEOUT))
             .build();
         let (agent, base) = if place.starts_with("http://") {
+            // What it answers, a TLS key among it, must not leave the guest.
+            let is_here = Origin::of_uri(&place).is_some_and(|origin| {
+                origin.host() == "localhost"
+                    || origin.host().parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+            });
+            if !is_here {
+                return Err(PlatformError::NotThere(format!("dstack agent: {place} is another machine")));
+            }
             (config.new_agent(), place.trim_end_matches('/').to_owned())
         } else {
             (unix::agent(PathBuf::from(&place), config), "http://127.0.0.1".to_owned())

@@ -68,5 +68,5 @@ fn a_bundle_is_written_by_show_and_relayed() {
     let both = [&serve[..], &["--collateral-url", NOBODY]].concat();
     guest.place.run(&both, "").fails(2, "nothing is fetched");
     let no_url = ["serve", "--listen", "127.0.0.1:0", "--amd-kds-url", "kds.example"];
-    guest.place.run(&no_url, "").fails(2, "an https:// URL is expected");
+    guest.place.run(&no_url, "").fails(2, "an https:// or http:// URL is expected");
 }

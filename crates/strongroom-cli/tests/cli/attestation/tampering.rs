@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use strongroom::key::{DecapsulationKey, EncapsulationKey};
 use strongroom_attest::platform::none;
-use strongroom_attest::{Claims, KeyOrigin};
+use strongroom_attest::{Claims, Evidence, KeyOrigin};
 use strongroom_testkit::tee::dstack;
 
 fn attackers_key() -> EncapsulationKey {
@@ -20,14 +20,23 @@ fn swap_key(evidence: &mut Value) {
 }
 
 /// Evidence of platform `none`, sound in itself, for the attacker's key.
-pub(super) fn forge(evidence: &mut Value, tls_spki_sha256: Option<[u8; 32]>) {
+fn forge(evidence: &mut Value, tls_spki_sha256: Option<[u8; 32]>) {
+    show_anew(evidence, tls_spki_sha256, none::evidence);
+}
+
+/// Evidence for the attacker's key, over what else is shown, as `sign` makes it.
+pub(super) fn show_anew(
+    evidence: &mut Value,
+    tls_spki_sha256: Option<[u8; 32]>,
+    sign: impl FnOnce(&Claims<'_>) -> Evidence,
+) {
     let bytes = |name: &str| {
         let mut bytes = [0; 32];
         hex::decode_to_slice(evidence[name].as_str().expect("text"), &mut bytes).expect("hex");
         bytes
     };
     let key = attackers_key();
-    let forged = none::evidence(&Claims {
+    let forged = sign(&Claims {
         vault_id: bytes("vaultId"),
         epoch: 1,
         encapsulation_key: &key,

@@ -1,13 +1,16 @@
 //! TLS that ends in the TEE, and whoever else would like to end it.
 
 use super::proxy::{Proxy, TlsIdentity};
-use super::tampering::forge;
-use super::{Guest, address, draft, intel, place, put_and_open, refused, unpinned};
+use super::tampering::show_anew;
+use super::{Guest, address, draft, intel, place, put_and_open, refused, secret, unpinned};
 use crate::Place;
 use crate::serve::Server;
 use std::sync::Arc;
+use strongroom_attest::platform::none;
+use strongroom_attest::policy::{Hex, Policy, Tdx, TdxMeasurement};
+use strongroom_attest::{Beside, Claims, Collateral, Evidence, Report};
 use strongroom_testkit::tee::configfs::FakeTsm;
-use strongroom_testkit::tee::intel::{FakeIntel, Td};
+use strongroom_testkit::tee::intel::{FakeIntel, PlatformState, Td};
 
 /// TLS in the TEE under the name `localhost`; the server's URL.
 fn on_localhost(guest: &Guest) -> (Server, String) {
@@ -66,21 +69,67 @@ fn who_ends_the_tls_in_between_gets_no_secret() {
     }
 }
 
+/// A guest that ends the TLS itself, and signs for its key.
+fn signed(intel: &FakeIntel, claims: &Claims<'_>) -> Evidence {
+    let report_data = claims.report_data("intel-tdx");
+    let collateral = serde_json::from_value(intel.collateral(&PlatformState::default())).expect("collateral");
+    let report = Report {
+        bytes: intel.quote(&Td { report_data, ..Td::default() }),
+        measurement: String::new(),
+        beside: Beside::Tdx {},
+        collateral: Collateral { tdx: Some(collateral), ..Collateral::default() },
+    };
+    claims.with_report("intel-tdx", report)
+}
+
 /// Who comes in between later, on another connection, is not the one whose key was bound.
 #[test]
 fn each_connection_is_with_the_key_that_was_bound() {
     let place = place();
+    let intel = intel(&place);
     let server = Server::start(&place, &["--platform", "none"], &[]);
+    let td = Td::default();
+    let [rtmr0, rtmr1, rtmr2, _] = td.rtmrs.map(Hex);
+    let policy = Policy {
+        intel_tdx: Some(Tdx {
+            measurements: vec![TdxMeasurement { mrtd: Hex(td.mrtd), rtmr0, rtmr1, rtmr2 }],
+            tcb_statuses: vec!["UpToDate".to_owned()],
+            advisories: vec![],
+            minimum_evaluation_number: 0,
+            allow_dynamic_platform: false,
+            allow_cached_keys: false,
+            allow_smt: false,
+            dstack: None,
+        }),
+        ..Policy::default()
+    };
+    place.write("policy.toml", policy.to_toml());
     let [first, second] = [TlsIdentity::new(), TlsIdentity::new()];
     for (identities, sent) in [([first.clone(), first.clone()], 2), ([first.clone(), second], 1)] {
-        let bound = first.spki_sha256();
+        let (bound, intel) = (first.spki_sha256(), Arc::clone(&intel));
         let proxy = Proxy::with_identities(&server.url, identities, move |evidence| {
-            forge(evidence, Some(bound));
+            show_anew(evidence, Some(bound), |claims| signed(&intel, claims));
         });
-        let put = ["secret", "put", "--allow-no-tee", "--wallet-file", "wallet", "--server", &proxy.url];
-        assert_eq!(place.run(&put, "words").code, 2);
+        assert_eq!(secret(&place, "put", &proxy.url, &[], "words").code, 2);
         assert_eq!(proxy.requests().len(), sent, "a request goes to the one that was bound");
     }
+}
+
+/// Without a TEE nobody signs the TLS key that is shown: whoever answers would be trusted by his own word.
+#[test]
+fn what_nobody_signs_replaces_no_certificate() {
+    let place = place();
+    let server = Server::start(&place, &["--platform", "none"], &[]);
+    let own = TlsIdentity::new();
+    let bound = own.spki_sha256();
+    let proxy = Proxy::with_identities(&server.url, [own.clone(), own], move |evidence| {
+        show_anew(evidence, Some(bound), none::evidence);
+    });
+    let put = ["secret", "put", "--allow-no-tee", "--wallet-file", "wallet", "--server", &proxy.url];
+    refused(place.run(&put, "words"), "the server's certificate is not trusted");
+    assert_eq!(proxy.requests().len(), 1);
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--platform", "none", "--tls-in-tee"];
+    place.run(&serve, "").fails(2, "there is no TEE in which TLS could end");
 }
 
 /// Evidence that binds no key, and a certificate that nobody vouches for.
