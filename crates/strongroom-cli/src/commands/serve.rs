@@ -7,7 +7,7 @@ use crate::files;
 use crate::settings::{CollateralFrom, Settings};
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result, anyhow, bail};
-use std::io::IsTerminal;
+use std::io::{BufWriter, IsTerminal};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,6 +29,7 @@ pub(super) const PUBLIC_HINT: &str = "pass another address with --listen, or por
 const METRICS_HINT: &str = "pass another address with --metrics-listen, or port 0 for a free one";
 /// POSIX names it; Linux and the BSDs give it this number.
 const SIGXFSZ: i32 = 25;
+const LOG_BUFFER_BYTES: usize = 64 * 1024;
 const PRIVATE_KEY: &str = "ADMIN_MLKEM_PRIVATE_KEY";
 const PUBLIC_KEY: &str = "ADMIN_MLKEM_PUBLIC_KEY";
 
@@ -337,7 +338,9 @@ fn variable(name: &str) -> Result<Option<Zeroizing<String>>> {
 /// lines and no request. What waits is written when the value is dropped.
 fn log_to_stderr() -> WorkerGuard {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
+    // Lines that came together are written together; after them nothing stays behind.
+    let lines = BufWriter::with_capacity(LOG_BUFFER_BYTES, std::io::stderr());
+    let (writer, guard) = tracing_appender::non_blocking(lines);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)
