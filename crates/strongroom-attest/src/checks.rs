@@ -45,16 +45,15 @@ impl Examination {
 pub(crate) struct Checks(Vec<Check>);
 
 impl Checks {
-    /// Notes a rule; gives whether it holds.
+    /// Notes a rule, and whether it holds.
     pub(crate) fn hold(
         &mut self,
         name: &'static str,
         found: impl Into<String>,
         holds: bool,
         refusal: Refusal,
-    ) -> bool {
+    ) {
         self.0.push(Check { name, found: found.into(), refusal: (!holds).then_some(refusal) });
-        holds
     }
 
     /// Notes why the verifier cannot go on, or gives what it goes on with. A success shows itself in the rules that follow.
@@ -68,11 +67,6 @@ impl Checks {
         }
     }
 
-    #[cfg(test)]
-    pub(crate) fn refusals(&self) -> impl Iterator<Item = Refusal> {
-        self.0.iter().filter_map(|check| check.refusal)
-    }
-
     /// As [`need`](Self::need), and notes the success with what was found.
     pub(crate) fn prove<T>(
         &mut self,
@@ -84,6 +78,11 @@ impl Checks {
         let found = found(&value);
         self.0.push(Check { name, found, refusal: None });
         Some(value)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn refusals(&self) -> impl Iterator<Item = Refusal> {
+        self.0.iter().filter_map(|check| check.refusal)
     }
 
     /// With what the verifier came to, which is `None` where it could not go on.

@@ -156,11 +156,11 @@ fn examine_tls(checks: &mut Checks, bound: Option<[u8; 32]>, session: Option<[u8
     match (bound, session) {
         (None, _) => checks.hold("TLS in the TEE", "no", !policy.tls_in_tee, Refusal::TlsNotInTee),
         (Some(bound), Some(session)) => {
-            checks.hold("TLS in the TEE", hex::encode(bound), bound == session, Refusal::TlsKey)
+            checks.hold("TLS in the TEE", hex::encode(bound), bound == session, Refusal::TlsKey);
         }
         // A client that cannot see its session (a browser's page) has to leave that to who can; or plain HTTP, which is no TLS.
         (Some(_), None) => {
-            checks.hold("TLS in the TEE", "not seen by this client", !policy.tls_in_tee, Refusal::TlsKey)
+            checks.hold("TLS in the TEE", "not seen by this client", !policy.tls_in_tee, Refusal::TlsKey);
         }
     };
 }
