@@ -1,0 +1,118 @@
+//! ADRS (FIPS 205 §4.2): 32 bytes that name the place of a hash, as the four little-endian words that Keccak absorbs.
+
+use crate::lanes::Row;
+
+/// What a hash is for (§4.2, table 1): ADRS's type word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    WotsHash = 0,
+    WotsPk = 1,
+    Tree = 2,
+    ForsTree = 3,
+    ForsRoots = 4,
+    WotsPrf = 5,
+    ForsPrf = 6,
+}
+
+/// Layer, tree, type, and three words whose meaning the type decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Adrs([u64; 4]);
+
+/// Two of ADRS's big-endian 32-bit words.
+const fn words(first: u32, second: u32) -> u64 {
+    first.swap_bytes() as u64 | (second.swap_bytes() as u64) << 32
+}
+
+impl Adrs {
+    /// Of the tree of this number in a layer of the hypertree. Trees have 96 bits there, of which the parameter sets use 64.
+    pub(crate) const fn new(layer: u32, tree: u64) -> Self {
+        Self([words(layer, 0), tree.swap_bytes(), 0, 0])
+    }
+
+    /// `setTypeAndClear` and `setKeyPairAddress`; types without a key pair have zero there.
+    pub(crate) const fn of(self, kind: Kind, key_pair: u32) -> Self {
+        Self([self.0[0], self.0[1], words(kind as u32, key_pair), 0])
+    }
+
+    /// `setChainAddress` and `setHashAddress`.
+    pub(crate) const fn chain(self, chain: u32, hash: u32) -> Self {
+        Self([self.0[0], self.0[1], self.0[2], words(chain, hash)])
+    }
+
+    /// `setTreeHeight` and `setTreeIndex`, which lie where a chain's words do.
+    pub(crate) const fn node(self, height: u32, index: u32) -> Self {
+        self.chain(height, index)
+    }
+}
+
+/// PK.seed and ADRS of each of `N` hashes: what their inputs begin with.
+#[derive(Clone)]
+pub(crate) struct Places<const N: usize> {
+    pub(crate) seeds: [Row<N>; 4],
+    pub(crate) adrs: [Row<N>; 4],
+}
+
+impl<const N: usize> Places<N> {
+    /// The place of each lane.
+    pub(crate) fn from_fn(mut place: impl FnMut(usize) -> (crate::hash::Node, Adrs)) -> Self {
+        let mut places = Self { seeds: [[0; N]; 4], adrs: [[0; N]; 4] };
+        for lane in 0..N {
+            let (seed, adrs) = place(lane);
+            for i in 0..4 {
+                places.seeds[i][lane] = seed[i];
+                places.adrs[i][lane] = adrs.0[i];
+            }
+        }
+        places
+    }
+
+    /// Another address in each lane.
+    pub(crate) fn set(&mut self, mut adrs: impl FnMut(usize) -> Adrs) {
+        for lane in 0..N {
+            let adrs = adrs(lane);
+            for i in 0..4 {
+                self.adrs[i][lane] = adrs.0[i];
+            }
+        }
+    }
+
+    /// The next hash address in each lane. It is below w = 16, the last byte of ADRS.
+    pub(crate) fn next_hash(&mut self) {
+        for word in &mut self.adrs[3] {
+            *word = word.wrapping_add(1 << 56);
+        }
+    }
+
+    /// `from`'s place in lane `to` too.
+    pub(crate) fn copy(&mut self, from: usize, to: usize) {
+        for row in self.seeds.iter_mut().chain(&mut self.adrs) {
+            row[to] = row[from];
+        }
+    }
+
+    /// Another place in one lane.
+    pub(crate) fn put(&mut self, lane: usize, seed: &crate::hash::Node, adrs: Adrs) {
+        for i in 0..4 {
+            self.seeds[i][lane] = seed[i];
+            self.adrs[i][lane] = adrs.0[i];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_the_standards_bytes() {
+        let adrs =
+            Adrs::new(0x0102_0304, 0x1122_3344_5566_7788).of(Kind::WotsPrf, 0x0A0B_0C0D).chain(0x21, 0x31);
+        let bytes: Vec<u8> = adrs.0.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let layer_and_tree = [1, 2, 3, 4, 0, 0, 0, 0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88];
+        let rest = [0, 0, 0, 5, 0x0A, 0x0B, 0x0C, 0x0D, 0, 0, 0, 0x21, 0, 0, 0, 0x31];
+        assert_eq!(bytes, [layer_and_tree, rest].concat());
+        let mut places = Places::<1>::from_fn(|_| ([7; 4], adrs));
+        places.next_hash();
+        assert_eq!(places.adrs[3][0].to_le_bytes(), [0, 0, 0, 0x21, 0, 0, 0, 0x32]);
+    }
+}

@@ -1,0 +1,152 @@
+//! Keccak-f\[1600\] (FIPS 202 §3.3) of several states at once, and which back end does it.
+
+mod portable;
+mod rounds;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use zeroize::Zeroize;
+
+/// One 64-bit word of each of `N` states.
+pub(crate) type Row<const N: usize> = [u64; N];
+
+/// `N` Keccak states, word by word: row `5y + x` has lane (x, y) of each.
+#[derive(Clone)]
+#[repr(C, align(64))]
+pub(crate) struct States<const N: usize>(pub(crate) [Row<N>; 25]);
+
+impl<const N: usize> States<N> {
+    pub(crate) const fn new() -> Self {
+        Self([[0; N]; 25])
+    }
+}
+
+impl<const N: usize> Zeroize for States<N> {
+    fn zeroize(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+/// A way to permute `N` states at once.
+pub(crate) trait Lanes<const N: usize>: Copy + Send + Sync {
+    /// Keccak-p\[1600, 24\] of the first `used` states, of which there is at least one. What the others are afterwards is open.
+    fn permute(self, states: &mut States<N>, used: usize);
+}
+
+/// What permutes: found out once, and a proof that this processor has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backend(pub(crate) Kind);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Portable(portable::Portable),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(x86::Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512Vl(x86::Avx512Vl),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(x86::Avx512),
+}
+
+impl Backend {
+    /// The fastest that this processor has.
+    #[must_use]
+    pub fn fastest() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(kind) =
+            x86::Avx512::detect().map(Kind::Avx512).or_else(|| x86::Avx2::detect().map(Kind::Avx2))
+        {
+            return Self(kind);
+        }
+        Self(Kind::Portable(portable::Portable))
+    }
+
+    /// All that this processor has, the slowest first.
+    #[cfg(feature = "internals")]
+    #[must_use]
+    pub fn all() -> alloc::vec::Vec<Self> {
+        let mut all = alloc::vec![Self(Kind::Portable(portable::Portable))];
+        #[cfg(target_arch = "x86_64")]
+        {
+            all.extend(x86::Avx2::detect().map(|lanes| Self(Kind::Avx2(lanes))));
+            all.extend(x86::Avx512Vl::detect().map(|lanes| Self(Kind::Avx512Vl(lanes))));
+            all.extend(x86::Avx512::detect().map(|lanes| Self(Kind::Avx512(lanes))));
+        }
+        all
+    }
+
+    /// Its name, and how many states it permutes at once.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Kind::Portable(_) => "portable, 1 lane",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2(_) => "AVX2, 4 lanes",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512Vl(_) => "AVX-512VL, 4 lanes",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(_) => "AVX-512, 8 lanes",
+        }
+    }
+}
+
+/// Runs what is written once for whatever number of lanes a back end has.
+macro_rules! with_lanes {
+    ($backend:expr, |$lanes:ident, $n:ident| $body:expr) => {{
+        use crate::lanes::Kind;
+        match $backend.0 {
+            Kind::Portable($lanes) => {
+                const $n: usize = 1;
+                $body
+            }
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2($lanes) => {
+                const $n: usize = 4;
+                $body
+            }
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512Vl($lanes) => {
+                const $n: usize = 4;
+                $body
+            }
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512($lanes) => {
+                const $n: usize = 8;
+                $body
+            }
+        }
+    }};
+}
+pub(crate) use with_lanes;
+
+#[cfg(all(test, feature = "internals"))]
+mod tests {
+    use super::*;
+
+    /// Other words in every lane, permuted by each back end for each number of used lanes, against RustCrypto's permutation.
+    #[test]
+    fn every_lane_of_every_back_end_is_keccak() {
+        for backend in Backend::all() {
+            with_lanes!(backend, |lanes, N| for used in 1..=N {
+                let mut states = States::<N>::new();
+                for (i, row) in states.0.iter_mut().enumerate() {
+                    for (lane, word) in row.iter_mut().enumerate() {
+                        *word = ((25 * lane + i) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                    }
+                }
+                let mut expected: [[u64; 25]; N] =
+                    core::array::from_fn(|lane| core::array::from_fn(|i| states.0[i][lane]));
+                for _ in 0..3 {
+                    lanes.permute(&mut states, used);
+                    for state in &mut expected[..used] {
+                        keccak::Keccak::new().with_f1600(|f| f(state));
+                    }
+                }
+                for (lane, state) in expected[..used].iter().enumerate() {
+                    let found: [u64; 25] = core::array::from_fn(|i| states.0[i][lane]);
+                    assert_eq!(found, *state, "{}, lane {lane} of {used}", backend.name());
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! One state, in ordinary words, anywhere.
+
+use super::rounds::permute;
+use super::{Lanes, States};
+
+/// The back end that is always there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Portable;
+
+impl Lanes<1> for Portable {
+    #[inline(never)]
+    fn permute(self, states: &mut States<1>, _: usize) {
+        let mut words = states.0.map(|[word]| word);
+        permute_words(&mut words);
+        states.0 = words.map(|word| [word]);
+    }
+}
+
+/// Inlined, so that whoever may use more of the processor does.
+#[inline(always)]
+pub(super) fn permute_words(words: &mut [u64; 25]) {
+    macro_rules! rol {
+        ($x:expr, $n:literal) => {
+            ($x).rotate_left($n)
+        };
+    }
+    let mut a = *words;
+    permute!(
+        a,
+        0_u64,
+        |x: u64, y: u64| x ^ y,
+        |x: u64, y: u64, z: u64| x ^ y ^ z,
+        |x: u64, y: u64, z: u64| x ^ (!y & z),
+        rol,
+        |constant: u64| constant
+    );
+    *words = a;
+}

@@ -1,0 +1,166 @@
+//! Key generation and signing (FIPS 205 §9.1 and §9.2).
+//!
+//! All trees of a signature are known once the digest is: K FORS trees and the XMSS tree of each layer. They are built apart from each other,
+//! one after the other or on several threads, and then put together from the bottom to the top, each layer signing the root below it.
+
+use crate::address::{Adrs, Kind};
+use crate::digest::{Digest, Idx};
+use crate::hash::{Hasher, Node, Nodes, node_from_bytes, node_to_bytes, shake256};
+use crate::lanes::{Backend, Lanes, with_lanes};
+use crate::params::{ParameterSet, W};
+use crate::tree::Tree;
+use crate::wots::digits;
+use alloc::vec::Vec;
+use core::num::NonZeroUsize;
+use zeroize::{Zeroize, Zeroizing};
+
+/// What secret values follow from, in every lane.
+pub(crate) struct Secrets<const N: usize> {
+    pub(crate) pk_seed: Node,
+    pub(crate) sk_seed: Nodes<N>,
+}
+
+impl<const N: usize> Drop for Secrets<N> {
+    fn drop(&mut self) {
+        self.sk_seed.zeroize();
+    }
+}
+
+impl<const N: usize> Secrets<N> {
+    fn new(sk_seed: &[u8], pk_seed: &[u8]) -> Self {
+        let mut node = node_from_bytes(sk_seed);
+        let secrets = Self { pk_seed: node_from_bytes(pk_seed), sk_seed: Nodes::from_fn(|_| node) };
+        node.zeroize();
+        secrets
+    }
+}
+
+/// A tree's root, the authentication path of one leaf, and what is shown of that leaf, or chosen from: secret till the signature is out.
+pub(crate) struct Opened {
+    pub(crate) root: Node,
+    pub(crate) path: Vec<Node>,
+    pub(crate) shown: Zeroizing<Vec<Node>>,
+}
+
+impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
+    /// The XMSS tree of a layer, opened at a leaf: all values of that leaf's chains are kept, of which its signature (algorithm 7,
+    /// `wots_sign`) shows one a chain, whatever it signs.
+    fn xmss_open(&mut self, secrets: &Secrets<N>, layer: u32, idx: Idx) -> Opened {
+        let adrs = Adrs::new(layer, idx.tree);
+        let mut shown = Zeroizing::new(alloc::vec![[0; 4]; P::LEN * W as usize]);
+        let place = Tree {
+            pk_seed: secrets.pk_seed,
+            adrs: adrs.of(Kind::Tree, 0),
+            first_leaf: 0,
+            height: P::H_PRIME as u32,
+        };
+        let (root, path) = self.root_and_path(place, idx.leaf, |hasher, index| {
+            let pk_seed = &secrets.pk_seed;
+            match (0..N).find(|&lane| index(lane) == idx.leaf) {
+                None => hasher.wots_pk_gen(pk_seed, &secrets.sk_seed, adrs, index, |_, _, _| {}),
+                Some(lane) => {
+                    hasher.wots_pk_gen(pk_seed, &secrets.sk_seed, adrs, index, |chain, step, values| {
+                        shown[chain * W as usize + step] = values.lane(lane);
+                    })
+                }
+            }
+        });
+        Opened { root, path, shown }
+    }
+
+    /// The trees of a signature: those of the layers from the lowest on, then those of FORS.
+    fn open(&mut self, secrets: &Secrets<N>, digest: &Digest<P>, number: usize) -> Opened {
+        match number.checked_sub(P::D) {
+            Some(number) => self.fors_open(secrets, digest, number as u32),
+            None => {
+                let idx = (0..number).fold(digest.idx, |idx, _| idx.above::<P>());
+                self.xmss_open(secrets, number as u32, idx)
+            }
+        }
+    }
+}
+
+/// PK.root (algorithm 18, `slh_keygen_internal`).
+pub(crate) fn root<P: ParameterSet>(backend: Backend, sk_seed: &[u8], pk_seed: &[u8]) -> Vec<u8> {
+    with_lanes!(backend, |lanes, N| {
+        let secrets = Secrets::<N>::new(sk_seed, pk_seed);
+        let opened =
+            Hasher::<P, _, N>::new(lanes).xmss_open(&secrets, P::D as u32 - 1, Idx { tree: 0, leaf: 0 });
+        node_to_bytes::<P>(&opened.root).collect()
+    })
+}
+
+/// Algorithm 19, `slh_sign_internal`: `private_key` is SK.seed ‖ SK.prf ‖ PK.seed ‖ PK.root, `opt_rand` PK.seed or as many random bytes.
+pub(crate) fn slh_sign_internal<P: ParameterSet>(
+    backend: Backend,
+    private_key: &[u8],
+    message: &[&[u8]],
+    opt_rand: &[u8],
+    threads: NonZeroUsize,
+) -> Vec<u8> {
+    let (sk_seed, rest) = private_key.split_at(P::N);
+    let (sk_prf, public_key) = rest.split_at(P::N);
+    let parts: Vec<&[u8]> = [sk_prf, opt_rand].into_iter().chain(message.iter().copied()).collect();
+    let mut signature = alloc::vec![0; P::N];
+    signature.reserve_exact(P::SIGNATURE_BYTES - P::N);
+    shake256(&parts, &mut signature);
+    let digest = Digest::<P>::new(&signature, public_key, message);
+    let pk_seed = &public_key[..P::N];
+    with_lanes!(backend, |lanes, N| {
+        let trees = each(P::D + P::K, threads, || {
+            let (secrets, mut hasher) = (Secrets::<N>::new(sk_seed, pk_seed), Hasher::<P, _, N>::new(lanes));
+            let digest = &digest;
+            move |number| hasher.open(&secrets, digest, number)
+        });
+        let (layers, fors) = trees.split_at(P::D);
+        let mut write =
+            |nodes: &[Node]| nodes.iter().for_each(|node| signature.extend(node_to_bytes::<P>(node)));
+        for tree in fors {
+            write(&tree.shown);
+            write(&tree.path);
+        }
+        let roots = fors.iter().map(|tree| tree.root);
+        let mut signed = Hasher::<P, _, N>::new(lanes).fors_pk(&node_from_bytes(pk_seed), &digest, roots);
+        for tree in layers {
+            for (chain, digit) in digits::<P>(&signed).enumerate() {
+                write(&[tree.shown[chain * W as usize + digit as usize]]);
+            }
+            write(&tree.path);
+            signed = tree.root;
+        }
+    });
+    signature
+}
+
+/// What a worker makes of each number below `count`, on so many threads.
+fn each<T: Send, F: FnMut(usize) -> T>(
+    count: usize,
+    threads: NonZeroUsize,
+    worker: impl Fn() -> F + Sync,
+) -> Vec<T> {
+    #[cfg(feature = "threads")]
+    if threads.get() > 1 {
+        use core::sync::atomic::{AtomicUsize, Ordering};
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut worker = worker();
+            let numbers = core::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)));
+            numbers
+                .take_while(|&number| number < count)
+                .map(|number| (number, worker(number)))
+                .collect::<Vec<_>>()
+        };
+        let mut made = std::thread::scope(|scope| {
+            let others: Vec<_> = (1..threads.get()).map(|_| scope.spawn(work)).collect();
+            let mut made = work();
+            for other in others {
+                made.extend(other.join().expect("signing does not panic"));
+            }
+            made
+        });
+        made.sort_unstable_by_key(|(number, _)| *number);
+        return made.into_iter().map(|(_, made)| made).collect();
+    }
+    let _ = threads;
+    (0..count).map(worker()).collect()
+}

@@ -1,0 +1,96 @@
+//! Merkle trees, those of XMSS (FIPS 205 §6) and of FORS (§8).
+
+use crate::address::{Adrs, Places};
+use crate::hash::{Hasher, Node, Nodes};
+use crate::lanes::Lanes;
+use crate::params::ParameterSet;
+use alloc::vec::Vec;
+
+/// Which of a layer's or a FORS key's trees it is, and how high.
+#[derive(Clone, Copy)]
+pub(crate) struct Tree {
+    pub(crate) pk_seed: Node,
+    /// With its type, and key pair where it has one.
+    pub(crate) adrs: Adrs,
+    /// Its leaves have the indices from `first_leaf` on.
+    pub(crate) first_leaf: u32,
+    pub(crate) height: u32,
+}
+
+impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
+    /// The root of a tree (algorithm 9, `xmss_node`, and 15, `fors_node`), and the authentication path of its leaf number `of`, counted
+    /// from its first.
+    ///
+    /// Each lane builds a subtree; `leaf` gives the leaves of all lanes by their indices. Then the roots of the subtrees are joined.
+    pub(crate) fn root_and_path(
+        &mut self,
+        tree: Tree,
+        of: u32,
+        mut leaf: impl FnMut(&mut Self, &dyn Fn(usize) -> u32) -> Nodes<N>,
+    ) -> (Node, Vec<Node>) {
+        let subtree_height = tree.height - N.trailing_zeros();
+        let leaves = 1 << subtree_height;
+        let (lane, row) = ((of / leaves) as usize, of % leaves);
+        let mut path = alloc::vec![[0; 4]; tree.height as usize];
+        // Of each height the left node that waits for its sibling.
+        let mut waiting: Vec<Nodes<N>> = Vec::with_capacity(subtree_height as usize + 1);
+        for i in 0..leaves {
+            let index = |lane: usize| tree.first_leaf + lane as u32 * leaves + i;
+            let mut node = leaf(self, &index);
+            let mut height = 0;
+            loop {
+                if i >> height == row >> height ^ 1 {
+                    path[height as usize] = node.lane(lane);
+                }
+                if i >> height & 1 == 0 {
+                    break;
+                }
+                let left = waiting.pop().expect("a right node comes after its left one");
+                height += 1;
+                let places =
+                    Places::from_fn(|lane| (tree.pk_seed, tree.adrs.node(height, index(lane) >> height)));
+                node = self.h(&places, &left, &node, N);
+            }
+            waiting.push(node);
+        }
+        let subtrees = waiting.pop().expect("each lane has the root of its subtree");
+        let mut roots: Vec<Node> = (0..N).map(|lane| subtrees.lane(lane)).collect();
+        for height in subtree_height..tree.height {
+            path[height as usize] = roots[(of >> height ^ 1) as usize];
+            let parents = roots.len() / 2;
+            let first = tree.first_leaf >> (height + 1);
+            let of = |lane: usize| lane.min(parents - 1);
+            let places =
+                Places::from_fn(|lane| (tree.pk_seed, tree.adrs.node(height + 1, first + of(lane) as u32)));
+            let left = Nodes::from_fn(|lane| roots[2 * of(lane)]);
+            let right = Nodes::from_fn(|lane| roots[2 * of(lane) + 1]);
+            let joined = self.h(&places, &left, &right, parents);
+            roots = (0..parents).map(|lane| joined.lane(lane)).collect();
+        }
+        (roots[0], path)
+    }
+
+    /// In each of the first `used` lanes the root that follows from a leaf of this index and its authentication path (algorithms 11 and 17).
+    pub(crate) fn roots_from_paths(
+        &mut self,
+        mut node: Nodes<N>,
+        height: u32,
+        tree: impl Fn(usize) -> (Node, Adrs),
+        index: impl Fn(usize) -> u32,
+        sibling: impl Fn(usize, u32) -> Node,
+        used: usize,
+    ) -> Nodes<N> {
+        for z in 0..height {
+            let places = Places::from_fn(|lane| {
+                let (pk_seed, adrs) = tree(lane);
+                (pk_seed, adrs.node(z + 1, index(lane) >> (z + 1)))
+            });
+            let is_right = |lane: usize| index(lane) >> z & 1 == 1;
+            let left = Nodes::from_fn(|lane| if is_right(lane) { sibling(lane, z) } else { node.lane(lane) });
+            let right =
+                Nodes::from_fn(|lane| if is_right(lane) { node.lane(lane) } else { sibling(lane, z) });
+            node = self.h(&places, &left, &right, used);
+        }
+        node
+    }
+}

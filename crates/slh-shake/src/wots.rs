@@ -1,0 +1,98 @@
+//! WOTS+ (FIPS 205 §5): chains of F.
+
+use crate::address::{Adrs, Kind, Places};
+use crate::hash::{Hasher, Node, Nodes, node_to_bytes};
+use crate::lanes::Lanes;
+use crate::params::{ParameterSet, W};
+use alloc::vec::Vec;
+use zeroize::Zeroize;
+
+/// A message of n bytes and its checksum, as digits in base w = 16 (algorithm 7, lines 1 to 7).
+pub(crate) fn digits<P: ParameterSet>(message: &Node) -> impl Iterator<Item = u32> {
+    let message: Vec<u32> =
+        node_to_bytes::<P>(message).flat_map(|byte| [u32::from(byte >> 4), u32::from(byte & 15)]).collect();
+    let checksum: u32 = message.iter().map(|digit| W - 1 - digit).sum();
+    message.into_iter().chain([8, 4, 0].map(|shift| checksum >> shift & 15))
+}
+
+/// A chain from some value on, as a signature has it, to its end.
+pub(crate) struct Chain {
+    pub(crate) seed: Node,
+    /// With its chain address and that of the first hash.
+    pub(crate) adrs: Adrs,
+    pub(crate) steps: u32,
+    pub(crate) value: Node,
+}
+
+impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
+    /// The public keys of `N` key pairs of a tree (algorithm 6, `wots_pkGen`). `show` is told each value of each chain, by chain and step:
+    /// all but the last of a chain are secret.
+    pub(crate) fn wots_pk_gen(
+        &mut self,
+        pk_seed: &Node,
+        sk_seed: &Nodes<N>,
+        tree: Adrs,
+        key_pairs: impl Fn(usize) -> u32,
+        mut show: impl FnMut(usize, usize, &Nodes<N>),
+    ) -> Nodes<N> {
+        let mut places = Places::from_fn(|lane| (*pk_seed, tree.of(Kind::WotsPk, key_pairs(lane))));
+        let mut compression = self.compress(&places, N);
+        for chain in 0..P::LEN {
+            let at = |kind| move |lane: u32| tree.of(kind, lane).chain(chain as u32, 0);
+            places.set(|lane| at(Kind::WotsPrf)(key_pairs(lane)));
+            let mut value = self.f(&places, sk_seed, N);
+            show(chain, 0, &value);
+            places.set(|lane| at(Kind::WotsHash)(key_pairs(lane)));
+            for step in 1..W as usize {
+                value = self.f(&places, &value, N);
+                places.next_hash();
+                show(chain, step, &value);
+            }
+            self.absorb(&mut compression, &value);
+            value.zeroize();
+        }
+        self.finish(compression)
+    }
+
+    /// Takes each value to the end of its chain (algorithm 5, `chain`), the longest chain first and another in a lane as soon as one ends,
+    /// so that lanes are seldom idle. Which chain is how long is public: it says what was signed.
+    pub(crate) fn finish_chains(&mut self, chains: &mut [Chain]) {
+        let mut order: Vec<usize> = (0..chains.len()).filter(|&i| chains[i].steps > 0).collect();
+        order.sort_unstable_by_key(|&i| core::cmp::Reverse(chains[i].steps));
+        let mut waiting = order.into_iter();
+        let mut running: Vec<usize> = waiting.by_ref().take(N).collect();
+        if running.is_empty() {
+            return;
+        }
+        let of = |lane: usize| &chains[running[lane.min(running.len() - 1)]];
+        let mut places = Places::from_fn(|lane| (of(lane).seed, of(lane).adrs));
+        let mut values = Nodes::<N>::from_fn(|lane| of(lane).value);
+        while let Some(steps) = running.iter().map(|&i| chains[i].steps).min() {
+            for _ in 0..steps {
+                values = self.f(&places, &values, running.len());
+                places.next_hash();
+            }
+            for lane in (0..running.len()).rev() {
+                let chain = &mut chains[running[lane]];
+                chain.steps -= steps;
+                if chain.steps > 0 {
+                    continue;
+                }
+                chain.value = values.lane(lane);
+                if let Some(next) = waiting.next() {
+                    running[lane] = next;
+                    let next = &chains[next];
+                    places.put(lane, &next.seed, next.adrs);
+                    values.put(lane, &next.value);
+                } else {
+                    // The last lane's chain goes on here.
+                    let last = running.len() - 1;
+                    places.copy(last, lane);
+                    let value = values.lane(last);
+                    values.put(lane, &value);
+                    running.swap_remove(lane);
+                }
+            }
+        }
+    }
+}
