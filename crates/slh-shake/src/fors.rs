@@ -9,7 +9,7 @@ use crate::sign::{Opened, Secrets};
 use crate::tree::Tree;
 use crate::verify::Opening;
 use alloc::vec::Vec;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
     /// The secret values of some leaves (algorithm 14, `fors_skGen`).
@@ -21,7 +21,9 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
     ) -> Nodes<N> {
         let adrs = Adrs::new(0, digest.idx.tree).of(Kind::ForsPrf, digest.idx.leaf);
         let places = Places::from_fn(|lane| (secrets.pk_seed, adrs.node(0, index(lane))));
-        self.f(&places, &secrets.sk_seed, N)
+        let mut values = secrets.sk_seed.clone();
+        self.f(&places, &mut values, N);
+        values
     }
 
     /// One of the K trees, opened at the leaf that the digest names (algorithm 16, `fors_sign`, lines 3 to 8): one value is shown.
@@ -35,9 +37,9 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
             let mut values = hasher.fors_sk_gen(secrets, digest, index);
             shown.extend((0..N).find(|&lane| index(lane) == first_leaf + of).map(|lane| values.lane(lane)));
             let places = Places::from_fn(|lane| (secrets.pk_seed, adrs.node(0, index(lane))));
-            let leaves = hasher.f(&places, &values, N);
-            values.zeroize();
-            leaves
+            // Where the secrets were, their leaves are.
+            hasher.f(&places, &mut values, N);
+            values
         });
         Opened { root, path, shown }
     }
@@ -79,7 +81,8 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
                 opening.node(number * (P::A + 1) + i)
             };
             let places = Places::from_fn(|lane| (tree(lane).0, tree(lane).1.node(0, index(lane))));
-            let leaves = self.f(&places, &Nodes::from_fn(|lane| node(lane, 0)), used);
+            let mut leaves = Nodes::from_fn(|lane| node(lane, 0));
+            self.f(&places, &mut leaves, used);
             let sibling = |lane, z: u32| node(lane, 1 + z as usize);
             let found = self.roots_from_paths(leaves, P::A as u32, tree, index, sibling, used);
             roots.extend((0..used).map(|lane| found.lane(lane)));

@@ -2,7 +2,7 @@
 //! Everything is whole 64-bit words, since n is a multiple of eight.
 
 use crate::address::Places;
-use crate::lanes::{Lanes, Row, States};
+use crate::lanes::{ALL_ROWS, HASH_ROWS, Lanes, Row, States};
 use crate::params::ParameterSet;
 use core::marker::PhantomData;
 use shake::Shake256;
@@ -56,6 +56,7 @@ impl<const N: usize> Nodes<N> {
         self.0.map(|row| row[lane])
     }
 
+    #[inline(never)]
     pub(crate) fn put(&mut self, lane: usize, node: &Node) {
         for (row, word) in self.0.iter_mut().zip(node) {
             row[lane] = *word;
@@ -67,6 +68,34 @@ impl<const N: usize> Zeroize for Nodes<N> {
     fn zeroize(&mut self) {
         self.0.zeroize();
     }
+}
+
+/// The states of hashes of so few nodes that SHAKE256's rate holds all of it: PK.seed ‖ ADRS ‖ nodes, and the padding.
+#[inline(always)]
+pub(crate) fn fill<P: ParameterSet, const N: usize, const M: usize>(
+    states: &mut States<N>,
+    places: &Places<N>,
+    node: &Nodes<N>,
+    more: [&Nodes<N>; M],
+) {
+    let (rows, words) = (&mut states.0, P::N / 8);
+    rows[..words].copy_from_slice(&places.seeds[..words]);
+    rows[words..words + 4].copy_from_slice(&places.adrs);
+    rows[words + 4..2 * words + 4].copy_from_slice(&node.0[..words]);
+    for (i, node) in more.into_iter().enumerate() {
+        let at = (2 + i) * words + 4;
+        rows[at..at + words].copy_from_slice(&node.0[..words]);
+    }
+    let end = (2 + M) * words + 4;
+    rows[end..].fill([0; N]);
+    rows[end] = [DOMAIN; N];
+    rows[RATE_WORDS - 1].iter_mut().for_each(|word| *word ^= LAST);
+}
+
+/// The hashes, when the states were permuted.
+#[inline(always)]
+pub(crate) fn squeeze<P: ParameterSet, const N: usize>(states: &States<N>, node: &mut Nodes<N>) {
+    node.0[..P::N / 8].copy_from_slice(&states.0[..P::N / 8]);
 }
 
 /// Hashes of a parameter set. The states that secrets go through are kept, and wiped on drop.
@@ -90,81 +119,53 @@ pub(crate) struct Compression<const N: usize> {
 }
 
 impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
-    const WORDS: usize = P::N / 8;
-
     pub(crate) fn new(lanes: L) -> Self {
         Self { lanes, states: States::new(), set: PhantomData }
     }
 
-    /// The first words of the states.
-    fn squeeze(states: &States<N>) -> Nodes<N> {
-        let mut nodes = Nodes([[0; N]; 4]);
-        nodes.0[..Self::WORDS].copy_from_slice(&states.0[..Self::WORDS]);
-        nodes
+    /// F, and PRF with SK.seed for its input, in the first `used` lanes: each node becomes its hash.
+    #[inline(never)]
+    pub(crate) fn f(&mut self, places: &Places<N>, node: &mut Nodes<N>, used: usize) {
+        self.lanes.hash::<P, 0>(&mut self.states, places, node, [], used);
     }
 
-    /// A hash of so few nodes that the rate holds all of it.
-    #[inline(always)]
-    fn block<const M: usize>(&mut self, places: &Places<N>, nodes: [&Nodes<N>; M], used: usize) -> Nodes<N> {
-        let rows = &mut self.states.0;
-        let end = (1 + M) * Self::WORDS + 4;
-        rows[..Self::WORDS].copy_from_slice(&places.seeds[..Self::WORDS]);
-        rows[Self::WORDS..Self::WORDS + 4].copy_from_slice(&places.adrs);
-        for (i, node) in nodes.into_iter().enumerate() {
-            let at = (1 + i) * Self::WORDS + 4;
-            rows[at..at + Self::WORDS].copy_from_slice(&node.0[..Self::WORDS]);
-        }
-        rows[end..].fill([0; N]);
-        rows[end] = [DOMAIN; N];
-        rows[RATE_WORDS - 1].iter_mut().for_each(|word| *word ^= LAST);
-        self.lanes.permute(&mut self.states, used);
-        Self::squeeze(&self.states)
-    }
-
-    /// F, and PRF with SK.seed for its input, in the first `used` lanes.
-    pub(crate) fn f(&mut self, places: &Places<N>, nodes: &Nodes<N>, used: usize) -> Nodes<N> {
-        self.block(places, [nodes], used)
-    }
-
-    /// H.
-    pub(crate) fn h(
-        &mut self,
-        places: &Places<N>,
-        left: &Nodes<N>,
-        right: &Nodes<N>,
-        used: usize,
-    ) -> Nodes<N> {
-        self.block(places, [left, right], used)
+    /// H, likewise: each left node becomes the hash of both.
+    #[inline(never)]
+    pub(crate) fn h(&mut self, places: &Places<N>, left: &mut Nodes<N>, right: &Nodes<N>, used: usize) {
+        self.lanes.hash::<P, 1>(&mut self.states, places, left, [right], used);
     }
 
     /// T_l, whose nodes [`Self::absorb`] takes one by one. They are public ones: these states are not wiped.
     pub(crate) fn compress(&self, places: &Places<N>, used: usize) -> Compression<N> {
         let mut compression = Compression { states: States::new(), at: 0, used };
-        let seeds = &places.seeds[..Self::WORDS];
+        let seeds = &places.seeds[..P::N / 8];
         seeds.iter().chain(&places.adrs).for_each(|row| self.absorb_row(&mut compression, row));
         compression
     }
 
     pub(crate) fn absorb(&self, compression: &mut Compression<N>, nodes: &Nodes<N>) {
-        nodes.0[..Self::WORDS].iter().for_each(|row| self.absorb_row(compression, row));
+        nodes.0[..P::N / 8].iter().for_each(|row| self.absorb_row(compression, row));
     }
 
+    #[inline(never)]
     fn absorb_row(&self, compression: &mut Compression<N>, row: &Row<N>) {
         for (state, word) in compression.states.0[compression.at].iter_mut().zip(row) {
             *state ^= word;
         }
         compression.at += 1;
         if compression.at == RATE_WORDS {
-            self.lanes.permute(&mut compression.states, compression.used);
+            self.lanes.permute::<ALL_ROWS>(&mut compression.states, compression.used);
             compression.at = 0;
         }
     }
 
     pub(crate) fn finish(&self, mut compression: Compression<N>) -> Nodes<N> {
+        let mut node = Nodes([[0; N]; 4]);
         let rows = &mut compression.states.0;
         rows[compression.at].iter_mut().for_each(|word| *word ^= DOMAIN);
         rows[RATE_WORDS - 1].iter_mut().for_each(|word| *word ^= LAST);
-        self.lanes.permute(&mut compression.states, compression.used);
-        Self::squeeze(&compression.states)
+        self.lanes.permute::<HASH_ROWS>(&mut compression.states, compression.used);
+        squeeze::<P, N>(&compression.states, &mut node);
+        node
     }
 }

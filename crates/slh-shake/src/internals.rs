@@ -1,9 +1,13 @@
-//! What tests and benches look at: each back end by itself, and the internal functions of FIPS 205 §9, for which NIST's vectors are.
+//! What tests and benches look at: each back end by itself, the internal functions of FIPS 205 §9, for which NIST's vectors are, and how
+//! many permutations they take.
 
+use crate::lanes::{Lanes, States};
 use crate::params::ParameterSet;
+use crate::sign;
 use crate::verify::Opening;
 use alloc::vec::Vec;
 use core::num::NonZeroUsize;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 pub use crate::lanes::Backend;
 
@@ -36,4 +40,36 @@ pub fn slh_verify_internal<P: ParameterSet>(backend: Backend, claims: &[(&[u8], 
     let mut verified = P::slh_verify_internal(backend, &whole).into_iter();
     let outcome = |whole: bool| whole && verified.next().expect("there is one of each");
     claims.iter().map(|(_, _, signature)| signature.len() == P::SIGNATURE_BYTES).map(outcome).collect()
+}
+
+/// Counts permutations, and leaves the states as they are: what is signed by it is worth nothing, but the work is the same.
+#[derive(Clone, Copy)]
+struct Counting<'a>(&'a AtomicU64);
+
+impl Lanes<1> for Counting<'_> {
+    fn permute<const ROWS: usize>(self, states: &mut States<1>, _: usize) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        // Another node each time, as of a hash.
+        states
+            .0
+            .iter_mut()
+            .for_each(|[word]| *word = word.rotate_left(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 1);
+    }
+}
+
+/// Permutations of a key generation, those of the digests apart.
+#[must_use]
+pub fn permutations_of_keygen<P: ParameterSet>() -> u64 {
+    let count = AtomicU64::new(0);
+    sign::root::<P, _, 1>(Counting(&count), &[1; 32][..P::N], &[2; 32][..P::N]);
+    count.into_inner()
+}
+
+/// Permutations of a signature, those of the digests apart: as many for every key and message.
+#[must_use]
+pub fn permutations_of_signing<P: ParameterSet>(private_key: &[u8], message: &[u8]) -> u64 {
+    let count = AtomicU64::new(0);
+    let (lanes, opt_rand) = (Counting(&count), &private_key[..P::N]);
+    sign::slh_sign_internal::<P, _, 1>(lanes, private_key, &[message], opt_rand, NonZeroUsize::MIN);
+    count.into_inner()
 }

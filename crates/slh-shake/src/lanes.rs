@@ -5,6 +5,9 @@ mod rounds;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use crate::address::Places;
+use crate::hash::{Nodes, fill, squeeze};
+use crate::params::ParameterSet;
 use zeroize::Zeroize;
 
 /// One 64-bit word of each of `N` states.
@@ -27,10 +30,31 @@ impl<const N: usize> Zeroize for States<N> {
     }
 }
 
+/// Rows of a state, and those that hold the longest hash.
+pub(crate) const ALL_ROWS: usize = 25;
+pub(crate) const HASH_ROWS: usize = 4;
+
 /// A way to permute `N` states at once.
 pub(crate) trait Lanes<const N: usize>: Copy + Send + Sync {
-    /// Keccak-p\[1600, 24\] of the first `used` states, of which there is at least one. What the others are afterwards is open.
-    fn permute(self, states: &mut States<N>, used: usize);
+    /// Keccak-p\[1600, 24\] of the first `used` states, of which there is at least one: of the result the first `ROWS` rows. What the other
+    /// rows and states are afterwards is open.
+    fn permute<const ROWS: usize>(self, states: &mut States<N>, used: usize);
+
+    /// The hash of `node`, and of one more, in its place. Back ends do all of it in one function that has their vectors: what is stored in
+    /// halves and loaded whole waits for the store.
+    #[inline(always)]
+    fn hash<P: ParameterSet, const M: usize>(
+        self,
+        states: &mut States<N>,
+        places: &Places<N>,
+        node: &mut Nodes<N>,
+        more: [&Nodes<N>; M],
+        used: usize,
+    ) {
+        fill::<P, N, M>(states, places, node, more);
+        self.permute::<HASH_ROWS>(states, used);
+        squeeze::<P, N>(states, node);
+    }
 }
 
 /// What permutes: found out once, and a proof that this processor has it.
@@ -41,11 +65,9 @@ pub struct Backend(pub(crate) Kind);
 pub(crate) enum Kind {
     Portable(portable::Portable),
     #[cfg(target_arch = "x86_64")]
-    Avx2(x86::Avx2),
+    Four(x86::Four),
     #[cfg(target_arch = "x86_64")]
-    Avx512Vl(x86::Avx512Vl),
-    #[cfg(target_arch = "x86_64")]
-    Avx512(x86::Avx512),
+    Eight(x86::Eight),
 }
 
 impl Backend {
@@ -53,10 +75,10 @@ impl Backend {
     #[must_use]
     pub fn fastest() -> Self {
         #[cfg(target_arch = "x86_64")]
-        if let Some(kind) =
-            x86::Avx512::detect().map(Kind::Avx512).or_else(|| x86::Avx2::detect().map(Kind::Avx2))
-        {
-            return Self(kind);
+        if let Some(eight) = x86::Eight::avx512() {
+            return Self(Kind::Eight(eight));
+        } else if let Some(four) = x86::Four::avx2() {
+            return Self(Kind::Four(four));
         }
         Self(Kind::Portable(portable::Portable))
     }
@@ -68,9 +90,9 @@ impl Backend {
         let mut all = alloc::vec![Self(Kind::Portable(portable::Portable))];
         #[cfg(target_arch = "x86_64")]
         {
-            all.extend(x86::Avx2::detect().map(|lanes| Self(Kind::Avx2(lanes))));
-            all.extend(x86::Avx512Vl::detect().map(|lanes| Self(Kind::Avx512Vl(lanes))));
-            all.extend(x86::Avx512::detect().map(|lanes| Self(Kind::Avx512(lanes))));
+            let fours = [x86::Four::avx2(), x86::Four::avx512vl()];
+            all.extend(fours.into_iter().flatten().map(|four| Self(Kind::Four(four))));
+            all.extend(x86::Eight::avx512().map(|eight| Self(Kind::Eight(eight))));
         }
         all
     }
@@ -81,11 +103,9 @@ impl Backend {
         match self.0 {
             Kind::Portable(_) => "portable, 1 lane",
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2(_) => "AVX2, 4 lanes",
+            Kind::Four(four) => four.name(),
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512Vl(_) => "AVX-512VL, 4 lanes",
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512(_) => "AVX-512, 8 lanes",
+            Kind::Eight(_) => "AVX-512, 8 lanes",
         }
     }
 }
@@ -100,17 +120,12 @@ macro_rules! with_lanes {
                 $body
             }
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2($lanes) => {
+            Kind::Four($lanes) => {
                 const $n: usize = 4;
                 $body
             }
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512Vl($lanes) => {
-                const $n: usize = 4;
-                $body
-            }
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512($lanes) => {
+            Kind::Eight($lanes) => {
                 const $n: usize = 8;
                 $body
             }
@@ -137,7 +152,7 @@ mod tests {
                 let mut expected: [[u64; 25]; N] =
                     core::array::from_fn(|lane| core::array::from_fn(|i| states.0[i][lane]));
                 for _ in 0..3 {
-                    lanes.permute(&mut states, used);
+                    lanes.permute::<ALL_ROWS>(&mut states, used);
                     for state in &mut expected[..used] {
                         keccak::Keccak::new().with_f1600(|f| f(state));
                     }

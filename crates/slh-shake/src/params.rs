@@ -1,6 +1,6 @@
 //! The six SHAKE parameter sets (FIPS 205 §11, table 2), each a type.
 
-use crate::lanes::Backend;
+use crate::lanes::{Backend, with_lanes};
 use crate::verify::Opening;
 use crate::{sign, verify};
 use alloc::vec::Vec;
@@ -68,7 +68,7 @@ macro_rules! set {
 
         impl sealed::Sealed for $name {
             fn root(backend: Backend, sk_seed: &[u8], pk_seed: &[u8]) -> Vec<u8> {
-                sign::root::<Self>(backend, sk_seed, pk_seed)
+                with_lanes!(backend, |lanes, N| sign::root::<Self, _, N>(lanes, sk_seed, pk_seed))
             }
 
             fn slh_sign_internal(
@@ -78,11 +78,13 @@ macro_rules! set {
                 opt_rand: &[u8],
                 threads: NonZeroUsize,
             ) -> Vec<u8> {
-                sign::slh_sign_internal::<Self>(backend, private_key, message, opt_rand, threads)
+                with_lanes!(backend, |lanes, N| {
+                    sign::slh_sign_internal::<Self, _, N>(lanes, private_key, message, opt_rand, threads)
+                })
             }
 
             fn slh_verify_internal(backend: Backend, openings: &[Opening<'_, Self>]) -> Vec<bool> {
-                verify::slh_verify_internal(backend, openings)
+                with_lanes!(backend, |lanes, N| verify::slh_verify_internal::<Self, _, N>(lanes, openings))
             }
         }
 

@@ -6,7 +6,7 @@
 use crate::address::{Adrs, Kind};
 use crate::digest::{Digest, Idx};
 use crate::hash::{Hasher, Node, Nodes, node_from_bytes, node_to_bytes, shake256};
-use crate::lanes::{Backend, Lanes, with_lanes};
+use crate::lanes::Lanes;
 use crate::params::{ParameterSet, W};
 use crate::tree::Tree;
 use crate::wots::digits;
@@ -81,18 +81,20 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
 }
 
 /// PK.root (algorithm 18, `slh_keygen_internal`).
-pub(crate) fn root<P: ParameterSet>(backend: Backend, sk_seed: &[u8], pk_seed: &[u8]) -> Vec<u8> {
-    with_lanes!(backend, |lanes, N| {
-        let secrets = Secrets::<N>::new(sk_seed, pk_seed);
-        let opened =
-            Hasher::<P, _, N>::new(lanes).xmss_open(&secrets, P::D as u32 - 1, Idx { tree: 0, leaf: 0 });
-        node_to_bytes::<P>(&opened.root).collect()
-    })
+pub(crate) fn root<P: ParameterSet, L: Lanes<N>, const N: usize>(
+    lanes: L,
+    sk_seed: &[u8],
+    pk_seed: &[u8],
+) -> Vec<u8> {
+    let secrets = Secrets::<N>::new(sk_seed, pk_seed);
+    let top = Idx { tree: 0, leaf: 0 };
+    let opened = Hasher::<P, _, N>::new(lanes).xmss_open(&secrets, P::D as u32 - 1, top);
+    node_to_bytes::<P>(&opened.root).collect()
 }
 
 /// Algorithm 19, `slh_sign_internal`: `private_key` is SK.seed ‖ SK.prf ‖ PK.seed ‖ PK.root, `opt_rand` PK.seed or as many random bytes.
-pub(crate) fn slh_sign_internal<P: ParameterSet>(
-    backend: Backend,
+pub(crate) fn slh_sign_internal<P: ParameterSet, L: Lanes<N>, const N: usize>(
+    lanes: L,
     private_key: &[u8],
     message: &[&[u8]],
     opt_rand: &[u8],
@@ -100,35 +102,32 @@ pub(crate) fn slh_sign_internal<P: ParameterSet>(
 ) -> Vec<u8> {
     let (sk_seed, rest) = private_key.split_at(P::N);
     let (sk_prf, public_key) = rest.split_at(P::N);
+    let pk_seed = &public_key[..P::N];
     let parts: Vec<&[u8]> = [sk_prf, opt_rand].into_iter().chain(message.iter().copied()).collect();
     let mut signature = alloc::vec![0; P::N];
     signature.reserve_exact(P::SIGNATURE_BYTES - P::N);
     shake256(&parts, &mut signature);
     let digest = Digest::<P>::new(&signature, public_key, message);
-    let pk_seed = &public_key[..P::N];
-    with_lanes!(backend, |lanes, N| {
-        let trees = each(P::D + P::K, threads, || {
-            let (secrets, mut hasher) = (Secrets::<N>::new(sk_seed, pk_seed), Hasher::<P, _, N>::new(lanes));
-            let digest = &digest;
-            move |number| hasher.open(&secrets, digest, number)
-        });
-        let (layers, fors) = trees.split_at(P::D);
-        let mut write =
-            |nodes: &[Node]| nodes.iter().for_each(|node| signature.extend(node_to_bytes::<P>(node)));
-        for tree in fors {
-            write(&tree.shown);
-            write(&tree.path);
-        }
-        let roots = fors.iter().map(|tree| tree.root);
-        let mut signed = Hasher::<P, _, N>::new(lanes).fors_pk(&node_from_bytes(pk_seed), &digest, roots);
-        for tree in layers {
-            for (chain, digit) in digits::<P>(&signed).enumerate() {
-                write(&[tree.shown[chain * W as usize + digit as usize]]);
-            }
-            write(&tree.path);
-            signed = tree.root;
-        }
+    let trees = each(P::D + P::K, threads, || {
+        let (secrets, mut hasher) = (Secrets::<N>::new(sk_seed, pk_seed), Hasher::<P, _, N>::new(lanes));
+        let digest = &digest;
+        move |number| hasher.open(&secrets, digest, number)
     });
+    let (layers, fors) = trees.split_at(P::D);
+    let mut write = |nodes: &[Node]| nodes.iter().for_each(|node| signature.extend(node_to_bytes::<P>(node)));
+    for tree in fors {
+        write(&tree.shown);
+        write(&tree.path);
+    }
+    let roots = fors.iter().map(|tree| tree.root);
+    let mut signed = Hasher::<P, _, N>::new(lanes).fors_pk(&node_from_bytes(pk_seed), &digest, roots);
+    for tree in layers {
+        for (chain, digit) in digits::<P>(&signed).enumerate() {
+            write(&[tree.shown[chain * W as usize + digit as usize]]);
+        }
+        write(&tree.path);
+        signed = tree.root;
+    }
     signature
 }
 

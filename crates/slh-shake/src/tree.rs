@@ -45,11 +45,12 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
                 if i >> height & 1 == 0 {
                     break;
                 }
-                let left = waiting.pop().expect("a right node comes after its left one");
+                let mut left = waiting.pop().expect("a right node comes after its left one");
                 height += 1;
                 let places =
                     Places::from_fn(|lane| (tree.pk_seed, tree.adrs.node(height, index(lane) >> height)));
-                node = self.h(&places, &left, &node, N);
+                self.h(&places, &mut left, &node, N);
+                node = left;
             }
             waiting.push(node);
         }
@@ -62,10 +63,10 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
             let of = |lane: usize| lane.min(parents - 1);
             let places =
                 Places::from_fn(|lane| (tree.pk_seed, tree.adrs.node(height + 1, first + of(lane) as u32)));
-            let left = Nodes::from_fn(|lane| roots[2 * of(lane)]);
+            let mut left = Nodes::from_fn(|lane| roots[2 * of(lane)]);
             let right = Nodes::from_fn(|lane| roots[2 * of(lane) + 1]);
-            let joined = self.h(&places, &left, &right, parents);
-            roots = (0..parents).map(|lane| joined.lane(lane)).collect();
+            self.h(&places, &mut left, &right, parents);
+            roots = (0..parents).map(|lane| left.lane(lane)).collect();
         }
         (roots[0], path)
     }
@@ -86,10 +87,12 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
                 (pk_seed, adrs.node(z + 1, index(lane) >> (z + 1)))
             });
             let is_right = |lane: usize| index(lane) >> z & 1 == 1;
-            let left = Nodes::from_fn(|lane| if is_right(lane) { sibling(lane, z) } else { node.lane(lane) });
+            let mut left =
+                Nodes::from_fn(|lane| if is_right(lane) { sibling(lane, z) } else { node.lane(lane) });
             let right =
                 Nodes::from_fn(|lane| if is_right(lane) { node.lane(lane) } else { sibling(lane, z) });
-            node = self.h(&places, &left, &right, used);
+            self.h(&places, &mut left, &right, used);
+            node = left;
         }
         node
     }

@@ -3,7 +3,7 @@
 use crate::address::{Adrs, Kind, Places};
 use crate::digest::{Digest, Idx};
 use crate::hash::{Hasher, Node, Nodes, node_from_bytes};
-use crate::lanes::{Backend, Lanes, with_lanes};
+use crate::lanes::Lanes;
 use crate::params::{ParameterSet, W};
 use crate::wots::{Chain, digits};
 use alloc::vec::Vec;
@@ -36,11 +36,11 @@ impl<'a, P: ParameterSet> Opening<'a, P> {
 }
 
 /// Algorithm 20, `slh_verify_internal`, of each opening: whether its signature is one.
-pub(crate) fn slh_verify_internal<P: ParameterSet>(
-    backend: Backend,
+pub(crate) fn slh_verify_internal<P: ParameterSet, L: Lanes<N>, const N: usize>(
+    lanes: L,
     openings: &[Opening<'_, P>],
 ) -> Vec<bool> {
-    let roots = with_lanes!(backend, |lanes, N| Hasher::<P, _, N>::new(lanes).roots_from_sigs(openings));
+    let roots = Hasher::<P, L, N>::new(lanes).roots_from_sigs(openings);
     openings.iter().zip(roots).map(|(opening, root)| opening.pk_root == root).collect()
 }
 

@@ -37,20 +37,22 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
     ) -> Nodes<N> {
         let mut places = Places::from_fn(|lane| (*pk_seed, tree.of(Kind::WotsPk, key_pairs(lane))));
         let mut compression = self.compress(&places, N);
+        let mut value = sk_seed.clone();
         for chain in 0..P::LEN {
             let at = |kind| move |lane: u32| tree.of(kind, lane).chain(chain as u32, 0);
             places.set(|lane| at(Kind::WotsPrf)(key_pairs(lane)));
-            let mut value = self.f(&places, sk_seed, N);
+            value.clone_from(sk_seed);
+            self.f(&places, &mut value, N);
             show(chain, 0, &value);
             places.set(|lane| at(Kind::WotsHash)(key_pairs(lane)));
             for step in 1..W as usize {
-                value = self.f(&places, &value, N);
+                self.f(&places, &mut value, N);
                 places.next_hash();
                 show(chain, step, &value);
             }
             self.absorb(&mut compression, &value);
-            value.zeroize();
         }
+        value.zeroize();
         self.finish(compression)
     }
 
@@ -69,7 +71,7 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
         let mut values = Nodes::<N>::from_fn(|lane| of(lane).value);
         while let Some(steps) = running.iter().map(|&i| chains[i].steps).min() {
             for _ in 0..steps {
-                values = self.f(&places, &values, running.len());
+                self.f(&places, &mut values, running.len());
                 places.next_hash();
             }
             for lane in (0..running.len()).rev() {

@@ -9,16 +9,14 @@ pub(crate) struct Portable;
 
 impl Lanes<1> for Portable {
     #[inline(never)]
-    fn permute(self, states: &mut States<1>, _: usize) {
-        let mut words = states.0.map(|[word]| word);
-        permute_words(&mut words);
-        states.0 = words.map(|word| [word]);
+    fn permute<const ROWS: usize>(self, states: &mut States<1>, _: usize) {
+        permute_words::<ROWS>(states.0.as_flattened_mut().try_into().expect("25 words"));
     }
 }
 
 /// Inlined, so that whoever may use more of the processor does.
 #[inline(always)]
-pub(super) fn permute_words(words: &mut [u64; 25]) {
+pub(super) fn permute_words<const ROWS: usize>(words: &mut [u64; 25]) {
     macro_rules! rol {
         ($x:expr, $n:literal) => {
             ($x).rotate_left($n)
@@ -34,5 +32,5 @@ pub(super) fn permute_words(words: &mut [u64; 25]) {
         rol,
         |constant: u64| constant
     );
-    *words = a;
+    words[..ROWS].copy_from_slice(&a[..ROWS]);
 }

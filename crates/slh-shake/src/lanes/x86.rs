@@ -6,13 +6,15 @@
 
 use super::portable::permute_words;
 use super::rounds::permute;
-use super::{Lanes, States};
+use super::{HASH_ROWS, Lanes, States};
+use crate::address::Places;
+use crate::hash::{Nodes, fill, squeeze};
+use crate::params::ParameterSet;
 use core::arch::x86_64::{
-    __m256i, __m512i, _mm256_add_epi64, _mm256_andnot_si256, _mm256_loadu_si256, _mm256_or_si256,
-    _mm256_rol_epi64, _mm256_set1_epi64x, _mm256_setzero_si256, _mm256_slli_epi64, _mm256_srli_epi64,
-    _mm256_storeu_si256, _mm256_ternarylogic_epi64, _mm256_xor_si256, _mm512_loadu_si512, _mm512_rol_epi64,
-    _mm512_set1_epi64, _mm512_setzero_si512, _mm512_storeu_si512, _mm512_ternarylogic_epi64,
-    _mm512_xor_si512,
+    __m256i, __m512i, _mm256_andnot_si256, _mm256_loadu_si256, _mm256_or_si256, _mm256_rol_epi64,
+    _mm256_set1_epi64x, _mm256_setzero_si256, _mm256_slli_epi64, _mm256_srli_epi64, _mm256_storeu_si256,
+    _mm256_ternarylogic_epi64, _mm256_xor_si256, _mm512_loadu_si512, _mm512_rol_epi64, _mm512_set1_epi64,
+    _mm512_setzero_si512, _mm512_storeu_si512, _mm512_ternarylogic_epi64, _mm512_xor_si512,
 };
 
 /// Whether the processor and its system have it: asked at run time where there is `std`, else known from the compiler's target.
@@ -26,75 +28,148 @@ macro_rules! has {
     }};
 }
 
-/// A processor with AVX2, BMI1 and BMI2: the value is the proof.
+/// A processor with AVX2, BMI1 and BMI2, or with AVX-512F and AVX-512VL: the value is the proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Avx2(());
+pub(crate) struct Four(Feature);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Feature {
+    Avx2,
+    Avx512Vl,
+}
 
 /// A processor with AVX-512F and AVX-512VL: the value is the proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Avx512Vl(());
+pub(crate) struct Eight(());
 
-/// A processor with AVX-512F and AVX-512VL, of which the longest vectors are used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Avx512(Avx512Vl);
+impl Four {
+    pub(super) fn avx2() -> Option<Self> {
+        has!("avx2", "bmi1", "bmi2").then_some(Self(Feature::Avx2))
+    }
 
-impl Avx2 {
-    pub(super) fn detect() -> Option<Self> {
-        has!("avx2", "bmi1", "bmi2").then_some(Self(()))
+    #[cfg_attr(
+        not(feature = "internals"),
+        expect(dead_code, reason = "eight lanes are chosen where this is there")
+    )]
+    pub(super) fn avx512vl() -> Option<Self> {
+        has!("avx512f", "avx512vl").then_some(Self(Feature::Avx512Vl))
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self.0 {
+            Feature::Avx2 => "AVX2, 4 lanes",
+            Feature::Avx512Vl => "AVX-512VL, 4 lanes",
+        }
     }
 }
 
-impl Avx512Vl {
-    pub(super) fn detect() -> Option<Self> {
+impl Eight {
+    pub(super) fn avx512() -> Option<Self> {
         has!("avx512f", "avx512vl").then_some(Self(()))
     }
 }
 
-impl Avx512 {
-    pub(super) fn detect() -> Option<Self> {
-        Avx512Vl::detect().map(Self)
+impl Lanes<4> for Four {
+    fn permute<const ROWS: usize>(self, states: &mut States<4>, used: usize) {
+        match self.0 {
+            // SAFETY: this value is made only where the processor has AVX2, BMI1 and BMI2.
+            Feature::Avx2 => unsafe { permute_avx2::<ROWS>(states, used) },
+            // SAFETY: this value is made only where the processor has AVX-512F and AVX-512VL.
+            Feature::Avx512Vl => unsafe { four_avx512vl::<4, ROWS>(states) },
+        }
     }
-}
 
-impl Lanes<4> for Avx2 {
-    fn permute(self, states: &mut States<4>, used: usize) {
-        if used == 1 {
-            let mut words = states.0.map(|row| row[0]);
-            // SAFETY: a value of this type is made only where the processor has BMI1 and BMI2.
-            unsafe { one_bmi(&mut words) };
-            for (row, word) in states.0.iter_mut().zip(words) {
-                row[0] = word;
-            }
-        } else {
-            // SAFETY: a value of this type is made only where the processor has AVX2.
-            unsafe { four_avx2(states) };
+    fn hash<P: ParameterSet, const M: usize>(
+        self,
+        states: &mut States<4>,
+        places: &Places<4>,
+        node: &mut Nodes<4>,
+        more: [&Nodes<4>; M],
+        used: usize,
+    ) {
+        match self.0 {
+            // SAFETY: as in `permute`.
+            Feature::Avx2 => unsafe { hash_avx2::<P, M>(states, places, node, more, used) },
+            // SAFETY: as in `permute`.
+            Feature::Avx512Vl => unsafe { hash_avx512vl::<P, M>(states, places, node, more) },
         }
     }
 }
 
-impl Lanes<4> for Avx512Vl {
-    fn permute(self, states: &mut States<4>, _: usize) {
+impl Lanes<8> for Eight {
+    fn permute<const ROWS: usize>(self, states: &mut States<8>, used: usize) {
         // SAFETY: a value of this type is made only where the processor has AVX-512F and AVX-512VL.
-        unsafe { four_avx512vl(states) };
+        unsafe { permute_avx512::<ROWS>(states, used) };
+    }
+
+    fn hash<P: ParameterSet, const M: usize>(
+        self,
+        states: &mut States<8>,
+        places: &Places<8>,
+        node: &mut Nodes<8>,
+        more: [&Nodes<8>; M],
+        used: usize,
+    ) {
+        // SAFETY: as in `permute`.
+        unsafe { hash_avx512::<P, M>(states, places, node, more, used) };
     }
 }
 
-impl Lanes<8> for Avx512 {
-    fn permute(self, states: &mut States<8>, used: usize) {
-        if used <= 4 {
-            // SAFETY: as below.
-            unsafe { four_avx512vl(states) };
-        } else {
-            // SAFETY: a value of this type is made only where the processor has AVX-512F and AVX-512VL.
-            unsafe { eight_avx512(states) };
-        }
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+fn hash_avx2<P: ParameterSet, const M: usize>(
+    states: &mut States<4>,
+    places: &Places<4>,
+    node: &mut Nodes<4>,
+    more: [&Nodes<4>; M],
+    used: usize,
+) {
+    fill::<P, 4, M>(states, places, node, more);
+    permute_avx2::<HASH_ROWS>(states, used);
+    squeeze::<P, 4>(states, node);
+}
+
+#[target_feature(enable = "avx512f,avx512vl")]
+fn hash_avx512vl<P: ParameterSet, const M: usize>(
+    states: &mut States<4>,
+    places: &Places<4>,
+    node: &mut Nodes<4>,
+    more: [&Nodes<4>; M],
+) {
+    fill::<P, 4, M>(states, places, node, more);
+    four_avx512vl::<4, HASH_ROWS>(states);
+    squeeze::<P, 4>(states, node);
+}
+
+#[target_feature(enable = "avx512f,avx512vl")]
+fn hash_avx512<P: ParameterSet, const M: usize>(
+    states: &mut States<8>,
+    places: &Places<8>,
+    node: &mut Nodes<8>,
+    more: [&Nodes<8>; M],
+    used: usize,
+) {
+    fill::<P, 8, M>(states, places, node, more);
+    permute_avx512::<HASH_ROWS>(states, used);
+    squeeze::<P, 8>(states, node);
+}
+
+/// One state alone takes less time in words, with ANDN and RORX, than in vectors.
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+fn permute_avx2<const ROWS: usize>(states: &mut States<4>, used: usize) {
+    if used > 1 {
+        return four_avx2::<ROWS>(states);
+    }
+    let mut words = states.0.map(|row| row[0]);
+    permute_words::<ROWS>(&mut words);
+    for (row, word) in states.0.iter_mut().zip(words).take(ROWS) {
+        row[0] = word;
     }
 }
 
-/// One state, with ANDN and RORX.
-#[target_feature(enable = "bmi1,bmi2")]
-fn one_bmi(words: &mut [u64; 25]) {
-    permute_words(words);
+/// Up to four states take less time in half vectors.
+#[target_feature(enable = "avx512f,avx512vl")]
+fn permute_avx512<const ROWS: usize>(states: &mut States<8>, used: usize) {
+    if used > 4 { eight_avx512::<ROWS>(states) } else { four_avx512vl::<8, ROWS>(states) }
 }
 
 /// The first four words of each row.
@@ -106,25 +181,17 @@ fn load_four<const N: usize>(states: &States<N>) -> [__m256i; 25] {
 }
 
 #[target_feature(enable = "avx2")]
-fn store_four<const N: usize>(states: &mut States<N>, words: [__m256i; 25]) {
+fn store_four<const N: usize, const ROWS: usize>(states: &mut States<N>, words: [__m256i; 25]) {
     const { assert!(N >= 4) };
-    for (row, word) in states.0.iter_mut().zip(words) {
+    for (row, word) in states.0.iter_mut().zip(words).take(ROWS) {
         // SAFETY: a row has at least 32 bytes; the store asks for no alignment.
         unsafe { _mm256_storeu_si256(row.as_mut_ptr().cast(), word) };
     }
 }
 
 #[target_feature(enable = "avx2")]
-fn four_avx2(states: &mut States<4>) {
+fn four_avx2<const ROWS: usize>(states: &mut States<4>) {
     macro_rules! rol {
-        ($x:expr, 0) => {
-            $x
-        };
-        // Additions run where shifts do not.
-        ($x:expr, 1) => {{
-            let x = $x;
-            _mm256_or_si256(_mm256_add_epi64(x, x), _mm256_srli_epi64::<63>(x))
-        }};
         ($x:expr, $n:literal) => {{
             let x = $x;
             _mm256_or_si256(_mm256_slli_epi64::<$n>(x), _mm256_srli_epi64::<{ 64 - $n }>(x))
@@ -140,7 +207,7 @@ fn four_avx2(states: &mut States<4>) {
         rol,
         |constant: u64| _mm256_set1_epi64x(constant.cast_signed())
     );
-    store_four(states, a);
+    store_four::<_, ROWS>(states, a);
 }
 
 /// The truth tables of x ⊕ y ⊕ z and of x ⊕ (¬y ∧ z), for VPTERNLOG.
@@ -148,7 +215,7 @@ const XOR3: i32 = 0x96;
 const CHI: i32 = 0xD2;
 
 #[target_feature(enable = "avx512f,avx512vl")]
-fn four_avx512vl<const N: usize>(states: &mut States<N>) {
+fn four_avx512vl<const N: usize, const ROWS: usize>(states: &mut States<N>) {
     macro_rules! rol {
         ($x:expr, $n:literal) => {
             _mm256_rol_epi64::<$n>($x)
@@ -164,11 +231,11 @@ fn four_avx512vl<const N: usize>(states: &mut States<N>) {
         rol,
         |constant: u64| _mm256_set1_epi64x(constant.cast_signed())
     );
-    store_four(states, a);
+    store_four::<_, ROWS>(states, a);
 }
 
 #[target_feature(enable = "avx512f")]
-fn eight_avx512(states: &mut States<8>) {
+fn eight_avx512<const ROWS: usize>(states: &mut States<8>) {
     macro_rules! rol {
         ($x:expr, $n:literal) => {
             _mm512_rol_epi64::<$n>($x)
@@ -186,7 +253,7 @@ fn eight_avx512(states: &mut States<8>) {
         rol,
         |constant: u64| _mm512_set1_epi64(constant.cast_signed())
     );
-    for (row, word) in states.0.iter_mut().zip(a) {
+    for (row, word) in states.0.iter_mut().zip(a).take(ROWS) {
         // SAFETY: a row has 64 bytes; the store asks for no alignment.
         unsafe { _mm512_storeu_si512(row.as_mut_ptr().cast(), word) };
     }
