@@ -1,5 +1,6 @@
 //! ADRS (FIPS 205 §4.2): 32 bytes that name the place of a hash, as the four little-endian words that Keccak absorbs.
 
+use crate::hash::Node;
 use crate::lanes::Row;
 
 /// What a hash is for (§4.2, table 1): ADRS's type word.
@@ -54,14 +55,11 @@ pub(crate) struct Places<const N: usize> {
 
 impl<const N: usize> Places<N> {
     /// The place of each lane.
-    pub(crate) fn from_fn(mut place: impl FnMut(usize) -> (crate::hash::Node, Adrs)) -> Self {
+    pub(crate) fn from_fn(mut place: impl FnMut(usize) -> (Node, Adrs)) -> Self {
         let mut places = Self { seeds: [[0; N]; 4], adrs: [[0; N]; 4] };
         for lane in 0..N {
             let (seed, adrs) = place(lane);
-            for i in 0..4 {
-                places.seeds[i][lane] = seed[i];
-                places.adrs[i][lane] = adrs.0[i];
-            }
+            places.put(lane, &seed, adrs);
         }
         places
     }
@@ -69,10 +67,7 @@ impl<const N: usize> Places<N> {
     /// Another address in each lane.
     pub(crate) fn set(&mut self, mut adrs: impl FnMut(usize) -> Adrs) {
         for lane in 0..N {
-            let adrs = adrs(lane);
-            for i in 0..4 {
-                self.adrs[i][lane] = adrs.0[i];
-            }
+            self.adrs.iter_mut().zip(adrs(lane).0).for_each(|(row, word)| row[lane] = word);
         }
     }
 
@@ -91,11 +86,9 @@ impl<const N: usize> Places<N> {
     }
 
     /// Another place in one lane.
-    pub(crate) fn put(&mut self, lane: usize, seed: &crate::hash::Node, adrs: Adrs) {
-        for i in 0..4 {
-            self.seeds[i][lane] = seed[i];
-            self.adrs[i][lane] = adrs.0[i];
-        }
+    pub(crate) fn put(&mut self, lane: usize, seed: &Node, adrs: Adrs) {
+        self.seeds.iter_mut().zip(seed).for_each(|(row, word)| row[lane] = *word);
+        self.adrs.iter_mut().zip(adrs.0).for_each(|(row, word)| row[lane] = word);
     }
 }
 

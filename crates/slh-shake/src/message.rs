@@ -6,7 +6,7 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::marker::PhantomData;
 use sha2::Digest as _;
-use shake::digest::{ExtendableOutput, Update, XofReader};
+use shake::digest::{ExtendableOutput, XofReader};
 
 /// A context string, 255 bytes at most: a signature in one context is none in another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +139,7 @@ impl PreHashed {
     /// Hashes a message.
     #[must_use]
     pub fn new(function: HashFunction, message: &[u8]) -> Self {
-        fn xof(mut hash: impl Update + ExtendableOutput, message: &[u8], bytes: usize) -> Box<[u8]> {
+        fn xof(mut hash: impl ExtendableOutput, message: &[u8], bytes: usize) -> Box<[u8]> {
             hash.update(message);
             let mut out = alloc::vec![0; bytes];
             hash.finalize_xof().read(&mut out);

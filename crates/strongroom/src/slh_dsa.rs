@@ -2,12 +2,10 @@
 
 use crate::encoding;
 use crate::principal::{Principal, SLH_DSA_HASH_BYTES};
-use fips205::slh_dsa_shake_256f::{KG, PrivateKey, PublicKey as Verifier};
-use fips205::traits::{KeyGen, SerDes, Signer as _, Verifier as _};
 use sha2::{Digest, Sha256};
+use slh_shake::{Message, PrivateKey, Shake256f};
 use std::fmt;
 use std::str::FromStr;
-use zeroize::Zeroizing;
 
 /// Bytes of a seed SK.seed ‖ SK.prf ‖ PK.seed, from which FIPS 205 algorithm 18 makes a key.
 pub const SEED_BYTES: usize = 96;
@@ -15,19 +13,25 @@ pub const SEED_BYTES: usize = 96;
 pub const PUBLIC_KEY_BYTES: usize = 64;
 /// Bytes of a signature (FIPS 205 table 2).
 pub const SIGNATURE_BYTES: usize = 49_856;
-const N: usize = 32;
 
 /// What a signature is for (FIPS 205 §10.2): one under one context is none under another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Context(&'static [u8]);
+pub struct Context(slh_shake::Context<'static>);
 
 impl Context {
     /// The empty one, of wallets in the field.
-    pub const NONE: Self = Self(b"");
+    pub const NONE: Self = Self(slh_shake::Context::EMPTY);
     /// Statements of native backups.
-    pub const BACKUP: Self = Self(b"strongroom/backup/1");
+    pub const BACKUP: Self = Self::new(b"strongroom/backup/1");
     /// Statements that are traded for a session.
-    pub const SESSION: Self = Self(b"strongroom/session/1");
+    pub const SESSION: Self = Self::new(b"strongroom/session/1");
+
+    const fn new(bytes: &'static [u8]) -> Self {
+        match slh_shake::Context::new(bytes) {
+            Ok(context) => Self(context),
+            Err(_) => panic!("contexts have 255 bytes at most"),
+        }
+    }
 }
 
 /// Why a text or bytes are no public key or no signature.
@@ -88,8 +92,8 @@ impl PublicKey {
         message: &[u8],
         signature: &Signature,
     ) -> Result<(), BadSignature> {
-        let key = Verifier::try_from_bytes(self.0).expect("every 64 bytes are a public key");
-        if key.verify(message, &signature.0, context.0) { Ok(()) } else { Err(BadSignature) }
+        let key = slh_shake::PublicKey::<Shake256f>::from_bytes(&self.0).expect("as long");
+        key.verify(&Message::pure(context.0, message), &signature.0).map_err(|_| BadSignature)
     }
 }
 
@@ -155,7 +159,7 @@ impl fmt::Debug for Owner {
 
 /// A signature, 49,856 bytes.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Signature(Box<[u8; SIGNATURE_BYTES]>);
+pub struct Signature(slh_shake::Signature<Shake256f>);
 
 impl Signature {
     /// The signature of these bytes.
@@ -163,28 +167,30 @@ impl Signature {
     /// # Errors
     /// [`ParseError::Length`].
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, ParseError> {
-        let found = bytes.len();
-        let bytes = bytes.try_into().map_err(|_| ParseError::Length { expected: SIGNATURE_BYTES, found })?;
-        Ok(Self(bytes))
+        let length = |error: slh_shake::LengthError| ParseError::Length {
+            expected: error.expected,
+            found: error.found,
+        };
+        slh_shake::Signature::from_bytes(bytes).map(Self).map_err(length)
     }
 
     /// The 49,856 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; SIGNATURE_BYTES] {
-        &self.0
+        self.0.as_bytes().try_into().expect("the length was checked")
     }
 }
 
 /// `0x` and 99,712 lower-case hex digits.
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&encoding::prefixed_hex(&self.0[..]))
+        f.write_str(&encoding::prefixed_hex(self.0.as_bytes()))
     }
 }
 
 impl fmt::Debug for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Signature({}…)", hex::encode(&self.0[..8]))
+        write!(f, "Signature({}…)", hex::encode(&self.as_bytes()[..8]))
     }
 }
 
@@ -203,169 +209,34 @@ fn decode(text: &str, expected: usize) -> Result<Vec<u8>, ParseError> {
 }
 
 /// A secret key, wiped on drop.
-pub struct SigningKey {
-    key: Box<PrivateKey>,
-    public_key: PublicKey,
-}
+pub struct SigningKey(PrivateKey<Shake256f>);
 
 impl SigningKey {
     /// FIPS 205 algorithm 18 on SK.seed ‖ SK.prf ‖ PK.seed.
     #[must_use]
     pub fn from_seed(seed: &[u8; SEED_BYTES]) -> Self {
-        let part = |n: usize| {
-            let part: [u8; N] = seed[n * N..(n + 1) * N].try_into().expect("a third of the seed");
-            Zeroizing::new(part)
-        };
-        let (public_key, key) = KG::keygen_from_seed(&part(0), &part(1), &part(2));
-        Self { key: Box::new(key), public_key: PublicKey(public_key.into_bytes()) }
+        Self(PrivateKey::from_seed(seed).expect("as long"))
     }
 
     /// The public half.
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
-        self.public_key
+        PublicKey(self.0.public_key().as_bytes().try_into().expect("as long"))
     }
 
     /// FIPS 205 algorithm 22, deterministic: the same bytes in the same context have one signature.
     #[must_use]
     pub fn sign(&self, context: Context, message: &[u8]) -> Signature {
-        let signed = self.key.try_sign_with_rng(&mut NoRandomness, message, context.0, false);
-        Signature(Box::new(signed.expect("a context of ours is short, and no randomness is asked for")))
+        Signature(self.0.sign(&Message::pure(context.0, message)))
     }
 }
-
-/// A deterministic signature takes none.
-struct NoRandomness;
-
-impl fips205::RngCore for NoRandomness {
-    fn next_u32(&mut self) -> u32 {
-        unreachable!("deterministic")
-    }
-
-    fn next_u64(&mut self) -> u64 {
-        unreachable!("deterministic")
-    }
-
-    fn fill_bytes(&mut self, _: &mut [u8]) {
-        unreachable!("deterministic")
-    }
-
-    fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), fips205::RngError> {
-        unreachable!("deterministic")
-    }
-}
-
-impl fips205::CryptoRng for NoRandomness {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::Value;
-    use slh_dsa::signature::Keypair;
     use static_assertions::assert_not_impl_any;
 
     assert_not_impl_any!(SigningKey: fmt::Debug, fmt::Display, Clone, PartialEq, serde::Serialize);
-
-    /// NIST's ACVP vectors of SHAKE-256f in one of the three files that testdata/packages names.
-    fn acvp(what: &str) -> Vec<(Value, Value)> {
-        let folder = strongroom_testkit::fetched_package_dir("slh-dsa");
-        let path = folder.join(format!("tests/acvp/SLH-DSA-{what}-FIPS205/internalProjection.json"));
-        #[expect(clippy::disallowed_methods, reason = "a test reads its vectors")]
-        let text = std::fs::read_to_string(path).expect("the vectors");
-        let file: Value = serde_json::from_str(&text).expect("JSON");
-        let groups = file["testGroups"].as_array().expect("groups");
-        let groups = groups.iter().filter(|group| group["parameterSet"] == "SLH-DSA-SHAKE-256f");
-        groups
-            .flat_map(|group| {
-                let tests = group["tests"].as_array().expect("tests");
-                tests.iter().map(|test| (group.clone(), test.clone()))
-            })
-            .collect()
-    }
-
-    fn bytes(test: &Value, name: &str) -> Vec<u8> {
-        hex::decode(test[name].as_str().expect("hex")).expect("hex")
-    }
-
-    #[test]
-    fn acvp_key_generation() {
-        let vectors = acvp("keyGen");
-        for (_, test) in &vectors {
-            let seed = ["skSeed", "skPrf", "pkSeed"].map(|name| bytes(test, name)).concat();
-            let key = SigningKey::from_seed(seed[..].try_into().expect("96 bytes"));
-            assert_eq!(key.public_key().as_bytes()[..], bytes(test, "pk"));
-            assert_eq!(key.key.clone().into_bytes()[..], bytes(test, "sk"));
-        }
-        assert_eq!(vectors.len(), 10);
-    }
-
-    /// The vectors are of `slh_sign_internal` (algorithm 19), on which `sign` puts the context.
-    #[test]
-    #[expect(deprecated, reason = "the backend's hook for these very vectors")]
-    fn acvp_signing() {
-        struct Fixed(Vec<u8>);
-        impl fips205::RngCore for Fixed {
-            fn next_u32(&mut self) -> u32 {
-                unreachable!()
-            }
-            fn next_u64(&mut self) -> u64 {
-                unreachable!()
-            }
-            fn fill_bytes(&mut self, out: &mut [u8]) {
-                out.copy_from_slice(&self.0);
-            }
-            fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), fips205::RngError> {
-                self.fill_bytes(out);
-                Ok(())
-            }
-        }
-        impl fips205::CryptoRng for Fixed {}
-        let vectors = acvp("sigGen");
-        for (group, test) in &vectors {
-            let key = PrivateKey::try_from_bytes(bytes(test, "sk")[..].try_into().expect("128 bytes"))
-                .expect("a key");
-            let hedged = group["deterministic"] == false;
-            let mut rng = Fixed(if hedged { bytes(test, "additionalRandomness") } else { vec![] });
-            let signature = key.sign_internal(&mut rng, &bytes(test, "message"), hedged).expect("signed");
-            assert!(signature[..] == bytes(test, "signature"), "{}", test["tcId"]);
-        }
-        assert_eq!(vectors.len(), 20);
-    }
-
-    #[test]
-    #[expect(deprecated, reason = "the backend's hook for these very vectors")]
-    fn acvp_verification() {
-        let vectors = acvp("sigVer");
-        let mut valid = 0;
-        for (_, test) in &vectors {
-            let key = Verifier::try_from_bytes(bytes(test, "pk")[..].try_into().expect("64 bytes"));
-            let key = key.expect("a key");
-            let verified = Signature::from_bytes(bytes(test, "signature"))
-                .is_ok_and(|signature| key.verify_internal(&bytes(test, "message"), &signature.0));
-            assert_eq!(test["testPassed"], verified, "{}", test["reason"]);
-            valid += usize::from(verified);
-        }
-        assert_eq!((vectors.len(), valid), (9, 3));
-    }
-
-    #[test]
-    fn signatures_are_those_of_another_implementation() {
-        use slh_dsa::{Shake256f, SigningKey as Other};
-        for n in 0..2 {
-            let mut seed = [n; SEED_BYTES];
-            seed[40] = 9;
-            let (ours, other) = (
-                SigningKey::from_seed(&seed),
-                Other::<Shake256f>::slh_keygen_internal(&seed[..32], &seed[32..64], &seed[64..]),
-            );
-            assert_eq!(ours.public_key().as_bytes()[..], other.verifying_key().to_bytes()[..]);
-            for context in [Context::NONE, Context::BACKUP] {
-                let signature = ours.sign(context, b"message");
-                let theirs = other.try_sign_with_context(b"message", context.0, None).expect("signed");
-                assert!(signature.as_bytes()[..] == theirs.to_bytes()[..]);
-            }
-        }
-    }
 
     #[test]
     fn a_signature_is_of_one_key_one_message_and_one_context() {
