@@ -1,27 +1,21 @@
 // The library built for wasm32, under node, and the native binary: what the one seals, the other opens.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { WASI } from 'node:wasi';
 import { output, temporaryDirectory } from './binary.mjs';
+import { program } from './wasm.mjs';
 
-const path = fileURLToPath(new URL('../target/wasm32-wasip1/debug/envelope.wasm', import.meta.url));
-const compiled = WebAssembly.compile(readFileSync(path)); // built by ./check
 const directory = temporaryDirectory();
 const file = (name) => join(directory, name);
+const envelope = program('envelope');
 
-/** stdout of the wasm program; its exit code must be `status`. */
-async function wasm(args, input, status = 0) {
-  writeFileSync(file('stdin'), input);
-  const [stdin, stdout, stderr] = [openSync(file('stdin'), 'r'), openSync(file('stdout'), 'w'), openSync(file('stderr'), 'w')];
-  const wasi = new WASI({ version: 'preview1', args: ['envelope', ...args], stdin, stdout, stderr, returnOnExit: true });
-  const code = wasi.start(await WebAssembly.instantiate(await compiled, wasi.getImportObject()));
-  [stdin, stdout, stderr].forEach(closeSync);
-  assert.equal(code, status, readFileSync(file('stderr'), 'utf8'));
-  return readFileSync(file('stdout'));
+/** stdout of the wasm program; its exit code must be `expected`. */
+async function wasm(args, input, expected = 0) {
+  const { status, stdout, stderr } = await envelope(args, input);
+  assert.equal(status, expected, stderr);
+  return stdout;
 }
 
 const sizes = [0, 1, 16_383, 16_384, 16_385, 300_000];

@@ -1,0 +1,80 @@
+// slh-shake beside `@noble/post-quantum`: equal deterministic signatures for random keys, messages and contexts, on every back end that a
+// native build has here, and as wasm32.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { sha256, sha512 } from '@noble/hashes/sha2.js';
+import { sha3_512, shake128_32, shake256_64 } from '@noble/hashes/sha3.js';
+import * as noble from '@noble/post-quantum/slh-dsa.js';
+import { concat } from './w3pk.mjs';
+import { program } from './wasm.mjs';
+
+const native = fileURLToPath(new URL('../target/debug/slh_dsa', import.meta.url)); // built by ./check
+const asWasm = program('slh_dsa');
+
+/** Exit code and stdout of the native program, and of the wasm one. */
+const builds = {
+  native: (args, input) => {
+    const { status, stdout, stderr } = spawnSync(native, args, { input, maxBuffer: 1 << 20 });
+    assert.notEqual(status, 1, String(stderr));
+    return { status, stdout };
+  },
+  wasm: asWasm,
+};
+
+/** M' of FIPS 205 §10.2.1, and of §10.2.2 for an object identifier's last byte. */
+const pure = (message, context) => concat(Uint8Array.of(0, context.length), context, message);
+const preHashed = (number, digest, context) =>
+  concat(Uint8Array.of(1, context.length), context, Uint8Array.of(6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, number), digest);
+
+const altered = (bytes, at) => {
+  const copy = Uint8Array.from(bytes);
+  copy[at] ^= 1;
+  return copy;
+};
+
+// The sets that sign slowly sign once: seconds in JavaScript.
+const sets = { '128s': 1, '128f': 5, '192s': 1, '192f': 3, '256s': 1, '256f': 3 };
+const pick = (list, at) => list[at % list.length];
+
+for (const [set, cases] of Object.entries(sets)) {
+  describe(`SLH-DSA-SHAKE-${set}`, () => {
+    const slh = noble[`slh_dsa_shake_${set}`];
+    const n = Number(set.slice(0, 3)) / 8;
+    for (let i = 0; i < cases; i++) {
+      test(`${i + 1} of ${cases}`, async () => {
+        const seed = randomBytes(3 * n);
+        const message = randomBytes(pick([100, 0, 1, 136, 1000], i));
+        const context = randomBytes(pick([7, 0, 255], i));
+        const { publicKey, secretKey } = slh.keygen(seed);
+        const signature = slh.sign(message, secretKey, { extraEntropy: false, context });
+        for (const [name, run] of Object.entries(builds)) {
+          // wasm32 signs one after the other, so that the slow sets are verified there alone.
+          if (name === 'native' || set.endsWith('f')) {
+            const { status, stdout } = await run(['sign', set], concat(seed, pure(message, context)));
+            assert.equal(status, 0, name);
+            assert.ok(Buffer.from(stdout).equals(concat(publicKey, signature)), name);
+          }
+          const verify = async (bytes) => (await run(['verify', set], concat(publicKey, bytes, pure(message, context)))).status;
+          assert.equal(await verify(signature), 0, name);
+          assert.equal(await verify(altered(signature, randomBytes(2).readUInt16LE() % signature.length)), 3, name);
+        }
+      });
+    }
+  });
+}
+
+test('pre-hashed', async () => {
+  const hashes = [['128f', sha256, 1], ['128f', shake128_32, 11], ['128f', sha3_512, 10], ['256f', sha512, 3], ['256f', shake256_64, 12]];
+  for (const [set, hash, number] of hashes) {
+    const slh = noble[`slh_dsa_shake_${set}`];
+    const seed = randomBytes((3 * Number(set.slice(0, 3))) / 8);
+    const [message, context] = [randomBytes(300), randomBytes(9)];
+    const { publicKey, secretKey } = slh.keygen(seed);
+    const signature = slh.prehash(hash).sign(message, secretKey, { extraEntropy: false, context });
+    const { stdout } = builds.native(['sign', set], concat(seed, preHashed(number, hash(message), context)));
+    assert.ok(Buffer.from(stdout).equals(concat(publicKey, signature)), `${set} ${number}`);
+  }
+});
