@@ -33,6 +33,11 @@ impl<P: ParameterSet> Digest<P> {
         let parts: Vec<&[u8]> = [randomizer, public_key].into_iter().chain(message.iter().copied()).collect();
         let mut digest = alloc::vec![0; P::M];
         shake256(&parts, &mut digest);
+        Self::of(&digest)
+    }
+
+    /// Of the m bytes that H_msg gives.
+    pub(crate) fn of(digest: &[u8]) -> Self {
         let (md, rest) = digest.split_at((P::K * P::A).div_ceil(8));
         let (tree, leaf) = rest.split_at((P::H - P::H_PRIME).div_ceil(8));
         // toInt, modulo a power of two.

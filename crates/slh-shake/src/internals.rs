@@ -1,7 +1,8 @@
 //! What tests and benches look at: each back end by itself, the internal functions of FIPS 205 §9, for which NIST's vectors are, and how
 //! many permutations they take.
 
-use crate::lanes::{Lanes, States};
+use crate::digest::Digest;
+use crate::lanes::{Lanes, States, with_lanes};
 use crate::params::ParameterSet;
 use crate::sign;
 use crate::verify::Opening;
@@ -27,6 +28,23 @@ pub fn slh_sign_internal<P: ParameterSet>(
     threads: NonZeroUsize,
 ) -> Vec<u8> {
     P::slh_sign_internal(backend, private_key, &[message], opt_rand, threads)
+}
+
+/// Algorithm 19 from line 12 on, for a digest of m bytes that is given: what of signing goes through secrets, the same for all keys but for
+/// their values.
+#[must_use]
+#[inline(never)]
+pub fn sign_digest<P: ParameterSet>(backend: Backend, private_key: &[u8], digest: &[u8]) -> Vec<u8> {
+    let (digest, one) = (Digest::<P>::of(digest), NonZeroUsize::MIN);
+    let mut signature = Vec::with_capacity(P::SIGNATURE_BYTES);
+    with_lanes!(backend, |lanes, N| sign::sign_digest::<P, _, N>(
+        lanes,
+        private_key,
+        &digest,
+        one,
+        &mut signature
+    ));
+    signature
 }
 
 /// Algorithm 20, of signatures side by side: public key, message and signature each. A signature of another length is none.

@@ -142,6 +142,7 @@ mod tests {
     #[test]
     fn every_lane_of_every_back_end_is_keccak() {
         for backend in Backend::all() {
+            println!("{}", backend.name());
             with_lanes!(backend, |lanes, N| for used in 1..=N {
                 let mut states = States::<N>::new();
                 for (i, row) in states.0.iter_mut().enumerate() {

@@ -100,17 +100,27 @@ pub(crate) fn slh_sign_internal<P: ParameterSet, L: Lanes<N>, const N: usize>(
     opt_rand: &[u8],
     threads: NonZeroUsize,
 ) -> Vec<u8> {
-    let (sk_seed, rest) = private_key.split_at(P::N);
-    let (sk_prf, public_key) = rest.split_at(P::N);
-    let pk_seed = &public_key[..P::N];
+    let (sk_prf, public_key) = private_key[P::N..].split_at(P::N);
     let parts: Vec<&[u8]> = [sk_prf, opt_rand].into_iter().chain(message.iter().copied()).collect();
     let mut signature = alloc::vec![0; P::N];
     signature.reserve_exact(P::SIGNATURE_BYTES - P::N);
     shake256(&parts, &mut signature);
-    let digest = Digest::<P>::new(&signature, public_key, message);
+    let digest = Digest::new(&signature, public_key, message);
+    sign_digest::<P, L, N>(lanes, private_key, &digest, threads, &mut signature);
+    signature
+}
+
+/// Algorithm 19 from line 12 on: SIG_FORS ‖ SIG_HT.
+pub(crate) fn sign_digest<P: ParameterSet, L: Lanes<N>, const N: usize>(
+    lanes: L,
+    private_key: &[u8],
+    digest: &Digest<P>,
+    threads: NonZeroUsize,
+    signature: &mut Vec<u8>,
+) {
+    let (sk_seed, pk_seed) = (&private_key[..P::N], &private_key[2 * P::N..3 * P::N]);
     let trees = each(P::D + P::K, threads, || {
         let (secrets, mut hasher) = (Secrets::<N>::new(sk_seed, pk_seed), Hasher::<P, _, N>::new(lanes));
-        let digest = &digest;
         move |number| hasher.open(&secrets, digest, number)
     });
     let (layers, fors) = trees.split_at(P::D);
@@ -120,7 +130,7 @@ pub(crate) fn slh_sign_internal<P: ParameterSet, L: Lanes<N>, const N: usize>(
         write(&tree.path);
     }
     let roots = fors.iter().map(|tree| tree.root);
-    let mut signed = Hasher::<P, _, N>::new(lanes).fors_pk(&node_from_bytes(pk_seed), &digest, roots);
+    let mut signed = Hasher::<P, _, N>::new(lanes).fors_pk(&node_from_bytes(pk_seed), digest, roots);
     for tree in layers {
         for (chain, digit) in digits::<P>(&signed).enumerate() {
             write(&[tree.shown[chain * W as usize + digit as usize]]);
@@ -128,7 +138,6 @@ pub(crate) fn slh_sign_internal<P: ParameterSet, L: Lanes<N>, const N: usize>(
         write(&tree.path);
         signed = tree.root;
     }
-    signature
 }
 
 /// What a worker makes of each number below `count`, on so many threads.

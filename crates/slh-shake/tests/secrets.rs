@@ -1,0 +1,21 @@
+//! What checks/secrets.sh runs under valgrind: a signature by some key of a digest that is always the same. As many instructions must be
+//! executed whatever the key is.
+
+use slh_shake::internals::{Backend, sign_digest};
+use slh_shake::{ParameterSet, Shake128f};
+use std::hint::black_box;
+
+#[test]
+#[ignore = "checks/secrets.sh counts what it executes"]
+fn sign_by_the_key_of_the_environment() {
+    let number = |name: &str| -> usize { std::env::var(name).expect("set").parse().expect("a number") };
+    let (backend, key) = (Backend::all()[number("STRONGROOM_BACK_END")], number("STRONGROOM_KEY"));
+    // Keys that differ everywhere: all bits 0, all 1, and some.
+    let private_key: Vec<u8> = match key {
+        0 => vec![0; Shake128f::PRIVATE_KEY_BYTES],
+        1 => vec![0xFF; Shake128f::PRIVATE_KEY_BYTES],
+        seed => (0..Shake128f::PRIVATE_KEY_BYTES).map(|i| (i * i * seed + seed) as u8).collect(),
+    };
+    let signature = sign_digest::<Shake128f>(black_box(backend), black_box(&private_key), &[0xA7; 34]);
+    println!("{}: {}", backend.name(), black_box(signature).len());
+}
