@@ -2,10 +2,10 @@
 //! many permutations they take.
 
 use crate::digest::Digest;
-use crate::lanes::{Lanes, States, with_lanes};
+use crate::lanes::{Lanes, Portable, States, with_lanes};
 use crate::params::ParameterSet;
-use crate::sign;
 use crate::verify::Opening;
+use crate::{sign, verify};
 use alloc::vec::Vec;
 use core::num::NonZeroUsize;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -60,18 +60,14 @@ pub fn slh_verify_internal<P: ParameterSet>(backend: Backend, claims: &[(&[u8], 
     claims.iter().map(|(_, _, signature)| signature.len() == P::SIGNATURE_BYTES).map(outcome).collect()
 }
 
-/// Counts permutations, and leaves the states as they are: what is signed by it is worth nothing, but the work is the same.
+/// Counts the permutations of the portable back end.
 #[derive(Clone, Copy)]
 struct Counting<'a>(&'a AtomicU64);
 
 impl Lanes<1> for Counting<'_> {
-    fn permute<const ROWS: usize>(self, states: &mut States<1>, _: usize) {
+    fn permute<const ROWS: usize>(self, states: &mut States<1>, used: usize) {
         self.0.fetch_add(1, Ordering::Relaxed);
-        // Another node each time, as of a hash.
-        states
-            .0
-            .iter_mut()
-            .for_each(|[word]| *word = word.rotate_left(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 1);
+        Portable.permute::<ROWS>(states, used);
     }
 }
 
@@ -89,5 +85,17 @@ pub fn permutations_of_signing<P: ParameterSet>(private_key: &[u8], message: &[u
     let count = AtomicU64::new(0);
     let (lanes, opt_rand) = (Counting(&count), &private_key[..P::N]);
     sign::slh_sign_internal::<P, _, 1>(lanes, private_key, &[message], opt_rand, NonZeroUsize::MIN);
+    count.into_inner()
+}
+
+/// Permutations of verifying this public key, message and signature, those of the digest apart: as many as the digits ask for.
+#[must_use]
+pub fn permutations_of_verifying<P: ParameterSet>(claim: (&[u8], &[u8], &[u8])) -> u64 {
+    let count = AtomicU64::new(0);
+    let (public_key, message, signature) = claim;
+    verify::slh_verify_internal::<P, _, 1>(
+        Counting(&count),
+        &[Opening::new(public_key, &[message], signature)],
+    );
     count.into_inner()
 }

@@ -5,6 +5,8 @@ mod rounds;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub(crate) use portable::Portable;
+
 use crate::address::Places;
 use crate::hash::{Nodes, fill, squeeze};
 use crate::params::ParameterSet;
@@ -63,7 +65,7 @@ pub struct Backend(pub(crate) Kind);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    Portable(portable::Portable),
+    Portable(Portable),
     #[cfg(target_arch = "x86_64")]
     Four(x86::Four),
     #[cfg(target_arch = "x86_64")]
@@ -80,14 +82,14 @@ impl Backend {
         } else if let Some(four) = x86::Four::avx2() {
             return Self(Kind::Four(four));
         }
-        Self(Kind::Portable(portable::Portable))
+        Self(Kind::Portable(Portable))
     }
 
     /// All that this processor has, the slowest first.
     #[cfg(feature = "internals")]
     #[must_use]
     pub fn all() -> alloc::vec::Vec<Self> {
-        let mut all = alloc::vec![Self(Kind::Portable(portable::Portable))];
+        let mut all = alloc::vec![Self(Kind::Portable(Portable))];
         #[cfg(target_arch = "x86_64")]
         {
             let fours = [x86::Four::avx2(), x86::Four::avx512vl()];
