@@ -33,7 +33,8 @@ fn main() {
     let mut random_key = || {
         let mut key = vec![0; Set::PRIVATE_KEY_BYTES];
         rng.fill_bytes(&mut key);
-        let root = slh_keygen_internal::<Set>(Backend::fastest(), &key[..Set::N], &key[2 * Set::N..3 * Set::N]);
+        let root =
+            slh_keygen_internal::<Set>(Backend::fastest(), &key[..Set::N], &key[2 * Set::N..3 * Set::N]);
         key[3 * Set::N..].copy_from_slice(&root);
         key
     };

@@ -169,3 +169,24 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
         node
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::{Adrs, Kind};
+    use crate::lanes::Portable;
+    use crate::params::Shake128f;
+    use core::mem::ManuallyDrop;
+
+    #[test]
+    #[expect(unsafe_code, reason = "it looks at what was dropped")]
+    fn what_secrets_went_through_is_wiped() {
+        let mut hasher = ManuallyDrop::new(Hasher::<Shake128f, _, 1>::new(Portable));
+        let places = Places::from_fn(|_| ([1, 2, 0, 0], Adrs::new(3, 4).of(Kind::WotsPrf, 5)));
+        hasher.f(&places, &mut Nodes::from_fn(|_| [6, 7, 0, 0]), 1);
+        assert_ne!(hasher.states.0, [[0]; 25]);
+        // SAFETY: it is dropped once; its words stay words.
+        unsafe { ManuallyDrop::drop(&mut hasher) };
+        assert_eq!(hasher.states.0, [[0]; 25]);
+    }
+}

@@ -2,6 +2,8 @@
 
 mod portable;
 mod rounds;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod simd128;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -66,6 +68,8 @@ pub struct Backend(pub(crate) Kind);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Portable(Portable),
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    Two(simd128::Two),
     #[cfg(target_arch = "x86_64")]
     Four(x86::Four),
     #[cfg(target_arch = "x86_64")]
@@ -82,7 +86,11 @@ impl Backend {
         } else if let Some(four) = x86::Four::avx2() {
             return Self(Kind::Four(four));
         }
-        Self(Kind::Portable(Portable))
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        let kind = Kind::Two(simd128::Two);
+        #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+        let kind = Kind::Portable(Portable);
+        Self(kind)
     }
 
     /// All that this processor has, the slowest first.
@@ -90,6 +98,8 @@ impl Backend {
     #[must_use]
     pub fn all() -> alloc::vec::Vec<Self> {
         let mut all = alloc::vec![Self(Kind::Portable(Portable))];
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        all.push(Self(Kind::Two(simd128::Two)));
         #[cfg(target_arch = "x86_64")]
         {
             let fours = [x86::Four::avx2(), x86::Four::avx512vl()];
@@ -104,6 +114,8 @@ impl Backend {
     pub fn name(self) -> &'static str {
         match self.0 {
             Kind::Portable(_) => "portable, 1 lane",
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Kind::Two(_) => "simd128, 2 lanes",
             #[cfg(target_arch = "x86_64")]
             Kind::Four(four) => four.name(),
             #[cfg(target_arch = "x86_64")]
@@ -119,6 +131,11 @@ macro_rules! with_lanes {
         match $backend.0 {
             Kind::Portable($lanes) => {
                 const $n: usize = 1;
+                $body
+            }
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Kind::Two($lanes) => {
+                const $n: usize = 2;
                 $body
             }
             #[cfg(target_arch = "x86_64")]

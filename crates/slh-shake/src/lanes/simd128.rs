@@ -1,0 +1,36 @@
+//! Two states in WebAssembly's vectors, where a build has them (`-C target-feature=+simd128`): a module cannot ask at run time.
+
+use super::rounds::permute;
+use super::{Lanes, States};
+use core::arch::wasm32::{
+    u64x2, u64x2_extract_lane, u64x2_shl, u64x2_shr, u64x2_splat, v128, v128_andnot, v128_or, v128_xor,
+};
+
+/// The back end of a build that has simd128.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Two;
+
+impl Lanes<2> for Two {
+    #[inline(never)]
+    fn permute<const ROWS: usize>(self, states: &mut States<2>, _: usize) {
+        macro_rules! rol {
+            ($x:expr, $n:literal) => {{
+                let x = $x;
+                v128_or(u64x2_shl(x, $n), u64x2_shr(x, (64 - $n) % 64))
+            }};
+        }
+        let mut a: [v128; 25] = states.0.map(|[first, second]| u64x2(first, second));
+        permute!(
+            a,
+            u64x2_splat(0),
+            |x, y| v128_xor(x, y),
+            |x, y, z| v128_xor(v128_xor(x, y), z),
+            |x, y, z| v128_xor(x, v128_andnot(z, y)),
+            rol,
+            |constant: u64| u64x2_splat(constant)
+        );
+        for (row, word) in states.0.iter_mut().zip(a).take(ROWS) {
+            *row = [u64x2_extract_lane::<0>(word), u64x2_extract_lane::<1>(word)];
+        }
+    }
+}
