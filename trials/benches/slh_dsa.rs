@@ -11,7 +11,7 @@ use criterion::{
 use fips205::slh_dsa_shake_256f as fips;
 use fips205::traits::{KeyGen as _, SerDes as _, Signer as _, Verifier as _};
 use slh_shake::internals::{
-    Backend, permutations_of_keygen, permutations_of_signing, permutations_of_verifying, slh_keygen_internal,
+    Backend, permutations_of_keygen, permutations_of_signing, permutations_of_verifying, pk_root,
     slh_sign_internal, slh_verify_internal,
 };
 use slh_shake::{Context, Message, PrivateKey, Shake256f};
@@ -56,7 +56,7 @@ fn slh_dsa_shake_256f(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(permutations_of_keygen::<Shake256f>()));
     for backend in Backend::all() {
         row(&mut group, &format!("slh-shake, {}", backend.name()), || {
-            black_box(slh_keygen_internal::<Shake256f>(backend, &seed[..32], &seed[64..]));
+            black_box(pk_root::<Shake256f>(backend, &seed[..32], &seed[64..]));
         });
     }
     row(&mut group, "fips205", || {

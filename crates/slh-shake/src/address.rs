@@ -3,9 +3,9 @@
 use crate::hash::Node;
 use crate::lanes::Row;
 
-/// What a hash is for (§4.2, table 1): ADRS's type word.
+/// What a hash is for (§4.2): ADRS's type word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum AdrsType {
     WotsHash = 0,
     WotsPk = 1,
     Tree = 2,
@@ -31,7 +31,7 @@ impl Adrs {
     }
 
     /// `setTypeAndClear` and `setKeyPairAddress`; types without a key pair have zero there.
-    pub(crate) const fn of(self, kind: Kind, key_pair: u32) -> Self {
+    pub(crate) const fn of(self, kind: AdrsType, key_pair: u32) -> Self {
         Self([self.0[0], self.0[1], words(kind as u32, key_pair), 0])
     }
 
@@ -46,18 +46,18 @@ impl Adrs {
     }
 }
 
-/// PK.seed and ADRS of each of `N` hashes: what their inputs begin with.
+/// PK.seed and ADRS of each of `LANES` hashes: what their inputs begin with.
 #[derive(Clone)]
-pub(crate) struct Places<const N: usize> {
-    pub(crate) seeds: [Row<N>; 4],
-    pub(crate) adrs: [Row<N>; 4],
+pub(crate) struct Places<const LANES: usize> {
+    pub(crate) seeds: [Row<LANES>; 4],
+    pub(crate) adrs: [Row<LANES>; 4],
 }
 
-impl<const N: usize> Places<N> {
+impl<const LANES: usize> Places<LANES> {
     /// The place of each lane.
     pub(crate) fn from_fn(mut place: impl FnMut(usize) -> (Node, Adrs)) -> Self {
-        let mut places = Self { seeds: [[0; N]; 4], adrs: [[0; N]; 4] };
-        for lane in 0..N {
+        let mut places = Self { seeds: [[0; LANES]; 4], adrs: [[0; LANES]; 4] };
+        for lane in 0..LANES {
             let (seed, adrs) = place(lane);
             places.put(lane, &seed, adrs);
         }
@@ -66,7 +66,7 @@ impl<const N: usize> Places<N> {
 
     /// Another address in each lane.
     pub(crate) fn set(&mut self, mut adrs: impl FnMut(usize) -> Adrs) {
-        for lane in 0..N {
+        for lane in 0..LANES {
             self.adrs.iter_mut().zip(adrs(lane).0).for_each(|(row, word)| row[lane] = word);
         }
     }
@@ -98,8 +98,9 @@ mod tests {
 
     #[test]
     fn words_are_the_standards_bytes() {
-        let adrs =
-            Adrs::new(0x0102_0304, 0x1122_3344_5566_7788).of(Kind::WotsPrf, 0x0A0B_0C0D).chain(0x21, 0x31);
+        let adrs = Adrs::new(0x0102_0304, 0x1122_3344_5566_7788)
+            .of(AdrsType::WotsPrf, 0x0A0B_0C0D)
+            .chain(0x21, 0x31);
         let bytes: Vec<u8> = adrs.0.iter().flat_map(|word| word.to_le_bytes()).collect();
         let layer_and_tree = [1, 2, 3, 4, 0, 0, 0, 0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88];
         let rest = [0, 0, 0, 5, 0x0A, 0x0B, 0x0C, 0x0D, 0, 0, 0, 0x21, 0, 0, 0, 0x31];

@@ -1,4 +1,4 @@
-//! The message digest (FIPS 205 §9.2, algorithm 19, lines 5 to 11), which chooses a FORS key and what of it is shown.
+//! The message digest (FIPS 205 §9.2, algorithm 19, lines 5 to 10), which chooses a FORS key and what of it is shown.
 
 use crate::hash::shake256;
 use crate::params::ParameterSet;

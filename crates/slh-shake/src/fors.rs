@@ -1,6 +1,6 @@
 //! FORS (FIPS 205 §8): K trees, of each of which a signature shows one leaf's secret value.
 
-use crate::address::{Adrs, Kind, Places};
+use crate::address::{Adrs, AdrsType, Places};
 use crate::digest::{Digest, Idx};
 use crate::hash::{Hasher, Node, Nodes};
 use crate::lanes::Lanes;
@@ -11,47 +11,49 @@ use crate::verify::Opening;
 use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
-impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
+impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
     /// The secret values of some leaves (algorithm 14, `fors_skGen`).
     fn fors_sk_gen(
         &mut self,
-        secrets: &Secrets<N>,
+        secrets: &Secrets<LANES>,
         digest: &Digest<P>,
         index: &dyn Fn(usize) -> u32,
-    ) -> Nodes<N> {
-        let adrs = Adrs::new(0, digest.idx.tree).of(Kind::ForsPrf, digest.idx.leaf);
+    ) -> Nodes<LANES> {
+        let adrs = Adrs::new(0, digest.idx.tree).of(AdrsType::ForsPrf, digest.idx.leaf);
         let places = Places::from_fn(|lane| (secrets.pk_seed, adrs.node(0, index(lane))));
         let mut values = secrets.sk_seed.clone();
-        self.f(&places, &mut values, N);
+        self.prf(&places, &mut values);
         values
     }
 
-    /// One of the K trees, opened at the leaf that the digest names (algorithm 16, `fors_sign`, lines 3 to 8): one value is shown.
-    pub(crate) fn fors_open(&mut self, secrets: &Secrets<N>, digest: &Digest<P>, number: u32) -> Opened {
-        let adrs = Adrs::new(0, digest.idx.tree).of(Kind::ForsTree, digest.idx.leaf);
+    /// One of the K trees, opened at the leaf that the digest names (algorithm 16, `fors_sign`, lines 4 to 9): one value is shown.
+    pub(crate) fn fors_open(&mut self, secrets: &Secrets<LANES>, digest: &Digest<P>, number: u32) -> Opened {
+        let adrs = Adrs::new(0, digest.idx.tree).of(AdrsType::ForsTree, digest.idx.leaf);
         let first_leaf = number << P::A;
         let tree = Tree { pk_seed: secrets.pk_seed, adrs, first_leaf, height: P::A as u32 };
         let of = digest.fors_indices[number as usize];
         let mut shown = Zeroizing::new(Vec::with_capacity(1));
         let (root, path) = self.root_and_path(tree, of, |hasher, index| {
             let mut values = hasher.fors_sk_gen(secrets, digest, index);
-            shown.extend((0..N).find(|&lane| index(lane) == first_leaf + of).map(|lane| values.lane(lane)));
+            shown.extend(
+                (0..LANES).find(|&lane| index(lane) == first_leaf + of).map(|lane| values.lane(lane)),
+            );
             let places = Places::from_fn(|lane| (secrets.pk_seed, adrs.node(0, index(lane))));
             // Where the secrets were, their leaves are.
-            hasher.f(&places, &mut values, N);
+            hasher.f(&places, &mut values, LANES);
             values
         });
         Opened { root, path, shown }
     }
 
-    /// The public key of the trees' roots (algorithm 16 line 9 of 17).
+    /// The public key of the trees' roots (the end of algorithm 17, `fors_pkFromSig`).
     pub(crate) fn fors_pk(
         &mut self,
         pk_seed: &Node,
         digest: &Digest<P>,
         roots: impl Iterator<Item = Node>,
     ) -> Node {
-        let adrs = Adrs::new(0, digest.idx.tree).of(Kind::ForsRoots, digest.idx.leaf);
+        let adrs = Adrs::new(0, digest.idx.tree).of(AdrsType::ForsRoots, digest.idx.leaf);
         let mut compression = self.compress(&Places::from_fn(|_| (*pk_seed, adrs)), 1);
         roots.for_each(|root| self.absorb(&mut compression, &Nodes::from_fn(|_| root)));
         self.finish(compression).lane(0)
@@ -61,8 +63,8 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
     pub(crate) fn fors_pks_from_sigs(&mut self, openings: &[Opening<'_, P>]) -> Vec<Node> {
         let count = openings.len() * P::K;
         let mut roots = Vec::with_capacity(count);
-        for start in (0..count).step_by(N) {
-            let used = N.min(count - start);
+        for start in (0..count).step_by(LANES) {
+            let used = LANES.min(count - start);
             // Lanes without a tree do the last one once more.
             let of = |lane: usize| {
                 let at = start + lane.min(used - 1);
@@ -74,7 +76,7 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
             };
             let tree = |lane: usize| {
                 let Opening { pk_seed, digest, .. } = of(lane).0;
-                (*pk_seed, Adrs::new(0, digest.idx.tree).of(Kind::ForsTree, digest.idx.leaf))
+                (*pk_seed, Adrs::new(0, digest.idx.tree).of(AdrsType::ForsTree, digest.idx.leaf))
             };
             let node = |lane: usize, i: usize| {
                 let (opening, number) = of(lane);
@@ -89,7 +91,7 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
         }
         let place = |i: usize| {
             let Idx { tree, leaf } = openings[i].digest.idx;
-            Adrs::new(0, tree).of(Kind::ForsRoots, leaf)
+            Adrs::new(0, tree).of(AdrsType::ForsRoots, leaf)
         };
         self.compress_each(openings, P::K, place, &roots)
     }

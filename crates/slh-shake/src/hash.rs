@@ -1,4 +1,4 @@
-//! The tweakable hashes of the SHAKE sets (FIPS 205 §11.1), `N` at once: PRF, F, H and T_l are all SHAKE256(PK.seed ‖ ADRS ‖ M, 8n).
+//! The tweakable hashes of the SHAKE sets (FIPS 205 §11.1), `LANES` at once: PRF, F, H and T_l are all SHAKE256(PK.seed ‖ ADRS ‖ M, 8n).
 //! Everything is whole 64-bit words, since n is a multiple of eight.
 
 use crate::address::Places;
@@ -7,7 +7,7 @@ use crate::params::ParameterSet;
 use core::marker::PhantomData;
 use shake::Shake256;
 use shake::digest::{ExtendableOutput, Update, XofReader};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// n bytes as little-endian words, of which the first n/8 count.
 pub(crate) type Node = [u64; 4];
@@ -39,14 +39,14 @@ pub(crate) fn shake256(parts: &[&[u8]], out: &mut [u8]) {
     hash.finalize_xof().read(out);
 }
 
-/// A node in each of `N` lanes, word by word.
+/// A node in each of `LANES` lanes, word by word.
 #[derive(Clone)]
-pub(crate) struct Nodes<const N: usize>([Row<N>; 4]);
+pub(crate) struct Nodes<const LANES: usize>([Row<LANES>; 4]);
 
-impl<const N: usize> Nodes<N> {
+impl<const LANES: usize> Nodes<LANES> {
     pub(crate) fn from_fn(mut node: impl FnMut(usize) -> Node) -> Self {
-        let mut nodes = Self([[0; N]; 4]);
-        for lane in 0..N {
+        let mut nodes = Self([[0; LANES]; 4]);
+        for lane in 0..LANES {
             nodes.put(lane, &node(lane));
         }
         nodes
@@ -64,7 +64,7 @@ impl<const N: usize> Nodes<N> {
     }
 }
 
-impl<const N: usize> Zeroize for Nodes<N> {
+impl<const LANES: usize> Zeroize for Nodes<LANES> {
     fn zeroize(&mut self) {
         self.0.zeroize();
     }
@@ -72,11 +72,11 @@ impl<const N: usize> Zeroize for Nodes<N> {
 
 /// The states of hashes of so few nodes that SHAKE256's rate holds all of it: PK.seed ‖ ADRS ‖ nodes, and the padding.
 #[inline(always)]
-pub(crate) fn fill<P: ParameterSet, const N: usize, const M: usize>(
-    states: &mut States<N>,
-    places: &Places<N>,
-    node: &Nodes<N>,
-    more: [&Nodes<N>; M],
+pub(crate) fn fill<P: ParameterSet, const LANES: usize, const M: usize>(
+    states: &mut States<LANES>,
+    places: &Places<LANES>,
+    node: &Nodes<LANES>,
+    more: [&Nodes<LANES>; M],
 ) {
     let (rows, words) = (&mut states.0, P::N / 8);
     rows[..words].copy_from_slice(&places.seeds[..words]);
@@ -87,68 +87,87 @@ pub(crate) fn fill<P: ParameterSet, const N: usize, const M: usize>(
         rows[at..at + words].copy_from_slice(&node.0[..words]);
     }
     let end = (2 + M) * words + 4;
-    rows[end..].fill([0; N]);
-    rows[end] = [DOMAIN; N];
+    rows[end..].fill([0; LANES]);
+    rows[end] = [DOMAIN; LANES];
     rows[RATE_WORDS - 1].iter_mut().for_each(|word| *word ^= LAST);
 }
 
 /// The hashes, when the states were permuted.
 #[inline(always)]
-pub(crate) fn squeeze<P: ParameterSet, const N: usize>(states: &States<N>, node: &mut Nodes<N>) {
+pub(crate) fn squeeze<P: ParameterSet, const LANES: usize>(states: &States<LANES>, node: &mut Nodes<LANES>) {
     node.0[..P::N / 8].copy_from_slice(&states.0[..P::N / 8]);
 }
 
 /// Hashes of a parameter set. The states that secrets go through are kept, and wiped on drop.
-pub(crate) struct Hasher<P, L: Lanes<N>, const N: usize> {
+pub(crate) struct Hasher<P, L: Lanes<LANES>, const LANES: usize> {
     lanes: L,
-    states: States<N>,
+    states: States<LANES>,
     set: PhantomData<P>,
 }
 
-impl<P, L: Lanes<N>, const N: usize> Drop for Hasher<P, L, N> {
-    fn drop(&mut self) {
+impl<P, L: Lanes<LANES>, const LANES: usize> Zeroize for Hasher<P, L, LANES> {
+    fn zeroize(&mut self) {
         self.states.zeroize();
     }
 }
 
+impl<P, L: Lanes<LANES>, const LANES: usize> Drop for Hasher<P, L, LANES> {
+    fn drop(&mut self) {
+        self.zeroize();
+    }
+}
+
+impl<P, L: Lanes<LANES>, const LANES: usize> ZeroizeOnDrop for Hasher<P, L, LANES> {}
+
 /// A hash of many nodes, of which some were taken in.
-pub(crate) struct Compression<const N: usize> {
-    states: States<N>,
+pub(crate) struct Compression<const LANES: usize> {
+    states: States<LANES>,
     at: usize,
     used: usize,
 }
 
-impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
+impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
     pub(crate) fn new(lanes: L) -> Self {
         Self { lanes, states: States::new(), set: PhantomData }
     }
 
-    /// F, and PRF with SK.seed for its input, in the first `used` lanes: each node becomes its hash.
+    /// PRF, of SK.seed in all lanes: each becomes the secret value of its place.
+    pub(crate) fn prf(&mut self, places: &Places<LANES>, sk_seed: &mut Nodes<LANES>) {
+        self.f(places, sk_seed, LANES);
+    }
+
+    /// F in the first `used` lanes: each node becomes its hash.
     #[inline(never)]
-    pub(crate) fn f(&mut self, places: &Places<N>, node: &mut Nodes<N>, used: usize) {
+    pub(crate) fn f(&mut self, places: &Places<LANES>, node: &mut Nodes<LANES>, used: usize) {
         self.lanes.hash::<P, 0>(&mut self.states, places, node, [], used);
     }
 
     /// H, likewise: each left node becomes the hash of both.
     #[inline(never)]
-    pub(crate) fn h(&mut self, places: &Places<N>, left: &mut Nodes<N>, right: &Nodes<N>, used: usize) {
+    pub(crate) fn h(
+        &mut self,
+        places: &Places<LANES>,
+        left: &mut Nodes<LANES>,
+        right: &Nodes<LANES>,
+        used: usize,
+    ) {
         self.lanes.hash::<P, 1>(&mut self.states, places, left, [right], used);
     }
 
     /// T_l, whose nodes [`Self::absorb`] takes one by one. They are public ones: these states are not wiped.
-    pub(crate) fn compress(&self, places: &Places<N>, used: usize) -> Compression<N> {
+    pub(crate) fn compress(&self, places: &Places<LANES>, used: usize) -> Compression<LANES> {
         let mut compression = Compression { states: States::new(), at: 0, used };
         let seeds = &places.seeds[..P::N / 8];
         seeds.iter().chain(&places.adrs).for_each(|row| self.absorb_row(&mut compression, row));
         compression
     }
 
-    pub(crate) fn absorb(&self, compression: &mut Compression<N>, nodes: &Nodes<N>) {
+    pub(crate) fn absorb(&self, compression: &mut Compression<LANES>, nodes: &Nodes<LANES>) {
         nodes.0[..P::N / 8].iter().for_each(|row| self.absorb_row(compression, row));
     }
 
     #[inline(never)]
-    fn absorb_row(&self, compression: &mut Compression<N>, row: &Row<N>) {
+    fn absorb_row(&self, compression: &mut Compression<LANES>, row: &Row<LANES>) {
         for (state, word) in compression.states.0[compression.at].iter_mut().zip(row) {
             *state ^= word;
         }
@@ -159,13 +178,13 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
         }
     }
 
-    pub(crate) fn finish(&self, mut compression: Compression<N>) -> Nodes<N> {
-        let mut node = Nodes([[0; N]; 4]);
+    pub(crate) fn finish(&self, mut compression: Compression<LANES>) -> Nodes<LANES> {
+        let mut node = Nodes([[0; LANES]; 4]);
         let rows = &mut compression.states.0;
         rows[compression.at].iter_mut().for_each(|word| *word ^= DOMAIN);
         rows[RATE_WORDS - 1].iter_mut().for_each(|word| *word ^= LAST);
         self.lanes.permute::<HASH_ROWS>(&mut compression.states, compression.used);
-        squeeze::<P, N>(&compression.states, &mut node);
+        squeeze::<P, LANES>(&compression.states, &mut node);
         node
     }
 }
@@ -173,20 +192,26 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::address::{Adrs, Kind};
+    use crate::address::{Adrs, AdrsType};
     use crate::lanes::Portable;
     use crate::params::Shake128f;
-    use core::mem::ManuallyDrop;
+    use crate::sign::{Opened, Secrets};
+    use static_assertions::assert_impl_all;
+    use zeroize::Zeroizing;
+
+    assert_impl_all!(Hasher<Shake128f, Portable, 1>: ZeroizeOnDrop);
+    assert_impl_all!(Secrets<8>: ZeroizeOnDrop);
+
+    /// What a signature chooses from is of a type that wipes it.
+    const _: fn(&Opened) -> &Zeroizing<alloc::vec::Vec<Node>> = |opened| &opened.shown;
 
     #[test]
-    #[expect(unsafe_code, reason = "it looks at what was dropped")]
     fn what_secrets_went_through_is_wiped() {
-        let mut hasher = ManuallyDrop::new(Hasher::<Shake128f, _, 1>::new(Portable));
-        let places = Places::from_fn(|_| ([1, 2, 0, 0], Adrs::new(3, 4).of(Kind::WotsPrf, 5)));
+        let mut hasher = Hasher::<Shake128f, _, 1>::new(Portable);
+        let places = Places::from_fn(|_| ([1, 2, 0, 0], Adrs::new(3, 4).of(AdrsType::WotsPrf, 5)));
         hasher.f(&places, &mut Nodes::from_fn(|_| [6, 7, 0, 0]), 1);
         assert_ne!(hasher.states.0, [[0]; 25]);
-        // SAFETY: it is dropped once; its words stay words.
-        unsafe { ManuallyDrop::drop(&mut hasher) };
+        hasher.zeroize();
         assert_eq!(hasher.states.0, [[0]; 25]);
     }
 }

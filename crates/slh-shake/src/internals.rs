@@ -12,13 +12,13 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 pub use crate::lanes::Backend;
 
-/// Algorithm 18: PK.root of SK.seed and PK.seed.
+/// Algorithm 18, line 3: PK.root of SK.seed and PK.seed.
 #[must_use]
-pub fn slh_keygen_internal<P: ParameterSet>(backend: Backend, sk_seed: &[u8], pk_seed: &[u8]) -> Vec<u8> {
-    P::root(backend, sk_seed, pk_seed)
+pub fn pk_root<P: ParameterSet>(backend: Backend, sk_seed: &[u8], pk_seed: &[u8]) -> Vec<u8> {
+    P::pk_root(backend, sk_seed, pk_seed)
 }
 
-/// Algorithm 19, for a private key of 4n bytes; `opt_rand` is addrnd or PK.seed.
+/// Algorithm 19, for a private key of 4n bytes; `opt_rand` is addrnd or PK.seed. `threads` count with the feature of that name.
 #[must_use]
 pub fn slh_sign_internal<P: ParameterSet>(
     backend: Backend,
@@ -30,14 +30,14 @@ pub fn slh_sign_internal<P: ParameterSet>(
     P::slh_sign_internal(backend, private_key, &[message], opt_rand, threads)
 }
 
-/// Algorithm 19 from line 12 on, for a digest of m bytes that is given: what of signing goes through secrets, the same for all keys but for
+/// Algorithm 19 from line 11 on, for a digest of m bytes that is given: what of signing goes through secrets, the same for all keys but for
 /// their values.
 #[must_use]
 #[inline(never)]
 pub fn sign_digest<P: ParameterSet>(backend: Backend, private_key: &[u8], digest: &[u8]) -> Vec<u8> {
     let (digest, one) = (Digest::<P>::of(digest), NonZeroUsize::MIN);
     let mut signature = Vec::with_capacity(P::SIGNATURE_BYTES);
-    with_lanes!(backend, |lanes, N| sign::sign_digest::<P, _, N>(
+    with_lanes!(backend, |lanes, LANES| sign::sign_digest::<P, _, LANES>(
         lanes,
         private_key,
         &digest,
@@ -75,7 +75,7 @@ impl Lanes<1> for Counting<'_> {
 #[must_use]
 pub fn permutations_of_keygen<P: ParameterSet>() -> u64 {
     let count = AtomicU64::new(0);
-    sign::root::<P, _, 1>(Counting(&count), &[1; 32][..P::N], &[2; 32][..P::N]);
+    sign::pk_root::<P, _, 1>(Counting(&count), &[1; 32][..P::N], &[2; 32][..P::N]);
     count.into_inner()
 }
 

@@ -131,6 +131,12 @@ impl<P: ParameterSet> Signature<P> {
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
+
+    /// The bytes, without a copy.
+    #[must_use]
+    pub fn into_bytes(self) -> Box<[u8]> {
+        self.bytes
+    }
 }
 
 impl<P> PartialEq for Signature<P> {
@@ -213,11 +219,12 @@ impl<P: ParameterSet> PrivateKey<P> {
         let mut bytes = Zeroizing::new(alloc::vec![0; P::PRIVATE_KEY_BYTES].into_boxed_slice());
         let (seeds, root) = bytes.split_at_mut(3 * P::N);
         seeds.copy_from_slice(seed);
-        root.copy_from_slice(&P::root(Backend::fastest(), &seed[..P::N], &seed[2 * P::N..]));
+        root.copy_from_slice(&P::pk_root(Backend::fastest(), &seed[..P::N], &seed[2 * P::N..]));
         Self { bytes, threads: NonZeroUsize::MIN, set: PhantomData }
     }
 
-    /// The key of these 4n bytes. Its root is computed again, since a wrong one would spoil what is signed.
+    /// The key of these 4n bytes. Its root is computed again, as long as a key generation takes, since a wrong one would spoil what is signed.
+    /// A damaged SK.prf is not noticed: with it a key signs validly, and otherwise than before.
     ///
     /// # Errors
     /// [`PrivateKeyError`].
@@ -242,7 +249,8 @@ impl<P: ParameterSet> PrivateKey<P> {
         PublicKey { bytes, set: PhantomData }
     }
 
-    /// The same key, which signs on so many threads; one, unless this is said. They are started for each signature.
+    /// The same key, which signs on so many threads; one, unless this is said. They are started for each signature, as many as can be had. The
+    /// f sets gain by as many as there are cores, the s sets by no more than they have layers, 7 or 8.
     #[cfg(feature = "threads")]
     #[must_use]
     pub fn on_threads(self, threads: NonZeroUsize) -> Self {
@@ -255,8 +263,8 @@ impl<P: ParameterSet> PrivateKey<P> {
         self.sign_with(message, &self.bytes[2 * P::N..3 * P::N])
     }
 
-    /// The hedged signature, which the standard prefers where randomness can be had: opt_rand is n random bytes, so that faults and side
-    /// channels meet another computation each time.
+    /// The hedged signature, which the standard prefers where randomness can be had: opt_rand is n random bytes, so that side channels meet another
+    /// computation each time. Against faults it does not help.
     #[must_use]
     pub fn sign_hedged(&self, message: &Message<'_, P>, rng: &mut impl CryptoRng) -> Signature<P> {
         let mut opt_rand = Zeroizing::new([0; MAX_PUBLIC_KEY_BYTES / 2]);

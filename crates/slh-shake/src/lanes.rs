@@ -1,10 +1,10 @@
-//! Keccak-f\[1600\] (FIPS 202 §3.3) of several states at once, and which back end does it.
+//! Keccak-f\[1600\] (FIPS 202 §3.4) of several states at once, and which back end does it.
 
 mod portable;
 mod rounds;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod simd128;
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", any(feature = "std", target_feature = "avx2")))]
 mod x86;
 
 pub(crate) use portable::Portable;
@@ -14,21 +14,21 @@ use crate::hash::{Nodes, fill, squeeze};
 use crate::params::ParameterSet;
 use zeroize::Zeroize;
 
-/// One 64-bit word of each of `N` states.
-pub(crate) type Row<const N: usize> = [u64; N];
+/// One 64-bit word of each of `LANES` states.
+pub(crate) type Row<const LANES: usize> = [u64; LANES];
 
-/// `N` Keccak states, word by word: row `5y + x` has lane (x, y) of each.
+/// `LANES` Keccak states, word by word: row `5y + x` has lane (x, y) of each.
 #[derive(Clone)]
 #[repr(C, align(64))]
-pub(crate) struct States<const N: usize>(pub(crate) [Row<N>; 25]);
+pub(crate) struct States<const LANES: usize>(pub(crate) [Row<LANES>; 25]);
 
-impl<const N: usize> States<N> {
+impl<const LANES: usize> States<LANES> {
     pub(crate) const fn new() -> Self {
-        Self([[0; N]; 25])
+        Self([[0; LANES]; 25])
     }
 }
 
-impl<const N: usize> Zeroize for States<N> {
+impl<const LANES: usize> Zeroize for States<LANES> {
     fn zeroize(&mut self) {
         self.0.zeroize();
     }
@@ -38,26 +38,26 @@ impl<const N: usize> Zeroize for States<N> {
 pub(crate) const ALL_ROWS: usize = 25;
 pub(crate) const HASH_ROWS: usize = 4;
 
-/// A way to permute `N` states at once.
-pub(crate) trait Lanes<const N: usize>: Copy + Send + Sync {
+/// A way to permute `LANES` states at once.
+pub(crate) trait Lanes<const LANES: usize>: Copy + Send + Sync {
     /// Keccak-p\[1600, 24\] of the first `used` states, of which there is at least one: of the result the first `ROWS` rows. What the other
     /// rows and states are afterwards is open.
-    fn permute<const ROWS: usize>(self, states: &mut States<N>, used: usize);
+    fn permute<const ROWS: usize>(self, states: &mut States<LANES>, used: usize);
 
     /// The hash of `node`, and of one more, in its place. Back ends do all of it in one function that has their vectors: what is stored in
     /// halves and loaded whole waits for the store.
     #[inline(always)]
     fn hash<P: ParameterSet, const M: usize>(
         self,
-        states: &mut States<N>,
-        places: &Places<N>,
-        node: &mut Nodes<N>,
-        more: [&Nodes<N>; M],
+        states: &mut States<LANES>,
+        places: &Places<LANES>,
+        node: &mut Nodes<LANES>,
+        more: [&Nodes<LANES>; M],
         used: usize,
     ) {
-        fill::<P, N, M>(states, places, node, more);
+        fill::<P, LANES, M>(states, places, node, more);
         self.permute::<HASH_ROWS>(states, used);
-        squeeze::<P, N>(states, node);
+        squeeze::<P, LANES>(states, node);
     }
 }
 
@@ -70,9 +70,9 @@ pub(crate) enum Kind {
     Portable(Portable),
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     Two(simd128::Two),
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", any(feature = "std", target_feature = "avx2")))]
     Four(x86::Four),
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", any(feature = "std", target_feature = "avx2")))]
     Eight(x86::Eight),
 }
 
@@ -80,7 +80,7 @@ impl Backend {
     /// The fastest that this processor has.
     #[must_use]
     pub fn fastest() -> Self {
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(all(target_arch = "x86_64", any(feature = "std", target_feature = "avx2")))]
         if let Some(eight) = x86::Eight::avx512() {
             return Self(Kind::Eight(eight));
         } else if let Some(four) = x86::Four::avx2() {
@@ -100,7 +100,7 @@ impl Backend {
         let mut all = alloc::vec![Self(Kind::Portable(Portable))];
         #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
         all.push(Self(Kind::Two(simd128::Two)));
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(all(target_arch = "x86_64", any(feature = "std", target_feature = "avx2")))]
         {
             let fours = [x86::Four::avx2(), x86::Four::avx512vl()];
             all.extend(fours.into_iter().flatten().map(|four| Self(Kind::Four(four))));
@@ -116,9 +116,9 @@ impl Backend {
             Kind::Portable(_) => "portable, 1 lane",
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Kind::Two(_) => "simd128, 2 lanes",
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", any(feature = "std", target_feature = "avx2")))]
             Kind::Four(four) => four.name(),
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", any(feature = "std", target_feature = "avx2")))]
             Kind::Eight(_) => "AVX-512, 8 lanes",
         }
     }
@@ -138,12 +138,12 @@ macro_rules! with_lanes {
                 const $n: usize = 2;
                 $body
             }
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", any(feature = "std", target_feature = "avx2")))]
             Kind::Four($lanes) => {
                 const $n: usize = 4;
                 $body
             }
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", any(feature = "std", target_feature = "avx2")))]
             Kind::Eight($lanes) => {
                 const $n: usize = 8;
                 $body
@@ -162,14 +162,14 @@ mod tests {
     fn every_lane_of_every_back_end_is_keccak() {
         for backend in Backend::all() {
             println!("{}", backend.name());
-            with_lanes!(backend, |lanes, N| for used in 1..=N {
-                let mut states = States::<N>::new();
+            with_lanes!(backend, |lanes, LANES| for used in 1..=LANES {
+                let mut states = States::<LANES>::new();
                 for (i, row) in states.0.iter_mut().enumerate() {
                     for (lane, word) in row.iter_mut().enumerate() {
                         *word = ((25 * lane + i) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
                     }
                 }
-                let mut expected: [[u64; 25]; N] =
+                let mut expected: [[u64; 25]; LANES] =
                     core::array::from_fn(|lane| core::array::from_fn(|i| states.0[i][lane]));
                 for _ in 0..3 {
                     lanes.permute::<ALL_ROWS>(&mut states, used);

@@ -1,8 +1,8 @@
 //! SLH-DSA (FIPS 205) of the six SHAKE parameter sets, fast: hash-based signatures, whose security rests on SHAKE256 alone.
 //!
-//! A signature is some hundred thousands of Keccak permutations, nearly all of them independent. This crate does as many at once as the
-//! processor has lanes, eight with AVX-512, four with AVX2, and chooses at run time; everywhere else one after the other. Signatures are
-//! those of the standard, bit by bit, whatever computes them.
+//! A signature is hundreds of thousands of Keccak permutations, of the s sets millions, nearly all of them independent. This crate does as
+//! many at once as there are lanes: eight with AVX-512, four with AVX2, as it finds at run time; two in WebAssembly that is compiled with simd128;
+//! elsewhere one. Signatures are those of the standard, bit by bit, whatever computes them.
 //!
 //! ```
 //! use slh_shake::{Context, Message, PrivateKey, Shake128f};
@@ -33,7 +33,11 @@
 //! # Secrets
 //! No branch and no index depends on a secret: which leaves are opened and which values of chains are shown follows from the message digest,
 //! which everybody can compute who has the signature. Private keys, their seeds and the states they go through are wiped; copies that the
-//! compiler makes in registers and on the stack are not.
+//! compiler makes in registers and on the stack are not, nor are the permutation's own, which the next permutation overwrites.
+//!
+//! # Memory
+//! Verifying takes some kilobytes a signature, signing holds the values of D WOTS+ keys at once, 125 KB of 128s up to 585 KB of 192f and 256f,
+//! and wipes them at its end.
 //!
 //! # Features
 //! `std` (default): the processor is asked at run time what it has; without it a build uses what it is compiled for. `threads`:

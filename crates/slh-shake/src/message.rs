@@ -70,6 +70,7 @@ impl<'a, P: ParameterSet> Message<'a, P> {
 ///
 /// Those with collisions at less than 128 bits of work, such as SHA-224, are for no parameter set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum HashFunction {
     /// SHA-256: for 128-bit sets.
     Sha256,

@@ -17,7 +17,7 @@ mod sealed {
 
     /// The internal functions (§9) of a set, so that they are compiled here and once, as this crate is compiled.
     pub trait Sealed: Sized {
-        fn root(backend: Backend, sk_seed: &[u8], pk_seed: &[u8]) -> Vec<u8>;
+        fn pk_root(backend: Backend, sk_seed: &[u8], pk_seed: &[u8]) -> Vec<u8>;
         fn slh_sign_internal(
             backend: Backend,
             private_key: &[u8],
@@ -67,8 +67,8 @@ macro_rules! set {
         pub struct $name;
 
         impl sealed::Sealed for $name {
-            fn root(backend: Backend, sk_seed: &[u8], pk_seed: &[u8]) -> Vec<u8> {
-                with_lanes!(backend, |lanes, N| sign::root::<Self, _, N>(lanes, sk_seed, pk_seed))
+            fn pk_root(backend: Backend, sk_seed: &[u8], pk_seed: &[u8]) -> Vec<u8> {
+                with_lanes!(backend, |lanes, LANES| sign::pk_root::<Self, _, LANES>(lanes, sk_seed, pk_seed))
             }
 
             fn slh_sign_internal(
@@ -78,13 +78,15 @@ macro_rules! set {
                 opt_rand: &[u8],
                 threads: NonZeroUsize,
             ) -> Vec<u8> {
-                with_lanes!(backend, |lanes, N| {
-                    sign::slh_sign_internal::<Self, _, N>(lanes, private_key, message, opt_rand, threads)
+                with_lanes!(backend, |lanes, LANES| {
+                    sign::slh_sign_internal::<Self, _, LANES>(lanes, private_key, message, opt_rand, threads)
                 })
             }
 
             fn slh_verify_internal(backend: Backend, openings: &[Opening<'_, Self>]) -> Vec<bool> {
-                with_lanes!(backend, |lanes, N| verify::slh_verify_internal::<Self, _, N>(lanes, openings))
+                with_lanes!(backend, |lanes, LANES| verify::slh_verify_internal::<Self, _, LANES>(
+                    lanes, openings
+                ))
             }
         }
 

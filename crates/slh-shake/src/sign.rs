@@ -3,34 +3,33 @@
 //! All trees of a signature are known once the digest is: K FORS trees and the XMSS tree of each layer. They are built apart from each other,
 //! one after the other or on several threads, and then put together from the bottom to the top, each layer signing the root below it.
 
-use crate::address::{Adrs, Kind};
+use crate::address::{Adrs, AdrsType};
 use crate::digest::{Digest, Idx};
 use crate::hash::{Hasher, Node, Nodes, node_from_bytes, node_to_bytes, shake256};
 use crate::lanes::Lanes;
 use crate::params::{ParameterSet, W};
 use crate::tree::Tree;
 use crate::wots::digits;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::num::NonZeroUsize;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-/// What secret values follow from, in every lane.
-pub(crate) struct Secrets<const N: usize> {
+/// What secret values follow from, in every lane; wiped on drop.
+#[derive(ZeroizeOnDrop)]
+pub(crate) struct Secrets<const LANES: usize> {
+    #[zeroize(skip)]
     pub(crate) pk_seed: Node,
-    pub(crate) sk_seed: Nodes<N>,
+    pub(crate) sk_seed: Nodes<LANES>,
 }
 
-impl<const N: usize> Drop for Secrets<N> {
-    fn drop(&mut self) {
-        self.sk_seed.zeroize();
-    }
-}
-
-impl<const N: usize> Secrets<N> {
-    fn new(sk_seed: &[u8], pk_seed: &[u8]) -> Self {
-        let mut node = node_from_bytes(sk_seed);
-        let secrets = Self { pk_seed: node_from_bytes(pk_seed), sk_seed: Nodes::from_fn(|_| node) };
-        node.zeroize();
+impl<const LANES: usize> Secrets<LANES> {
+    /// Boxed and filled in place, so that moving it leaves nothing behind.
+    fn new(sk_seed: &[u8], pk_seed: &[u8]) -> Box<Self> {
+        let mut secrets =
+            Box::new(Self { pk_seed: node_from_bytes(pk_seed), sk_seed: Nodes::from_fn(|_| [0; 4]) });
+        let node = Zeroizing::new(node_from_bytes(sk_seed));
+        (0..LANES).for_each(|lane| secrets.sk_seed.put(lane, &node));
         secrets
     }
 }
@@ -42,34 +41,47 @@ pub(crate) struct Opened {
     pub(crate) shown: Zeroizing<Vec<Node>>,
 }
 
-impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
-    /// The XMSS tree of a layer, opened at a leaf: all values of that leaf's chains are kept, of which its signature (algorithm 7,
-    /// `wots_sign`) shows one a chain, whatever it signs.
-    fn xmss_open(&mut self, secrets: &Secrets<N>, layer: u32, idx: Idx) -> Opened {
-        let adrs = Adrs::new(layer, idx.tree);
+impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
+    /// The XMSS tree of a layer, opened at a leaf (algorithm 10, `xmss_sign`): all values of that leaf's chains are kept, of which its
+    /// signature (algorithm 7, `wots_sign`) shows one a chain, whatever it signs.
+    fn xmss_open(&mut self, secrets: &Secrets<LANES>, layer: u32, idx: Idx) -> Opened {
         let mut shown = Zeroizing::new(alloc::vec![[0; 4]; P::LEN * W as usize]);
-        let place = Tree {
-            pk_seed: secrets.pk_seed,
-            adrs: adrs.of(Kind::Tree, 0),
-            first_leaf: 0,
-            height: P::H_PRIME as u32,
-        };
-        let (root, path) = self.root_and_path(place, idx.leaf, |hasher, index| {
-            let pk_seed = &secrets.pk_seed;
-            match (0..N).find(|&lane| index(lane) == idx.leaf) {
-                None => hasher.wots_pk_gen(pk_seed, &secrets.sk_seed, adrs, index, |_, _, _| {}),
-                Some(lane) => {
-                    hasher.wots_pk_gen(pk_seed, &secrets.sk_seed, adrs, index, |chain, step, values| {
-                        shown[chain * W as usize + step] = values.lane(lane);
-                    })
-                }
-            }
+        let (root, path) = self.xmss_tree(secrets, layer, idx, |lane, chain, step, values| {
+            shown[chain * W as usize + step] = values.lane(lane);
         });
         Opened { root, path, shown }
     }
 
+    /// The root of an XMSS tree, and the path of a leaf. `show` is told that leaf's lane and the values of its chains.
+    fn xmss_tree(
+        &mut self,
+        secrets: &Secrets<LANES>,
+        layer: u32,
+        idx: Idx,
+        mut show: impl FnMut(usize, usize, usize, &Nodes<LANES>),
+    ) -> (Node, Vec<Node>) {
+        let adrs = Adrs::new(layer, idx.tree);
+        let place = Tree {
+            pk_seed: secrets.pk_seed,
+            adrs: adrs.of(AdrsType::Tree, 0),
+            first_leaf: 0,
+            height: P::H_PRIME as u32,
+        };
+        self.root_and_path(place, idx.leaf, |hasher, index| {
+            let pk_seed = &secrets.pk_seed;
+            match (0..LANES).find(|&lane| index(lane) == idx.leaf) {
+                None => hasher.wots_pk_gen(pk_seed, &secrets.sk_seed, adrs, index, |_, _, _| {}),
+                Some(lane) => {
+                    hasher.wots_pk_gen(pk_seed, &secrets.sk_seed, adrs, index, |chain, step, values| {
+                        show(lane, chain, step, values);
+                    })
+                }
+            }
+        })
+    }
+
     /// The trees of a signature: those of the layers from the lowest on, then those of FORS.
-    fn open(&mut self, secrets: &Secrets<N>, digest: &Digest<P>, number: usize) -> Opened {
+    fn open(&mut self, secrets: &Secrets<LANES>, digest: &Digest<P>, number: usize) -> Opened {
         match number.checked_sub(P::D) {
             Some(number) => self.fors_open(secrets, digest, number as u32),
             None => {
@@ -80,20 +92,21 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
     }
 }
 
-/// PK.root (algorithm 18, `slh_keygen_internal`).
-pub(crate) fn root<P: ParameterSet, L: Lanes<N>, const N: usize>(
+/// PK.root (algorithm 18, `slh_keygen_internal`, line 3): the root of the top layer's one tree.
+pub(crate) fn pk_root<P: ParameterSet, L: Lanes<LANES>, const LANES: usize>(
     lanes: L,
     sk_seed: &[u8],
     pk_seed: &[u8],
 ) -> Vec<u8> {
-    let secrets = Secrets::<N>::new(sk_seed, pk_seed);
-    let top = Idx { tree: 0, leaf: 0 };
-    let opened = Hasher::<P, _, N>::new(lanes).xmss_open(&secrets, P::D as u32 - 1, top);
-    node_to_bytes::<P>(&opened.root).collect()
+    let secrets = Secrets::<LANES>::new(sk_seed, pk_seed);
+    let any = Idx { tree: 0, leaf: 0 };
+    let mut hasher = Hasher::<P, _, LANES>::new(lanes);
+    let (root, _) = hasher.xmss_tree(&secrets, P::D as u32 - 1, any, |_, _, _, _| {});
+    node_to_bytes::<P>(&root).collect()
 }
 
 /// Algorithm 19, `slh_sign_internal`: `private_key` is SK.seed ‖ SK.prf ‖ PK.seed ‖ PK.root, `opt_rand` PK.seed or as many random bytes.
-pub(crate) fn slh_sign_internal<P: ParameterSet, L: Lanes<N>, const N: usize>(
+pub(crate) fn slh_sign_internal<P: ParameterSet, L: Lanes<LANES>, const LANES: usize>(
     lanes: L,
     private_key: &[u8],
     message: &[&[u8]],
@@ -106,12 +119,12 @@ pub(crate) fn slh_sign_internal<P: ParameterSet, L: Lanes<N>, const N: usize>(
     signature.reserve_exact(P::SIGNATURE_BYTES - P::N);
     shake256(&parts, &mut signature);
     let digest = Digest::new(&signature, public_key, message);
-    sign_digest::<P, L, N>(lanes, private_key, &digest, threads, &mut signature);
+    sign_digest::<P, L, LANES>(lanes, private_key, &digest, threads, &mut signature);
     signature
 }
 
-/// Algorithm 19 from line 12 on: SIG_FORS ‖ SIG_HT.
-pub(crate) fn sign_digest<P: ParameterSet, L: Lanes<N>, const N: usize>(
+/// Algorithm 19 from line 11 on: SIG_FORS ‖ SIG_HT, the latter by algorithm 12, `ht_sign`.
+pub(crate) fn sign_digest<P: ParameterSet, L: Lanes<LANES>, const LANES: usize>(
     lanes: L,
     private_key: &[u8],
     digest: &Digest<P>,
@@ -120,7 +133,8 @@ pub(crate) fn sign_digest<P: ParameterSet, L: Lanes<N>, const N: usize>(
 ) {
     let (sk_seed, pk_seed) = (&private_key[..P::N], &private_key[2 * P::N..3 * P::N]);
     let trees = each(P::D + P::K, threads, || {
-        let (secrets, mut hasher) = (Secrets::<N>::new(sk_seed, pk_seed), Hasher::<P, _, N>::new(lanes));
+        let (secrets, mut hasher) =
+            (Secrets::<LANES>::new(sk_seed, pk_seed), Hasher::<P, _, LANES>::new(lanes));
         move |number| hasher.open(&secrets, digest, number)
     });
     let (layers, fors) = trees.split_at(P::D);
@@ -130,7 +144,7 @@ pub(crate) fn sign_digest<P: ParameterSet, L: Lanes<N>, const N: usize>(
         write(&tree.path);
     }
     let roots = fors.iter().map(|tree| tree.root);
-    let mut signed = Hasher::<P, _, N>::new(lanes).fors_pk(&node_from_bytes(pk_seed), digest, roots);
+    let mut signed = Hasher::<P, _, LANES>::new(lanes).fors_pk(&node_from_bytes(pk_seed), digest, roots);
     for tree in layers {
         for (chain, digit) in digits::<P>(&signed).enumerate() {
             write(&[tree.shown[chain * W as usize + digit as usize]]);
@@ -159,7 +173,10 @@ fn each<T: Send, F: FnMut(usize) -> T>(
                 .collect::<Vec<_>>()
         };
         let mut made = std::thread::scope(|scope| {
-            let others: Vec<_> = (1..threads.get()).map(|_| scope.spawn(work)).collect();
+            // No more than there are numbers; and where no thread can be had, this one does all of it.
+            let others: Vec<_> = (1..threads.get().min(count))
+                .map_while(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok())
+                .collect();
             let mut made = work();
             for other in others {
                 made.extend(other.join().expect("signing does not panic"));

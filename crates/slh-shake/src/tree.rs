@@ -17,7 +17,7 @@ pub(crate) struct Tree {
     pub(crate) height: u32,
 }
 
-impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
+impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
     /// The root of a tree (algorithm 9, `xmss_node`, and 15, `fors_node`), and the authentication path of its leaf number `of`, counted
     /// from its first.
     ///
@@ -26,14 +26,17 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
         &mut self,
         tree: Tree,
         of: u32,
-        mut leaf: impl FnMut(&mut Self, &dyn Fn(usize) -> u32) -> Nodes<N>,
+        mut leaf: impl FnMut(&mut Self, &dyn Fn(usize) -> u32) -> Nodes<LANES>,
     ) -> (Node, Vec<Node>) {
-        let subtree_height = tree.height - N.trailing_zeros();
+        const {
+            assert!(LANES.is_power_of_two() && LANES <= 1 << P::H_PRIME && LANES <= 1 << P::A);
+        }
+        let subtree_height = tree.height - LANES.trailing_zeros();
         let leaves = 1 << subtree_height;
         let (lane, row) = ((of / leaves) as usize, of % leaves);
         let mut path = alloc::vec![[0; 4]; tree.height as usize];
         // Of each height the left node that waits for its sibling.
-        let mut waiting: Vec<Nodes<N>> = Vec::with_capacity(subtree_height as usize + 1);
+        let mut waiting: Vec<Nodes<LANES>> = Vec::with_capacity(subtree_height as usize + 1);
         for i in 0..leaves {
             let index = |lane: usize| tree.first_leaf + lane as u32 * leaves + i;
             let mut node = leaf(self, &index);
@@ -49,13 +52,13 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
                 height += 1;
                 let places =
                     Places::from_fn(|lane| (tree.pk_seed, tree.adrs.node(height, index(lane) >> height)));
-                self.h(&places, &mut left, &node, N);
+                self.h(&places, &mut left, &node, LANES);
                 node = left;
             }
             waiting.push(node);
         }
         let subtrees = waiting.pop().expect("each lane has the root of its subtree");
-        let mut roots: Vec<Node> = (0..N).map(|lane| subtrees.lane(lane)).collect();
+        let mut roots: Vec<Node> = (0..LANES).map(|lane| subtrees.lane(lane)).collect();
         for height in subtree_height..tree.height {
             path[height as usize] = roots[(of >> height ^ 1) as usize];
             let parents = roots.len() / 2;
@@ -74,13 +77,13 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
     /// In each of the first `used` lanes the root that follows from a leaf of this index and its authentication path (algorithms 11 and 17).
     pub(crate) fn roots_from_paths(
         &mut self,
-        mut node: Nodes<N>,
+        mut node: Nodes<LANES>,
         height: u32,
         tree: impl Fn(usize) -> (Node, Adrs),
         index: impl Fn(usize) -> u32,
         sibling: impl Fn(usize, u32) -> Node,
         used: usize,
-    ) -> Nodes<N> {
+    ) -> Nodes<LANES> {
         for z in 0..height {
             let places = Places::from_fn(|lane| {
                 let (pk_seed, adrs) = tree(lane);

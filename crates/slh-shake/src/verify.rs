@@ -1,6 +1,6 @@
 //! Verification (FIPS 205 §9.3), of several signatures side by side.
 
-use crate::address::{Adrs, Kind, Places};
+use crate::address::{Adrs, AdrsType, Places};
 use crate::digest::{Digest, Idx};
 use crate::hash::{Hasher, Node, Nodes, node_from_bytes};
 use crate::lanes::Lanes;
@@ -36,15 +36,15 @@ impl<'a, P: ParameterSet> Opening<'a, P> {
 }
 
 /// Algorithm 20, `slh_verify_internal`, of each opening: whether its signature is one.
-pub(crate) fn slh_verify_internal<P: ParameterSet, L: Lanes<N>, const N: usize>(
+pub(crate) fn slh_verify_internal<P: ParameterSet, L: Lanes<LANES>, const LANES: usize>(
     lanes: L,
     openings: &[Opening<'_, P>],
 ) -> Vec<bool> {
-    let roots = Hasher::<P, L, N>::new(lanes).roots_from_sigs(openings);
+    let roots = Hasher::<P, L, LANES>::new(lanes).roots_from_sigs(openings);
     openings.iter().zip(roots).map(|(opening, root)| opening.pk_root == root).collect()
 }
 
-impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
+impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
     /// PK.root as it follows from each signature: the FORS public key, then layer by layer what it signs (algorithm 13, `ht_verify`).
     fn roots_from_sigs(&mut self, openings: &[Opening<'_, P>]) -> Vec<Node> {
         let mut nodes = self.fors_pks_from_sigs(openings);
@@ -69,7 +69,7 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
     ) -> Vec<Node> {
         let mut chains = Vec::with_capacity(openings.len() * P::LEN);
         for ((opening, place), message) in openings.iter().zip(places).zip(messages) {
-            let adrs = Adrs::new(layer, place.tree).of(Kind::WotsHash, place.leaf);
+            let adrs = Adrs::new(layer, place.tree).of(AdrsType::WotsHash, place.leaf);
             chains.extend(digits::<P>(message).enumerate().map(|(i, digit)| Chain {
                 seed: opening.pk_seed,
                 adrs: adrs.chain(i as u32, digit),
@@ -79,7 +79,7 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
         }
         self.finish_chains(&mut chains);
         let ends: Vec<Node> = chains.into_iter().map(|chain| chain.value).collect();
-        let place = |i: usize| Adrs::new(layer, places[i].tree).of(Kind::WotsPk, places[i].leaf);
+        let place = |i: usize| Adrs::new(layer, places[i].tree).of(AdrsType::WotsPk, places[i].leaf);
         self.compress_each(openings, P::LEN, place, &ends)
     }
 
@@ -93,11 +93,11 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
         at: usize,
     ) -> Vec<Node> {
         let mut roots = Vec::with_capacity(openings.len());
-        for start in (0..openings.len()).step_by(N) {
-            let used = N.min(openings.len() - start);
+        for start in (0..openings.len()).step_by(LANES) {
+            let used = LANES.min(openings.len() - start);
             let of = |lane: usize| start + lane.min(used - 1);
             let tree = |lane| {
-                (openings[of(lane)].pk_seed, Adrs::new(layer, places[of(lane)].tree).of(Kind::Tree, 0))
+                (openings[of(lane)].pk_seed, Adrs::new(layer, places[of(lane)].tree).of(AdrsType::Tree, 0))
             };
             let index = |lane| places[of(lane)].leaf;
             let sibling = |lane, z: u32| openings[of(lane)].node(at + z as usize);
@@ -117,8 +117,8 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
         nodes: &[Node],
     ) -> Vec<Node> {
         let mut compressed = Vec::with_capacity(openings.len());
-        for start in (0..openings.len()).step_by(N) {
-            let used = N.min(openings.len() - start);
+        for start in (0..openings.len()).step_by(LANES) {
+            let used = LANES.min(openings.len() - start);
             let of = |lane: usize| start + lane.min(used - 1);
             let places = Places::from_fn(|lane| (openings[of(lane)].pk_seed, place(of(lane))));
             let mut compression = self.compress(&places, used);

@@ -1,6 +1,6 @@
 //! WOTS+ (FIPS 205 §5): chains of F.
 
-use crate::address::{Adrs, Kind, Places};
+use crate::address::{Adrs, AdrsType, Places};
 use crate::hash::{Hasher, Node, Nodes, node_to_bytes};
 use crate::lanes::Lanes;
 use crate::params::{ParameterSet, W};
@@ -24,29 +24,29 @@ pub(crate) struct Chain {
     pub(crate) value: Node,
 }
 
-impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
-    /// The public keys of `N` key pairs of a tree (algorithm 6, `wots_pkGen`). `show` is told each value of each chain, by chain and step:
+impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
+    /// The public keys of `LANES` key pairs of a tree (algorithm 6, `wots_pkGen`). `show` is told each value of each chain, by chain and step:
     /// all but the last of a chain are secret.
     pub(crate) fn wots_pk_gen(
         &mut self,
         pk_seed: &Node,
-        sk_seed: &Nodes<N>,
+        sk_seed: &Nodes<LANES>,
         tree: Adrs,
         key_pairs: impl Fn(usize) -> u32,
-        mut show: impl FnMut(usize, usize, &Nodes<N>),
-    ) -> Nodes<N> {
-        let mut places = Places::from_fn(|lane| (*pk_seed, tree.of(Kind::WotsPk, key_pairs(lane))));
-        let mut compression = self.compress(&places, N);
+        mut show: impl FnMut(usize, usize, &Nodes<LANES>),
+    ) -> Nodes<LANES> {
+        let mut places = Places::from_fn(|lane| (*pk_seed, tree.of(AdrsType::WotsPk, key_pairs(lane))));
+        let mut compression = self.compress(&places, LANES);
         let mut value = sk_seed.clone();
         for chain in 0..P::LEN {
             let at = |kind| move |lane: u32| tree.of(kind, lane).chain(chain as u32, 0);
-            places.set(|lane| at(Kind::WotsPrf)(key_pairs(lane)));
+            places.set(|lane| at(AdrsType::WotsPrf)(key_pairs(lane)));
             value.clone_from(sk_seed);
-            self.f(&places, &mut value, N);
+            self.prf(&places, &mut value);
             show(chain, 0, &value);
-            places.set(|lane| at(Kind::WotsHash)(key_pairs(lane)));
+            places.set(|lane| at(AdrsType::WotsHash)(key_pairs(lane)));
             for step in 1..W as usize {
-                self.f(&places, &mut value, N);
+                self.f(&places, &mut value, LANES);
                 places.next_hash();
                 show(chain, step, &value);
             }
@@ -62,13 +62,13 @@ impl<P: ParameterSet, L: Lanes<N>, const N: usize> Hasher<P, L, N> {
         let mut order: Vec<usize> = (0..chains.len()).filter(|&i| chains[i].steps > 0).collect();
         order.sort_unstable_by_key(|&i| core::cmp::Reverse(chains[i].steps));
         let mut waiting = order.into_iter();
-        let mut running: Vec<usize> = waiting.by_ref().take(N).collect();
+        let mut running: Vec<usize> = waiting.by_ref().take(LANES).collect();
         if running.is_empty() {
             return;
         }
         let of = |lane: usize| &chains[running[lane.min(running.len() - 1)]];
         let mut places = Places::from_fn(|lane| (of(lane).seed, of(lane).adrs));
-        let mut values = Nodes::<N>::from_fn(|lane| of(lane).value);
+        let mut values = Nodes::<LANES>::from_fn(|lane| of(lane).value);
         while let Some(steps) = running.iter().map(|&i| chains[i].steps).min() {
             for _ in 0..steps {
                 self.f(&places, &mut values, running.len());

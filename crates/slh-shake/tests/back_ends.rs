@@ -2,7 +2,7 @@
 //! checks/avx512.sh does, and names in `STRONGROOM_BACK_ENDS` the back ends that it asks for.
 
 use sha2::{Digest, Sha256};
-use slh_shake::internals::{Backend, slh_keygen_internal, slh_sign_internal, slh_verify_internal};
+use slh_shake::internals::{Backend, pk_root, slh_sign_internal, slh_verify_internal};
 use slh_shake::{ParameterSet, Shake128f, Shake192f, Shake256f};
 use std::num::NonZeroUsize;
 
@@ -21,7 +21,7 @@ fn back_ends() -> Vec<Backend> {
 
 fn keys_are_alike<P: ParameterSet>() {
     let seed: Vec<u8> = (0..3 * P::N).map(|n| n as u8).collect();
-    let root = |backend| slh_keygen_internal::<P>(backend, &seed[..P::N], &seed[2 * P::N..]);
+    let root = |backend| pk_root::<P>(backend, &seed[..P::N], &seed[2 * P::N..]);
     let portable = root(Backend::all()[0]);
     for backend in back_ends() {
         assert_eq!(root(backend), portable, "{}, {}", P::NAME, backend.name());

@@ -17,7 +17,7 @@ use core::arch::x86_64::{
     _mm512_setzero_si512, _mm512_storeu_si512, _mm512_ternarylogic_epi64, _mm512_xor_si512,
 };
 
-/// Whether the processor and its system have it: asked at run time where there is `std`, else known from the compiler's target.
+/// Whether the processor and its system have it, with what the compiler takes to come with it: asked at run time where there is `std`, else known from the compiler's target.
 macro_rules! has {
     ($($feature:tt),+) => {{
         #[cfg(feature = "std")]
@@ -52,7 +52,7 @@ impl Four {
         expect(dead_code, reason = "eight lanes are chosen where this is there")
     )]
     pub(super) fn avx512vl() -> Option<Self> {
-        has!("avx512f", "avx512vl").then_some(Self(Feature::Avx512Vl))
+        has!("avx512f", "avx512vl", "avx2", "fma", "f16c").then_some(Self(Feature::Avx512Vl))
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -65,7 +65,7 @@ impl Four {
 
 impl Eight {
     pub(super) fn avx512() -> Option<Self> {
-        has!("avx512f", "avx512vl").then_some(Self(()))
+        has!("avx512f", "avx512vl", "avx2", "fma", "f16c").then_some(Self(()))
     }
 }
 
@@ -174,15 +174,15 @@ fn permute_avx512<const ROWS: usize>(states: &mut States<8>, used: usize) {
 
 /// The first four words of each row.
 #[target_feature(enable = "avx2")]
-fn load_four<const N: usize>(states: &States<N>) -> [__m256i; 25] {
-    const { assert!(N >= 4) };
+fn load_four<const LANES: usize>(states: &States<LANES>) -> [__m256i; 25] {
+    const { assert!(LANES >= 4) };
     // SAFETY: a row has at least 32 bytes; the load asks for no alignment.
     core::array::from_fn(|i| unsafe { _mm256_loadu_si256(states.0[i].as_ptr().cast()) })
 }
 
 #[target_feature(enable = "avx2")]
-fn store_four<const N: usize, const ROWS: usize>(states: &mut States<N>, words: [__m256i; 25]) {
-    const { assert!(N >= 4) };
+fn store_four<const LANES: usize, const ROWS: usize>(states: &mut States<LANES>, words: [__m256i; 25]) {
+    const { assert!(LANES >= 4) };
     for (row, word) in states.0.iter_mut().zip(words).take(ROWS) {
         // SAFETY: a row has at least 32 bytes; the store asks for no alignment.
         unsafe { _mm256_storeu_si256(row.as_mut_ptr().cast(), word) };
@@ -215,7 +215,7 @@ const XOR3: i32 = 0x96;
 const CHI: i32 = 0xD2;
 
 #[target_feature(enable = "avx512f,avx512vl")]
-fn four_avx512vl<const N: usize, const ROWS: usize>(states: &mut States<N>) {
+fn four_avx512vl<const LANES: usize, const ROWS: usize>(states: &mut States<LANES>) {
     macro_rules! rol {
         ($x:expr, $n:literal) => {
             _mm256_rol_epi64::<$n>($x)

@@ -1,7 +1,7 @@
 //! `slh_dsa sign SET`: of stdin's SK.seed ‖ SK.prf ‖ PK.seed ‖ M' the public key and the deterministic signature, when all back ends
 //! of this build agree on them. `slh_dsa verify SET`: whether stdin's public key ‖ signature ‖ M' verifies, by the exit code.
 
-use slh_shake::internals::{Backend, slh_keygen_internal, slh_sign_internal, slh_verify_internal};
+use slh_shake::internals::{Backend, pk_root, slh_sign_internal, slh_verify_internal};
 use slh_shake::{ParameterSet, Shake128f, Shake128s, Shake192f, Shake192s, Shake256f, Shake256s};
 use std::error::Error;
 use std::io::{self, Read, Write};
@@ -31,7 +31,7 @@ fn run<P: ParameterSet>(verb: &str, input: &[u8]) -> Result<ExitCode, Box<dyn Er
             let (seed, message) = input.split_at_checked(3 * P::N).ok_or("a seed")?;
             let made = Backend::all().into_iter().map(|backend| {
                 let pk_seed = &seed[2 * P::N..];
-                let root = slh_keygen_internal::<P>(backend, &seed[..P::N], pk_seed);
+                let root = pk_root::<P>(backend, &seed[..P::N], pk_seed);
                 let key = [seed, &root].concat();
                 let signature = slh_sign_internal::<P>(backend, &key, message, pk_seed, NonZeroUsize::MIN);
                 [pk_seed, &root, &signature].concat()
