@@ -481,6 +481,31 @@ mod tests {
         assert_eq!(guard.requests.waiting.load(Ordering::Relaxed), 0);
     }
 
+    #[tokio::test]
+    async fn verifications_wait_in_a_bounded_queue() {
+        let guard = Arc::new(Guard::new(&Limits::default()));
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let mut turns = Vec::new();
+        for _ in 0..cores {
+            turns.push(guard.verification_turn().await.expect("as many as there are cores"));
+        }
+        let waiting: Vec<_> = (0..64)
+            .map(|_| {
+                let guard = Arc::clone(&guard);
+                tokio::spawn(async move { guard.verification_turn().await.map(drop) })
+            })
+            .collect();
+        while guard.verifications.waiting.load(Ordering::Relaxed) < 64 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(guard.verification_turn().await.err().expect("the queue is full").code, Code::Overloaded);
+        drop(turns);
+        for waiting in waiting {
+            assert!(waiting.await.expect("no panic").is_ok());
+        }
+        assert!(guard.verification_turn().await.is_ok());
+    }
+
     #[test]
     fn bodies_have_a_bounded_memory_and_each_address_a_share_of_it() {
         let limits = Limits { max_bodies_bytes: 16 * KIB, max_body_bytes: 2 * KIB, ..Limits::default() };

@@ -478,6 +478,17 @@ mod tests {
         )
     }
 
+    /// Rests on `Vault::verify` (verification.rs).
+    #[tokio::test]
+    async fn a_verification_runs_apart_from_the_threads_that_answer() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let vault = vault(folder.path());
+        let client = crate::limits::ClientAddress::new(std::net::Ipv4Addr::LOCALHOST.into());
+        let there = vault.verify(&client, || Ok::<_, ()>(std::thread::current().id())).await;
+        let there = there.map_err(|error| error.code).expect("its turn").expect("it holds");
+        assert_ne!(there, std::thread::current().id());
+    }
+
     /// Storing refuses these already; a record that came to be otherwise, by an older server, say, is held against its policy
     /// all the same. Rests on `check_policy` and the comparison of readers in `Vault::open`.
     #[test]
