@@ -3,21 +3,14 @@
 use crate::aead::{self, NONCE_BYTES, TAG_BYTES};
 use crate::encoding;
 use crate::key::{Identity, KeyError};
-use argon2::{Algorithm, Argon2, Params, Version};
+use crate::stretch::Stretch;
 use rand_core::CryptoRng;
-use std::ops::RangeInclusive;
 use zeroize::Zeroizing;
 
 /// Bytes that a key file may have.
 pub const MAX_KEY_FILE_BYTES: usize = 64 * 1024;
 const MAX_LINE_BYTES: usize = 8 * 1024;
 const LOCKED_PREFIX: &str = "STRONGROOM-ENCRYPTED-KEY-1";
-const SALT_BYTES: usize = 16;
-const MEMORY_KIB: u32 = 64 * 1024;
-const PASSES: u32 = 3;
-/// What a file may ask for: from 8 MiB to 1 GiB.
-const MEMORY_KIB_TAKEN: RangeInclusive<u32> = 8 * 1024..=1024 * 1024;
-const PASSES_TAKEN: RangeInclusive<u32> = 1..=16;
 
 /// Why a file is no key file. No variant repeats what the file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -68,9 +61,7 @@ pub enum KeyFile {
 /// A key behind a passphrase: Argon2id (RFC 9106) and AES-256-GCM.
 #[derive(Debug)]
 pub struct LockedKey {
-    memory_kib: u32,
-    passes: u32,
-    salt: [u8; SALT_BYTES],
+    stretch: Stretch,
     /// With its tag.
     sealed: Vec<u8>,
 }
@@ -79,11 +70,11 @@ impl LockedKey {
     /// Locks a key. Takes 64 MiB and about a tenth of a second.
     #[must_use]
     pub fn lock(identity: &Identity, passphrase: &[u8], rng: &mut impl CryptoRng) -> Self {
-        let mut salt = [0; SALT_BYTES];
-        rng.fill_bytes(&mut salt);
-        let mut locked = Self { memory_kib: MEMORY_KIB, passes: PASSES, salt, sealed: Vec::new() };
+        let mut locked = Self { stretch: Stretch::new(rng), sealed: Vec::new() };
         let mut body = identity.to_secret_body();
-        let tag = aead::seal_in_place(&locked.key(passphrase), &[0; NONCE_BYTES], &locked.aad(), &mut body);
+        // Salt and key serve once, so that the nonce is zero.
+        let key = locked.stretch.key(passphrase);
+        let tag = aead::seal_in_place(&key, &[0; NONCE_BYTES], &locked.aad(), &mut body);
         locked.sealed = [&body[..], &tag[..]].concat();
         locked
     }
@@ -94,55 +85,28 @@ impl LockedKey {
     /// [`UnlockError`].
     pub fn unlock(&self, passphrase: &[u8]) -> Result<Identity, UnlockError> {
         let (body, tag) = self.sealed.split_last_chunk().ok_or(UnlockError)?;
-        let body = aead::open(&self.key(passphrase), &[0; NONCE_BYTES], &self.aad(), body, tag)
+        let body = aead::open(&self.stretch.key(passphrase), &[0; NONCE_BYTES], &self.aad(), body, tag)
             .map_err(|_| UnlockError)?;
         Identity::from_secret_body(&body).map_err(|_| UnlockError)
     }
 
-    /// Salt and key serve once, so that the nonce is zero.
-    fn key(&self, passphrase: &[u8]) -> Zeroizing<[u8; aead::KEY_BYTES]> {
-        let params = Params::new(self.memory_kib, self.passes, 1, Some(aead::KEY_BYTES))
-            .expect("the parameters were checked when they were read");
-        let mut key = Zeroizing::new([0; aead::KEY_BYTES]);
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into(passphrase, &self.salt, &mut key[..])
-            .expect("a passphrase is shorter than 4 GiB, the salt has 16 bytes");
-        key
-    }
-
-    /// memory ‖ passes ‖ salt.
-    fn parameters(&self) -> Vec<u8> {
-        [&self.memory_kib.to_be_bytes()[..], &self.passes.to_be_bytes(), &self.salt].concat()
-    }
-
     fn aad(&self) -> Vec<u8> {
-        [LOCKED_PREFIX.as_bytes(), &self.parameters()].concat()
+        [LOCKED_PREFIX.as_bytes(), &self.stretch.to_bytes()].concat()
     }
 
     fn to_text(&self) -> Zeroizing<String> {
-        encoding::key_text(LOCKED_PREFIX, &[self.parameters(), self.sealed.clone()].concat())
+        encoding::key_text(LOCKED_PREFIX, &[&self.stretch.to_bytes()[..], &self.sealed].concat())
     }
 
     fn from_text(text: &str, line: usize) -> Result<Self, KeyFileError> {
         let refused = KeyFileError::Key { line, source: KeyError::Text };
-        let parts = || {
-            let body = encoding::from_key_text(LOCKED_PREFIX, text)?;
-            let (memory, rest) = body.split_first_chunk()?;
-            let (passes, rest) = rest.split_first_chunk()?;
-            let (salt, sealed) = rest.split_first_chunk()?;
-            Some(Self {
-                memory_kib: u32::from_be_bytes(*memory),
-                passes: u32::from_be_bytes(*passes),
-                salt: *salt,
-                sealed: sealed.to_vec(),
-            })
-        };
-        let locked = parts().filter(|locked| locked.sealed.len() > TAG_BYTES).ok_or(refused)?;
-        if MEMORY_KIB_TAKEN.contains(&locked.memory_kib) && PASSES_TAKEN.contains(&locked.passes) {
-            Ok(locked)
-        } else {
-            Err(KeyFileError::Lock { line })
+        let body = encoding::from_key_text(LOCKED_PREFIX, text).ok_or(refused)?;
+        let (stretch, sealed) = body.split_first_chunk().ok_or(refused)?;
+        if sealed.len() <= TAG_BYTES {
+            return Err(refused);
         }
+        let stretch = Stretch::from_bytes(stretch).map_err(|_| KeyFileError::Lock { line })?;
+        Ok(Self { stretch, sealed: sealed.to_vec() })
     }
 }
 
@@ -257,18 +221,12 @@ mod tests {
 
     #[test]
     fn what_a_lock_may_ask_for_is_bounded() {
-        let locked =
-            |memory_kib, passes| LockedKey { memory_kib, passes, salt: [0; 16], sealed: vec![0; 99] };
-        let error = KeyFileError::Lock { line: 1 };
-        for (memory_kib, passes) in [(8191, 3), (1024 * 1024 + 1, 3), (65536, 0), (65536, 17), (u32::MAX, 1)]
-        {
-            assert_eq!(refusal(locked(memory_kib, passes).to_text().as_bytes()), error);
-        }
-        assert!(parse(locked(8192, 1).to_text().as_bytes()).is_ok());
-        let empty = LockedKey { sealed: vec![0; 16], ..locked(8192, 1) };
-        assert_eq!(
-            refusal(empty.to_text().as_bytes()),
-            KeyFileError::Key { line: 1, source: KeyError::Text }
-        );
+        let text = |body: &[u8]| encoding::key_text(LOCKED_PREFIX, body);
+        let stretch = Stretch::new(&mut rng()).to_bytes();
+        let dear = [&[0xFF; 4][..], &stretch[4..], &[0; 99]].concat();
+        assert_eq!(refusal(text(&dear).as_bytes()), KeyFileError::Lock { line: 1 });
+        assert!(parse(text(&[&stretch[..], &[0; 99]].concat()).as_bytes()).is_ok());
+        let empty = [&stretch[..], &[0; 16]].concat();
+        assert_eq!(refusal(text(&empty).as_bytes()), KeyFileError::Key { line: 1, source: KeyError::Text });
     }
 }

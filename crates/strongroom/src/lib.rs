@@ -48,6 +48,7 @@ mod sealed;
 pub mod signin;
 pub mod slh_dsa;
 mod slot;
+pub mod stretch;
 #[cfg(test)]
 mod vectors;
 pub mod w3pk;
