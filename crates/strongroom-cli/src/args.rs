@@ -543,6 +543,9 @@ pub(crate) struct StoreVerify {
     /// The vault's root: then every record is unsealed, so that altered ones are found
     #[arg(long, value_name = "FILE")]
     pub(crate) root_file: Option<PathBuf>,
+    /// The passphrase of a root that is sealed under one: the file's first line
+    #[arg(long, value_name = "FILE", requires = "root_file")]
+    pub(crate) root_passphrase_file: Option<PathBuf>,
     /// The backup
     pub(crate) file: PathBuf,
 }
@@ -559,6 +562,9 @@ pub(crate) struct StoreRestore {
     /// The data directory of the server, which must not run
     #[arg(long, value_name = "DIR", default_value = "strongroom-data")]
     pub(crate) data_dir: PathBuf,
+    /// The passphrase of a root that is there and sealed under one: the file's first line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root_passphrase_file: Option<PathBuf>,
     /// The backup
     pub(crate) backup: PathBuf,
 }

@@ -105,7 +105,7 @@ pub(crate) fn new_passphrase(file: Option<&Path>) -> Result<Zeroizing<String>> {
 }
 
 /// The first line of a file, without its end.
-fn read_passphrase(file: &Path) -> Result<Zeroizing<String>> {
+pub(crate) fn read_passphrase(file: &Path) -> Result<Zeroizing<String>> {
     let bytes = read(Some(file))?;
     let text = std::str::from_utf8(&bytes).with_context(|| format!("{} is not text", file.display()))?;
     match text.lines().next() {

@@ -9,6 +9,7 @@ use read::Reader;
 pub(crate) use table::{Flags, SETTINGS};
 
 use crate::commands::serve::imported_key;
+use crate::files::read_passphrase;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use strongroom::key::DecapsulationKey;
 use strongroom::signin::Origin;
 use strongroom_enclave::collateral::{AMD_URL, INTEL_URL};
-use strongroom_enclave::{Choice, Places};
+use strongroom_enclave::{Choice, Places, Sealer};
 use strongroom_server::Tls;
 use strongroom_server::config::CorsOrigin;
 use strongroom_server::limits::{Limits, Rate};
@@ -30,6 +31,7 @@ pub(crate) struct Settings {
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) data_dir: PathBuf,
     pub(crate) root_file: Option<PathBuf>,
+    pub(crate) sealer: Sealer,
     pub(crate) database: Option<(DatabaseUrl, PostgresOptions)>,
     pub(crate) public_url: Option<Origin>,
     pub(crate) sign_in_origins: Vec<Origin>,
@@ -111,6 +113,7 @@ impl Settings {
             metrics_listen,
             data_dir: reader.one("data-dir").unwrap_or_else(|| PathBuf::from("strongroom-data")),
             root_file: reader.one("root-file"),
+            sealer: sealer(reader),
             database: database(reader),
             public_url,
             sign_in_origins: reader.many("sign-in-origin"),
@@ -126,6 +129,17 @@ impl Settings {
             limits: limits(reader),
             imported_key,
             shown: Vec::new(),
+        }
+    }
+}
+
+fn sealer(reader: &mut Reader<'_>) -> Sealer {
+    let Some(file) = reader.one::<PathBuf>("root-passphrase-file") else { return Sealer::Plain };
+    match read_passphrase(&file) {
+        Ok(passphrase) => Sealer::Passphrase(passphrase),
+        Err(error) => {
+            reader.mistake(format!("root-passphrase-file: {error:#}"));
+            Sealer::Plain
         }
     }
 }

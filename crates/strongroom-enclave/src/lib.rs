@@ -2,17 +2,19 @@
 //! itself, asked to vouch for the code that holds it.
 //!
 //! This crate is where devices and key stores are touched: dstack's agent, the kernel's configfs-tsm, the services of the
-//! platforms' makers. There is one sealer, `plain`, which keeps the root in the clear and says so. It refuses to overwrite a
-//! root, to import a key over a generated root, to start from a root file that does not fit, and to take another platform
-//! than the one that was asked for.
+//! platforms' makers. A root is sealed under a passphrase, or kept in the clear, which is said wherever it is shown. It refuses to
+//! overwrite a root, to import a key over a generated root, to start from a root file that does not fit or was sealed otherwise than
+//! it is told, and to take another platform than the one that was asked for.
 
 pub mod collateral;
 mod platform;
 mod root;
 mod sealed_root;
+mod sealer;
 mod tls_key;
 
 pub use platform::{Choice, Places, Platform, PlatformError};
 pub use root::{Root, VaultId};
-pub use sealed_root::{Opened, RootError, Sealer, open_or_create, parse};
+pub use sealed_root::{Opened, RootError, open_or_create, parse, protection};
+pub use sealer::{Protection, Sealer};
 pub use tls_key::TlsKey;

@@ -1,10 +1,11 @@
-//! The sealed-root file: written once, checked at each start (spec/access.md, "The root").
+//! The sealed-root file: written once, checked at each start (spec/attestation.md, "Sealing").
 //!
 //! ```text
 //! magic 8 || sealer u16 || vault_id 32 || u32 length || sealer data || u32 length || sealed bytes
 //! ```
 
 use crate::root::Root;
+use crate::sealer::{Protection, Refusal, Sealer};
 use rand_core::CryptoRng;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -15,28 +16,9 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 const MAGIC: &[u8; 8] = b"SRROOT\0\x01";
-const PLAIN: u16 = 0;
 const MAX_FILE_BYTES: usize = 64 * 1024;
 const ORIGIN_GENERATED: u8 = 0;
 const ORIGIN_IMPORTED: u8 = 1;
-
-/// How a root is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Sealer {
-    /// In the clear. Insecure: whoever reads the file reads every secret. For development.
-    Plain,
-}
-
-impl Sealer {
-    /// Its name in the digest of a vault's configuration.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "plain",
-        }
-    }
-}
 
 /// Why there is no root.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +33,17 @@ pub enum RootError {
     /// Sealed by something that this build does not know.
     #[error("the root file was sealed by a sealer that this build does not know (id {0})")]
     UnknownSealer(u16),
+    /// The file is sealed otherwise than it is to be opened. Nothing takes the other's place.
+    #[error("the root is sealed as `{}`, and `{}` was asked for", .file.name(), .asked.name())]
+    OtherSealer {
+        /// How it is sealed.
+        file: Protection,
+        /// How it was to be.
+        asked: Protection,
+    },
+    /// The key is another, or the file was altered: its tag tells no difference.
+    #[error("the root does not open: the {} is another, or the file was altered", .0.name())]
+    WrongKey(Protection),
     /// `ADMIN_MLKEM_PRIVATE_KEY` was given, and the vault has another root.
     #[error("this vault has a root already, and it is not the imported key's")]
     ImportOverRoot,
@@ -64,63 +57,79 @@ pub struct Opened {
     /// The root.
     pub root: Root,
     /// How it is kept.
-    pub sealer: Sealer,
+    pub protection: Protection,
     /// The ML-KEM-1024 key of the root's present epoch.
     pub kem_key: DecapsulationKey,
 }
 
-/// Opens the root file at `path`, or makes one: from `imported`, or from `rng`. The file and its folder are synced
-/// before this returns.
+/// Opens the root file at `path` by `sealer`, or makes one that it seals: from `imported`, or from `rng`. The file and its
+/// folder are synced before this returns.
 ///
 /// # Errors
 /// [`RootError`]; a root that is there is never overwritten.
 pub fn open_or_create(
     path: &Path,
+    sealer: &Sealer,
     imported: Option<DecapsulationKey>,
     rng: &mut impl CryptoRng,
 ) -> Result<Opened, RootError> {
-    let (root, sealer) = open_or_create_root(path, imported.as_ref().map(Root::import), rng)?;
+    let root = open_or_create_root(path, sealer, imported.as_ref().map(Root::import), rng)?;
     let kem_key = imported.unwrap_or_else(|| root.kem_key(root.epoch()));
-    Ok(Opened { root, sealer, kem_key })
+    Ok(Opened { root, protection: sealer.protection(), kem_key })
 }
 
 fn open_or_create_root(
     path: &Path,
+    sealer: &Sealer,
     wanted: Option<Root>,
     rng: &mut impl CryptoRng,
-) -> Result<(Root, Sealer), RootError> {
-    if let Some(found) = open(path, wanted.as_ref())? {
+) -> Result<Root, RootError> {
+    if let Some(found) = open(path, sealer, wanted.as_ref())? {
         return Ok(found);
     }
     // Servers that share the file may start at once: one makes it.
     let folder = File::open(folder_of(path))?;
     folder.lock()?;
-    if let Some(found) = open(path, wanted.as_ref())? {
+    if let Some(found) = open(path, sealer, wanted.as_ref())? {
         return Ok(found);
     }
     let root = wanted.unwrap_or_else(|| Root::generate(rng));
-    create(path, &write(&root))?;
-    Ok((root, Sealer::Plain))
+    create(path, &write(&root, sealer, rng))?;
+    Ok(root)
 }
 
 /// The root of a file that is there.
-fn open(path: &Path, wanted: Option<&Root>) -> Result<Option<(Root, Sealer)>, RootError> {
+fn open(path: &Path, sealer: &Sealer, wanted: Option<&Root>) -> Result<Option<Root>, RootError> {
+    let Some(bytes) = read(path)? else { return Ok(None) };
+    let root = parse(&bytes, sealer)?;
+    match (wanted, root.origin()) {
+        (Some(wanted), _) if !bool::from(wanted.expose().ct_eq(root.expose())) => {
+            Err(RootError::ImportOverRoot)
+        }
+        (None, KeyOrigin::Imported) => Err(RootError::KeysNotConfigured),
+        _ => Ok(Some(root)),
+    }
+}
+
+/// The bytes of a file that is there; one more than may be, where there are more.
+fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     match File::open(path) {
         Ok(file) => {
             let mut bytes = Zeroizing::new(Vec::with_capacity(256));
             file.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-            let (root, sealer) = parse(&bytes)?;
-            match (wanted, root.origin()) {
-                (Some(wanted), _) if !bool::from(wanted.expose().ct_eq(root.expose())) => {
-                    Err(RootError::ImportOverRoot)
-                }
-                (None, KeyOrigin::Imported) => Err(RootError::KeysNotConfigured),
-                _ => Ok(Some((root, sealer))),
-            }
+            Ok(Some(bytes))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
+}
+
+/// How the root of a file is kept, as far as the file says; none where there is no file.
+///
+/// # Errors
+/// [`RootError::Io`], [`RootError::Damaged`], [`RootError::UnknownSealer`].
+pub fn protection(path: &Path) -> Result<Option<Protection>, RootError> {
+    read(path)?.map(|bytes| Fields::of(&bytes)?.protection()).transpose()
 }
 
 /// Written under another name and linked into place, so that a crash leaves a whole file or none, and a file that
@@ -151,51 +160,79 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn write(root: &Root) -> Zeroizing<Vec<u8>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(128));
-    bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&PLAIN.to_be_bytes());
-    bytes.extend_from_slice(root.vault_id().as_bytes());
-    bytes.extend_from_slice(&0_u32.to_be_bytes());
-    bytes.extend_from_slice(&33_u32.to_be_bytes());
-    bytes.push(match root.origin() {
+fn write(root: &Root, sealer: &Sealer, rng: &mut impl CryptoRng) -> Zeroizing<Vec<u8>> {
+    let head = |data: &[u8]| {
+        let length = u32::try_from(data.len()).expect("a sealer's data is short").to_be_bytes();
+        let id = sealer.protection().id().to_be_bytes();
+        [&MAGIC[..], &id, root.vault_id().as_bytes(), &length, data].concat()
+    };
+    let mut plaintext = Zeroizing::new(Vec::with_capacity(33));
+    plaintext.push(match root.origin() {
         KeyOrigin::Imported => ORIGIN_IMPORTED,
         _ => ORIGIN_GENERATED,
     });
-    bytes.extend_from_slice(root.expose());
+    plaintext.extend_from_slice(root.expose());
+    let (data, sealed) = sealer.seal(&plaintext, head, rng);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(256));
+    bytes.extend_from_slice(&head(&data));
+    bytes.extend_from_slice(&u32::try_from(sealed.len()).expect("a sealed root is short").to_be_bytes());
+    bytes.extend_from_slice(&sealed);
     bytes
+}
+
+/// A file's parts, before anything is unsealed.
+struct Fields<'a> {
+    id: u16,
+    vault_id: &'a [u8; 32],
+    data: &'a [u8],
+    /// All before the length of the sealed bytes, which they are bound to.
+    head: &'a [u8],
+    sealed: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    fn of(bytes: &'a [u8]) -> Result<Self, RootError> {
+        let fields = || {
+            let (magic, rest) = bytes.split_first_chunk::<8>()?;
+            let (id, rest) = rest.split_first_chunk::<2>()?;
+            let (vault_id, rest) = rest.split_first_chunk::<32>()?;
+            let (data, rest) = length_prefixed(rest)?;
+            let head = &bytes[..bytes.len() - rest.len()];
+            let (sealed, rest) = length_prefixed(rest)?;
+            let whole = magic == MAGIC && rest.is_empty() && bytes.len() <= MAX_FILE_BYTES;
+            whole.then_some(Self { id: u16::from_be_bytes(*id), vault_id, data, head, sealed })
+        };
+        fields().ok_or(RootError::Damaged)
+    }
+
+    fn protection(&self) -> Result<Protection, RootError> {
+        Protection::of(self.id).ok_or(RootError::UnknownSealer(self.id))
+    }
 }
 
 /// Reads a root file and unseals it. The vault id that follows from the root must be the file's.
 ///
 /// # Errors
-/// [`RootError::Damaged`], [`RootError::UnknownSealer`].
-pub fn parse(bytes: &[u8]) -> Result<(Root, Sealer), RootError> {
-    if bytes.len() > MAX_FILE_BYTES {
-        return Err(RootError::Damaged);
+/// [`RootError::Damaged`], [`RootError::UnknownSealer`], [`RootError::OtherSealer`], [`RootError::WrongKey`].
+pub fn parse(bytes: &[u8], sealer: &Sealer) -> Result<Root, RootError> {
+    let fields = Fields::of(bytes)?;
+    let (file, asked) = (fields.protection()?, sealer.protection());
+    if file != asked {
+        return Err(RootError::OtherSealer { file, asked });
     }
-    let fields = |bytes| -> Option<_> {
-        let (magic, rest) = <[u8]>::split_first_chunk::<8>(bytes)?;
-        let (sealer, rest) = rest.split_first_chunk::<2>()?;
-        let (vault_id, rest) = rest.split_first_chunk::<32>()?;
-        let (sealer_data, rest) = length_prefixed(rest)?;
-        let (sealed, rest) = length_prefixed(rest)?;
-        (magic == MAGIC && rest.is_empty()).then_some((sealer, vault_id, sealer_data, sealed))
-    };
-    let (sealer, vault_id, sealer_data, sealed) = fields(bytes).ok_or(RootError::Damaged)?;
-    let (plaintext, sealer) = match u16::from_be_bytes(*sealer) {
-        PLAIN if sealer_data.is_empty() => (sealed, Sealer::Plain),
-        PLAIN => return Err(RootError::Damaged),
-        unknown => return Err(RootError::UnknownSealer(unknown)),
-    };
-    let (origin, root) = match plaintext {
+    let plaintext =
+        sealer.unseal(fields.data, fields.head, fields.sealed).map_err(|refusal| match refusal {
+            Refusal::Damaged => RootError::Damaged,
+            Refusal::Key => RootError::WrongKey(asked),
+        })?;
+    let (origin, root) = match &plaintext[..] {
         [ORIGIN_GENERATED, root @ ..] => (KeyOrigin::Generated, root),
         [ORIGIN_IMPORTED, root @ ..] => (KeyOrigin::Imported, root),
         _ => return Err(RootError::Damaged),
     };
     let root = Zeroizing::new(root.try_into().map_err(|_| RootError::Damaged)?);
     let root = Root::from_parts(root, origin);
-    if root.vault_id().as_bytes() == vault_id { Ok((root, sealer)) } else { Err(RootError::Damaged) }
+    if root.vault_id().as_bytes() == fields.vault_id { Ok(root) } else { Err(RootError::Damaged) }
 }
 
 fn length_prefixed(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -208,10 +245,18 @@ mod tests {
     use super::*;
     use strongroom_testkit::rng;
 
-    fn open(path: &Path, imported: Option<&DecapsulationKey>) -> Result<Root, RootError> {
+    fn open_by(path: &Path, sealer: &Sealer, imported: Option<&DecapsulationKey>) -> Result<Root, RootError> {
         let imported =
             imported.map(|key| DecapsulationKey::from_expanded(&key.to_expanded()[..]).expect("a copy"));
-        open_or_create(path, imported, &mut rng()).map(|opened| opened.root)
+        open_or_create(path, sealer, imported, &mut rng()).map(|opened| opened.root)
+    }
+
+    fn open(path: &Path, imported: Option<&DecapsulationKey>) -> Result<Root, RootError> {
+        open_by(path, &Sealer::Plain, imported)
+    }
+
+    fn passphrase(text: &str) -> Sealer {
+        Sealer::Passphrase(Zeroizing::new(text.to_owned()))
     }
 
     #[test]
@@ -275,20 +320,61 @@ mod tests {
 
     #[test]
     fn any_altered_byte_and_any_other_length_is_refused() {
-        let good = write(&Root::generate(&mut rng()));
-        assert!(parse(&good).is_ok());
-        for at in 0..good.len() {
-            let mut altered = good.to_vec();
-            altered[at] ^= 0x80;
-            assert!(parse(&altered).is_err(), "byte {at}");
-            assert!(parse(&good[..at]).is_err(), "{at} bytes");
+        let root = Root::generate(&mut rng());
+        for sealer in [Sealer::Plain, passphrase("correct horse")] {
+            let name = sealer.protection().name();
+            let good = write(&root, &sealer, &mut rng());
+            assert!(parse(&good, &sealer).is_ok(), "{name}");
+            // Under a passphrase each try that gets as far takes a tenth of a second: a byte of each part.
+            let step = if sealer.protection() == Protection::Plain { 1 } else { 9 };
+            for at in (0..good.len()).step_by(step) {
+                let mut altered = good.to_vec();
+                altered[at] ^= 0x80;
+                assert!(parse(&altered, &sealer).is_err(), "{name}, byte {at}");
+            }
+            for bytes in 0..good.len() {
+                assert!(parse(&good[..bytes], &sealer).is_err(), "{name}, {bytes} bytes");
+            }
+            assert!(parse(&[&good[..], &[0]].concat(), &sealer).is_err(), "{name}");
+            let mut unknown = good.to_vec();
+            unknown[9] = 7;
+            assert!(matches!(parse(&unknown, &sealer), Err(RootError::UnknownSealer(7))));
         }
-        assert!(parse(&[&good[..], &[0]].concat()).is_err());
-        let mut unknown = good.to_vec();
-        unknown[9] = 7;
-        assert!(matches!(parse(&unknown), Err(RootError::UnknownSealer(7))));
-        let mut imported = good.to_vec();
+        let mut imported = write(&root, &Sealer::Plain, &mut rng()).to_vec();
         imported[50] = ORIGIN_IMPORTED;
-        assert!(matches!(parse(&imported).map(|(root, _)| root.origin()), Ok(KeyOrigin::Imported)));
+        let read = parse(&imported, &Sealer::Plain);
+        assert!(matches!(read.map(|root| root.origin()), Ok(KeyOrigin::Imported)));
+    }
+
+    #[test]
+    fn under_a_passphrase_nothing_but_it_opens_the_root() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("root.sealed");
+        let root = open_by(&path, &passphrase("correct horse"), None).expect("a new root");
+        let again = open_by(&path, &passphrase("correct horse"), None).expect("the same root");
+        assert_eq!(again.vault_id(), root.vault_id());
+        let bytes = fs::read(&path).expect("the file");
+        assert!(!bytes.windows(32).any(|window| window == root.expose()), "the root is not in the clear");
+        let wrong = open_by(&path, &passphrase("correct horse "), None).err();
+        assert!(matches!(wrong, Some(RootError::WrongKey(Protection::Passphrase))));
+        assert_eq!(fs::read(&path).expect("the file"), bytes, "a refused root stays as it is");
+    }
+
+    /// A sealed file is never opened, or made anew, by less than it asks for; nor a plain one taken for a sealed one.
+    #[test]
+    fn nothing_takes_the_place_of_the_sealer_that_was_asked_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (plain, sealed) = (folder.path().join("plain"), folder.path().join("sealed"));
+        open(&plain, None).expect("a new root");
+        open_by(&sealed, &passphrase("correct horse"), None).expect("a new root");
+        let other = |found: Result<Root, RootError>| match found.err() {
+            Some(RootError::OtherSealer { file, asked }) => (file.name(), asked.name()),
+            _ => panic!("another refusal, or none"),
+        };
+        assert_eq!(other(open(&sealed, None)), ("passphrase", "plain"));
+        assert_eq!(other(open_by(&plain, &passphrase("correct horse"), None)), ("plain", "passphrase"));
+        assert_eq!(protection(&sealed).expect("a file"), Some(Protection::Passphrase));
+        assert_eq!(protection(&plain).expect("a file"), Some(Protection::Plain));
+        assert_eq!(protection(&folder.path().join("none")).expect("no file"), None);
     }
 }

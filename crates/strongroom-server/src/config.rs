@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use std::str::FromStr;
 use strongroom::signin::Origin;
 use strongroom_attest::KeyOrigin;
-use strongroom_enclave::Sealer;
+use strongroom_enclave::Protection;
 
 /// The settings of a vault.
 #[derive(Debug, Clone)]
@@ -60,7 +60,7 @@ impl Config {
 
     /// SHA-256 over the settings that decide who else may get the key or sign in (spec/attestation.md).
     #[must_use]
-    pub fn digest(&self, key_origin: KeyOrigin, sealer: Sealer) -> [u8; 32] {
+    pub fn digest(&self, key_origin: KeyOrigin, protection: Protection) -> [u8; 32] {
         let mut origins: Vec<String> = self.sign_in_origins.iter().map(Origin::to_string).collect();
         origins.sort();
         origins.dedup();
@@ -73,7 +73,7 @@ impl Config {
             if self.require_sign_in_to_store {
                 e.u8(3)?.bool(true)?;
             }
-            e.u8(4)?.str(sealer.name())?;
+            e.u8(4)?.str(protection.name())?;
             Ok(())
         })();
         written.expect("writing to memory does not fail");
@@ -130,14 +130,16 @@ mod tests {
     fn the_digest_follows_every_setting_and_no_order() {
         let [a, b] = [origin("https://a"), origin("https://b")];
         let config = Config::new(vec![a.clone(), b.clone()]);
-        let digest = config.digest(KeyOrigin::Generated, Sealer::Plain);
+        let digest = config.digest(KeyOrigin::Generated, Protection::Plain);
         assert_eq!(
-            Config::new(vec![b.clone(), a.clone(), a.clone()]).digest(KeyOrigin::Generated, Sealer::Plain),
+            Config::new(vec![b.clone(), a.clone(), a.clone()])
+                .digest(KeyOrigin::Generated, Protection::Plain),
             digest
         );
-        assert_ne!(Config::new(vec![a]).digest(KeyOrigin::Generated, Sealer::Plain), digest);
-        assert_ne!(config.digest(KeyOrigin::Imported, Sealer::Plain), digest);
+        assert_ne!(Config::new(vec![a]).digest(KeyOrigin::Generated, Protection::Plain), digest);
+        assert_ne!(config.digest(KeyOrigin::Imported, Protection::Plain), digest);
+        assert_ne!(config.digest(KeyOrigin::Generated, Protection::Passphrase), digest);
         let strict = Config { require_sign_in_to_store: true, ..config };
-        assert_ne!(strict.digest(KeyOrigin::Generated, Sealer::Plain), digest);
+        assert_ne!(strict.digest(KeyOrigin::Generated, Protection::Plain), digest);
     }
 }

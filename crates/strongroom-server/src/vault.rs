@@ -23,7 +23,7 @@ use strongroom::principal::Principal;
 use strongroom::w3pk;
 use strongroom::{Ciphertext, OpenError, Plaintext, Sealed, SlotId};
 use strongroom_attest::KeyOrigin;
-use strongroom_enclave::{Opened, Sealer, VaultId};
+use strongroom_enclave::{Opened, Protection, VaultId};
 use strongroom_store::{Content, Inserted, Place, Replaced, Row, Store, StoreError, Tag, UnixSeconds};
 use time::OffsetDateTime;
 use tokio::sync::Mutex;
@@ -44,7 +44,7 @@ pub struct Vault {
     pub(crate) key_origin: KeyOrigin,
     pub(crate) vault_id: VaultId,
     pub(crate) attestor: Attestor,
-    pub(crate) sealer: Sealer,
+    pub(crate) protection: Protection,
     pub(crate) config: Config,
     pub(crate) rules: strongroom::signin::Rules,
     clock: Clock,
@@ -120,7 +120,7 @@ impl Vault {
         config: Config,
         clock: Clock,
     ) -> Self {
-        let Opened { root, kem_key, sealer } = opened;
+        let Opened { root, kem_key, protection } = opened;
         let metrics = Arc::new(Metrics::new());
         // Servers that share a store must know each other's nonces; elsewhere none outlives a restart.
         let nonces = if store.is_shared() { Nonces::for_all_servers } else { Nonces::for_this_run };
@@ -136,7 +136,7 @@ impl Vault {
             key_origin: root.origin(),
             vault_id: root.vault_id(),
             attestor,
-            sealer,
+            protection,
             rules: strongroom::signin::Rules {
                 origins: config.sign_in_origins.clone(),
                 chain_ids: config.chain_ids.clone(),
@@ -464,8 +464,13 @@ mod tests {
 
     /// A vault that keeps nothing.
     fn vault(folder: &std::path::Path) -> Vault {
-        let opened = strongroom_enclave::open_or_create(&folder.join("root"), None, &mut crate::rng())
-            .expect("a root");
+        let opened = strongroom_enclave::open_or_create(
+            &folder.join("root"),
+            &strongroom_enclave::Sealer::Plain,
+            None,
+            &mut crate::rng(),
+        )
+        .expect("a root");
         let store =
             SqliteStore::open(&folder.join("store"), opened.root.vault_id().as_bytes()).expect("a store");
         let config = Config::new(vec![]);

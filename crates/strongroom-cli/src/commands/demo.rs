@@ -18,7 +18,7 @@ use strongroom::wallet::WalletKey;
 use strongroom::{Plaintext, Sealed};
 use strongroom_attest::Roots;
 use strongroom_client::{BackupServer, Policy, SignIn, Vault};
-use strongroom_enclave::Platform;
+use strongroom_enclave::{Platform, Sealer};
 use strongroom_server::config::sign_in_origins;
 use strongroom_server::{Attestor, Config, Listeners, serve};
 use time::OffsetDateTime;
@@ -148,8 +148,14 @@ impl OwnServer {
                 let origins =
                     sign_in_origins(&origin_of("http", address)?, Some(("http", address.port())), &[]);
                 let place = Place { data_dir: folder.path().join("data"), root_file: None, database: None };
-                let (vault, _data_dir) =
-                    open_vault(&place, None, Attestor::new(Platform::None), Config::new(origins)).await?;
+                let (vault, _data_dir) = open_vault(
+                    &place,
+                    &Sealer::Plain,
+                    None,
+                    Attestor::new(Platform::None),
+                    Config::new(origins),
+                )
+                .await?;
                 ready.send(address).ok();
                 let listeners = Listeners { public: listener, tls: None, metrics: None };
                 serve(listeners, vault, async { drop(stopped.await) }).await;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use strongroom::key::DecapsulationKey;
 use strongroom::signin::Origin;
 use strongroom_enclave::collateral::{Collaterals, Services};
-use strongroom_enclave::{Choice, Places, Platform, RootError, Sealer, TlsKey, open_or_create};
+use strongroom_enclave::{Choice, Places, Platform, Protection, RootError, Sealer, TlsKey, open_or_create};
 use strongroom_server::config::sign_in_origins;
 use strongroom_server::{Attestor, Config, DataDir, DataDirError, Listeners, Tls, Vault, serve};
 use strongroom_store::{DatabaseUrl, PostgresDatabase, PostgresOptions, SqliteStore, Store, StoreError};
@@ -81,7 +81,8 @@ pub(super) fn run(args: &Serve) -> Result<()> {
         }
         let place =
             Place { data_dir: settings.data_dir, root_file: settings.root_file, database: settings.database };
-        let (vault, _data_dir) = open_vault(&place, settings.imported_key, attestor, config).await?;
+        let (vault, _data_dir) =
+            open_vault(&place, &settings.sealer, settings.imported_key, attestor, config).await?;
         let shutdown = asked_to_end()?;
         if let Some(metrics) = &metrics {
             crate::error::tell(format_args!("metrics on http://{}/metrics", metrics.local_addr()?));
@@ -164,6 +165,7 @@ pub(super) struct Place {
 /// Locks the data directory, opens or makes root and store, and says aloud what protects them.
 pub(super) async fn open_vault(
     place: &Place,
+    sealer: &Sealer,
     imported: Option<DecapsulationKey>,
     attestor: Attestor,
     config: Config,
@@ -189,13 +191,13 @@ pub(super) async fn open_vault(
         }
         None => None,
     };
-    let opened = open_or_create(&root_file, imported, &mut rng()).map_err(|error| match error {
+    let opened = open_or_create(&root_file, sealer, imported, &mut rng()).map_err(|error| match error {
         RootError::KeysNotConfigured => anyhow::Error::from(error)
             .context(Hint("set ADMIN_MLKEM_PRIVATE_KEY, or ADMIN_MLKEM_PRIVATE_KEY_FILE")),
         RootError::ImportOverRoot => anyhow::Error::from(error).context(Hint(
             "unset ADMIN_MLKEM_PRIVATE_KEY to go on with this vault, or pass another --data-dir",
         )),
-        other => anyhow::Error::from(other).context(format!("cannot use {}", root_file.display())),
+        other => root_hint(other).context(format!("cannot use {}", root_file.display())),
     })?;
     let vault_id = opened.root.vault_id();
     let store: Arc<dyn Store> = match database {
@@ -210,8 +212,11 @@ pub(super) async fn open_vault(
             })?)
         }
     };
-    if opened.sealer == Sealer::Plain {
-        warn("the root is kept in the clear: whoever reads the data directory reads every secret");
+    let kept = format!("the root is kept {}", opened.protection.meaning());
+    if opened.protection == Protection::Plain {
+        warn(&kept);
+    } else {
+        crate::error::tell(format_args!("{kept}"));
     }
     let platform = attestor.platform();
     if platform.is_none() {
@@ -264,6 +269,24 @@ fn collaterals(from: &CollateralFrom, data_dir: &Path) -> Result<Collaterals> {
             Ok(Collaterals::from_services(Services::new(intel, amd), Some(&data_dir.join("collateral.json"))))
         }
     }
+}
+
+/// What helps against a root file that does not open.
+pub(super) fn root_hint(error: RootError) -> anyhow::Error {
+    let hint = match &error {
+        RootError::OtherSealer { file: Protection::Passphrase, .. } => {
+            "name the file that holds the root's passphrase with --root-passphrase-file"
+        }
+        RootError::OtherSealer { .. } => {
+            "leave out --root-passphrase-file to go on with this root as it is kept, or pass another --data-dir"
+        }
+        RootError::WrongKey(Protection::Passphrase) => {
+            "look whether --root-passphrase-file names the file of this vault's passphrase; else restore root.sealed"
+        }
+        RootError::Damaged => "restore root.sealed from where it is kept a second time",
+        _ => return error.into(),
+    };
+    anyhow::Error::from(error).context(Hint(hint))
 }
 
 fn without_root(what: &str, root_file: &Path) -> anyhow::Error {

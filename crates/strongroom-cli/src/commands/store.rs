@@ -1,11 +1,13 @@
 //! `strongroom store backup|verify|restore`
 
 use super::rng;
+use super::serve::root_hint;
 use crate::args::{Store, StoreBackup, StoreRestore, StoreVerify};
 use crate::error::{Hint, Refused};
+use crate::files;
 use anyhow::{Context, Result, anyhow, bail};
 use std::path::Path;
-use strongroom_enclave::{Opened, open_or_create};
+use strongroom_enclave::{Opened, Protection, Sealer, open_or_create, protection};
 use strongroom_server::{DataDir, DataDirError, RecordCheck};
 use strongroom_store::{Backup, BackupError};
 
@@ -38,15 +40,19 @@ fn backup(args: &StoreBackup) -> Result<()> {
 }
 
 fn verify(args: &StoreVerify) -> Result<()> {
+    // Before anything is shown: without it the rest would be half an answer.
+    let opened = match &args.root_file {
+        Some(root_file) => Some((root_file, root(root_file, args.root_passphrase_file.as_deref())?)),
+        None => None,
+    };
     let backup = Backup::verify(&args.file).map_err(hint)?;
     show(&backup);
-    let Some(root_file) = &args.root_file else {
+    let Some((root_file, root)) = opened else {
         crate::error::tell(format_args!(
             "every page is whole; records were not unsealed: pass --root-file for that"
         ));
         return Ok(());
     };
-    let root = root(root_file)?;
     if root.root.vault_id().as_bytes() != &backup.vault_id {
         return Err(Refused(format!("{} is another vault's root", root_file.display())).into());
     }
@@ -76,7 +82,10 @@ fn restore(args: &StoreRestore) -> Result<()> {
     })?;
     let backup = Backup::verify(&args.backup).map_err(hint)?;
     let root_file = data_dir.root_file();
-    if root_file.exists() && root(&root_file)?.root.vault_id().as_bytes() != &backup.vault_id {
+    if root_file.exists()
+        && root(&root_file, args.root_passphrase_file.as_deref())?.root.vault_id().as_bytes()
+            != &backup.vault_id
+    {
         return Err(anyhow::Error::from(Refused(format!("{} is another vault's root", root_file.display())))
             .context(Hint("restore the root of the same vault, or take another --data-dir")));
     }
@@ -93,12 +102,16 @@ fn restore(args: &StoreRestore) -> Result<()> {
 }
 
 /// An existing root; where an imported key is needed, it comes from where `serve` takes it.
-fn root(path: &Path) -> Result<Opened> {
-    if !path.exists() {
-        bail!("{} is not there", path.display());
-    }
+fn root(path: &Path, passphrase_file: Option<&Path>) -> Result<Opened> {
+    let unusable = || format!("cannot use {}", path.display());
+    let sealer = match (protection(path).with_context(unusable)?, passphrase_file) {
+        (None, _) => bail!("{} is not there", path.display()),
+        // One that needs no passphrase is read without it.
+        (Some(Protection::Passphrase), Some(file)) => Sealer::Passphrase(files::read_passphrase(file)?),
+        _ => Sealer::Plain,
+    };
     let imported = super::serve::imported_key()?;
-    open_or_create(path, imported, &mut rng()).with_context(|| format!("cannot use {}", path.display()))
+    open_or_create(path, &sealer, imported, &mut rng()).map_err(root_hint).with_context(unusable)
 }
 
 fn show(backup: &Backup) {

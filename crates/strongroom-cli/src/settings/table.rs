@@ -61,6 +61,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "The sealed root, where it is not in the data directory, such as for several servers",
     ),
     setting(
+        "root-passphrase-file",
+        "FILE",
+        Kind::One,
+        "Seal the root under the passphrase in this file's first line [default: keep it in the clear, for development]",
+    ),
+    setting(
         "database-url",
         "URL",
         Kind::Secret("database-url-file"),

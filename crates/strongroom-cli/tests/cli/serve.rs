@@ -95,6 +95,47 @@ fn it_starts_without_configuration_warns_and_ends_when_asked() {
 }
 
 #[test]
+fn a_root_under_a_passphrase_opens_with_it_alone_and_is_never_made_anew() {
+    let place = Place::new();
+    place.write("words", "correct horse\nnot this line\n");
+    place.write("other", "incorrect horse\n");
+    let sealed = ["--root-passphrase-file", "words"];
+    let vault_id = |server: &Server| server.get("/attestation")["vaultId"].clone();
+    let mut server = Server::start(&place, &sealed, &[]);
+    assert!(server.talk.contains("the root is kept under a passphrase"), "{}", server.talk);
+    assert!(!server.talk.contains("in the clear"), "{}", server.talk);
+    let first = vault_id(&server);
+    assert_eq!(server.signal("TERM"), Some(0));
+    let mut server = Server::start(&place, &sealed, &[]);
+    assert_eq!(vault_id(&server), first, "the same vault after a restart");
+    assert_eq!(server.signal("TERM"), Some(0));
+
+    let serve = |more: &[&str]| {
+        let arguments = ["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"];
+        place.run(&[&arguments[..], more].concat(), "")
+    };
+    let file = std::fs::read(place.path("data/root.sealed")).expect("the root");
+    serve(&["--root-passphrase-file", "other"])
+        .fails(2, "the passphrase is another, or the file was altered");
+    serve(&[]).fails(2, "name the file that holds the root's passphrase with --root-passphrase-file");
+    serve(&["--root-passphrase-file", "nowhere"]).fails(2, "root-passphrase-file: ");
+    assert_eq!(std::fs::read(place.path("data/root.sealed")).expect("the root"), file);
+
+    let verify = ["store", "verify", "--root-file", "data/root.sealed", "data/vault.sqlite"];
+    place.run(&[&verify[..], &sealed].concat(), "").ok_text();
+    place.run(&verify, "").fails(2, "--root-passphrase-file");
+
+    // One that is in the clear is not taken for one that is sealed.
+    let other = Place::new();
+    other.write("words", "correct horse\n");
+    let mut server = Server::start(&other, &[], &[]);
+    assert_eq!(server.signal("TERM"), Some(0));
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"];
+    let found = other.run(&[&arguments[..], &sealed].concat(), "");
+    found.fails(2, "the root is sealed as `plain`, and `passphrase` was asked for");
+}
+
+#[test]
 fn a_second_server_on_the_same_data_says_why_it_does_not_start() {
     let place = Place::new();
     let server = Server::start(&place, &[], &[]);
