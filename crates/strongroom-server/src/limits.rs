@@ -481,7 +481,7 @@ mod tests {
         assert_eq!(guard.requests.waiting.load(Ordering::Relaxed), 0);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn verifications_wait_in_a_bounded_queue() {
         let guard = Arc::new(Guard::new(&Limits::default()));
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -498,7 +498,9 @@ mod tests {
         while guard.verifications.waiting.load(Ordering::Relaxed) < 64 {
             tokio::task::yield_now().await;
         }
+        let asked = tokio::time::Instant::now();
         assert_eq!(guard.verification_turn().await.err().expect("the queue is full").code, Code::Overloaded);
+        assert_eq!(asked.elapsed(), Duration::ZERO, "who finds it full does not wait");
         drop(turns);
         for waiting in waiting {
             assert!(waiting.await.expect("no panic").is_ok());
