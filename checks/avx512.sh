@@ -34,12 +34,12 @@ chmod 755 "$work"
 (cd "$work" && dpkg-deb --fsys-tarfile ./*.deb | tar -x --wildcards './boot/vmlinuz-*')
 
 # A system of one program, with what the loader needs.
-mkdir -p "$work"/root/{bin,dev,proc,tmp} "$work/iso/boot/grub"
-cp /bin/busybox "$work/root/bin/"
-cp "$units" "$work/root/bin/units"
-cp "$tests" "$work/root/bin/back_ends"
-ldd "$tests" | grep -oE '/[^ ]+' | xargs -I{} cp --parents -L {} "$work/root/"
-cat >"$work/root/init" <<'INIT'
+mkdir -p "$work"/guest/{bin,dev,proc,tmp} "$work/iso/boot/grub"
+cp /bin/busybox "$work/guest/bin/"
+cp "$units" "$work/guest/bin/units"
+cp "$tests" "$work/guest/bin/back_ends"
+ldd "$tests" | grep -oE '/[^ ]+' | xargs -I{} cp --parents -L {} "$work/guest/"
+cat >"$work/guest/init" <<'INIT'
 #!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t devtmpfs dev /dev
@@ -50,8 +50,8 @@ export STRONGROOM_BACK_ENDS='AVX-512, 8 lanes'
 echo "exit $?"
 /bin/busybox sleep 1000
 INIT
-chmod +x "$work/root/init"
-(cd "$work/root" && find . | cpio -o -H newc -R 0:0 --quiet) >"$work/iso/boot/initrd"
+chmod +x "$work/guest/init"
+(cd "$work/guest" && find . | cpio -o -H newc -R 0:0 --quiet) >"$work/iso/boot/initrd"
 mv "$work"/boot/vmlinuz-* "$work/iso/boot/linux"
 # Bits 321 and 323 are compact XSAVE forms, which Bochs tells of otherwise than the kernel expects.
 cat >"$work/iso/boot/grub/grub.cfg" <<'GRUB'
