@@ -15,6 +15,6 @@ mod tls_key;
 
 pub use platform::{Choice, Places, Platform, PlatformError};
 pub use root::{Root, VaultId};
-pub use sealed_root::{Opened, RootError, open_or_create, parse, protection};
+pub use sealed_root::{Opened, RootError, open_or_create, parse};
 pub use sealer::{Protection, Sealer};
 pub use tls_key::TlsKey;

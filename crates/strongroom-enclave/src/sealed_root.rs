@@ -124,14 +124,6 @@ fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     }
 }
 
-/// How the root of a file is kept, as far as the file says; none where there is no file.
-///
-/// # Errors
-/// [`RootError::Io`], [`RootError::Damaged`], [`RootError::UnknownSealer`].
-pub fn protection(path: &Path) -> Result<Option<Protection>, RootError> {
-    read(path)?.map(|bytes| Fields::of(&bytes)?.protection()).transpose()
-}
-
 /// Written under another name and linked into place, so that a crash leaves a whole file or none, and a file that
 /// has come meanwhile stays.
 fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -373,8 +365,5 @@ mod tests {
         };
         assert_eq!(other(open(&sealed, None)), ("passphrase", "plain"));
         assert_eq!(other(open_by(&plain, &passphrase("correct horse"), None)), ("plain", "passphrase"));
-        assert_eq!(protection(&sealed).expect("a file"), Some(Protection::Passphrase));
-        assert_eq!(protection(&plain).expect("a file"), Some(Protection::Plain));
-        assert_eq!(protection(&folder.path().join("none")).expect("no file"), None);
     }
 }

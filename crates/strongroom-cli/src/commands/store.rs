@@ -7,7 +7,7 @@ use crate::error::{Hint, Refused};
 use crate::files;
 use anyhow::{Context, Result, anyhow, bail};
 use std::path::Path;
-use strongroom_enclave::{Opened, Protection, Sealer, open_or_create, protection};
+use strongroom_enclave::{Opened, Sealer, open_or_create};
 use strongroom_server::{DataDir, DataDirError, RecordCheck};
 use strongroom_store::{Backup, BackupError};
 
@@ -103,15 +103,17 @@ fn restore(args: &StoreRestore) -> Result<()> {
 
 /// An existing root; where an imported key is needed, it comes from where `serve` takes it.
 fn root(path: &Path, passphrase_file: Option<&Path>) -> Result<Opened> {
-    let unusable = || format!("cannot use {}", path.display());
-    let sealer = match (protection(path).with_context(unusable)?, passphrase_file) {
-        (None, _) => bail!("{} is not there", path.display()),
-        // One that needs no passphrase is read without it.
-        (Some(Protection::Passphrase), Some(file)) => Sealer::Passphrase(files::read_passphrase(file)?),
-        _ => Sealer::Plain,
+    if !path.exists() {
+        bail!("{} is not there", path.display());
+    }
+    let sealer = match passphrase_file {
+        Some(file) => Sealer::Passphrase(files::read_passphrase(file)?),
+        None => Sealer::Plain,
     };
     let imported = super::serve::imported_key()?;
-    open_or_create(path, &sealer, imported, &mut rng()).map_err(root_hint).with_context(unusable)
+    open_or_create(path, &sealer, imported, &mut rng())
+        .map_err(root_hint)
+        .with_context(|| format!("cannot use {}", path.display()))
 }
 
 fn show(backup: &Backup) {
