@@ -1,6 +1,7 @@
 //! A policy that takes exactly the server which shows this evidence, for its operator to publish or a client to compare.
 
-use crate::evidence::{Beside, Evidence, KeyOrigin};
+use crate::configuration::KeyOrigin;
+use crate::evidence::{Beside, Evidence};
 use crate::platform::{dstack, nitro, snp, tdx};
 use crate::policy::{Dstack, Hex, MinimumTcb, Nitro, Policy, Snp, Tdx};
 use crate::refusal::Refusal;

@@ -1,5 +1,6 @@
 //! What a server says of itself, and the 64 bytes that its platform's report binds.
 
+use crate::configuration::KeyOrigin;
 use crate::refusal::Refusal;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha512};
@@ -12,28 +13,6 @@ pub const VERSION: u32 = 1;
 pub const NO_NONCE: [u8; 32] = [0; 32];
 /// Bytes of evidence that are looked at.
 pub const MAX_EVIDENCE_BYTES: usize = 1024 * 1024;
-
-/// Where the vault's key comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum KeyOrigin {
-    /// Made by the vault.
-    Generated,
-    /// Brought from outside: whoever exported it can read everything.
-    Imported,
-}
-
-impl KeyOrigin {
-    /// Its name on the wire.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Generated => "generated",
-            Self::Imported => "imported",
-        }
-    }
-}
 
 /// The answer of `GET /secret/attestation` (spec/attestation.md §1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -32,6 +32,7 @@
 
 mod certificates;
 mod checks;
+pub mod configuration;
 mod draft;
 mod evidence;
 pub mod explain;
@@ -42,9 +43,10 @@ pub mod roots;
 mod verify;
 
 pub use checks::{Check, Examination};
+pub use configuration::{Configuration, KeyOrigin, Protection};
 pub use evidence::{
-    Beside, Claims, Collateral, Event, Evidence, KeyOrigin, MAX_EVIDENCE_BYTES, NO_NONCE, Report,
-    SnpCollateral, TdxCollateral, VERSION,
+    Beside, Claims, Collateral, Event, Evidence, MAX_EVIDENCE_BYTES, NO_NONCE, Report, SnpCollateral,
+    TdxCollateral, VERSION,
 };
 pub use policy::Policy;
 pub use refusal::Refusal;

@@ -1,7 +1,8 @@
 //! The rules of verification, in the order of spec/attestation.md §3.
 
 use crate::checks::{Checks, Examination};
-use crate::evidence::{Beside, Claims, Evidence, KeyOrigin, NO_NONCE, VERSION};
+use crate::configuration::KeyOrigin;
+use crate::evidence::{Beside, Claims, Evidence, NO_NONCE, VERSION};
 use crate::platform::{Bound, nitro, none, snp, tdx};
 use crate::policy::Policy;
 use crate::refusal::Refusal;

@@ -3,11 +3,13 @@
 
 pub(crate) mod backup;
 
+use crate::sealing::RootSealer;
 use crate::settings::Flags;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use strongroom::SlotId;
 use strongroom::principal::Principal;
+use strongroom_enclave::Choice;
 
 /// A post-quantum secret vault: seal secrets with ML-KEM-1024, keep them in a vault that shows what it runs.
 #[derive(Parser)]
@@ -518,6 +520,26 @@ pub(crate) enum Store {
     Restore(StoreRestore),
 }
 
+/// How a root that is there is sealed, as for `strongroom serve`.
+#[derive(ClapArgs)]
+pub(crate) struct RootSealing {
+    /// What the root is sealed under: dstack, sev-snp, passphrase, plain or auto
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub(crate) root_sealer: RootSealer,
+    /// The passphrase of a root that is sealed under one: the file's first line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root_passphrase_file: Option<PathBuf>,
+    /// The platform whose key the root is sealed under, as for `strongroom serve`
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub(crate) platform: Choice,
+    /// dstack's agent: a socket or http:// URL
+    #[arg(long, value_name = "ENDPOINT")]
+    pub(crate) dstack_endpoint: Option<String>,
+    /// The kernel's configfs-tsm folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tsm_dir: Option<PathBuf>,
+}
+
 /// Copy the store into a new file, while the server runs
 ///
 /// Example:  strongroom store backup --data-dir ./strongroom-data vault-monday.sqlite
@@ -543,9 +565,8 @@ pub(crate) struct StoreVerify {
     /// The vault's root: then every record is unsealed, so that altered ones are found
     #[arg(long, value_name = "FILE")]
     pub(crate) root_file: Option<PathBuf>,
-    /// The passphrase of a root that is sealed under one: the file's first line
-    #[arg(long, value_name = "FILE", requires = "root_file")]
-    pub(crate) root_passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) sealing: RootSealing,
     /// The backup
     pub(crate) file: PathBuf,
 }
@@ -562,9 +583,8 @@ pub(crate) struct StoreRestore {
     /// The data directory of the server, which must not run
     #[arg(long, value_name = "DIR", default_value = "strongroom-data")]
     pub(crate) data_dir: PathBuf,
-    /// The passphrase of a root that is there and sealed under one: the file's first line
-    #[arg(long, value_name = "FILE")]
-    pub(crate) root_passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) sealing: RootSealing,
     /// The backup
     pub(crate) backup: PathBuf,
 }

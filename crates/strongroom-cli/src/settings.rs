@@ -10,6 +10,7 @@ pub(crate) use table::{Flags, SETTINGS};
 
 use crate::commands::serve::imported_key;
 use crate::files::read_passphrase;
+use crate::sealing::Sealing;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use strongroom::key::DecapsulationKey;
 use strongroom::signin::Origin;
 use strongroom_enclave::collateral::{AMD_URL, INTEL_URL};
-use strongroom_enclave::{Choice, Places, Sealer};
+use strongroom_enclave::{Choice, Places};
 use strongroom_server::Tls;
 use strongroom_server::config::CorsOrigin;
 use strongroom_server::limits::{Limits, Rate};
@@ -31,7 +32,7 @@ pub(crate) struct Settings {
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) data_dir: PathBuf,
     pub(crate) root_file: Option<PathBuf>,
-    pub(crate) sealer: Sealer,
+    pub(crate) sealing: Sealing,
     pub(crate) database: Option<(DatabaseUrl, PostgresOptions)>,
     pub(crate) public_url: Option<Origin>,
     pub(crate) sign_in_origins: Vec<Origin>,
@@ -113,7 +114,7 @@ impl Settings {
             metrics_listen,
             data_dir: reader.one("data-dir").unwrap_or_else(|| PathBuf::from("strongroom-data")),
             root_file: reader.one("root-file"),
-            sealer: sealer(reader),
+            sealing: sealing(reader),
             database: database(reader),
             public_url,
             sign_in_origins: reader.many("sign-in-origin"),
@@ -133,15 +134,17 @@ impl Settings {
     }
 }
 
-fn sealer(reader: &mut Reader<'_>) -> Sealer {
-    let Some(file) = reader.one::<PathBuf>("root-passphrase-file") else { return Sealer::Plain };
-    match read_passphrase(&file) {
-        Ok(passphrase) => Sealer::Passphrase(passphrase),
-        Err(error) => {
-            reader.mistake(format!("root-passphrase-file: {error:#}"));
-            Sealer::Plain
-        }
-    }
+fn sealing(reader: &mut Reader<'_>) -> Sealing {
+    let asked = reader.one("root-sealer").unwrap_or_default();
+    let file: Option<PathBuf> = reader.one("root-passphrase-file");
+    let passphrase = file.map(|file| read_passphrase(&file)).transpose();
+    let sealing = passphrase
+        .map_err(|error| format!("root-passphrase-file: {error:#}"))
+        .and_then(|passphrase| Sealing::new(asked, passphrase));
+    sealing.unwrap_or_else(|mistake| {
+        reader.mistake(mistake);
+        Sealing::default()
+    })
 }
 
 fn places(reader: &mut Reader<'_>) -> Places {

@@ -6,11 +6,12 @@ mod unix;
 
 use crate::collateral::Collaterals;
 use crate::tls_key::TlsKey;
-use dstack::Dstack;
+pub use dstack::Dstack;
+pub(crate) use dstack::KeyApi;
 use std::path::PathBuf;
 use std::str::FromStr;
 use strongroom_attest::{Claims, Evidence, platform};
-use tsm::Tsm;
+pub use tsm::Tsm;
 
 /// Why a platform does not vouch.
 #[derive(Debug, thiserror::Error)]
@@ -31,9 +32,12 @@ pub enum PlatformError {
     /// dstack's agent cannot be reached.
     #[error("dstack's agent at {0} cannot be reached")]
     Unreachable(String, #[source] Box<ureq::Error>),
-    /// dstack's agent refuses.
-    #[error("dstack's agent refuses: {0}")]
-    Refused(String),
+    /// It refuses.
+    #[error("{0} refuses: {1}")]
+    Refused(&'static str, String),
+    /// dstack's agent does not know what it is asked.
+    #[error("dstack's agent is too old: it does not know {0}")]
+    NoSuchMethod(String),
     /// It answers something else than is known of it.
     #[error("{from} answers something unknown: {what}")]
     Answer {

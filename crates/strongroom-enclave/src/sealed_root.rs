@@ -5,20 +5,23 @@
 //! ```
 
 use crate::root::Root;
-use crate::sealer::{Protection, Refusal, Sealer};
+use crate::sealer::{Sealer, SealerError};
 use rand_core::CryptoRng;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use strongroom::key::DecapsulationKey;
-use strongroom_attest::KeyOrigin;
+use strongroom_attest::{KeyOrigin, Protection};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 const MAGIC: &[u8; 8] = b"SRROOT\0\x01";
 const MAX_FILE_BYTES: usize = 64 * 1024;
-const ORIGIN_GENERATED: u8 = 0;
-const ORIGIN_IMPORTED: u8 = 1;
+/// Each by its number in the file.
+const ORIGINS: [KeyOrigin; 2] = [KeyOrigin::Generated, KeyOrigin::Imported];
+/// Sealers, each by its number in the file.
+const SEALERS: [Protection; 4] =
+    [Protection::Plain, Protection::Passphrase, Protection::Dstack, Protection::SevSnp];
 
 /// Why there is no root.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +47,12 @@ pub enum RootError {
     /// The key is another, or the file was altered: its tag tells no difference.
     #[error("the root does not open: the {} is another, or the file was altered", .0.name())]
     WrongKey(Protection),
+    /// It was sealed elsewhere, or who holds the key does not give it.
+    #[error(transparent)]
+    Sealer(SealerError),
+    /// Nothing seals such a root to a file.
+    #[error("a root that is kept as `{}` has no file", .0.name())]
+    NoFile(Protection),
     /// `ADMIN_MLKEM_PRIVATE_KEY` was given, and the vault has another root.
     #[error("this vault has a root already, and it is not the imported key's")]
     ImportOverRoot,
@@ -69,7 +78,7 @@ pub struct Opened {
 /// [`RootError`]; a root that is there is never overwritten.
 pub fn open_or_create(
     path: &Path,
-    sealer: &Sealer,
+    sealer: &dyn Sealer,
     imported: Option<DecapsulationKey>,
     rng: &mut impl CryptoRng,
 ) -> Result<Opened, RootError> {
@@ -80,34 +89,45 @@ pub fn open_or_create(
 
 fn open_or_create_root(
     path: &Path,
-    sealer: &Sealer,
+    sealer: &dyn Sealer,
     wanted: Option<Root>,
     rng: &mut impl CryptoRng,
 ) -> Result<Root, RootError> {
-    if let Some(found) = open(path, sealer, wanted.as_ref())? {
+    if let Some((found, is_outdated)) = open(path, sealer, wanted.as_ref())?
+        && !is_outdated
+    {
         return Ok(found);
     }
-    // Servers that share the file may start at once: one makes it.
+    // Servers that share the file may start at once: one writes it.
     let folder = File::open(folder_of(path))?;
     folder.lock()?;
-    if let Some(found) = open(path, sealer, wanted.as_ref())? {
-        return Ok(found);
+    match open(path, sealer, wanted.as_ref())? {
+        Some((found, false)) => Ok(found),
+        Some((found, true)) => {
+            let part = write_beside(path, &write(&found, sealer, rng)?)?;
+            fs::rename(part, path)?;
+            folder.sync_all()?;
+            Ok(found)
+        }
+        None => {
+            let root = wanted.unwrap_or_else(|| Root::generate(rng));
+            create(path, &write(&root, sealer, rng)?)?;
+            Ok(root)
+        }
     }
-    let root = wanted.unwrap_or_else(|| Root::generate(rng));
-    create(path, &write(&root, sealer, rng))?;
-    Ok(root)
 }
 
-/// The root of a file that is there.
-fn open(path: &Path, sealer: &Sealer, wanted: Option<&Root>) -> Result<Option<Root>, RootError> {
+/// The root of a file that is there, and whether the file is to be sealed anew.
+fn open(path: &Path, sealer: &dyn Sealer, wanted: Option<&Root>) -> Result<Option<(Root, bool)>, RootError> {
     let Some(bytes) = read(path)? else { return Ok(None) };
     let root = parse(&bytes, sealer)?;
+    let is_outdated = sealer.is_outdated(Fields::of(&bytes)?.data);
     match (wanted, root.origin()) {
         (Some(wanted), _) if !bool::from(wanted.expose().ct_eq(root.expose())) => {
             Err(RootError::ImportOverRoot)
         }
         (None, KeyOrigin::Imported) => Err(RootError::KeysNotConfigured),
-        _ => Ok(Some(root)),
+        _ => Ok(Some((root, is_outdated))),
     }
 }
 
@@ -127,11 +147,20 @@ fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
 /// Written under another name and linked into place, so that a crash leaves a whole file or none, and a file that
 /// has come meanwhile stays.
 fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".part");
-    let temporary = Path::new(&temporary);
+    let part = write_beside(path, bytes)?;
+    let linked = fs::hard_link(&part, path);
+    fs::remove_file(part)?;
+    linked?;
+    File::open(folder_of(path))?.sync_all()
+}
+
+/// A synced file beside the one at `path`, of which nothing is known to anybody yet.
+fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let part = PathBuf::from(part);
     // What a crash left under this name may be the root file itself: it is unlinked, never written to.
-    match fs::remove_file(temporary) {
+    match fs::remove_file(&part) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
@@ -139,37 +168,50 @@ fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(temporary)?;
+    let mut file = options.open(&part)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    let linked = fs::hard_link(temporary, path);
-    fs::remove_file(temporary)?;
-    linked?;
-    File::open(folder_of(path))?.sync_all()
+    Ok(part)
 }
 
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn write(root: &Root, sealer: &Sealer, rng: &mut impl CryptoRng) -> Zeroizing<Vec<u8>> {
-    let head = |data: &[u8]| {
-        let length = u32::try_from(data.len()).expect("a sealer's data is short").to_be_bytes();
-        let id = sealer.protection().id().to_be_bytes();
-        [&MAGIC[..], &id, root.vault_id().as_bytes(), &length, data].concat()
-    };
+fn write(
+    root: &Root,
+    sealer: &dyn Sealer,
+    rng: &mut impl CryptoRng,
+) -> Result<Zeroizing<Vec<u8>>, RootError> {
+    let protection = sealer.protection();
+    let refused = |error| refusal(protection, error);
+    let id = SEALERS.iter().position(|known| *known == protection).ok_or(RootError::NoFile(protection))?;
+    let id = u16::try_from(id).expect("there are a few sealers").to_be_bytes();
+    let data = sealer.data(rng).map_err(refused)?;
+    let head = [&MAGIC[..], &id, root.vault_id().as_bytes(), &length(&data), &data].concat();
+    let origin = ORIGINS.iter().position(|known| *known == root.origin());
+    let origin = origin.expect("every origin that a root has here has its number");
     let mut plaintext = Zeroizing::new(Vec::with_capacity(33));
-    plaintext.push(match root.origin() {
-        KeyOrigin::Imported => ORIGIN_IMPORTED,
-        _ => ORIGIN_GENERATED,
-    });
+    plaintext.push(u8::try_from(origin).expect("there are a few origins"));
     plaintext.extend_from_slice(root.expose());
-    let (data, sealed) = sealer.seal(&plaintext, head, rng);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(256));
-    bytes.extend_from_slice(&head(&data));
-    bytes.extend_from_slice(&u32::try_from(sealed.len()).expect("a sealed root is short").to_be_bytes());
+    let sealed = sealer.seal(&data, &head, &plaintext, rng).map_err(refused)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(head.len() + 4 + sealed.len()));
+    bytes.extend_from_slice(&head);
+    bytes.extend_from_slice(&length(&sealed));
     bytes.extend_from_slice(&sealed);
-    bytes
+    Ok(bytes)
+}
+
+fn length(bytes: &[u8]) -> [u8; 4] {
+    u32::try_from(bytes.len()).expect("a root file's parts are short").to_be_bytes()
+}
+
+fn refusal(protection: Protection, error: SealerError) -> RootError {
+    match error {
+        SealerError::Damaged => RootError::Damaged,
+        SealerError::WrongKey => RootError::WrongKey(protection),
+        other => RootError::Sealer(other),
+    }
 }
 
 /// A file's parts, before anything is unsealed.
@@ -198,30 +240,25 @@ impl<'a> Fields<'a> {
     }
 
     fn protection(&self) -> Result<Protection, RootError> {
-        Protection::of(self.id).ok_or(RootError::UnknownSealer(self.id))
+        SEALERS.get(usize::from(self.id)).copied().ok_or(RootError::UnknownSealer(self.id))
     }
 }
 
 /// Reads a root file and unseals it. The vault id that follows from the root must be the file's.
 ///
 /// # Errors
-/// [`RootError::Damaged`], [`RootError::UnknownSealer`], [`RootError::OtherSealer`], [`RootError::WrongKey`].
-pub fn parse(bytes: &[u8], sealer: &Sealer) -> Result<Root, RootError> {
+/// [`RootError::Damaged`], [`RootError::UnknownSealer`], [`RootError::OtherSealer`], [`RootError::WrongKey`],
+/// [`RootError::Sealer`].
+pub fn parse(bytes: &[u8], sealer: &dyn Sealer) -> Result<Root, RootError> {
     let fields = Fields::of(bytes)?;
     let (file, asked) = (fields.protection()?, sealer.protection());
     if file != asked {
         return Err(RootError::OtherSealer { file, asked });
     }
     let plaintext =
-        sealer.unseal(fields.data, fields.head, fields.sealed).map_err(|refusal| match refusal {
-            Refusal::Damaged => RootError::Damaged,
-            Refusal::Key => RootError::WrongKey(asked),
-        })?;
-    let (origin, root) = match &plaintext[..] {
-        [ORIGIN_GENERATED, root @ ..] => (KeyOrigin::Generated, root),
-        [ORIGIN_IMPORTED, root @ ..] => (KeyOrigin::Imported, root),
-        _ => return Err(RootError::Damaged),
-    };
+        sealer.unseal(fields.data, fields.head, fields.sealed).map_err(|error| refusal(asked, error))?;
+    let (origin, root) = plaintext.split_first().ok_or(RootError::Damaged)?;
+    let origin = *ORIGINS.get(usize::from(*origin)).ok_or(RootError::Damaged)?;
     let root = Zeroizing::new(root.try_into().map_err(|_| RootError::Damaged)?);
     let root = Root::from_parts(root, origin);
     if root.vault_id().as_bytes() == fields.vault_id { Ok(root) } else { Err(RootError::Damaged) }
@@ -235,20 +272,25 @@ fn length_prefixed(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sealer::{PassphraseSealer, PlainSealer};
     use strongroom_testkit::rng;
 
-    fn open_by(path: &Path, sealer: &Sealer, imported: Option<&DecapsulationKey>) -> Result<Root, RootError> {
+    fn open_by(
+        path: &Path,
+        sealer: &dyn Sealer,
+        imported: Option<&DecapsulationKey>,
+    ) -> Result<Root, RootError> {
         let imported =
             imported.map(|key| DecapsulationKey::from_expanded(&key.to_expanded()[..]).expect("a copy"));
         open_or_create(path, sealer, imported, &mut rng()).map(|opened| opened.root)
     }
 
     fn open(path: &Path, imported: Option<&DecapsulationKey>) -> Result<Root, RootError> {
-        open_by(path, &Sealer::Plain, imported)
+        open_by(path, &PlainSealer, imported)
     }
 
-    fn passphrase(text: &str) -> Sealer {
-        Sealer::Passphrase(Zeroizing::new(text.to_owned()))
+    fn passphrase(text: &str) -> PassphraseSealer {
+        PassphraseSealer::new(Zeroizing::new(text.to_owned()))
     }
 
     #[test]
@@ -313,28 +355,28 @@ mod tests {
     #[test]
     fn any_altered_byte_and_any_other_length_is_refused() {
         let root = Root::generate(&mut rng());
-        for sealer in [Sealer::Plain, passphrase("correct horse")] {
+        for sealer in [&PlainSealer as &dyn Sealer, &passphrase("correct horse")] {
             let name = sealer.protection().name();
-            let good = write(&root, &sealer, &mut rng());
-            assert!(parse(&good, &sealer).is_ok(), "{name}");
+            let good = write(&root, sealer, &mut rng()).expect("sealed");
+            assert!(parse(&good, sealer).is_ok(), "{name}");
             // Under a passphrase each try that gets as far takes a tenth of a second: a byte of each part.
             let step = if sealer.protection() == Protection::Plain { 1 } else { 9 };
             for at in (0..good.len()).step_by(step) {
                 let mut altered = good.to_vec();
                 altered[at] ^= 0x80;
-                assert!(parse(&altered, &sealer).is_err(), "{name}, byte {at}");
+                assert!(parse(&altered, sealer).is_err(), "{name}, byte {at}");
             }
             for bytes in 0..good.len() {
-                assert!(parse(&good[..bytes], &sealer).is_err(), "{name}, {bytes} bytes");
+                assert!(parse(&good[..bytes], sealer).is_err(), "{name}, {bytes} bytes");
             }
-            assert!(parse(&[&good[..], &[0]].concat(), &sealer).is_err(), "{name}");
+            assert!(parse(&[&good[..], &[0]].concat(), sealer).is_err(), "{name}");
             let mut unknown = good.to_vec();
             unknown[9] = 7;
-            assert!(matches!(parse(&unknown, &sealer), Err(RootError::UnknownSealer(7))));
+            assert!(matches!(parse(&unknown, sealer), Err(RootError::UnknownSealer(7))));
         }
-        let mut imported = write(&root, &Sealer::Plain, &mut rng()).to_vec();
-        imported[50] = ORIGIN_IMPORTED;
-        let read = parse(&imported, &Sealer::Plain);
+        let mut imported = write(&root, &PlainSealer, &mut rng()).expect("sealed").to_vec();
+        imported[50] = 1;
+        let read = parse(&imported, &PlainSealer);
         assert!(matches!(read.map(|root| root.origin()), Ok(KeyOrigin::Imported)));
     }
 

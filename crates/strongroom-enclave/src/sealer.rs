@@ -1,128 +1,87 @@
-//! What a root is sealed under (spec/attestation.md, "Sealing").
+//! What a root is sealed under, a file each (spec/attestation.md, "Sealing").
 
+mod dstack;
+mod passphrase;
+mod plain;
+mod sev_snp;
+
+pub use dstack::DstackSealer;
+pub use passphrase::PassphraseSealer;
+pub use plain::PlainSealer;
+pub use sev_snp::{DerivedKeys, SevSnpSealer};
+
+use crate::platform::PlatformError;
 use rand_core::CryptoRng;
 use strongroom::aead::{self, KEY_BYTES, NONCE_BYTES};
-use strongroom::stretch::Stretch;
+use strongroom_attest::Protection;
 use zeroize::Zeroizing;
 
-/// How a root is kept, as the file and evidence name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Protection {
-    /// In the clear. Insecure: whoever reads the file reads every secret. For development.
-    Plain,
-    /// Under a passphrase that the operator keeps.
-    Passphrase,
-}
-
-impl Protection {
-    const ALL: [Self; 2] = [Self::Plain, Self::Passphrase];
-
-    /// Its number in a file.
-    pub(crate) const fn id(self) -> u16 {
-        match self {
-            Self::Plain => 0,
-            Self::Passphrase => 1,
-        }
-    }
-
-    pub(crate) fn of(id: u16) -> Option<Self> {
-        Self::ALL.into_iter().find(|protection| protection.id() == id)
-    }
-
-    /// Its name in the digest of a vault's configuration.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "plain",
-            Self::Passphrase => "passphrase",
-        }
-    }
-
-    /// What protects the root, and what is lost with it: for whoever answers for the vault.
-    #[must_use]
-    pub fn meaning(self) -> &'static str {
-        match self {
-            Self::Plain => {
-                "in the clear: whoever reads its file reads every secret; without the file all is lost"
-            }
-            Self::Passphrase => {
-                "under a passphrase: whoever has its file and the passphrase reads every secret; without either all is lost"
-            }
-        }
-    }
-}
-
-/// What seals a root, and opens it again.
-pub enum Sealer {
-    /// Nothing.
-    Plain,
-    /// A passphrase, stretched by Argon2id.
-    Passphrase(Zeroizing<String>),
-}
-
-/// The sealer's data and the sealed bytes do not give a root.
-pub(crate) enum Refusal {
-    /// They cannot be this sealer's.
-    Damaged,
-    /// Another key, or altered bytes: the tag tells no difference.
-    Key,
-}
-
-impl Sealer {
+/// Seals a root, and opens it again where nobody else can. Nothing else is ever tried in a sealer's place.
+pub trait Sealer: Send + Sync {
     /// What it gives.
-    #[must_use]
-    pub fn protection(&self) -> Protection {
-        match self {
-            Self::Plain => Protection::Plain,
-            Self::Passphrase(_) => Protection::Passphrase,
-        }
-    }
+    fn protection(&self) -> Protection;
 
-    /// Seals a plaintext: the sealer's data, which the file remembers, and the sealed bytes. `head` gives the associated data for the
-    /// sealer's data.
-    pub(crate) fn seal(
-        &self,
-        plaintext: &[u8],
-        head: impl Fn(&[u8]) -> Vec<u8>,
-        rng: &mut impl CryptoRng,
-    ) -> (Vec<u8>, Zeroizing<Vec<u8>>) {
-        match self {
-            Self::Plain => (Vec::new(), Zeroizing::new(plaintext.to_vec())),
-            Self::Passphrase(passphrase) => {
-                let stretch = Stretch::new(rng);
-                let data = stretch.to_bytes().to_vec();
-                let sealed = under(&stretch.key(passphrase.as_bytes()), plaintext, &head(&data), rng);
-                (data, sealed)
-            }
-        }
-    }
+    /// What the file of a root that is sealed now has to remember.
+    ///
+    /// # Errors
+    /// [`SealerError`].
+    fn data(&self, rng: &mut dyn CryptoRng) -> Result<Vec<u8>, SealerError>;
 
-    /// The plaintext again.
-    pub(crate) fn unseal(
+    /// The sealed bytes, which are bound to `head`: all that stands before them in the file, with the sealer's data.
+    ///
+    /// # Errors
+    /// [`SealerError`].
+    fn seal(
         &self,
         data: &[u8],
         head: &[u8],
-        sealed: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, Refusal> {
-        match self {
-            Self::Plain if data.is_empty() => Ok(Zeroizing::new(sealed.to_vec())),
-            Self::Plain => Err(Refusal::Damaged),
-            Self::Passphrase(passphrase) => {
-                let data = data.try_into().map_err(|_| Refusal::Damaged)?;
-                let stretch = Stretch::from_bytes(data).map_err(|_| Refusal::Damaged)?;
-                open(&stretch.key(passphrase.as_bytes()), head, sealed)
-            }
-        }
+        plaintext: &[u8],
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Zeroizing<Vec<u8>>, SealerError>;
+
+    /// The plaintext again.
+    ///
+    /// # Errors
+    /// [`SealerError`].
+    fn unseal(&self, data: &[u8], head: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealerError>;
+
+    /// Whether a file with this data, which it has unsealed, is to be sealed anew: its key is an older one.
+    fn is_outdated(&self, _data: &[u8]) -> bool {
+        false
     }
 }
 
+/// Why a sealer does not seal or unseal.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SealerError {
+    /// The sealer's data or the sealed bytes are none of this sealer's.
+    #[error("the root file is damaged")]
+    Damaged,
+    /// The key is another, or the file was altered: the tag tells no difference.
+    #[error("the root does not open: the key is another, or the file was altered")]
+    WrongKey,
+    /// The file says that it was sealed elsewhere.
+    #[error("the root was sealed by another {what}: {file}, and this is {here}")]
+    Elsewhere {
+        /// What is another.
+        what: &'static str,
+        /// As the file has it.
+        file: String,
+        /// As it is here.
+        here: String,
+    },
+    /// Who holds the key does not give it.
+    #[error("the root's key cannot be had")]
+    Platform(#[from] PlatformError),
+}
+
 /// nonce 12 ‖ ciphertext ‖ tag 16, AES-256-GCM: a key may seal more than once, so that the nonce is random.
-fn under(
+fn seal_under(
     key: &[u8; KEY_BYTES],
-    plaintext: &[u8],
     head: &[u8],
-    rng: &mut impl CryptoRng,
+    plaintext: &[u8],
+    rng: &mut dyn CryptoRng,
 ) -> Zeroizing<Vec<u8>> {
     let mut nonce = [0; NONCE_BYTES];
     rng.fill_bytes(&mut nonce);
@@ -131,8 +90,12 @@ fn under(
     Zeroizing::new([&nonce[..], &body, &tag].concat())
 }
 
-fn open(key: &[u8; KEY_BYTES], head: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refusal> {
-    let (nonce, rest) = sealed.split_first_chunk().ok_or(Refusal::Damaged)?;
-    let (body, tag) = rest.split_last_chunk().ok_or(Refusal::Damaged)?;
-    aead::open(key, nonce, head, body, tag).map_err(|_| Refusal::Key)
+fn unseal_under(
+    key: &[u8; KEY_BYTES],
+    head: &[u8],
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, SealerError> {
+    let (nonce, rest) = sealed.split_first_chunk().ok_or(SealerError::Damaged)?;
+    let (body, tag) = rest.split_last_chunk().ok_or(SealerError::Damaged)?;
+    aead::open(key, nonce, head, body, tag).map_err(|_| SealerError::WrongKey)
 }

@@ -143,7 +143,7 @@ impl Vault {
             epoch: self.epoch,
             encapsulation_key: &self.encapsulation_key,
             key_origin: self.key_origin,
-            config_digest: self.config.digest(self.key_origin, self.protection),
+            config_digest: self.bound.digest(),
             tls_spki_sha256: *tls_spki_sha256,
             nonce,
             timestamp: at.format(&Rfc3339).expect("the clock is before the year 10000"),

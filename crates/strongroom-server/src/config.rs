@@ -1,11 +1,9 @@
 //! What an operator decides.
 
 use crate::limits::Limits;
-use sha2::{Digest, Sha256};
 use std::str::FromStr;
 use strongroom::signin::Origin;
-use strongroom_attest::KeyOrigin;
-use strongroom_enclave::Protection;
+use strongroom_attest::{Configuration, KeyOrigin, Protection};
 
 /// The settings of a vault.
 #[derive(Debug, Clone)]
@@ -58,26 +56,20 @@ impl Config {
         }
     }
 
-    /// SHA-256 over the settings that decide who else may get the key or sign in (spec/attestation.md).
+    /// The settings that decide who else may get the key or sign in (spec/attestation.md §1).
     #[must_use]
-    pub fn digest(&self, key_origin: KeyOrigin, protection: Protection) -> [u8; 32] {
-        let mut origins: Vec<String> = self.sign_in_origins.iter().map(Origin::to_string).collect();
-        origins.sort();
-        origins.dedup();
-        let mut out = Vec::new();
-        let mut e = minicbor::Encoder::new(&mut out);
-        let written: Result<_, minicbor::encode::Error<std::convert::Infallible>> = (|| {
-            e.map(3 + u64::from(self.require_sign_in_to_store))?;
-            e.u8(1)?.str(key_origin.as_str())?;
-            e.u8(2)?.encode(&origins)?;
-            if self.require_sign_in_to_store {
-                e.u8(3)?.bool(true)?;
-            }
-            e.u8(4)?.str(protection.name())?;
-            Ok(())
-        })();
-        written.expect("writing to memory does not fail");
-        Sha256::digest(&out).into()
+    pub fn bound(&self, key_origin: KeyOrigin, protection: Protection) -> Configuration {
+        let mut sign_in_origins: Vec<String> = self.sign_in_origins.iter().map(Origin::to_string).collect();
+        sign_in_origins.sort();
+        sign_in_origins.dedup();
+        Configuration {
+            key_origin,
+            sign_in_origins,
+            require_sign_in_to_store: self.require_sign_in_to_store,
+            protection,
+            release_key: None,
+            recovery: None,
+        }
     }
 }
 
@@ -127,19 +119,15 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_follows_every_setting_and_no_order() {
+    fn what_is_bound_follows_every_setting_and_no_order() {
         let [a, b] = [origin("https://a"), origin("https://b")];
+        let bound = |config: &Config| config.bound(KeyOrigin::Generated, Protection::Plain);
         let config = Config::new(vec![a.clone(), b.clone()]);
-        let digest = config.digest(KeyOrigin::Generated, Protection::Plain);
-        assert_eq!(
-            Config::new(vec![b.clone(), a.clone(), a.clone()])
-                .digest(KeyOrigin::Generated, Protection::Plain),
-            digest
-        );
-        assert_ne!(Config::new(vec![a]).digest(KeyOrigin::Generated, Protection::Plain), digest);
-        assert_ne!(config.digest(KeyOrigin::Imported, Protection::Plain), digest);
-        assert_ne!(config.digest(KeyOrigin::Generated, Protection::Passphrase), digest);
-        let strict = Config { require_sign_in_to_store: true, ..config };
-        assert_ne!(strict.digest(KeyOrigin::Generated, Protection::Plain), digest);
+        assert_eq!(bound(&Config::new(vec![b.clone(), a.clone(), a.clone()])), bound(&config));
+        assert_ne!(bound(&Config::new(vec![a])), bound(&config));
+        assert_ne!(config.bound(KeyOrigin::Imported, Protection::Plain), bound(&config));
+        assert_ne!(config.bound(KeyOrigin::Generated, Protection::Passphrase), bound(&config));
+        let strict = Config { require_sign_in_to_store: true, ..config.clone() };
+        assert_ne!(bound(&strict), bound(&config));
     }
 }

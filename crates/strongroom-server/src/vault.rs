@@ -22,8 +22,8 @@ use strongroom::policy::Policy;
 use strongroom::principal::Principal;
 use strongroom::w3pk;
 use strongroom::{Ciphertext, OpenError, Plaintext, Sealed, SlotId};
-use strongroom_attest::KeyOrigin;
-use strongroom_enclave::{Opened, Protection, VaultId};
+use strongroom_attest::{Configuration, KeyOrigin};
+use strongroom_enclave::{Opened, VaultId};
 use strongroom_store::{Content, Inserted, Place, Replaced, Row, Store, StoreError, Tag, UnixSeconds};
 use time::OffsetDateTime;
 use tokio::sync::Mutex;
@@ -44,7 +44,8 @@ pub struct Vault {
     pub(crate) key_origin: KeyOrigin,
     pub(crate) vault_id: VaultId,
     pub(crate) attestor: Attestor,
-    pub(crate) protection: Protection,
+    /// What its evidence binds of the settings.
+    pub(crate) bound: Configuration,
     pub(crate) config: Config,
     pub(crate) rules: strongroom::signin::Rules,
     clock: Clock,
@@ -136,7 +137,7 @@ impl Vault {
             key_origin: root.origin(),
             vault_id: root.vault_id(),
             attestor,
-            protection,
+            bound: config.bound(root.origin(), protection),
             rules: strongroom::signin::Rules {
                 origins: config.sign_in_origins.clone(),
                 chain_ids: config.chain_ids.clone(),
@@ -466,7 +467,7 @@ mod tests {
     fn vault(folder: &std::path::Path) -> Vault {
         let opened = strongroom_enclave::open_or_create(
             &folder.join("root"),
-            &strongroom_enclave::Sealer::Plain,
+            &strongroom_enclave::PlainSealer,
             None,
             &mut crate::rng(),
         )

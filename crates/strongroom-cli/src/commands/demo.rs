@@ -18,7 +18,7 @@ use strongroom::wallet::WalletKey;
 use strongroom::{Plaintext, Sealed};
 use strongroom_attest::Roots;
 use strongroom_client::{BackupServer, Policy, SignIn, Vault};
-use strongroom_enclave::{Platform, Sealer};
+use strongroom_enclave::{PlainSealer, Platform};
 use strongroom_server::config::sign_in_origins;
 use strongroom_server::{Attestor, Config, Listeners, serve};
 use time::OffsetDateTime;
@@ -150,7 +150,7 @@ impl OwnServer {
                 let place = Place { data_dir: folder.path().join("data"), root_file: None, database: None };
                 let (vault, _data_dir) = open_vault(
                     &place,
-                    &Sealer::Plain,
+                    &PlainSealer,
                     None,
                     Attestor::new(Platform::None),
                     Config::new(origins),

@@ -13,8 +13,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use strongroom::key::DecapsulationKey;
 use strongroom::signin::Origin;
+use strongroom_attest::Protection;
 use strongroom_enclave::collateral::{Collaterals, Services};
-use strongroom_enclave::{Choice, Places, Platform, Protection, RootError, Sealer, TlsKey, open_or_create};
+use strongroom_enclave::{
+    Choice, Places, Platform, PlatformError, RootError, Sealer, SealerError, TlsKey, open_or_create,
+};
 use strongroom_server::config::sign_in_origins;
 use strongroom_server::{Attestor, Config, DataDir, DataDirError, Listeners, Tls, Vault, serve};
 use strongroom_store::{DatabaseUrl, PostgresDatabase, PostgresOptions, SqliteStore, Store, StoreError};
@@ -62,6 +65,7 @@ pub(super) fn run(args: &Serve) -> Result<()> {
             ..Config::new(sign_in_origins(&origin, loopback, &settings.sign_in_origins))
         };
         let platform = find_platform(settings.platform, &settings.places)?;
+        let sealer = settings.sealing.sealer(&platform)?;
         let tls = match settings.tls {
             Some(tls) => Some(tls),
             None if settings.tls_in_tee && platform.is_none() => {
@@ -82,7 +86,7 @@ pub(super) fn run(args: &Serve) -> Result<()> {
         let place =
             Place { data_dir: settings.data_dir, root_file: settings.root_file, database: settings.database };
         let (vault, _data_dir) =
-            open_vault(&place, &settings.sealer, settings.imported_key, attestor, config).await?;
+            open_vault(&place, &*sealer, settings.imported_key, attestor, config).await?;
         let shutdown = asked_to_end()?;
         if let Some(metrics) = &metrics {
             crate::error::tell(format_args!("metrics on http://{}/metrics", metrics.local_addr()?));
@@ -165,7 +169,7 @@ pub(super) struct Place {
 /// Locks the data directory, opens or makes root and store, and says aloud what protects them.
 pub(super) async fn open_vault(
     place: &Place,
-    sealer: &Sealer,
+    sealer: &dyn Sealer,
     imported: Option<DecapsulationKey>,
     attestor: Attestor,
     config: Config,
@@ -212,7 +216,11 @@ pub(super) async fn open_vault(
             })?)
         }
     };
-    let kept = format!("the root is kept {}", opened.protection.meaning());
+    let kept = format!(
+        "the root is kept {}; nobody could recover it: lost with {}",
+        opened.protection.meaning(),
+        opened.protection.lost_with()
+    );
     if opened.protection == Protection::Plain {
         warn(&kept);
     } else {
@@ -235,7 +243,7 @@ pub(super) async fn open_vault(
 }
 
 /// What was asked for and is not there ends the start: nothing takes its place.
-fn find_platform(choice: Choice, places: &Places) -> Result<Platform> {
+pub(super) fn find_platform(choice: Choice, places: &Places) -> Result<Platform> {
     let hint = match choice {
         Choice::Dstack => {
             "mount dstack's socket into the container (docs/deploy/phala.md), or name it with --dstack-endpoint"
@@ -278,8 +286,15 @@ pub(super) fn root_hint(error: RootError) -> anyhow::Error {
             "name the file that holds the root's passphrase with --root-passphrase-file"
         }
         RootError::OtherSealer { .. } => {
-            "leave out --root-passphrase-file to go on with this root as it is kept, or pass another --data-dir"
+            "name how this root is kept with --root-sealer to go on with it, or pass another --data-dir"
         }
+        RootError::Sealer(SealerError::Elsewhere { .. }) => {
+            "start it where it was sealed, or bring the root of this vault from there; nothing was changed"
+        }
+        RootError::Sealer(SealerError::Platform(PlatformError::NoSuchMethod(_))) => {
+            "run dstack 0.5 or newer, or seal under a passphrase with --root-passphrase-file"
+        }
+        RootError::Sealer(_) => "once the platform gives its key again, start anew; nothing was changed",
         RootError::WrongKey(Protection::Passphrase) => {
             "look whether --root-passphrase-file names the file of this vault's passphrase; else restore root.sealed"
         }

@@ -1,13 +1,14 @@
 //! `strongroom store backup|verify|restore`
 
 use super::rng;
-use super::serve::root_hint;
-use crate::args::{Store, StoreBackup, StoreRestore, StoreVerify};
+use super::serve::{find_platform, root_hint};
+use crate::args::{RootSealing, Store, StoreBackup, StoreRestore, StoreVerify};
 use crate::error::{Hint, Refused};
 use crate::files;
+use crate::sealing::Sealing;
 use anyhow::{Context, Result, anyhow, bail};
 use std::path::Path;
-use strongroom_enclave::{Opened, Sealer, open_or_create};
+use strongroom_enclave::{Opened, Places, open_or_create};
 use strongroom_server::{DataDir, DataDirError, RecordCheck};
 use strongroom_store::{Backup, BackupError};
 
@@ -42,7 +43,10 @@ fn backup(args: &StoreBackup) -> Result<()> {
 fn verify(args: &StoreVerify) -> Result<()> {
     // Before anything is shown: without it the rest would be half an answer.
     let opened = match &args.root_file {
-        Some(root_file) => Some((root_file, root(root_file, args.root_passphrase_file.as_deref())?)),
+        Some(root_file) => Some((root_file, root(root_file, &args.sealing)?)),
+        None if args.sealing.root_passphrase_file.is_some() => {
+            bail!("--root-passphrase-file is of no use without --root-file");
+        }
         None => None,
     };
     let backup = Backup::verify(&args.file).map_err(hint)?;
@@ -82,10 +86,7 @@ fn restore(args: &StoreRestore) -> Result<()> {
     })?;
     let backup = Backup::verify(&args.backup).map_err(hint)?;
     let root_file = data_dir.root_file();
-    if root_file.exists()
-        && root(&root_file, args.root_passphrase_file.as_deref())?.root.vault_id().as_bytes()
-            != &backup.vault_id
-    {
+    if root_file.exists() && root(&root_file, &args.sealing)?.root.vault_id().as_bytes() != &backup.vault_id {
         return Err(anyhow::Error::from(Refused(format!("{} is another vault's root", root_file.display())))
             .context(Hint("restore the root of the same vault, or take another --data-dir")));
     }
@@ -102,16 +103,20 @@ fn restore(args: &StoreRestore) -> Result<()> {
 }
 
 /// An existing root; where an imported key is needed, it comes from where `serve` takes it.
-fn root(path: &Path, passphrase_file: Option<&Path>) -> Result<Opened> {
+fn root(path: &Path, args: &RootSealing) -> Result<Opened> {
     if !path.exists() {
         bail!("{} is not there", path.display());
     }
-    let sealer = match passphrase_file {
-        Some(file) => Sealer::Passphrase(files::read_passphrase(file)?),
-        None => Sealer::Plain,
+    let passphrase = args.root_passphrase_file.as_deref().map(files::read_passphrase).transpose()?;
+    let places = Places {
+        dstack: args.dstack_endpoint.clone(),
+        tsm: args.tsm_dir.clone().unwrap_or(Places::default().tsm),
     };
+    let sealer = Sealing::new(args.root_sealer, passphrase)
+        .map_err(anyhow::Error::msg)?
+        .sealer(&find_platform(args.platform, &places)?)?;
     let imported = super::serve::imported_key()?;
-    open_or_create(path, &sealer, imported, &mut rng())
+    open_or_create(path, &*sealer, imported, &mut rng())
         .map_err(root_hint)
         .with_context(|| format!("cannot use {}", path.display()))
 }

@@ -61,10 +61,16 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "The sealed root, where it is not in the data directory, such as for several servers",
     ),
     setting(
+        "root-sealer",
+        "NAME",
+        Kind::One,
+        "What the root is sealed under: dstack, sev-snp, passphrase, plain (in the clear, for development), or auto: a passphrase that is named, else the platform's key, else plain [default: auto]",
+    ),
+    setting(
         "root-passphrase-file",
         "FILE",
         Kind::One,
-        "Seal the root under the passphrase in this file's first line [default: keep it in the clear, for development]",
+        "Seal the root under the passphrase in this file's first line",
     ),
     setting(
         "database-url",

@@ -22,11 +22,38 @@ const TAPPD_SOCKETS: [&str; 3] = ["/var/run/tappd.sock", "/run/tappd.sock", "/va
 const ENDPOINT: &str = "DSTACK_SIMULATOR_ENDPOINT";
 /// Quotes are made one after another, for whoever asks.
 const TIMEOUT: Duration = Duration::from_secs(30);
+const KEY_BYTES: usize = 32;
 const MAX_ANSWER_BYTES: u64 = 10 * 1024 * 1024;
 /// RTMR3's events are the application's; the others are the firmware's, and only their registers are compared.
 const RTMR3: u32 = 3;
 
+/// Which of the agent's interfaces gives keys. One gives others than the other does, so that a sealed root remembers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyApi {
+    /// `GetKey` with a path.
+    Path,
+    /// `v1/GetKey` with a domain, of dstack 0.6.
+    Domain,
+}
+
+impl KeyApi {
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::Path => 0,
+            Self::Domain => 1,
+        }
+    }
+
+    pub(crate) fn of(number: u8) -> Option<Self> {
+        [Self::Path, Self::Domain].into_iter().find(|api| api.number() == number)
+    }
+}
+
+/// What the root's key is called at the agent. The purpose changes nothing in the older interface, so that the name is nobody else's.
+const ROOT_KEY: &str = "strongroom/root/v1";
+
 /// A dstack guest's agent.
+#[derive(Clone)]
 pub struct Dstack {
     agent: Agent,
     /// `http://host`, before the method.
@@ -36,6 +63,8 @@ pub struct Dstack {
     is_tappd: bool,
     name: &'static str,
     app_compose: String,
+    /// In hex.
+    app_id: String,
 }
 
 #[derive(Deserialize)]
@@ -48,6 +77,8 @@ struct Quoted {
 
 #[derive(Deserialize)]
 struct Info {
+    #[serde(default)]
+    app_id: String,
     tcb_info: String,
     #[serde(default)]
     cloud_vendor: String,
@@ -94,8 +125,15 @@ impl Dstack {
         } else {
             (unix::agent(PathBuf::from(&place), config), "http://127.0.0.1".to_owned())
         };
-        let mut dstack =
-            Self { agent, base, place, is_tappd, name: platform::tdx::NAME, app_compose: String::new() };
+        let mut dstack = Self {
+            agent,
+            base,
+            place,
+            is_tappd,
+            name: platform::tdx::NAME,
+            app_compose: String::new(),
+            app_id: String::new(),
+        };
         dstack.read_info()?;
         Ok(Some(dstack))
     }
@@ -105,6 +143,7 @@ impl Dstack {
         let info: Info = self.call(if self.is_tappd { "prpc/Tappd.Info" } else { "Info" }, &json!({}))?;
         let tcb_info: TcbInfo = serde_json::from_str(&info.tcb_info).map_err(|_| answer("tcb_info"))?;
         self.app_compose = tcb_info.app_compose;
+        self.app_id = info.app_id.trim_start_matches("0x").to_lowercase();
         let names = format!("{} {}", info.cloud_vendor, info.cloud_product).to_lowercase();
         if names.contains("phala") {
             self.name = platform::tdx::PHALA;
@@ -156,6 +195,37 @@ impl Dstack {
         Ok(Some(TlsKey { key_pem: issued.key, chain_pem: issued.certificate_chain.concat() }))
     }
 
+    /// The application's id, in hex.
+    pub(crate) fn app_id(&self) -> &str {
+        &self.app_id
+    }
+
+    /// The interface that a new root's key comes from: the newest that the agent has.
+    pub(crate) fn key_api(&self) -> Result<KeyApi, PlatformError> {
+        match self.key(KeyApi::Domain) {
+            Ok(_) => Ok(KeyApi::Domain),
+            Err(PlatformError::NoSuchMethod(_)) => Ok(KeyApi::Path),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The application's key for its root: the same for as long as the application's id is the same.
+    pub(crate) fn key(&self, api: KeyApi) -> Result<Zeroizing<Vec<u8>>, PlatformError> {
+        #[derive(Deserialize)]
+        struct Given {
+            key: Zeroizing<String>,
+        }
+        let given: Given = match api {
+            KeyApi::Domain => {
+                self.call("v1/GetKey", &json!({ "domain": ROOT_KEY, "algorithm": "secp256k1" }))
+            }
+            KeyApi::Path => self.call("GetKey", &json!({ "path": ROOT_KEY, "purpose": "root" })),
+        }?;
+        let mut key = Zeroizing::new(vec![0; KEY_BYTES]);
+        hex::decode_to_slice(given.key.trim_start_matches("0x"), &mut key).map_err(|_| answer("key"))?;
+        Ok(key)
+    }
+
     fn call<T: for<'de> Deserialize<'de>>(&self, method: &str, request: &Value) -> Result<T, PlatformError> {
         #[derive(Deserialize)]
         struct Refused {
@@ -175,7 +245,10 @@ impl Dstack {
         if !response.status().is_success() {
             let told =
                 serde_json::from_slice(&body).map_or(response.status().to_string(), |r: Refused| r.error);
-            return Err(PlatformError::Refused(format!("{method}: {told}")));
+            return Err(match response.status().as_u16() {
+                404 => PlatformError::NoSuchMethod(method.to_owned()),
+                _ => PlatformError::Refused("dstack's agent", format!("{method}: {told}")),
+            });
         }
         serde_json::from_slice(&body).map_err(|_| answer("its JSON is another"))
     }

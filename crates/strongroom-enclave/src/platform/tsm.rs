@@ -23,6 +23,7 @@ enum Provider {
 }
 
 /// The kernel's reports.
+#[derive(Clone)]
 pub struct Tsm {
     root: PathBuf,
     provider: Provider,
@@ -123,7 +124,13 @@ impl Tsm {
         }
     }
 
-    pub(super) fn quote(&self, report_data: &[u8; 64]) -> Result<Report, PlatformError> {
+    /// Whether this is a guest of SEV-SNP.
+    #[must_use]
+    pub fn is_sev_snp(&self) -> bool {
+        self.provider == Provider::Snp
+    }
+
+    pub(crate) fn quote(&self, report_data: &[u8; 64]) -> Result<Report, PlatformError> {
         for _ in 0..ATTEMPTS {
             let entry = Entry::make(&self.root)?;
             let expected = entry.write_inblob(report_data)?;

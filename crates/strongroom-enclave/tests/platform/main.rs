@@ -2,6 +2,7 @@
 
 mod collateral;
 mod dstack;
+mod sealing;
 mod tsm;
 
 use std::time::{SystemTime, UNIX_EPOCH};

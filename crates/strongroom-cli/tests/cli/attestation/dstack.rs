@@ -45,6 +45,42 @@ fn a_server_is_verified_and_keeps_secrets_over_a_restart() {
     refused(guest.place.run(&["attestation", "policy", &url], ""), "no policy can be drafted");
 }
 
+/// The root is sealed for the application, on whatever host; nothing weaker takes the place of the agent's key, and nothing makes a new
+/// root.
+#[test]
+fn a_root_is_sealed_for_the_application_and_no_other() {
+    let guest = Guest::new();
+    let mut server = guest.serve(&[]);
+    let kept = "the root is kept under dstack's key for this application";
+    assert!(server.talk.contains(kept) && server.talk.contains("nobody could recover it"), "{}", server.talk);
+    let vault = get(&server, "/attestation").1["vaultId"].clone();
+    assert_eq!(server.signal("TERM"), Some(0));
+    let file = guest.place.read("data/root.sealed");
+    let serve = |agent: &FakeDstack, more: &[&str]| {
+        let socket = agent.socket().to_str().expect("text");
+        let flags = ["serve", "--listen", "127.0.0.1:0", "--data-dir", "data", "--dstack-endpoint", socket];
+        guest.place.run(&[&flags[..], more].concat(), "")
+    };
+    let start = |options| FakeDstack::start(Arc::clone(&guest.intel), COMPOSE, options);
+    let other = start(Options { app_id: [0xB9; 20], ..Options::default() });
+    serve(&other, &[]).fails(2, "the root was sealed by another dstack application");
+    let plain = ["--root-sealer", "plain"];
+    serve(&guest.agent, &plain).fails(2, "the root is sealed as `dstack`, and `plain` was asked for");
+    let none = ["--platform", "none"];
+    serve(&guest.agent, &none).fails(2, "the root is sealed as `dstack`, and `plain` was asked for");
+    let snp = ["--root-sealer", "sev-snp"];
+    serve(&guest.agent, &snp).fails(2, "has no key to seal a root as `sev-snp`");
+    guest.agent.fail(true);
+    serve(&guest.agent, &[]).fails(2, "dstack's agent refuses");
+    guest.agent.fail(false);
+    let socket = guest.agent.socket().to_str().expect("text");
+    let verify = ["store", "verify", "--root-file", "data/root.sealed", "--dstack-endpoint", socket];
+    guest.place.run(&[&verify[..], &["data/vault.sqlite"]].concat(), "").ok();
+    assert_eq!(guest.place.read("data/root.sealed"), file, "a refused root stays as it is");
+    let server = guest.serve(&[]);
+    assert_eq!(get(&server, "/attestation").1["vaultId"], vault);
+}
+
 /// Digests are left out by some versions of dstack and made another way by others; the host may call itself Phala's.
 #[test]
 fn other_versions_of_dstack_are_verified_alike() {

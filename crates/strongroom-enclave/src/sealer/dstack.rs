@@ -1,0 +1,69 @@
+//! A key that dstack's key management service gives this application through the guest's agent: the same on every host, as long as the
+//! application's id is the same, whatever code that runs.
+
+use super::{Sealer, SealerError, seal_under, unseal_under};
+use crate::platform::{Dstack, KeyApi, PlatformError};
+use hkdf::Hkdf;
+use rand_core::CryptoRng;
+use sha2::Sha256;
+use strongroom_attest::Protection;
+use zeroize::Zeroizing;
+
+const APP_ID_BYTES: usize = 20;
+
+/// dstack's agent. The data is the number of its interface ‖ application id 20.
+pub struct DstackSealer(Dstack);
+
+impl DstackSealer {
+    /// Through this agent.
+    #[must_use]
+    pub fn new(agent: Dstack) -> Self {
+        Self(agent)
+    }
+
+    /// HKDF-SHA-256 (RFC 5869) of the agent's key, no salt, info `strongroom/root-kek/1` ‖ the data.
+    fn key(&self, data: &[u8]) -> Result<Zeroizing<[u8; 32]>, SealerError> {
+        let (api, app_id) = data.split_first().ok_or(SealerError::Damaged)?;
+        let api = KeyApi::of(*api).ok_or(SealerError::Damaged)?;
+        if app_id.len() != APP_ID_BYTES {
+            return Err(SealerError::Damaged);
+        }
+        let (file, here) = (hex::encode(app_id), self.0.app_id());
+        if file != here {
+            return Err(SealerError::Elsewhere { what: "dstack application", file, here: here.to_owned() });
+        }
+        let given = self.0.key(api)?;
+        let mut key = Zeroizing::new([0; 32]);
+        Hkdf::<Sha256>::new(None, &given)
+            .expand(&[b"strongroom/root-kek/1", data].concat(), &mut key[..])
+            .expect("32 bytes are asked for");
+        Ok(key)
+    }
+}
+
+impl Sealer for DstackSealer {
+    fn protection(&self) -> Protection {
+        Protection::Dstack
+    }
+
+    fn data(&self, _: &mut dyn CryptoRng) -> Result<Vec<u8>, SealerError> {
+        let api = self.0.key_api()?;
+        let app_id = hex::decode(self.0.app_id()).ok().filter(|id| id.len() == APP_ID_BYTES);
+        let app_id = app_id.ok_or(PlatformError::Answer { from: "dstack's agent", what: "app_id" })?;
+        Ok([&[api.number()], &app_id[..]].concat())
+    }
+
+    fn seal(
+        &self,
+        data: &[u8],
+        head: &[u8],
+        plaintext: &[u8],
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Zeroizing<Vec<u8>>, SealerError> {
+        Ok(seal_under(&*self.key(data)?, head, plaintext, rng))
+    }
+
+    fn unseal(&self, data: &[u8], head: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealerError> {
+        unseal_under(&*self.key(data)?, head, sealed)
+    }
+}

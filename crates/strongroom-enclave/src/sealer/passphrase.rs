@@ -1,0 +1,48 @@
+//! A passphrase, stretched by Argon2id (RFC 9106): whoever has it and the file has the root.
+
+use super::{Sealer, SealerError, seal_under, unseal_under};
+use rand_core::CryptoRng;
+use strongroom::stretch::Stretch;
+use strongroom_attest::Protection;
+use zeroize::Zeroizing;
+
+/// A passphrase, wiped on drop.
+pub struct PassphraseSealer(Zeroizing<String>);
+
+impl PassphraseSealer {
+    /// This one.
+    #[must_use]
+    pub fn new(passphrase: Zeroizing<String>) -> Self {
+        Self(passphrase)
+    }
+
+    fn key(&self, data: &[u8]) -> Result<Zeroizing<[u8; 32]>, SealerError> {
+        let data = data.try_into().map_err(|_| SealerError::Damaged)?;
+        let stretch = Stretch::from_bytes(data).map_err(|_| SealerError::Damaged)?;
+        Ok(stretch.key(self.0.as_bytes()))
+    }
+}
+
+impl Sealer for PassphraseSealer {
+    fn protection(&self) -> Protection {
+        Protection::Passphrase
+    }
+
+    fn data(&self, mut rng: &mut dyn CryptoRng) -> Result<Vec<u8>, SealerError> {
+        Ok(Stretch::new(&mut rng).to_bytes().to_vec())
+    }
+
+    fn seal(
+        &self,
+        data: &[u8],
+        head: &[u8],
+        plaintext: &[u8],
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Zeroizing<Vec<u8>>, SealerError> {
+        Ok(seal_under(&*self.key(data)?, head, plaintext, rng))
+    }
+
+    fn unseal(&self, data: &[u8], head: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealerError> {
+        unseal_under(&*self.key(data)?, head, sealed)
+    }
+}

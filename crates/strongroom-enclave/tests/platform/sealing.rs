@@ -1,0 +1,166 @@
+use super::now;
+use rand_core::CryptoRng;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use strongroom_attest::Protection;
+use strongroom_enclave::{
+    Choice, DerivedKeys, DstackSealer, PassphraseSealer, Places, PlainSealer, Platform, PlatformError,
+    RootError, Sealer, SealerError, SevSnpSealer, Tsm, VaultId, open_or_create,
+};
+use strongroom_testkit::tee::amd::{FakeAmd, SnpReport};
+use strongroom_testkit::tee::configfs::FakeTsm;
+use strongroom_testkit::tee::dstack::{FakeDstack, Options};
+use strongroom_testkit::tee::intel::FakeIntel;
+use zeroize::Zeroizing;
+
+fn open(path: &Path, sealer: &dyn Sealer) -> Result<VaultId, RootError> {
+    open_or_create(path, sealer, None, &mut strongroom_testkit::rng()).map(|opened| opened.root.vault_id())
+}
+
+fn dstack(agent: &FakeDstack) -> DstackSealer {
+    let endpoint = agent.socket().to_str().expect("text").to_owned();
+    let places = Places { dstack: Some(endpoint), ..Places::default() };
+    match Platform::find(Choice::Dstack, &places).expect("an agent") {
+        Platform::Dstack(agent) => DstackSealer::new(agent),
+        _ => panic!("dstack was asked for"),
+    }
+}
+
+fn agent(options: Options) -> FakeDstack {
+    FakeDstack::start(Arc::new(FakeIntel::new(now())), "{}", options)
+}
+
+/// Rests on the comparison of application ids and on the agent's key in sealer/dstack.rs.
+#[test]
+fn dstacks_root_opens_for_its_application_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("root");
+    let first = agent(Options::default());
+    let vault = open(&path, &dstack(&first)).expect("a new root");
+    drop(first);
+    // Another host, the same application.
+    let second = agent(Options::default());
+    assert_eq!(open(&path, &dstack(&second)).expect("the same root"), vault);
+    let file = std::fs::read(&path).expect("the file");
+    let other = agent(Options { app_id: [0xB9; 20], ..Options::default() });
+    let refused = open(&path, &dstack(&other)).expect_err("another application");
+    let (a9, b9) = ("a9".repeat(20), "b9".repeat(20));
+    assert_eq!(
+        refused.to_string(),
+        format!("the root was sealed by another dstack application: {a9}, and this is {b9}")
+    );
+    // Whoever writes the other id into the file gets no further: the id is bound, and the key another.
+    let at = file.windows(20).position(|part| part == [0xA9; 20]).expect("the id stands in the clear");
+    let forged = [&file[..at], &[0xB9; 20], &file[at + 20..]].concat();
+    std::fs::write(&path, forged).expect("written");
+    assert!(matches!(open(&path, &dstack(&other)), Err(RootError::WrongKey(Protection::Dstack))));
+    std::fs::write(&path, file).expect("written");
+
+    let sealer = dstack(&second);
+    second.fail(true);
+    assert!(matches!(open(&path, &sealer), Err(RootError::Sealer(SealerError::Platform(_)))));
+    second.fail(false);
+    assert_eq!(open(&path, &sealer).expect("the agent is back"), vault);
+    drop(second);
+    let gone = open(&path, &sealer).expect_err("the agent is gone");
+    assert!(matches!(gone, RootError::Sealer(SealerError::Platform(PlatformError::Unreachable(..)))));
+    assert!(matches!(open(&path, &PlainSealer), Err(RootError::OtherSealer { .. })));
+}
+
+/// In place of the secure processor: a key for each measurement, chip and version, as the real one derives.
+struct Keys {
+    report: SnpReport,
+    committed: Arc<AtomicU8>,
+}
+
+impl DerivedKeys for Keys {
+    fn derive(&self, tcb_version: u64) -> Result<Zeroizing<[u8; 32]>, PlatformError> {
+        assert!(tcb_version.to_le_bytes()[6] <= self.committed.load(Ordering::SeqCst), "firmware refuses");
+        let mut key = [self.report.measurement[0]; 32];
+        key[0] = self.report.chip_id.expect("set")[0];
+        key[1..9].copy_from_slice(&tcb_version.to_le_bytes());
+        key[9] = self.report.policy.to_le_bytes()[2];
+        Ok(Zeroizing::new(key))
+    }
+}
+
+/// A guest whose firmware is of this version (the SVN of the SNP part), and what its kernel shows.
+fn guest(svn: u8, change: impl FnOnce(&mut SnpReport)) -> (FakeTsm, SevSnpSealer) {
+    let mut tcb = [0; 8];
+    tcb[6] = svn;
+    let mut report =
+        SnpReport { chip_id: Some([0xC1; 64]), committed_tcb: Some(tcb), ..SnpReport::default() };
+    change(&mut report);
+    let amd = FakeAmd::new(now());
+    let shown = report.clone();
+    let tsm = FakeTsm::start("sev_guest", move |_| amd.report(&shown), Vec::new());
+    let places = Places { tsm: tsm.root(), ..Places::default() };
+    let Ok(Platform::Tsm(kernel)) = Platform::find(Choice::AmdSevSnp, &places) else {
+        panic!("a guest of SEV-SNP");
+    };
+    let keys = Keys { report, committed: Arc::new(AtomicU8::new(svn)) };
+    let sealer = of(&kernel, keys);
+    (tsm, sealer)
+}
+
+fn of(kernel: &Tsm, keys: Keys) -> SevSnpSealer {
+    SevSnpSealer::with_keys(kernel, Box::new(keys)).expect("a report")
+}
+
+/// Rests on the comparisons in sealer/sev_snp.rs, and on sealing anew in sealed_root.rs.
+#[test]
+fn sev_snps_root_opens_for_its_image_and_processor_and_follows_the_firmware() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("root");
+    let (_tsm, old) = guest(8, |_| ());
+    let vault = open(&path, &old).expect("a new root");
+    let first = std::fs::read(&path).expect("the file");
+    assert_eq!(open(&path, &old).expect("the same root"), vault);
+    assert!(std::fs::read(&path).expect("the file") == first, "nothing changed, nothing is written");
+
+    let (_updated, new) = guest(9, |_| ());
+    assert_eq!(open(&path, &new).expect("after an update"), vault);
+    let second = std::fs::read(&path).expect("the file");
+    assert!(second != first, "sealed anew under the newer firmware's key");
+    assert_eq!(open(&path, &new).expect("the same root"), vault);
+    let refused = |sealer: &SevSnpSealer| match open(&path, sealer) {
+        Err(RootError::Sealer(SealerError::Elsewhere { what, .. })) => what,
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("it opened"),
+    };
+    assert_eq!(refused(&old), "firmware (TCB version), which was newer");
+    assert_eq!(refused(&guest(9, |report| report.measurement = [7; 48]).1), "image (launch digest)");
+    assert_eq!(refused(&guest(9, |report| report.policy = 0x2_0000).1), "guest policy");
+    assert_eq!(refused(&guest(9, |report| report.chip_id = Some([1; 64])).1), "processor");
+    assert!(std::fs::read(&path).expect("the file") == second, "a refused root stays as it is");
+}
+
+/// Whatever the sealer: any altered byte and any cut is refused, and nobody else's sealer is tried.
+#[test]
+fn every_sealers_file_is_refused_when_it_was_altered() {
+    let (agent, (_tsm, snp)) = (agent(Options::default()), guest(8, |_| ()));
+    let passphrase = PassphraseSealer::new(Zeroizing::new("correct horse".to_owned()));
+    let rng: &mut dyn CryptoRng = &mut strongroom_testkit::rng();
+    for sealer in [&PlainSealer as &dyn Sealer, &passphrase, &dstack(&agent), &snp] {
+        let name = sealer.protection().name();
+        let data = sealer.data(rng).expect("data");
+        let sealed = sealer.seal(&data, b"head", b"root", rng).expect("sealed");
+        assert_eq!(sealer.unseal(&data, b"head", &sealed).expect("opened")[..], *b"root", "{name}");
+        assert!(!sealer.is_outdated(&data), "{name}");
+        for at in 0..data.len() {
+            let mut altered = data.clone();
+            altered[at] ^= 0x80;
+            assert!(sealer.unseal(&altered, b"head", &sealed).is_err(), "{name}, byte {at} of its data");
+        }
+        for shorter in (0..data.len()).step_by(7) {
+            assert!(sealer.unseal(&data[..shorter], b"head", &sealed).is_err(), "{name}, {shorter}");
+        }
+        let longer = [&data[..], &[0]].concat();
+        assert!(matches!(sealer.unseal(&longer, b"head", &sealed), Err(SealerError::Damaged)), "{name}");
+        if sealer.protection() != Protection::Plain {
+            assert!(matches!(sealer.unseal(&data, b"tail", &sealed), Err(SealerError::WrongKey)), "{name}");
+            assert!(matches!(sealer.unseal(&data, b"head", &sealed[..27]), Err(SealerError::Damaged)));
+        }
+    }
+}
