@@ -33,6 +33,7 @@ pub struct VerifiedServer {
     platform: String,
     measurement: String,
     tls_spki_sha256: Option<[u8; 32]>,
+    config_digest: [u8; 32],
 }
 
 impl VerifiedServer {
@@ -58,6 +59,12 @@ impl VerifiedServer {
     #[must_use]
     pub fn measurement(&self) -> &str {
         &self.measurement
+    }
+
+    /// The digest of its [`Configuration`](crate::Configuration).
+    #[must_use]
+    pub fn config_digest(&self) -> &[u8; 32] {
+        &self.config_digest
     }
 
     /// SHA-256 of the SubjectPublicKeyInfo of the TLS key inside the TEE, where it has one.
@@ -149,7 +156,14 @@ fn apply(
     examine_tls(checks, tls_spki_sha256, asked.tls_spki_sha256, policy);
 
     let platform = evidence.platform.clone();
-    Some(VerifiedServer { encapsulation_key: key, vault_id, platform, measurement, tls_spki_sha256 })
+    Some(VerifiedServer {
+        encapsulation_key: key,
+        vault_id,
+        platform,
+        measurement,
+        tls_spki_sha256,
+        config_digest: digest,
+    })
 }
 
 /// Where evidence binds a TLS key, that key is at the other end of this connection.

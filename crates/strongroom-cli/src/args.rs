@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Config(Config),
     #[command(subcommand)]
     Store(Store),
+    #[command(subcommand)]
+    Vault(Vault),
     Demo(Demo),
 }
 
@@ -507,6 +509,29 @@ pub(crate) enum Config {
 pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) flags: Flags,
+}
+
+/// Look at what protects a vault
+#[derive(Subcommand)]
+pub(crate) enum Vault {
+    Status(VaultStatus),
+}
+
+/// Say how a vault's root is kept, who could recover it, and what takes it away
+///
+/// Example:  strongroom vault status https://vault.example
+///
+/// The server is verified first, and what it says of its settings is what its evidence binds.
+#[derive(ClapArgs)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct VaultStatus {
+    #[command(flatten)]
+    pub(crate) trust: Trust,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The server: https://host[:port], or http:// to this machine
+    pub(crate) url: String,
 }
 
 /// Keep an embedded store safe: back up, verify, restore

@@ -15,6 +15,7 @@ mod rewrap;
 mod secret;
 pub(crate) mod serve;
 mod store;
+mod vault;
 
 use crate::args::{Args, Command};
 use anyhow::Result;
@@ -35,6 +36,7 @@ pub(crate) fn run(args: Args, roots: &Roots) -> Result<()> {
         Command::Serve(args) => serve::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Store(args) => store::run(&args),
+        Command::Vault(args) => vault::run(&args, roots),
         Command::Demo(args) => demo::run(&args, roots),
     }
 }

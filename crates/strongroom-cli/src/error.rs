@@ -68,6 +68,7 @@ fn is_refusal(cause: &(dyn std::error::Error + 'static)) -> bool {
             ClientError::Refused { .. }
                 | ClientError::Untrusted(_)
                 | ClientError::Certificate(_)
+                | ClientError::Configuration
                 | ClientError::Backup(_)
         )
     );
@@ -165,6 +166,7 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
         ClientError::Url(_) => {
             Some("pass --server https://host[:port], or http://localhost:3000 for a server here")
         }
+        ClientError::Configuration => Some("send nothing: who relays its answers alters them"),
         ClientError::Timeout => Some("try again; if it stays so, ask who runs the server"),
         ClientError::Transport(_) => Some("check the URL and that the server runs: `strongroom serve`"),
         ClientError::Refused { code, .. } => Some(match code.as_str() {

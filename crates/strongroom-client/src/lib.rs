@@ -49,7 +49,7 @@ use strongroom::principal::WalletAddress;
 use strongroom::signin::Act;
 use strongroom::wallet::WalletKey;
 use strongroom::{OpenError, Plaintext, Sealed, SealedError, SlotId, encoding};
-use strongroom_attest::{Asked, Evidence};
+use strongroom_attest::{Asked, Configuration, Evidence};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 use zeroize::Zeroizing;
@@ -95,6 +95,9 @@ pub enum ClientError {
     /// The server answers something that a vault does not.
     #[error("the server's answer is not a vault's: {0}")]
     Answer(&'static str),
+    /// What the server says of its settings is not what its evidence binds.
+    #[error("the server shows other settings than its evidence binds")]
+    Configuration,
     /// The server's payload is none.
     #[error("what the server keeps is no sealed secret")]
     Sealed(#[from] SealedError),
@@ -238,6 +241,17 @@ impl VerifiedVault {
     #[must_use]
     pub fn server(&self) -> &VerifiedServer {
         &self.server
+    }
+
+    /// The settings that decide who else may get the vault's key or sign in: those whose digest the evidence binds.
+    ///
+    /// # Errors
+    /// [`ClientError::Configuration`] where they are others, or one of the transport.
+    pub fn configuration(&self) -> Result<Configuration, ClientError> {
+        let answer = self.http.get("/attestation/configuration", &[])?;
+        let configuration: Configuration = answer.json()?;
+        let is_bound = &configuration.digest() == self.server.config_digest();
+        is_bound.then_some(configuration).ok_or(ClientError::Configuration)
     }
 
     /// Stores something sealed. A payload's `readers` are named here, an envelope's in its policy, and none here. Who signs

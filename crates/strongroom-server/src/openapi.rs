@@ -155,6 +155,21 @@ pub(crate) struct Evidence {
     collateral: serde_json::Value,
 }
 
+/// The settings whose digest the evidence binds (spec/attestation.md §1).
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "it describes what strongroom-attest writes")]
+pub(crate) struct BoundConfiguration {
+    /// As in the evidence.
+    key_origin: String,
+    /// Ascending.
+    sign_in_origins: Vec<String>,
+    /// Whether storing needs a sign-in.
+    require_sign_in_to_store: bool,
+    /// What the root is sealed under: `plain`, `passphrase`, `dstack`, `sev-snp` or `pkcs11`.
+    protection: String,
+}
+
 /// A refusal.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
@@ -181,6 +196,7 @@ pub(crate) struct Refusal {
     servers((url = "/")),
     paths(
         attestation::show,
+        attestation::configuration,
         auth::nonce,
         auth::session,
         secret::store,
@@ -292,6 +308,7 @@ const SIGNED: &[Code] = &[Code::MalformedSignature, Code::BadSignature, Code::Un
 /// Which refusals an operation has, in groups.
 fn refusals_of(operation: &str) -> &'static [&'static [Code]] {
     match operation {
+        "configuration" => &[ALWAYS, BOUNDED],
         "attestation" => &[ALWAYS, BOUNDED, &[Code::MalformedNonce]],
         "nonce" => &[ALWAYS, BOUNDED, &[Code::MalformedAddress, Code::UnsupportedMediaType]],
         "session" => &[

@@ -49,6 +49,7 @@ pub fn app(vault: Arc<Vault>) -> Router {
         .route("/auth/nonce", post(auth::nonce))
         .route("/auth/session", post(auth::session))
         .route("/attestation", get(attestation::show))
+        .route("/attestation/configuration", get(attestation::configuration))
         .nest("/secret", secret.clone())
         // The name that the seed system's successor uses.
         .nest("/chest", secret)

@@ -1,6 +1,7 @@
 //! `strongroom serve`
 
 use super::rng;
+use super::vault::{is_insecure, told_at_start};
 use crate::args::Serve;
 use crate::error::Hint;
 use crate::files;
@@ -216,12 +217,9 @@ pub(super) async fn open_vault(
             })?)
         }
     };
-    let kept = format!(
-        "the root is kept {}; nobody could recover it: lost with {}",
-        opened.protection.meaning(),
-        opened.protection.lost_with()
-    );
-    if opened.protection == Protection::Plain {
+    let bound = config.bound(opened.root.origin(), opened.protection);
+    let kept = told_at_start(&bound);
+    if is_insecure(&bound) {
         warn(&kept);
     } else {
         crate::error::tell(format_args!("{kept}"));

@@ -7,6 +7,7 @@ mod kernel;
 mod policies;
 mod proxy;
 mod show;
+mod status;
 mod tampering;
 mod tls;
 

@@ -3,10 +3,12 @@
 use super::JSON;
 use crate::error::{ApiError, Code};
 use crate::vault::Vault;
+use axum::Json;
 use axum::extract::{Query, State};
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use std::sync::Arc;
+use strongroom_attest::Configuration;
 use utoipa::IntoParams;
 
 #[derive(Deserialize, IntoParams)]
@@ -42,4 +44,18 @@ pub(crate) async fn show(
         })
         .transpose()?;
     Ok((JSON, vault.attestation(nonce).await?))
+}
+
+/// The settings whose digest the evidence binds
+///
+/// Who else may get the key, who could recover it, where sign-ins are taken (spec/attestation.md §1).
+#[utoipa::path(
+    get,
+    path = "/attestation/configuration",
+    tag = "attestation",
+    operation_id = "configuration",
+    responses((status = 200, description = "The settings", body = crate::openapi::BoundConfiguration)),
+)]
+pub(crate) async fn configuration(State(vault): State<Arc<Vault>>) -> Json<Configuration> {
+    Json(vault.bound.clone())
 }

@@ -48,3 +48,15 @@ async fn chest_is_secret() {
     assert_eq!(opened.body["secret"], "alice's");
     assert_eq!(vault.access(slot, &wallet(1)).await.body["secret"], "alice's");
 }
+
+/// What is shown of the settings is what the evidence binds.
+#[tokio::test]
+async fn the_settings_are_those_of_the_evidence() {
+    let vault = TestVault::new();
+    let shown = vault.call("GET", "/attestation/configuration", &[], b"").await;
+    assert_eq!(shown.status, 200);
+    let configuration: strongroom_attest::Configuration =
+        serde_json::from_value(shown.body).expect("the settings");
+    let evidence = vault.call("GET", "/attestation", &[], b"").await.body;
+    assert_eq!(evidence["configDigest"], hex::encode(configuration.digest()));
+}

@@ -52,7 +52,11 @@ fn a_root_is_sealed_for_the_application_and_no_other() {
     let guest = Guest::new();
     let mut server = guest.serve(&[]);
     let kept = "the root is kept under dstack's key for this application";
-    assert!(server.talk.contains(kept) && server.talk.contains("nobody could recover it"), "{}", server.talk);
+    assert!(
+        server.talk.contains(kept) && server.talk.contains("nobody could recover it; lost with its file"),
+        "{}",
+        server.talk
+    );
     let vault = get(&server, "/attestation").1["vaultId"].clone();
     assert_eq!(server.signal("TERM"), Some(0));
     let file = guest.place.read("data/root.sealed");
