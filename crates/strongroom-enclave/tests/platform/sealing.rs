@@ -57,6 +57,11 @@ fn dstacks_root_opens_for_its_application_alone() {
     assert!(matches!(open(&path, &dstack(&other)), Err(RootError::WrongKey(Protection::Dstack))));
     std::fs::write(&path, file).expect("written");
 
+    // Whoever has a key management service of his own may give any application any id, and has another key.
+    let foreign = agent(Options { key_provider_id: "00".to_owned(), ..Options::default() });
+    let refused = open(&path, &dstack(&foreign)).expect_err("another service");
+    assert!(matches!(refused, RootError::WrongKey(Protection::Dstack)), "{refused:?}");
+
     let sealer = dstack(&second);
     second.fail(true);
     assert!(matches!(open(&path, &sealer), Err(RootError::Sealer(SealerError::Platform(_)))));

@@ -297,11 +297,12 @@ impl Guest {
         })
     }
 
-    /// The same for the same application and name, whatever code it runs: as the real ones.
+    /// The same for the same service, application and name, whatever code it runs: as the real ones.
     fn key(&self, way: &str, name: &str) -> Value {
         let key = Sha256::new()
             .chain_update("strongroom's test kit: ")
             .chain_update(way)
+            .chain_update(&self.options.key_provider_id)
             .chain_update(self.options.app_id)
             .chain_update(name)
             .finalize();
