@@ -20,8 +20,8 @@ const MAX_FILE_BYTES: usize = 64 * 1024;
 /// Each by its number in the file.
 const ORIGINS: [KeyOrigin; 2] = [KeyOrigin::Generated, KeyOrigin::Imported];
 /// Sealers, each by its number in the file.
-const SEALERS: [Protection; 4] =
-    [Protection::Plain, Protection::Passphrase, Protection::Dstack, Protection::SevSnp];
+const SEALERS: [Protection; 5] =
+    [Protection::Plain, Protection::Passphrase, Protection::Dstack, Protection::SevSnp, Protection::Pkcs11];
 
 /// Why there is no root.
 #[derive(Debug, thiserror::Error)]

@@ -2,11 +2,13 @@
 
 mod dstack;
 mod passphrase;
+mod pkcs11;
 mod plain;
 mod sev_snp;
 
 pub use dstack::DstackSealer;
 pub use passphrase::PassphraseSealer;
+pub use pkcs11::{Pkcs11Sealer, TokenError};
 pub use plain::PlainSealer;
 pub use sev_snp::{DerivedKeys, SevSnpSealer};
 
@@ -74,6 +76,9 @@ pub enum SealerError {
     /// Who holds the key does not give it.
     #[error("the root's key cannot be had")]
     Platform(#[from] PlatformError),
+    /// The token with the key does not seal or open.
+    #[error("the token does not seal or open the root")]
+    Token(#[from] TokenError),
 }
 
 /// nonce 12 ‖ ciphertext ‖ tag 16, AES-256-GCM: a key may seal more than once, so that the nonce is random.

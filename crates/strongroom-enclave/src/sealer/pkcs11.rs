@@ -1,0 +1,357 @@
+//! A key that a PKCS#11 token holds and does not give out: the token seals and opens, and counts wrong PINs.
+
+use super::{Sealer, SealerError};
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Function, Pkcs11};
+use cryptoki::error::{Error, RvError};
+use cryptoki::mechanism::Mechanism;
+use cryptoki::mechanism::aead::GcmParams;
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::session::{Session, UserType};
+use cryptoki::slot::{Slot, TokenInfo};
+use cryptoki::types::AuthPin;
+use rand_core::CryptoRng;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use strongroom::aead::{KEY_BYTES, NONCE_BYTES, TAG_BYTES};
+use strongroom_attest::Protection;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+const MAX_LABEL_BYTES: usize = 64;
+/// PKCS#11 3.0; `cryptoki` has no name for it.
+const CKR_AEAD_DECRYPT_FAILED: u64 = 0x42;
+
+/// The modules that this process has loaded. None is unloaded, since it may have threads; and one call is made at a time, since a
+/// login is the whole process's.
+static MODULES: Mutex<Vec<(PathBuf, Pkcs11)>> = Mutex::new(Vec::new());
+
+/// Why a PKCS#11 token does not seal or open.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// The token's module cannot be loaded.
+    #[error("the PKCS#11 module {} cannot be loaded: {reason}", .path.display())]
+    Module {
+        /// Its file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// No initialised token is there, or none of the label.
+    #[error("no initialised token{} is there", .0.as_ref().map(|label| format!(" labelled `{label}`")).unwrap_or_default())]
+    NoToken(Option<String>),
+    /// Which token is meant is not clear.
+    #[error("several tokens{} are there", .0.as_ref().map(|label| format!(" labelled `{label}`")).unwrap_or_default())]
+    SeveralTokens(Option<String>),
+    /// The token refused the PIN. It is not tried again.
+    #[error(
+        "the token refused the PIN, which is not tried again: the token counts tries, and locks the PIN after a few"
+    )]
+    WrongPin,
+    /// The PIN was not tried, since the token would lock it after one more that is wrong.
+    #[error("the PIN was not tried: one more wrong one locks it")]
+    FinalTry,
+    /// The token has locked the PIN.
+    #[error("the token has locked the PIN")]
+    PinLocked,
+    /// No name for a key.
+    #[error("a key's label has 1 to 64 bytes")]
+    Label,
+    /// The key for new roots is not in the token.
+    #[error("the token has no secret key labelled `{0}`")]
+    NoKey(String),
+    /// The key that the root was sealed under is not in the token.
+    #[error(
+        "the root was sealed under the key labelled `{file}`, which the token does not have: an older key has to stay until a server was started once with the newer"
+    )]
+    NoOlderKey {
+        /// The label in the file.
+        file: String,
+    },
+    /// Which key is meant is not clear.
+    #[error("the token has several secret keys labelled `{0}`")]
+    SeveralKeys(String),
+    /// The key is none to seal a root under.
+    #[error("the key labelled `{label}` is refused: {why}")]
+    KeyRefused {
+        /// Its label.
+        label: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The token was there.
+    #[error("the token is gone, or does not answer ({0})")]
+    Gone(String),
+    /// What the token sealed, it does not open.
+    #[error("the token's AES-GCM is another: it does not open what it sealed")]
+    Unfit,
+    /// The token refuses.
+    #[error("the token refuses ({0})")]
+    Other(String),
+}
+
+impl From<Error> for TokenError {
+    fn from(error: Error) -> Self {
+        let Error::Pkcs11(code, call) = error else { return Self::Other(error.to_string()) };
+        match code {
+            RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange => Self::WrongPin,
+            RvError::PinLocked => Self::PinLocked,
+            RvError::DeviceError
+            | RvError::DeviceRemoved
+            | RvError::SessionClosed
+            | RvError::SessionHandleInvalid
+            | RvError::SlotIdInvalid
+            | RvError::TokenNotPresent
+            | RvError::TokenNotRecognized => Self::Gone(name(code, call)),
+            // So SoftHSM says it.
+            RvError::GeneralError if matches!(call, Function::GetTokenInfo | Function::OpenSession) => {
+                Self::Gone(name(code, call))
+            }
+            _ => Self::Other(name(code, call)),
+        }
+    }
+}
+
+/// As PKCS#11 has them.
+fn name(code: RvError, call: Function) -> String {
+    let mut name = "CKR".to_owned();
+    for letter in format!("{code:?}").chars() {
+        if letter.is_ascii_uppercase() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    format!("C_{call:?}: {name}")
+}
+
+/// A token. The data is the length u8 ‖ label of the key.
+pub struct Pkcs11Sealer {
+    module: Pkcs11,
+    token_label: Option<String>,
+    key_label: String,
+    /// Until the token refuses it.
+    pin: Mutex<Option<AuthPin>>,
+}
+
+impl Pkcs11Sealer {
+    /// The key of this label in the one token that the module shows, or the one of `token_label`. Logs in once.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub fn open(
+        module: &Path,
+        token_label: Option<&str>,
+        key_label: &str,
+        pin: Zeroizing<String>,
+    ) -> Result<Self, TokenError> {
+        if !(1..=MAX_LABEL_BYTES).contains(&key_label.len()) {
+            return Err(TokenError::Label);
+        }
+        let sealer = Self {
+            module: load(module)?,
+            token_label: token_label.map(str::to_owned),
+            key_label: key_label.to_owned(),
+            pin: Mutex::new(Some(AuthPin::from(pin.as_str()))),
+        };
+        sealer.with_key(key_label, |_, _| Ok::<_, TokenError>(()))?;
+        Ok(sealer)
+    }
+
+    /// Does it in a session of its own, which is logged in and out.
+    fn with_key<T, E: From<TokenError>>(
+        &self,
+        label: &str,
+        act: impl FnOnce(&Session, ObjectHandle) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let _one = modules();
+        let session = self.log_in()?;
+        let key = find_key(&session, label)?;
+        act(&session, key)
+    }
+
+    fn log_in(&self) -> Result<Session, TokenError> {
+        let mut pin = self.pin.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = pin.as_ref().ok_or(TokenError::WrongPin)?;
+        let (slot, token) = self.token()?;
+        if token.user_pin_locked() {
+            return Err(TokenError::PinLocked);
+        }
+        if token.user_pin_final_try() {
+            return Err(TokenError::FinalTry);
+        }
+        let session = self.module.open_ro_session(slot).map_err(TokenError::from)?;
+        match session.login(UserType::User, Some(known)).map_err(TokenError::from) {
+            Ok(()) => Ok(session),
+            Err(error) => {
+                if matches!(error, TokenError::WrongPin | TokenError::PinLocked) {
+                    *pin = None;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn token(&self) -> Result<(Slot, TokenInfo), TokenError> {
+        let mut found = Vec::new();
+        for slot in self.module.get_slots_with_token()? {
+            let token = match self.module.get_token_info(slot) {
+                Ok(token) => token,
+                // Another's may go, or be none that this module knows.
+                Err(Error::Pkcs11(RvError::TokenNotPresent | RvError::TokenNotRecognized, _)) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let is_named = self.token_label.as_ref().is_none_or(|label| label == token.label());
+            if token.token_initialized() && is_named {
+                found.push((slot, token));
+            }
+        }
+        match found.len() {
+            0 | 1 => found.pop().ok_or_else(|| TokenError::NoToken(self.token_label.clone())),
+            _ => Err(TokenError::SeveralTokens(self.token_label.clone())),
+        }
+    }
+}
+
+fn modules() -> MutexGuard<'static, Vec<(PathBuf, Pkcs11)>> {
+    MODULES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn load(path: &Path) -> Result<Pkcs11, TokenError> {
+    let mut modules = modules();
+    if let Some((_, loaded)) = modules.iter().find(|(known, _)| known == path) {
+        return Ok(loaded.clone());
+    }
+    let failed = |error: Error| TokenError::Module {
+        path: path.to_owned(),
+        reason: match error {
+            Error::Pkcs11(code, call) => name(code, call),
+            other => other.to_string(),
+        },
+    };
+    let module = Pkcs11::new(path).map_err(failed)?;
+    match module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+        Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
+        Err(error) => return Err(failed(error)),
+    }
+    modules.push((path.to_owned(), module.clone()));
+    Ok(module)
+}
+
+/// The one key of this label, which the token keeps to itself.
+fn find_key(session: &Session, label: &str) -> Result<ObjectHandle, TokenError> {
+    let wanted = [Attribute::Class(ObjectClass::SECRET_KEY), Attribute::Label(label.into())];
+    let found = session.find_objects(&wanted)?;
+    let [key] = found[..] else {
+        return Err(match found.len() {
+            0 => TokenError::NoKey(label.to_owned()),
+            _ => TokenError::SeveralKeys(label.to_owned()),
+        });
+    };
+    let asked = [
+        AttributeType::KeyType,
+        AttributeType::ValueLen,
+        AttributeType::Token,
+        AttributeType::Sensitive,
+        AttributeType::Extractable,
+    ];
+    let has = session.get_attributes(key, &asked)?;
+    let rules = [
+        (Attribute::KeyType(KeyType::AES), "it is no AES key"),
+        (Attribute::ValueLen((KEY_BYTES as u64).into()), "it is no AES key of 256 bits"),
+        (Attribute::Token(true), "it is a session's, and gone with that"),
+        (Attribute::Sensitive(true), "the token would give it out: it is not sensitive"),
+        (Attribute::Extractable(false), "the token would give it out: it is extractable"),
+    ];
+    // What the token does not say does not hold.
+    match rules.iter().find(|(rule, _)| !has.contains(rule)) {
+        None => Ok(key),
+        Some((_, why)) => Err(TokenError::KeyRefused { label: label.to_owned(), why }),
+    }
+}
+
+fn label_of(data: &[u8]) -> Option<&str> {
+    let (length, label) = data.split_first()?;
+    let fits = usize::from(*length) == label.len() && (1..=MAX_LABEL_BYTES).contains(&label.len());
+    std::str::from_utf8(label).ok().filter(|_| fits)
+}
+
+fn gcm<'a>(nonce: &'a mut [u8; NONCE_BYTES], head: &'a [u8]) -> Result<Mechanism<'a>, TokenError> {
+    let tag_bits = (TAG_BYTES as u64 * 8).into();
+    Ok(Mechanism::AesGcm(GcmParams::new(nonce, head, tag_bits)?))
+}
+
+fn decrypt(
+    session: &Session,
+    key: ObjectHandle,
+    mut nonce: [u8; NONCE_BYTES],
+    head: &[u8],
+    body: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, SealerError> {
+    let opened = session.decrypt(&gcm(&mut nonce, head)?, key, body);
+    opened.map(Zeroizing::new).map_err(|error| match error {
+        // How tokens say that the tag is wrong; SoftHSM the last.
+        Error::Pkcs11(
+            RvError::UnknownErrorCode(CKR_AEAD_DECRYPT_FAILED)
+            | RvError::EncryptedDataInvalid
+            | RvError::GeneralError,
+            Function::Decrypt,
+        ) => SealerError::WrongKey,
+        error => TokenError::from(error).into(),
+    })
+}
+
+impl Sealer for Pkcs11Sealer {
+    fn protection(&self) -> Protection {
+        Protection::Pkcs11
+    }
+
+    fn data(&self, _: &mut dyn CryptoRng) -> Result<Vec<u8>, SealerError> {
+        let length = u8::try_from(self.key_label.len()).expect("64 bytes at most");
+        Ok([&[length], self.key_label.as_bytes()].concat())
+    }
+
+    fn seal(
+        &self,
+        data: &[u8],
+        head: &[u8],
+        plaintext: &[u8],
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Zeroizing<Vec<u8>>, SealerError> {
+        let label = label_of(data).ok_or(SealerError::Damaged)?;
+        let mut nonce = [0; NONCE_BYTES];
+        rng.fill_bytes(&mut nonce);
+        self.with_key(label, |session, key| {
+            let sealed =
+                session.encrypt(&gcm(&mut nonce, head)?, key, plaintext).map_err(TokenError::from)?;
+            // Tokens differ in what they do with nonces: what does not open is not written.
+            let opened = decrypt(session, key, nonce, head, &sealed).ok();
+            let is_whole = sealed.len() == plaintext.len() + TAG_BYTES
+                && opened.is_some_and(|opened| opened.ct_eq(plaintext).into());
+            if !is_whole {
+                return Err(TokenError::Unfit.into());
+            }
+            Ok(Zeroizing::new([&nonce[..], &sealed].concat()))
+        })
+    }
+
+    fn unseal(&self, data: &[u8], head: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealerError> {
+        let label = label_of(data).ok_or(SealerError::Damaged)?;
+        let (nonce, body) = sealed.split_first_chunk().ok_or(SealerError::Damaged)?;
+        if body.len() < TAG_BYTES {
+            return Err(SealerError::Damaged);
+        }
+        self.with_key(label, |session, key| decrypt(session, key, *nonce, head, body)).map_err(|error| {
+            match error {
+                SealerError::Token(TokenError::NoKey(file)) if file != self.key_label => {
+                    TokenError::NoOlderKey { file }.into()
+                }
+                other => other,
+            }
+        })
+    }
+
+    /// After a rotation of the key: it was sealed under the older one.
+    fn is_outdated(&self, data: &[u8]) -> bool {
+        label_of(data) != Some(&self.key_label)
+    }
+}
