@@ -548,12 +548,24 @@ pub(crate) enum Store {
 /// How a root that is there is sealed, as for `strongroom serve`.
 #[derive(ClapArgs)]
 pub(crate) struct RootSealing {
-    /// What the root is sealed under: dstack, sev-snp, passphrase, plain or auto
+    /// What the root is sealed under: dstack, sev-snp, pkcs11, passphrase, plain or auto
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub(crate) root_sealer: RootSealer,
     /// The passphrase of a root that is sealed under one: the file's first line
     #[arg(long, value_name = "FILE")]
     pub(crate) root_passphrase_file: Option<PathBuf>,
+    /// The PKCS#11 module of the token whose key the root is sealed under
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hsm_module: Option<PathBuf>,
+    /// The token's key
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) hsm_key_label: Option<String>,
+    /// The token's PIN: the file's first line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hsm_pin_file: Option<PathBuf>,
+    /// The token, where the module shows several
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) hsm_token: Option<String>,
     /// The platform whose key the root is sealed under, as for `strongroom serve`
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub(crate) platform: Choice,

@@ -2,9 +2,13 @@
 
 use crate::error::Hint;
 use anyhow::{Context, Result, anyhow};
+use std::path::PathBuf;
 use std::str::FromStr;
 use strongroom_attest::Protection;
-use strongroom_enclave::{DstackSealer, PassphraseSealer, PlainSealer, Platform, Sealer, SevSnpSealer, Tsm};
+use strongroom_enclave::{
+    DstackSealer, PassphraseSealer, Pkcs11Sealer, PlainSealer, Platform, Sealer, SevSnpSealer, TokenError,
+    Tsm,
+};
 use zeroize::Zeroizing;
 
 /// What `--root-sealer` takes.
@@ -17,8 +21,8 @@ pub(crate) enum RootSealer {
     Named(Protection),
 }
 
-const NAMED: [Protection; 4] =
-    [Protection::Plain, Protection::Passphrase, Protection::Dstack, Protection::SevSnp];
+const NAMED: [Protection; 5] =
+    [Protection::Plain, Protection::Passphrase, Protection::Dstack, Protection::SevSnp, Protection::Pkcs11];
 
 impl FromStr for RootSealer {
     type Err = String;
@@ -30,7 +34,38 @@ impl FromStr for RootSealer {
         let named = NAMED.into_iter().find(|protection| protection.name() == text);
         named
             .map(Self::Named)
-            .ok_or_else(|| "auto, plain, passphrase, dstack or sev-snp is expected".to_owned())
+            .ok_or_else(|| "auto, plain, passphrase, dstack, sev-snp or pkcs11 is expected".to_owned())
+    }
+}
+
+/// A PKCS#11 token's key, and what opens the token.
+pub(crate) struct Hsm {
+    module: PathBuf,
+    key_label: String,
+    pin: Zeroizing<String>,
+    token: Option<String>,
+}
+
+impl Hsm {
+    /// # Errors
+    /// One that is set without another that it needs.
+    pub(crate) fn new(
+        module: Option<PathBuf>,
+        key_label: Option<String>,
+        pin: Option<Zeroizing<String>>,
+        token: Option<String>,
+    ) -> Result<Option<Self>, String> {
+        match (module, key_label, pin, token) {
+            (Some(module), Some(key_label), Some(pin), token) => {
+                Ok(Some(Self { module, key_label, pin, token }))
+            }
+            (Some(_), None, ..) => Err("hsm-module: it needs hsm-key-label".to_owned()),
+            (Some(_), _, None, _) => Err("hsm-module: it needs hsm-pin-file".to_owned()),
+            (None, Some(_), ..) => Err("hsm-key-label: it is set without hsm-module".to_owned()),
+            (None, _, Some(_), _) => Err("hsm-pin-file: it is set without hsm-module".to_owned()),
+            (None, _, _, Some(_)) => Err("hsm-token: it is set without hsm-module".to_owned()),
+            (None, None, None, None) => Ok(None),
+        }
     }
 }
 
@@ -39,21 +74,37 @@ impl FromStr for RootSealer {
 pub(crate) struct Sealing {
     asked: RootSealer,
     passphrase: Option<Zeroizing<String>>,
+    hsm: Option<Hsm>,
 }
 
 impl Sealing {
     /// # Errors
-    /// A passphrase that was not asked for, or is missing.
-    pub(crate) fn new(asked: RootSealer, passphrase: Option<Zeroizing<String>>) -> Result<Self, String> {
-        match (asked, &passphrase) {
-            (RootSealer::Named(Protection::Passphrase), None) => {
+    /// A passphrase or a token that was not asked for, or is missing.
+    pub(crate) fn new(
+        asked: RootSealer,
+        passphrase: Option<Zeroizing<String>>,
+        hsm: Option<Hsm>,
+    ) -> Result<Self, String> {
+        if passphrase.is_some() && hsm.is_some() {
+            return Err(
+                "root-passphrase-file, hsm-module: one of them seals the root, and both are set".to_owned()
+            );
+        }
+        let RootSealer::Named(named) = asked else { return Ok(Self { asked, passphrase, hsm }) };
+        let (takes_passphrase, takes_hsm) = (named == Protection::Passphrase, named == Protection::Pkcs11);
+        match (&passphrase, &hsm) {
+            (None, _) if takes_passphrase => {
                 Err("root-sealer: passphrase needs root-passphrase-file".to_owned())
             }
-            (RootSealer::Named(other), Some(_)) if other != Protection::Passphrase => Err(format!(
+            (_, None) if takes_hsm => Err("root-sealer: pkcs11 needs hsm-module".to_owned()),
+            (Some(_), _) if !takes_passphrase => Err(format!(
                 "root-sealer: {} takes no passphrase, and root-passphrase-file is set",
-                other.name()
+                named.name()
             )),
-            _ => Ok(Self { asked, passphrase }),
+            (_, Some(_)) if !takes_hsm => {
+                Err(format!("root-sealer: {} takes no token, and hsm-module is set", named.name()))
+            }
+            _ => Ok(Self { asked, passphrase, hsm }),
         }
     }
 
@@ -65,12 +116,16 @@ impl Sealing {
         let named = match self.asked {
             RootSealer::Named(protection) => protection,
             RootSealer::Auto if self.passphrase.is_some() => Protection::Passphrase,
+            RootSealer::Auto if self.hsm.is_some() => Protection::Pkcs11,
             RootSealer::Auto => match platform {
                 Platform::Dstack(_) => Protection::Dstack,
                 Platform::Tsm(tsm) if tsm.is_sev_snp() => Protection::SevSnp,
                 _ => Protection::Plain,
             },
         };
+        if let (Protection::Pkcs11, Some(hsm)) = (named, self.hsm) {
+            return pkcs11(hsm);
+        }
         match (named, platform, self.passphrase) {
             (Protection::Plain, _, None) => Ok(Box::new(PlainSealer)),
             (Protection::Passphrase, _, Some(passphrase)) => Ok(Box::new(PassphraseSealer::new(passphrase))),
@@ -98,6 +153,44 @@ fn sev_snp(tsm: &Tsm) -> Result<Box<dyn Sealer>> {
     Ok(Box::new(sealer))
 }
 
+fn pkcs11(hsm: Hsm) -> Result<Box<dyn Sealer>> {
+    let sealer = Pkcs11Sealer::open(&hsm.module, hsm.token.as_deref(), &hsm.key_label, hsm.pin);
+    let sealer = sealer.map_err(|error| {
+        let hint = token_hint(&error);
+        anyhow::Error::from(error).context(Hint(hint)).context("the token's key cannot be had")
+    })?;
+    Ok(Box::new(sealer))
+}
+
+/// What helps against a token that does not seal or open.
+pub(crate) fn token_hint(error: &TokenError) -> &'static str {
+    match error {
+        TokenError::Module { .. } => "name the module of the token's maker with --hsm-module",
+        TokenError::NoToken(_) => "plug the token in, or name it with --hsm-token; nothing was changed",
+        TokenError::SeveralTokens(_) => "name one with --hsm-token; each needs a label of its own",
+        TokenError::WrongPin => {
+            "correct the file of --hsm-pin-file before the next start: each start is one try of the few that the token gives"
+        }
+        TokenError::FinalTry => {
+            "log in to the token with the right PIN by its maker's tool: then it counts anew; nothing was changed"
+        }
+        TokenError::PinLocked => {
+            "have the token's security officer set a new PIN: its keys stay; nothing was changed"
+        }
+        TokenError::NoKey(_) => {
+            "make one with `pkcs11-tool --login --keygen --key-type aes:32 --sensitive --label LABEL`, or name another with --hsm-key-label"
+        }
+        TokenError::NoOlderKey { .. } => {
+            "bring the older key back from the token's backup, or name it with --hsm-key-label; nothing was changed"
+        }
+        TokenError::SeveralKeys(_) => "give each key a label of its own; nothing was changed",
+        TokenError::KeyRefused { .. } => {
+            "make a key that never leaves the token, of AES with 256 bits, and name it with --hsm-key-label"
+        }
+        _ => "once the token answers again, start anew; nothing was changed",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,7 +201,7 @@ mod tests {
 
     #[test]
     fn nothing_but_what_was_asked_for_is_taken() {
-        let sealing = |name: &str, passphrase| Sealing::new(name.parse().expect("a name"), passphrase);
+        let sealing = |name: &str, passphrase| Sealing::new(name.parse().expect("a name"), passphrase, None);
         let here = |sealing: Result<Sealing, String>| {
             sealing.expect("it fits").sealer(&Platform::None).map(|sealer| sealer.protection())
         };
@@ -122,5 +215,36 @@ mod tests {
         assert!(sealing("plain", passphrase()).is_err());
         assert!(sealing("passphrase", None).is_err());
         assert!("memory".parse::<RootSealer>().is_err());
+    }
+
+    #[test]
+    fn a_token_is_taken_where_it_is_named_and_nothing_in_its_place() {
+        let hsm = |module: &str, label: &str, pin: &str, token: &str| {
+            let set = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+            Hsm::new(set(module).map(PathBuf::from), set(label), set(pin).map(Zeroizing::new), set(token))
+        };
+        let whole = || hsm("/nowhere.so", "kek", "1234", "").expect("whole");
+        assert!(hsm("", "", "", "").expect("none").is_none());
+        for (part, named) in [
+            (hsm("m", "", "p", ""), "hsm-key-label"),
+            (hsm("m", "k", "", ""), "hsm-pin-file"),
+            (hsm("", "k", "p", ""), "hsm-key-label"),
+            (hsm("", "", "p", ""), "hsm-pin-file"),
+            (hsm("", "", "", "t"), "hsm-token"),
+        ] {
+            assert!(part.err().expect("a mistake").contains(named), "{named}");
+        }
+        let sealing =
+            |name: &str, passphrase| Sealing::new(name.parse().expect("a name"), passphrase, whole());
+        for name in ["auto", "pkcs11"] {
+            let error =
+                sealing(name, None).expect("it fits").sealer(&Platform::None).err().expect("no module");
+            assert!(format!("{error:#}").contains("/nowhere.so cannot be loaded"), "{error:#}");
+            assert!(sealing(name, passphrase()).is_err(), "{name}, and a passphrase");
+        }
+        for other in ["plain", "passphrase", "dstack", "sev-snp"] {
+            assert!(sealing(other, None).is_err(), "{other}");
+        }
+        assert!(Sealing::new("pkcs11".parse().expect("a name"), None, None).is_err());
     }
 }

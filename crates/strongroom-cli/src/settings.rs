@@ -10,7 +10,7 @@ pub(crate) use table::{Flags, SETTINGS};
 
 use crate::commands::serve::imported_key;
 use crate::files::read_passphrase;
-use crate::sealing::Sealing;
+use crate::sealing::{Hsm, Sealing};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,7 @@ use strongroom_server::Tls;
 use strongroom_server::config::CorsOrigin;
 use strongroom_server::limits::{Limits, Rate};
 use strongroom_store::{DatabaseUrl, PostgresOptions};
+use zeroize::Zeroizing;
 
 const MAX_BODIES_BYTES: u64 = 16 << 30;
 
@@ -136,15 +137,24 @@ impl Settings {
 
 fn sealing(reader: &mut Reader<'_>) -> Sealing {
     let asked = reader.one("root-sealer").unwrap_or_default();
-    let file: Option<PathBuf> = reader.one("root-passphrase-file");
-    let passphrase = file.map(|file| read_passphrase(&file)).transpose();
-    let sealing = passphrase
-        .map_err(|error| format!("root-passphrase-file: {error:#}"))
-        .and_then(|passphrase| Sealing::new(asked, passphrase));
+    let passphrase = first_line(reader, "root-passphrase-file");
+    let (module, key_label) = (reader.one("hsm-module"), reader.one("hsm-key-label"));
+    let pin = first_line(reader, "hsm-pin-file");
+    let token = reader.one("hsm-token");
+    let sealing = passphrase.and_then(|passphrase| {
+        let hsm = Hsm::new(module, key_label, pin?, token)?;
+        Sealing::new(asked, passphrase, hsm)
+    });
     sealing.unwrap_or_else(|mistake| {
         reader.mistake(mistake);
         Sealing::default()
     })
+}
+
+/// Of the file that a setting names, where it does.
+fn first_line(reader: &mut Reader<'_>, name: &'static str) -> Result<Option<Zeroizing<String>>, String> {
+    let file: Option<PathBuf> = reader.one(name);
+    file.map(|file| read_passphrase(&file)).transpose().map_err(|error| format!("{name}: {error:#}"))
 }
 
 fn places(reader: &mut Reader<'_>) -> Places {

@@ -5,6 +5,7 @@ use super::vault::{is_insecure, told_at_start};
 use crate::args::Serve;
 use crate::error::Hint;
 use crate::files;
+use crate::sealing::token_hint;
 use crate::settings::{CollateralFrom, Settings};
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result, anyhow, bail};
@@ -283,6 +284,9 @@ pub(super) fn root_hint(error: RootError) -> anyhow::Error {
         RootError::OtherSealer { file: Protection::Passphrase, .. } => {
             "name the file that holds the root's passphrase with --root-passphrase-file"
         }
+        RootError::OtherSealer { file: Protection::Pkcs11, .. } => {
+            "name the token's module with --hsm-module, its key with --hsm-key-label and its PIN's file with --hsm-pin-file"
+        }
         RootError::OtherSealer { .. } => {
             "name how this root is kept with --root-sealer to go on with it, or pass another --data-dir"
         }
@@ -292,9 +296,13 @@ pub(super) fn root_hint(error: RootError) -> anyhow::Error {
         RootError::Sealer(SealerError::Platform(PlatformError::NoSuchMethod(_))) => {
             "run dstack 0.5 or newer, or seal under a passphrase with --root-passphrase-file"
         }
+        RootError::Sealer(SealerError::Token(error)) => token_hint(error),
         RootError::Sealer(_) => "once the platform gives its key again, start anew; nothing was changed",
         RootError::WrongKey(Protection::Passphrase) => {
             "look whether --root-passphrase-file names the file of this vault's passphrase; else restore root.sealed"
+        }
+        RootError::WrongKey(Protection::Pkcs11) => {
+            "look whether this token has the key that sealed the root, and not another of its label; else restore root.sealed"
         }
         RootError::Damaged => "restore root.sealed from where it is kept a second time",
         _ => return error.into(),

@@ -5,7 +5,7 @@ use super::serve::{find_platform, root_hint};
 use crate::args::{RootSealing, Store, StoreBackup, StoreRestore, StoreVerify};
 use crate::error::{Hint, Refused};
 use crate::files;
-use crate::sealing::Sealing;
+use crate::sealing::{Hsm, Sealing};
 use anyhow::{Context, Result, anyhow, bail};
 use std::path::Path;
 use strongroom_enclave::{Opened, Places, open_or_create};
@@ -46,6 +46,9 @@ fn verify(args: &StoreVerify) -> Result<()> {
         Some(root_file) => Some((root_file, root(root_file, &args.sealing)?)),
         None if args.sealing.root_passphrase_file.is_some() => {
             bail!("--root-passphrase-file is of no use without --root-file");
+        }
+        None if args.sealing.hsm_module.is_some() => {
+            bail!("--hsm-module is of no use without --root-file");
         }
         None => None,
     };
@@ -108,11 +111,14 @@ fn root(path: &Path, args: &RootSealing) -> Result<Opened> {
         bail!("{} is not there", path.display());
     }
     let passphrase = args.root_passphrase_file.as_deref().map(files::read_passphrase).transpose()?;
+    let pin = args.hsm_pin_file.as_deref().map(files::read_passphrase).transpose()?;
+    let hsm = Hsm::new(args.hsm_module.clone(), args.hsm_key_label.clone(), pin, args.hsm_token.clone())
+        .map_err(anyhow::Error::msg)?;
     let places = Places {
         dstack: args.dstack_endpoint.clone(),
         tsm: args.tsm_dir.clone().unwrap_or(Places::default().tsm),
     };
-    let sealer = Sealing::new(args.root_sealer, passphrase)
+    let sealer = Sealing::new(args.root_sealer, passphrase, hsm)
         .map_err(anyhow::Error::msg)?
         .sealer(&find_platform(args.platform, &places)?)?;
     let imported = super::serve::imported_key()?;

@@ -64,13 +64,37 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "root-sealer",
         "NAME",
         Kind::One,
-        "What the root is sealed under: dstack, sev-snp, passphrase, plain (in the clear, for development), or auto: a passphrase that is named, else the platform's key, else plain [default: auto]",
+        "What the root is sealed under: dstack, sev-snp, pkcs11, passphrase, plain (in the clear, for development), or auto: a passphrase or token that is named, else the platform's key, else plain [default: auto]",
     ),
     setting(
         "root-passphrase-file",
         "FILE",
         Kind::One,
         "Seal the root under the passphrase in this file's first line",
+    ),
+    setting(
+        "hsm-module",
+        "FILE",
+        Kind::One,
+        "Seal the root under a key of a PKCS#11 token: the module of the token's maker, such as /usr/lib/softhsm/libsofthsm2.so",
+    ),
+    setting(
+        "hsm-key-label",
+        "LABEL",
+        Kind::One,
+        "The token's key, AES with 256 bits, which the token does not give out; under a new one the root is sealed anew at the next start",
+    ),
+    setting(
+        "hsm-pin-file",
+        "FILE",
+        Kind::One,
+        "The token's PIN: the file's first line. A wrong one is tried once a start",
+    ),
+    setting(
+        "hsm-token",
+        "LABEL",
+        Kind::One,
+        "The token, where the module shows several [default: the only one]",
     ),
     setting(
         "database-url",
