@@ -14,6 +14,7 @@ use strongroom::w3pk::ParseError;
 use strongroom::{OpenError, SealedError};
 use strongroom_attest::Refusal;
 use strongroom_client::ClientError;
+use strongroom_enclave::TokenError;
 
 const REFUSED: u8 = 1;
 const USAGE_OR_IO: u8 = 2;
@@ -72,7 +73,13 @@ fn is_refusal(cause: &(dyn std::error::Error + 'static)) -> bool {
                 | ClientError::Backup(_)
         )
     );
+    // A start that is made again would be another of the few tries that a token gives.
+    let pin = matches!(
+        cause.downcast_ref(),
+        Some(TokenError::WrongPin | TokenError::FinalTry | TokenError::PinLocked)
+    );
     client
+        || pin
         || cause.is::<Refusal>()
         || cause.is::<Refused>()
         || cause.is::<OpenError>()

@@ -3,6 +3,7 @@
 mod attestation;
 mod backup;
 mod envelope;
+mod hsm;
 mod keys;
 mod postgres;
 mod serve;
