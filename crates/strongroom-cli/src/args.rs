@@ -577,6 +577,17 @@ pub(crate) struct RootSealing {
     pub(crate) tsm_dir: Option<PathBuf>,
 }
 
+impl RootSealing {
+    /// Whether a passphrase or something of a token is named: of no use where no root is opened.
+    pub(crate) fn names_a_secret(&self) -> bool {
+        self.root_passphrase_file.is_some()
+            || self.hsm_module.is_some()
+            || self.hsm_key_label.is_some()
+            || self.hsm_pin_file.is_some()
+            || self.hsm_token.is_some()
+    }
+}
+
 /// Copy the store into a new file, while the server runs
 ///
 /// Example:  strongroom store backup --data-dir ./strongroom-data vault-monday.sqlite

@@ -13,7 +13,9 @@ pub use plain::PlainSealer;
 pub use sev_snp::{DerivedKeys, SevSnpSealer};
 
 use crate::platform::PlatformError;
+use hkdf::Hkdf;
 use rand_core::CryptoRng;
+use sha2::Sha256;
 use strongroom::aead::{self, KEY_BYTES, NONCE_BYTES};
 use strongroom_attest::Protection;
 use zeroize::Zeroizing;
@@ -79,6 +81,15 @@ pub enum SealerError {
     /// The token with the key does not seal or open.
     #[error("the token does not seal or open the root")]
     Token(#[from] TokenError),
+}
+
+/// HKDF-SHA-256 (RFC 5869) of the key that a platform gives, no salt, info `strongroom/root-kek/1` ‖ the sealer's data.
+fn kek(given: &[u8], data: &[u8]) -> Zeroizing<[u8; KEY_BYTES]> {
+    let mut key = Zeroizing::new([0; KEY_BYTES]);
+    Hkdf::<Sha256>::new(None, given)
+        .expand(&[b"strongroom/root-kek/1", data].concat(), &mut key[..])
+        .expect("32 bytes are asked for");
+    key
 }
 
 /// nonce 12 ‖ ciphertext ‖ tag 16, AES-256-GCM: a key may seal more than once, so that the nonce is random.

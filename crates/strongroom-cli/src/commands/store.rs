@@ -44,11 +44,8 @@ fn verify(args: &StoreVerify) -> Result<()> {
     // Before anything is shown: without it the rest would be half an answer.
     let opened = match &args.root_file {
         Some(root_file) => Some((root_file, root(root_file, &args.sealing)?)),
-        None if args.sealing.root_passphrase_file.is_some() => {
-            bail!("--root-passphrase-file is of no use without --root-file");
-        }
-        None if args.sealing.hsm_module.is_some() => {
-            bail!("--hsm-module is of no use without --root-file");
+        None if args.sealing.names_a_secret() => {
+            bail!("how a root is sealed is of no use without --root-file");
         }
         None => None,
     };

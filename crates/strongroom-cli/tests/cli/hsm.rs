@@ -50,6 +50,10 @@ fn a_tokens_root_opens_with_its_pin_and_a_new_key_takes_over() {
     };
     let vault_id = |server: &Server| server.get("/attestation")["vaultId"].clone();
 
+    for flag in ["--hsm-module", "--hsm-key-label", "--hsm-pin-file", "--hsm-token"] {
+        let verify = ["store", "verify", flag, "x", "vault.sqlite"];
+        place.run(&verify, "").fails(2, "of no use without --root-file");
+    }
     let mut server = start("first");
     assert!(server.talk.contains("under a key of a PKCS#11 token"), "{}", server.talk);
     let first = vault_id(&server);

@@ -1,11 +1,9 @@
 //! A key that dstack's key management service gives this application through the guest's agent: the same on every host, as long as the
 //! application's id is the same, whatever code that runs.
 
-use super::{Sealer, SealerError, seal_under, unseal_under};
+use super::{Sealer, SealerError, kek, seal_under, unseal_under};
 use crate::platform::{Dstack, KeyApi, PlatformError};
-use hkdf::Hkdf;
 use rand_core::CryptoRng;
-use sha2::Sha256;
 use strongroom_attest::Protection;
 use zeroize::Zeroizing;
 
@@ -21,7 +19,6 @@ impl DstackSealer {
         Self(agent)
     }
 
-    /// HKDF-SHA-256 (RFC 5869) of the agent's key, no salt, info `strongroom/root-kek/1` ‖ the data.
     fn key(&self, data: &[u8]) -> Result<Zeroizing<[u8; 32]>, SealerError> {
         let (api, app_id) = data.split_first().ok_or(SealerError::Damaged)?;
         let api = KeyApi::of(*api).ok_or(SealerError::Damaged)?;
@@ -32,12 +29,7 @@ impl DstackSealer {
         if file != here {
             return Err(SealerError::Elsewhere { what: "dstack application", file, here: here.to_owned() });
         }
-        let given = self.0.key(api)?;
-        let mut key = Zeroizing::new([0; 32]);
-        Hkdf::<Sha256>::new(None, &given)
-            .expand(&[b"strongroom/root-kek/1", data].concat(), &mut key[..])
-            .expect("32 bytes are asked for");
-        Ok(key)
+        Ok(kek(&self.0.key(api)?, data))
     }
 }
 

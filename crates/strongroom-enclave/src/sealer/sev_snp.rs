@@ -1,12 +1,10 @@
 //! A key that the AMD secure processor derives from the chip's own for this guest's policy, measurement and firmware (SEV-SNP ABI,
 //! MSG_KEY_REQ): another image, another chip or older firmware has another.
 
-use super::{Sealer, SealerError, seal_under, unseal_under};
+use super::{Sealer, SealerError, kek, seal_under, unseal_under};
 use crate::platform::{PlatformError, Tsm};
-use hkdf::Hkdf;
 use rand_core::CryptoRng;
 use sev::firmware::guest::{DerivedKey, Firmware, GuestFieldSelect};
-use sha2::Sha256;
 use strongroom_attest::Protection;
 use zeroize::Zeroizing;
 
@@ -114,7 +112,6 @@ impl SevSnpSealer {
         Ok(Self { keys, here })
     }
 
-    /// HKDF-SHA-256 (RFC 5869) of the derived key, no salt, info `strongroom/root-kek/1` ‖ the data.
     fn key(&self, data: &[u8]) -> Result<Zeroizing<[u8; 32]>, SealerError> {
         let file = Guest::of_data(data).ok_or(SealerError::Damaged)?;
         let elsewhere = |what, file: &[u8], here: &[u8]| {
@@ -132,12 +129,7 @@ impl SevSnpSealer {
                 here: hex::encode(self.here.tcb_version.to_be_bytes()),
             });
         }
-        let derived = self.keys.derive(file.tcb_version)?;
-        let mut key = Zeroizing::new([0; 32]);
-        Hkdf::<Sha256>::new(None, &derived[..])
-            .expand(&[b"strongroom/root-kek/1", data].concat(), &mut key[..])
-            .expect("32 bytes are asked for");
-        Ok(key)
+        Ok(kek(&self.keys.derive(file.tcb_version)?[..], data))
     }
 }
 
