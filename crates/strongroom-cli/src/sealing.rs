@@ -214,7 +214,7 @@ mod tests {
         }
         assert!(sealing("plain", passphrase()).is_err());
         assert!(sealing("passphrase", None).is_err());
-        assert!("memory".parse::<RootSealer>().is_err());
+        assert!("none".parse::<RootSealer>().is_err());
     }
 
     #[test]

@@ -50,9 +50,6 @@ pub enum RootError {
     /// It was sealed elsewhere, or who holds the key does not give it.
     #[error(transparent)]
     Sealer(SealerError),
-    /// Nothing seals such a root to a file.
-    #[error("a root that is kept as `{}` has no file", .0.name())]
-    NoFile(Protection),
     /// `ADMIN_MLKEM_PRIVATE_KEY` was given, and the vault has another root.
     #[error("this vault has a root already, and it is not the imported key's")]
     ImportOverRoot,
@@ -185,8 +182,8 @@ fn write(
 ) -> Result<Zeroizing<Vec<u8>>, RootError> {
     let protection = sealer.protection();
     let refused = |error| refusal(protection, error);
-    let id = SEALERS.iter().position(|known| *known == protection).ok_or(RootError::NoFile(protection))?;
-    let id = u16::try_from(id).expect("there are a few sealers").to_be_bytes();
+    let id = SEALERS.iter().position(|known| *known == protection);
+    let id = u16::try_from(id.expect("every sealer has its number")).expect("there are a few").to_be_bytes();
     let data = sealer.data(rng).map_err(refused)?;
     let head = [&MAGIC[..], &id, root.vault_id().as_bytes(), &length(&data), &data].concat();
     let origin = ORIGINS.iter().position(|known| *known == root.origin());

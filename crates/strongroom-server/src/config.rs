@@ -67,8 +67,6 @@ impl Config {
             sign_in_origins,
             require_sign_in_to_store: self.require_sign_in_to_store,
             protection,
-            release_key: None,
-            recovery: None,
         }
     }
 }
