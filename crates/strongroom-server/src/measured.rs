@@ -85,6 +85,14 @@ impl Store for Measured {
         self.time("sweep", self.store.sweep(now))
     }
 
+    fn recovery(&self) -> Answer<'_, Option<Vec<u8>>> {
+        self.time("recovery", self.store.recovery())
+    }
+
+    fn set_recovery(&self, envelope: Option<Vec<u8>>) -> Answer<'_, ()> {
+        self.time("set_recovery", self.store.set_recovery(envelope))
+    }
+
     fn ready(&self) -> Answer<'_, ()> {
         self.time("ready", self.store.ready())
     }

@@ -78,6 +78,17 @@ pub(crate) async fn run(store: &dyn Store) {
     deletes_versions_and_purges_them(store).await;
     lists_the_series_of_an_owner(store).await;
     pushes_once_among_many(store).await;
+    keeps_one_envelope_of_recovery(store).await;
+}
+
+async fn keeps_one_envelope_of_recovery(store: &dyn Store) {
+    assert_eq!(store.recovery().await.expect("read"), None);
+    for envelope in [&b"one"[..], b"another"] {
+        store.set_recovery(Some(envelope.to_vec())).await.expect("set");
+        assert_eq!(store.recovery().await.expect("read").as_deref(), Some(envelope));
+    }
+    store.set_recovery(None).await.expect("taken away");
+    assert_eq!(store.recovery().await.expect("read"), None);
 }
 
 fn version(expected: u64, number: u64, digest: Option<u8>) -> NewVersion {

@@ -218,6 +218,12 @@ pub trait Store: Send + Sync {
     /// Forgets slots that expired, versions that were deleted, and nonces that nobody can use any more; how many slots that were.
     fn sweep(&self, now: UnixSeconds) -> Answer<'_, u64>;
 
+    /// The envelope from which a recovery recipient brings the vault's root back, if one was left.
+    fn recovery(&self) -> Answer<'_, Option<Vec<u8>>>;
+
+    /// Leaves another envelope in its place, or none.
+    fn set_recovery(&self, envelope: Option<Vec<u8>>) -> Answer<'_, ()>;
+
     /// Whether the store answers.
     fn ready(&self) -> Answer<'_, ()>;
 }

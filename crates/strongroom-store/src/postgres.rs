@@ -365,6 +365,30 @@ impl Store for PostgresStore {
         })
     }
 
+    fn recovery(&self) -> Answer<'_, Option<Vec<u8>>> {
+        Box::pin(async move {
+            let select = "SELECT envelope FROM strongroom.recovery";
+            let row = self.call(|client| async move { client.query_opt(select, &[]).await }).await?;
+            Ok(row.map(|row| row.get(0)))
+        })
+    }
+
+    fn set_recovery(&self, envelope: Option<Vec<u8>>) -> Answer<'_, ()> {
+        Box::pin(async move {
+            const SET: &str = "INSERT INTO strongroom.recovery (id, envelope) VALUES (1, $1)
+                               ON CONFLICT (id) DO UPDATE SET envelope = excluded.envelope";
+            let envelope = &envelope;
+            self.call(|client| async move {
+                match envelope {
+                    Some(envelope) => client.execute(SET, &[envelope]).await,
+                    None => client.execute("DELETE FROM strongroom.recovery", &[]).await,
+                }
+            })
+            .await
+            .map(drop)
+        })
+    }
+
     fn ready(&self) -> Answer<'_, ()> {
         Box::pin(async move {
             self.call(

@@ -72,6 +72,20 @@ impl SqliteStore {
         })
     }
 
+    /// Whose store the file at `path` is; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownSchema`], [`StoreError::Database`].
+    pub fn vault_id(path: &Path) -> Result<Option<[u8; 32]>, StoreError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        schema::check_sqlite_version(rusqlite::version_number())?;
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        schema::configure(&connection)?;
+        schema::vault_id(&connection)
+    }
+
     fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -318,6 +332,22 @@ impl Store for SqliteStore {
         })
     }
 
+    fn recovery(&self) -> Answer<'_, Option<Vec<u8>>> {
+        self.read(|db| db.query_row("SELECT envelope FROM recovery", [], |row| row.get(0)).optional())
+    }
+
+    fn set_recovery(&self, envelope: Option<Vec<u8>>) -> Answer<'_, ()> {
+        self.write(move |db| {
+            match &envelope {
+                Some(envelope) => {
+                    db.execute("INSERT OR REPLACE INTO recovery (id, envelope) VALUES (1, ?1)", [envelope])
+                }
+                None => db.execute("DELETE FROM recovery", []),
+            }
+            .map(drop)
+        })
+    }
+
     fn ready(&self) -> Answer<'_, ()> {
         if !self.writer.is_running() {
             return Box::pin(async { Err(StoreError::Closed) });
@@ -463,20 +493,34 @@ mod tests {
 
     /// A store of a build that knew no backups.
     #[tokio::test]
-    async fn older_tables_get_those_of_backups() {
+    async fn older_tables_get_those_of_backups_and_recovery() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = open(folder.path());
         assert!(store.spend_nonce([9; 16], i64::MAX).await.expect("spent"));
         drop(store);
         let db = Connection::open(folder.path().join("vault.sqlite")).expect("the file");
         db.execute_batch(
-            "DROP TABLE backup_series; DROP TABLE backup_version; DROP TABLE backup_digest; UPDATE vault SET schema = 1",
+            "DROP TABLE backup_series; DROP TABLE backup_version; DROP TABLE backup_digest; DROP TABLE recovery;
+             UPDATE vault SET schema = 1",
         )
         .expect("changed by hand");
         drop(db);
         let store = open(folder.path());
         assert!(!store.spend_nonce([9; 16], i64::MAX).await.expect("asked"), "what was there is there");
         conformance::run(&store).await;
+    }
+
+    #[tokio::test]
+    async fn tables_without_recovery_get_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        drop(open(folder.path()));
+        let path = folder.path().join("vault.sqlite");
+        let db = Connection::open(&path).expect("the file");
+        db.execute_batch("DROP TABLE recovery; UPDATE vault SET schema = 2").expect("changed by hand");
+        drop(db);
+        assert_eq!(SqliteStore::vault_id(&path).expect("read"), Some([1; 32]));
+        conformance::run(&open(folder.path())).await;
+        assert_eq!(SqliteStore::vault_id(&folder.path().join("none")).expect("asked"), None);
     }
 
     #[tokio::test]

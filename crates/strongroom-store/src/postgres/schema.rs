@@ -4,8 +4,9 @@ use crate::StoreError;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-/// 1, of development builds, had no backups.
-const SCHEMA: i64 = 2;
+/// 1 had no backups, 2 no recovery; both are of development builds.
+const SCHEMA: i64 = 3;
+const SCHEMA_WITHOUT_RECOVERY: i64 = 2;
 const SCHEMA_WITHOUT_BACKUPS: i64 = 1;
 
 const TABLES: &str = "
@@ -57,6 +58,11 @@ CREATE TABLE IF NOT EXISTS strongroom.backup_digest (digest BYTEA PRIMARY KEY);
 ALTER TABLE strongroom.backup_version ALTER COLUMN record SET STORAGE EXTERNAL;
 ";
 
+const RECOVERY_TABLE: &str = "
+-- From which a recovery recipient brings the root back.
+CREATE TABLE IF NOT EXISTS strongroom.recovery (id BIGINT PRIMARY KEY CHECK (id = 1), envelope BYTEA NOT NULL);
+";
+
 /// Where one of these is off, a crash loses what was committed.
 pub(super) const SETTINGS: [&str; 2] = ["fsync", "full_page_writes"];
 
@@ -90,7 +96,7 @@ async fn vault(client: &Client) -> Result<Option<([u8; 32], i64)>, StoreError> {
     };
     let Some(row) = row else { return Ok(None) };
     match row.get(1) {
-        schema @ (SCHEMA | SCHEMA_WITHOUT_BACKUPS) => {
+        schema @ (SCHEMA | SCHEMA_WITHOUT_RECOVERY | SCHEMA_WITHOUT_BACKUPS) => {
             let id: &[u8] = row.get(0);
             Ok(Some((id.try_into().map_err(|_| StoreError::ForeignVault)?, schema)))
         }
@@ -105,7 +111,7 @@ pub(super) async fn create_or_check(client: &Client, expected: &[u8; 32]) -> Res
         let made = match vault(client).await? {
             Some((found, _)) if found != *expected => return Err(StoreError::ForeignVault),
             Some((_, SCHEMA)) => return Ok(()),
-            Some(_) => add_backups(client).await,
+            Some((_, older)) => add_tables(client, older).await,
             None => make(client, expected).await,
         };
         match made {
@@ -123,13 +129,17 @@ pub(super) async fn create_or_check(client: &Client, expected: &[u8; 32]) -> Res
 async fn make(client: &Client, vault_id: &[u8; 32]) -> Result<(), tokio_postgres::Error> {
     client.batch_execute(TABLES).await?;
     client.batch_execute(BACKUP_TABLES).await?;
+    client.batch_execute(RECOVERY_TABLE).await?;
     let claim = "INSERT INTO strongroom.vault (id, vault_id, schema, swept_until)
                  VALUES (1, $1, $2, 0) ON CONFLICT DO NOTHING";
     client.execute(claim, &[&&vault_id[..], &SCHEMA]).await.map(drop)
 }
 
-async fn add_backups(client: &Client) -> Result<(), tokio_postgres::Error> {
-    client.batch_execute(BACKUP_TABLES).await?;
+async fn add_tables(client: &Client, older: i64) -> Result<(), tokio_postgres::Error> {
+    if older == SCHEMA_WITHOUT_BACKUPS {
+        client.batch_execute(BACKUP_TABLES).await?;
+    }
+    client.batch_execute(RECOVERY_TABLE).await?;
     client.execute("UPDATE strongroom.vault SET schema = $1", &[&SCHEMA]).await.map(drop)
 }
 

@@ -60,13 +60,13 @@ async fn the_store_of_another_vault_and_unknown_tables_are_refused() {
 
 /// A store of a build that knew no backups, found by several servers at once.
 #[tokio::test]
-async fn older_tables_get_those_of_backups() {
+async fn older_tables_get_those_of_backups_and_recovery() {
     let postgres = TempPostgres::start();
     let url = Arc::new(postgres.url("vault"));
     drop(open(&url).await);
     postgres.sql(
         "vault",
-        "DROP TABLE strongroom.backup_series, strongroom.backup_version, strongroom.backup_digest; UPDATE strongroom.vault SET schema = 1",
+        "DROP TABLE strongroom.backup_series, strongroom.backup_version, strongroom.backup_digest, strongroom.recovery; UPDATE strongroom.vault SET schema = 1",
     );
     let mut starting = tokio::task::JoinSet::new();
     for _ in 0..8 {

@@ -4,8 +4,8 @@ use crate::StoreError;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::time::Duration;
 
-/// 1, of development builds, had no backups.
-const SCHEMA: i64 = 2;
+/// 1 had no backups, 2 no recovery; both are of development builds.
+const SCHEMA: i64 = 3;
 const SCHEMA_WITHOUT_BACKUPS: i64 = 1;
 /// 3.51.3 mends a race that could corrupt a WAL while it is reset.
 const MIN_SQLITE: i32 = 3_051_003;
@@ -54,6 +54,11 @@ CREATE INDEX backup_version_purge ON backup_version (purge_at) WHERE purge_at IS
 CREATE TABLE backup_digest (digest BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 ";
 
+const RECOVERY_TABLE: &str = "
+-- From which a recovery recipient brings the root back.
+CREATE TABLE recovery (id INTEGER PRIMARY KEY CHECK (id = 1), envelope BLOB NOT NULL) STRICT;
+";
+
 pub(super) fn check_sqlite_version(version: i32) -> Result<(), StoreError> {
     if version < MIN_SQLITE { Err(StoreError::OldSqlite(rusqlite::version())) } else { Ok(()) }
 }
@@ -78,8 +83,12 @@ pub(super) fn create_or_check(db: &mut Connection, expected: &[u8; 32]) -> Resul
     let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     match vault_id(&transaction)? {
         Some(found) if found == *expected => {
-            if schema(&transaction)? == SCHEMA_WITHOUT_BACKUPS {
+            let older = schema(&transaction)?;
+            if older == SCHEMA_WITHOUT_BACKUPS {
                 transaction.execute_batch(BACKUP_TABLES)?;
+            }
+            if older < SCHEMA {
+                transaction.execute_batch(RECOVERY_TABLE)?;
                 transaction.execute("UPDATE vault SET schema = ?1", [SCHEMA])?;
             }
             Ok(transaction.commit()?)
@@ -88,6 +97,7 @@ pub(super) fn create_or_check(db: &mut Connection, expected: &[u8; 32]) -> Resul
         None => {
             transaction.execute_batch(TABLES)?;
             transaction.execute_batch(BACKUP_TABLES)?;
+            transaction.execute_batch(RECOVERY_TABLE)?;
             transaction.execute(
                 "INSERT INTO vault (id, vault_id, schema) VALUES (1, ?1, ?2)",
                 params![expected, SCHEMA],
@@ -103,7 +113,7 @@ fn schema(db: &Connection) -> Result<i64, StoreError> {
 
 /// Whether a store has tables of backups: one that was copied by an older build has none.
 pub(super) fn has_backups(db: &Connection) -> Result<bool, StoreError> {
-    Ok(schema(db)? == SCHEMA)
+    Ok(schema(db)? != SCHEMA_WITHOUT_BACKUPS)
 }
 
 /// Whose store it is; `None` where there are no tables yet.
@@ -117,7 +127,7 @@ pub(super) fn vault_id(db: &Connection) -> Result<Option<[u8; 32]>, StoreError> 
         .query_row("SELECT vault_id, schema FROM vault", [], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     match found {
-        Some((_, schema)) if ![SCHEMA, SCHEMA_WITHOUT_BACKUPS].contains(&schema) => {
+        Some((_, schema)) if !(SCHEMA_WITHOUT_BACKUPS..=SCHEMA).contains(&schema) => {
             Err(StoreError::UnknownSchema(schema))
         }
         Some((id, _)) => id.try_into().map(Some).map_err(|_| StoreError::ForeignVault),
