@@ -6,7 +6,9 @@ use serde_json::Value;
 use std::path::PathBuf;
 use strongroom::encoding::{base64, from_base64};
 use strongroom_attest::roots::SnpProduct;
-use strongroom_attest::{Asked, Evidence, Policy, Refusal, Roots, VerifiedServer, examine, explain, verify};
+use strongroom_attest::{
+    Asked, Evidence, Policy, Purpose, Refusal, Roots, VerifiedServer, examine, explain, verify,
+};
 use time::{Duration, OffsetDateTime};
 
 /// Evidence that is verified, as a vector has it.
@@ -69,7 +71,11 @@ fn of_vector(vector: &Value) -> Valid {
     let policy = Policy::from_toml(vector["policy"].as_str().expect("a text")).expect("a policy");
     Valid {
         report: from_base64(&evidence.report).expect("base64"),
-        asked: Asked { nonce: bytes("nonce"), tls_spki_sha256: bytes("tlsSpkiSha256") },
+        asked: Asked {
+            purpose: Purpose::Service,
+            nonce: bytes("nonce"),
+            tls_spki_sha256: bytes("tlsSpkiSha256"),
+        },
         policy: Policy { roots, ..policy },
         at: OffsetDateTime::from_unix_timestamp(vector["now"].as_i64().expect("a number")).expect("a time"),
         json,

@@ -2,7 +2,7 @@
 
 use strongroom::json::Object;
 use strongroom::key::DecapsulationKey;
-use strongroom_attest::{Asked, Claims, Evidence, KeyOrigin, Policy, platform, verify};
+use strongroom_attest::{Asked, Claims, Evidence, KeyOrigin, Policy, Purpose, platform, verify};
 use strongroom_fuzz::{Mutant, Reach};
 use time::macros::datetime;
 
@@ -12,6 +12,7 @@ const NONCE: [u8; 32] = [4; 32];
 fn evidence_that_passes_is_the_evidence_that_was_made() {
     let key = DecapsulationKey::from_seed(&[1; 64]).encapsulation_key();
     let made = platform::none::evidence(&Claims {
+        purpose: Purpose::Service,
         vault_id: [2; 32],
         epoch: 1,
         encapsulation_key: &key,
@@ -25,7 +26,7 @@ fn evidence_that_passes_is_the_evidence_that_was_made() {
         serde_json::to_string(&made).expect("plain data"),
         serde_json::to_string_pretty(&made).expect("plain data"),
     ];
-    let asked = Asked { nonce: Some(NONCE), tls_spki_sha256: None };
+    let asked = Asked { nonce: Some(NONCE), ..Asked::default() };
     let policy = Policy { allow_no_tee: true, allow_imported_key: true, ..Policy::default() };
     let words = ["\"imported\"", "\"none\"", "null", "[]", "{}", "0", "\"\"", "\"platform\":", "00"];
     let reach = Reach::default();

@@ -18,7 +18,7 @@ use strongroom::encoding::{base64, from_base64};
 use strongroom::key::DecapsulationKey;
 use strongroom_attest::roots::SnpProduct;
 use strongroom_attest::{
-    Asked, Beside, Claims, Collateral, Evidence, KeyOrigin, Policy, Report, Roots, SnpCollateral,
+    Asked, Beside, Claims, Collateral, Evidence, KeyOrigin, Policy, Purpose, Report, Roots, SnpCollateral,
     TdxCollateral, verify,
 };
 use strongroom_testkit::tee::amd::{CrlState, FakeAmd, SnpReport};
@@ -43,6 +43,7 @@ fn evidence(
 ) -> Evidence {
     let key = DecapsulationKey::from_seed(&[1; 64]).encapsulation_key();
     let claims = Claims {
+        purpose: Purpose::Service,
         vault_id: [2; 32],
         epoch: 1,
         encapsulation_key: &key,
@@ -64,7 +65,7 @@ fn draft(evidence: &Evidence, roots: Roots) -> Policy {
 }
 
 fn asked() -> Asked {
-    Asked { nonce: Some(NONCE), tls_spki_sha256: None }
+    Asked { nonce: Some(NONCE), ..Asked::default() }
 }
 
 fn of_tdx(intel: &FakeIntel, td: &Td, beside: Beside) -> (Evidence, Policy) {

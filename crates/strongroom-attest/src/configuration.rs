@@ -1,11 +1,13 @@
 //! The settings that decide who else may get a vault's key or sign in: shown by a server, and bound in its evidence by their digest
 //! (spec/attestation.md §1).
 
+use crate::policy::Hex;
 use minicbor::Encoder;
 use minicbor::encode::Error;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 use std::convert::Infallible;
+use strongroom::slh_dsa::PublicKey;
 
 /// Where the vault's key comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +18,14 @@ pub enum KeyOrigin {
     Generated,
     /// Brought from outside: whoever exported it can read everything.
     Imported,
+    /// Made by the vault, and brought back by one of its recovery recipients.
+    Recovered,
+    /// Made by another replica of the vault, which handed it over.
+    #[serde(rename = "handoff:generated")]
+    HandoffGenerated,
+    /// Brought back at another replica, which handed it over.
+    #[serde(rename = "handoff:recovered")]
+    HandoffRecovered,
 }
 
 impl KeyOrigin {
@@ -25,6 +35,20 @@ impl KeyOrigin {
         match self {
             Self::Generated => "generated",
             Self::Imported => "imported",
+            Self::Recovered => "recovered",
+            Self::HandoffGenerated => "handoff:generated",
+            Self::HandoffRecovered => "handoff:recovered",
+        }
+    }
+
+    /// What it is after the key was handed over; none for an imported one, which is not handed over: each replica gets it from
+    /// whoever has it.
+    #[must_use]
+    pub fn handed_over(self) -> Option<Self> {
+        match self {
+            Self::Generated | Self::HandoffGenerated => Some(Self::HandoffGenerated),
+            Self::Recovered | Self::HandoffRecovered => Some(Self::HandoffRecovered),
+            Self::Imported => None,
         }
     }
 }
@@ -44,9 +68,21 @@ pub enum Protection {
     SevSnp,
     /// Under a key that a PKCS#11 token holds and does not give out.
     Pkcs11,
+    /// Nowhere: in the server's memory, and gone with it.
+    Memory,
 }
 
 impl Protection {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Plain, Self::Passphrase, Self::Dstack, Self::SevSnp, Self::Pkcs11, Self::Memory];
+
+    /// By its name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|protection| protection.name() == name)
+    }
+
     /// Its name in settings, in evidence and on the wire.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -56,6 +92,7 @@ impl Protection {
             Self::Dstack => "dstack",
             Self::SevSnp => "sev-snp",
             Self::Pkcs11 => "pkcs11",
+            Self::Memory => "memory",
         }
     }
 
@@ -72,10 +109,11 @@ impl Protection {
             Self::Pkcs11 => {
                 "under a key of a PKCS#11 token: whoever may use the token and has the file reads every secret"
             }
+            Self::Memory => "in this server's memory alone",
         }
     }
 
-    /// What takes the root away, where nobody has a copy.
+    /// What takes the root away, where nobody could recover it and no other replica has it.
     #[must_use]
     pub fn lost_with(self) -> &'static str {
         match self {
@@ -84,8 +122,26 @@ impl Protection {
             Self::Dstack => "its file, or the key management service or its application's entry there",
             Self::SevSnp => "this processor, this image or its file",
             Self::Pkcs11 => "its file or the token's key",
+            Self::Memory => "this process: a restart is enough",
         }
     }
+
+    /// Whether nobody but a measured guest opens it, so that a replica that keeps its root thus takes nothing from the other's
+    /// protection.
+    #[must_use]
+    pub fn is_the_platforms(self) -> bool {
+        matches!(self, Self::Dstack | Self::SevSnp | Self::Memory)
+    }
+}
+
+/// Who could bring the root back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RecoveryRecipients {
+    /// How many of them it takes.
+    pub threshold: u32,
+    /// The ids of their keys, 16 bytes in hex, ascending.
+    pub key_ids: Vec<Hex<16>>,
 }
 
 /// The settings whose digest evidence binds.
@@ -100,6 +156,12 @@ pub struct Configuration {
     pub require_sign_in_to_store: bool,
     /// How the root is kept.
     pub protection: Protection,
+    /// Whose statements say which other code may get the root; nobody gets it where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "public_key")]
+    pub release_key: Option<PublicKey>,
+    /// Who could bring the root back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<RecoveryRecipients>,
 }
 
 impl Configuration {
@@ -113,17 +175,63 @@ impl Configuration {
         let mut out = Vec::new();
         let mut e = Encoder::new(&mut out);
         let written: Result<_, Error<Infallible>> = (|| {
-            e.map(3 + u64::from(self.require_sign_in_to_store))?;
+            let optional =
+                [self.require_sign_in_to_store, self.release_key.is_some(), self.recovery.is_some()];
+            e.map(3 + optional.iter().filter(|is_set| **is_set).count() as u64)?;
             e.u8(1)?.str(self.key_origin.as_str())?;
             e.u8(2)?.encode(&self.sign_in_origins)?;
             if self.require_sign_in_to_store {
                 e.u8(3)?.bool(true)?;
             }
             e.u8(4)?.str(self.protection.name())?;
+            if let Some(key) = &self.release_key {
+                e.u8(5)?.bytes(key.as_bytes())?;
+            }
+            if let Some(recovery) = &self.recovery {
+                e.u8(6)?.array(2)?.u32(recovery.threshold)?.array(recovery.key_ids.len() as u64)?;
+                for id in &recovery.key_ids {
+                    e.bytes(&id.0)?;
+                }
+            }
             Ok(())
         })();
         written.expect("writing to memory does not fail");
         out
+    }
+
+    /// Whether a vault's root may be at both: all that decides who else gets it, or what it guards, is the same, and neither keeps it
+    /// so that more people could open it than at the other.
+    #[must_use]
+    pub fn may_share_a_root_with(&self, other: &Self) -> bool {
+        let are_the_platforms = self.protection.is_the_platforms() && other.protection.is_the_platforms();
+        self.sign_in_origins == other.sign_in_origins
+            && self.require_sign_in_to_store == other.require_sign_in_to_store
+            && self.release_key == other.release_key
+            && self.recovery == other.recovery
+            && (self.protection == other.protection || are_the_platforms)
+    }
+}
+
+/// An optional SLH-DSA key as its text.
+mod public_key {
+    use super::{Deserialize, Deserializer, PublicKey, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(
+        key: &Option<PublicKey>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match key {
+            Some(key) => serializer.collect_str(key),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<PublicKey>, D::Error> {
+        Option::<String>::deserialize(deserializer)?
+            .map(|text| text.parse().map_err(de::Error::custom))
+            .transpose()
     }
 }
 
@@ -137,16 +245,20 @@ mod tests {
             sign_in_origins: vec!["https://vault.example".to_owned()],
             require_sign_in_to_store: false,
             protection: Protection::Dstack,
+            release_key: Some(PublicKey::from_bytes([7; 64])),
+            recovery: Some(RecoveryRecipients { threshold: 1, key_ids: vec![Hex([8; 16])] }),
         }
     }
 
     type Change = fn(&mut Configuration);
 
-    const CHANGES: [(&str, Change); 4] = [
-        ("origin", |c| c.key_origin = KeyOrigin::Imported),
+    const CHANGES: [(&str, Change); 6] = [
+        ("origin", |c| c.key_origin = KeyOrigin::Recovered),
         ("sign-in origins", |c| c.sign_in_origins.clear()),
         ("sign-in", |c| c.require_sign_in_to_store = true),
         ("protection", |c| c.protection = Protection::Plain),
+        ("release key", |c| c.release_key = None),
+        ("recovery", |c| c.recovery.as_mut().expect("set").key_ids[0].0[15] ^= 1),
     ];
 
     #[test]
@@ -157,6 +269,7 @@ mod tests {
             change(&mut changed);
             assert_ne!(changed.digest(), digest, "{what}");
         }
+        let none = Configuration { release_key: None, recovery: None, ..configuration() };
         // Written by hand: what is not set is left out.
         let by_hand = [
             &[0xA3, 1, 0x69][..],
@@ -166,7 +279,7 @@ mod tests {
             &[4, 0x66],
             b"dstack",
         ];
-        assert_eq!(configuration().encode(), by_hand.concat());
+        assert_eq!(none.encode(), by_hand.concat());
     }
 
     #[test]
@@ -175,17 +288,34 @@ mod tests {
         assert_eq!(serde_json::from_str::<Configuration>(&json).expect("its own"), configuration());
         let added = json.replacen('{', r#"{"other":1,"#, 1);
         assert!(serde_json::from_str::<Configuration>(&added).is_err());
-        for origin in [KeyOrigin::Generated, KeyOrigin::Imported] {
+        for origin in [KeyOrigin::HandoffGenerated, KeyOrigin::HandoffRecovered] {
             assert_eq!(serde_json::to_value(origin).expect("a text"), origin.as_str());
         }
-        for protection in [
-            Protection::Plain,
-            Protection::Passphrase,
-            Protection::Dstack,
-            Protection::SevSnp,
-            Protection::Pkcs11,
-        ] {
+        for protection in Protection::ALL {
             assert_eq!(serde_json::to_value(protection).expect("a text"), protection.name());
         }
+    }
+
+    #[test]
+    fn a_root_is_shared_by_equals_alone() {
+        let mine = configuration();
+        for (what, change) in CHANGES {
+            let mut other = configuration();
+            change(&mut other);
+            assert_eq!(mine.may_share_a_root_with(&other), what == "origin", "{what}");
+            assert_eq!(other.may_share_a_root_with(&mine), what == "origin", "{what}");
+        }
+        let kept = |protection| Configuration { protection, ..configuration() };
+        assert!(mine.may_share_a_root_with(&kept(Protection::SevSnp)), "the platforms' own are alike");
+        assert!(!mine.may_share_a_root_with(&kept(Protection::Passphrase)));
+        assert!(!kept(Protection::Passphrase).may_share_a_root_with(&mine));
+        assert!(kept(Protection::Passphrase).may_share_a_root_with(&kept(Protection::Passphrase)));
+    }
+
+    #[test]
+    fn what_is_handed_over_says_so_and_an_imported_key_is_not() {
+        assert_eq!(KeyOrigin::Generated.handed_over(), Some(KeyOrigin::HandoffGenerated));
+        assert_eq!(KeyOrigin::HandoffRecovered.handed_over(), Some(KeyOrigin::HandoffRecovered));
+        assert_eq!(KeyOrigin::Imported.handed_over(), None);
     }
 }

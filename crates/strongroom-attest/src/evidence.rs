@@ -163,9 +163,35 @@ impl Evidence {
     }
 }
 
+/// What evidence is shown for: the text that report_data begins with, so that a report for one purpose is none for another.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// To clients: which code serves with this key.
+    #[default]
+    Service,
+    /// To another replica of the vault: which code asks for the root, or gives it (spec/attestation.md §9).
+    Handoff,
+    /// To a recovery recipient: which code waits for the root (spec/attestation.md §8).
+    Recovery,
+}
+
+impl Purpose {
+    /// The text, which ends in a zero byte.
+    #[must_use]
+    pub fn label(self) -> &'static [u8] {
+        match self {
+            Self::Service => b"strongroom/attestation/1\0",
+            Self::Handoff => b"strongroom/handoff/1\0",
+            Self::Recovery => b"strongroom/recovery/1\0",
+        }
+    }
+}
+
 /// The fields that report_data binds, decoded.
 #[derive(Debug, Clone)]
 pub struct Claims<'a> {
+    /// What for.
+    pub purpose: Purpose,
     /// The vault's public name, stable over key epochs.
     pub vault_id: [u8; 32],
     /// Which of the vault's keys this is.
@@ -215,7 +241,7 @@ impl Claims<'_> {
             &self.nonce,
             self.timestamp.as_bytes(),
         ];
-        let mut hash = Sha512::new_with_prefix(b"strongroom/attestation/1\0");
+        let mut hash = Sha512::new_with_prefix(self.purpose.label());
         for field in fields {
             let length = u32::try_from(field.len()).expect("a field is shorter than 4 GiB");
             hash.update(length.to_be_bytes());

@@ -5,12 +5,13 @@
 //! proves nothing, unless the policy says [`allow_no_tee`](Policy::allow_no_tee).
 //!
 //! ```
-//! use strongroom_attest::{Asked, Claims, KeyOrigin, Policy, Refusal, verify};
+//! use strongroom_attest::{Asked, Claims, KeyOrigin, Policy, Purpose, Refusal, verify};
 //! # use strongroom::key::DecapsulationKey;
 //! # use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 //! # let key = DecapsulationKey::from_seed(&[1; 64]).encapsulation_key();
 //! # let now = OffsetDateTime::parse("2026-11-22T10:00:00Z", &Rfc3339).unwrap();
 //! let claims = Claims {
+//!     purpose: Purpose::Service,
 //!     vault_id: [2; 32],
 //!     epoch: 1,
 //!     encapsulation_key: &key,
@@ -22,7 +23,7 @@
 //! };
 //! let evidence = strongroom_attest::platform::none::evidence(&claims);
 //!
-//! let asked = Asked { nonce: Some([4; 32]), tls_spki_sha256: None };
+//! let asked = Asked { nonce: Some([4; 32]), ..Asked::default() };
 //! let refusal = verify(&evidence, &asked, &Policy::default(), now).unwrap_err();
 //! assert_eq!(refusal, Refusal::NoTee);
 //! let server = verify(&evidence, &asked, &Policy { allow_no_tee: true, ..Policy::default() }, now)?;
@@ -36,17 +37,21 @@ pub mod configuration;
 mod draft;
 mod evidence;
 pub mod explain;
+pub mod handoff;
 pub mod platform;
 pub mod policy;
+pub mod recovery;
 mod refusal;
+pub mod release;
 pub mod roots;
+pub mod transfer;
 mod verify;
 
 pub use checks::{Check, Examination};
-pub use configuration::{Configuration, KeyOrigin, Protection};
+pub use configuration::{Configuration, KeyOrigin, Protection, RecoveryRecipients};
 pub use evidence::{
-    Beside, Claims, Collateral, Event, Evidence, MAX_EVIDENCE_BYTES, NO_NONCE, Report, SnpCollateral,
-    TdxCollateral, VERSION,
+    Beside, Claims, Collateral, Event, Evidence, MAX_EVIDENCE_BYTES, NO_NONCE, Purpose, Report,
+    SnpCollateral, TdxCollateral, VERSION,
 };
 pub use policy::Policy;
 pub use refusal::Refusal;

@@ -1,7 +1,7 @@
 //! What a client asks of a server before it sends a secret; as a file that an operator publishes (spec/attestation.md §6).
 
 use crate::roots::Roots;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt::{self, Write as _};
 
 /// The version of policy files.
@@ -9,8 +9,8 @@ const VERSION: u32 = 1;
 /// Bytes of a policy file.
 pub const MAX_POLICY_BYTES: usize = 256 * 1024;
 
-/// `N` bytes, as hex digits in files.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// `N` bytes, as hex digits in files and on the wire.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hex<const N: usize>(pub [u8; N]);
 
 impl<const N: usize> fmt::Display for Hex<N> {
@@ -22,6 +22,12 @@ impl<const N: usize> fmt::Display for Hex<N> {
 impl<const N: usize> fmt::Debug for Hex<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl<const N: usize> Serialize for Hex<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -195,7 +201,7 @@ pub struct NitroMeasurement {
 }
 
 /// Why a text is no policy.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyError {
     /// More than [`MAX_POLICY_BYTES`].

@@ -2,7 +2,7 @@
 
 use crate::checks::{Checks, Examination};
 use crate::configuration::KeyOrigin;
-use crate::evidence::{Beside, Claims, Evidence, NO_NONCE, VERSION};
+use crate::evidence::{Beside, Claims, Evidence, NO_NONCE, Purpose, VERSION};
 use crate::platform::{Bound, nitro, none, snp, tdx};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
@@ -18,6 +18,8 @@ const TOLERANCE: Duration = Duration::minutes(5);
 /// What the client knows of its own question.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Asked {
+    /// What the evidence is for.
+    pub purpose: Purpose,
     /// The nonce that was sent along, if one was.
     pub nonce: Option<[u8; 32]>,
     /// SHA-256 of the SubjectPublicKeyInfo of the certificate that the connection's other end showed, where there is TLS and
@@ -105,7 +107,7 @@ fn apply(
     let malformed = |field| Refusal::Malformed { field };
     let key = evidence.mlkem_public_key.parse::<EncapsulationKey>().map_err(|_| malformed("mlkemPublicKey"));
     let key = checks.need("encapsulation key", key)?;
-    let claims = checks.need("fields", claims(evidence, &key))?;
+    let claims = checks.need("fields", claims(evidence, &key, asked.purpose))?;
     let at = OffsetDateTime::parse(&evidence.timestamp, &Rfc3339).map_err(|_| malformed("timestamp"));
     let at = checks.need("timestamp", at)?;
     let report = checks.need("report", from_base64(&evidence.report).ok_or(malformed("report")))?;
@@ -180,8 +182,13 @@ fn examine_tls(checks: &mut Checks, bound: Option<[u8; 32]>, session: Option<[u8
     };
 }
 
-fn claims<'a>(evidence: &Evidence, key: &'a EncapsulationKey) -> Result<Claims<'a>, Refusal> {
+fn claims<'a>(
+    evidence: &Evidence,
+    key: &'a EncapsulationKey,
+    purpose: Purpose,
+) -> Result<Claims<'a>, Refusal> {
     Ok(Claims {
+        purpose,
         vault_id: hex_field("vaultId", &evidence.vault_id)?,
         epoch: evidence.epoch,
         encapsulation_key: key,
@@ -209,11 +216,12 @@ mod tests {
 
     const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
     const NONCE: [u8; 32] = [4; 32];
-    const ASKED: Asked = Asked { nonce: Some(NONCE), tls_spki_sha256: None };
+    const ASKED: Asked = Asked { purpose: Purpose::Service, nonce: Some(NONCE), tls_spki_sha256: None };
 
     fn evidence_with(change: impl FnOnce(&mut Claims<'_>)) -> Evidence {
         let key = DecapsulationKey::from_seed(&[1; 64]).encapsulation_key();
         let mut claims = Claims {
+            purpose: Purpose::Service,
             vault_id: [2; 32],
             epoch: 1,
             encapsulation_key: &key,
@@ -272,6 +280,11 @@ mod tests {
             change(&mut evidence);
             assert_eq!(refusal(&evidence, &no_tee()), Refusal::ReportData, "{field}");
         }
+        // A report for one purpose is none for another.
+        for purpose in [Purpose::Handoff, Purpose::Recovery] {
+            let evidence = evidence_with(|claims| claims.purpose = purpose);
+            assert_eq!(refusal(&evidence, &no_tee()), Refusal::ReportData, "{purpose:?}");
+        }
         let mut imported = evidence_with(|claims| claims.key_origin = KeyOrigin::Imported);
         imported.key_origin = KeyOrigin::Generated;
         assert_eq!(refusal(&imported, &no_tee()), Refusal::ReportData);
@@ -309,7 +322,7 @@ mod tests {
                 claims.timestamp = timestamp.to_owned();
                 claims.nonce = nonce.unwrap_or(NO_NONCE);
             });
-            let asked = Asked { nonce, tls_spki_sha256: None };
+            let asked = Asked { nonce, ..Asked::default() };
             verify(&evidence, &asked, &no_tee(), NOW).map(|_| ())
         };
         assert_eq!(at("1970-01-01T00:05:00Z", Some(NONCE)), Ok(()));

@@ -2,6 +2,7 @@
 #![allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links, reason = "these comments are help texts")]
 
 pub(crate) mod backup;
+pub(crate) mod vault;
 
 use crate::sealing::RootSealer;
 use crate::settings::Flags;
@@ -42,7 +43,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Store(Store),
     #[command(subcommand)]
-    Vault(Vault),
+    Vault(vault::Vault),
     Demo(Demo),
 }
 
@@ -509,29 +510,6 @@ pub(crate) enum Config {
 pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) flags: Flags,
-}
-
-/// Look at what protects a vault
-#[derive(Subcommand)]
-pub(crate) enum Vault {
-    Status(VaultStatus),
-}
-
-/// Say how a vault's root is kept, who could recover it, and what takes it away
-///
-/// Example:  strongroom vault status https://vault.example
-///
-/// The server is verified first, and what it says of its settings is what its evidence binds.
-#[derive(ClapArgs)]
-#[command(verbatim_doc_comment)]
-pub(crate) struct VaultStatus {
-    #[command(flatten)]
-    pub(crate) trust: Trust,
-    /// As JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// The server: https://host[:port], or http:// to this machine
-    pub(crate) url: String,
 }
 
 /// Keep an embedded store safe: back up, verify, restore

@@ -33,7 +33,7 @@ pub(crate) fn run(args: Args, roots: &Roots) -> Result<()> {
         Command::Secret(args) => secret::run(&args, roots),
         Command::Backup(args) => backup::run(&args, roots),
         Command::Attestation(args) => attestation::run(&args, roots),
-        Command::Serve(args) => serve::run(&args),
+        Command::Serve(args) => serve::run(&args, roots),
         Command::Config(args) => config::run(&args),
         Command::Store(args) => store::run(&args),
         Command::Vault(args) => vault::run(&args, roots),

@@ -21,9 +21,6 @@ pub(crate) enum RootSealer {
     Named(Protection),
 }
 
-const NAMED: [Protection; 5] =
-    [Protection::Plain, Protection::Passphrase, Protection::Dstack, Protection::SevSnp, Protection::Pkcs11];
-
 impl FromStr for RootSealer {
     type Err = String;
 
@@ -31,10 +28,9 @@ impl FromStr for RootSealer {
         if text == "auto" {
             return Ok(Self::Auto);
         }
-        let named = NAMED.into_iter().find(|protection| protection.name() == text);
-        named
-            .map(Self::Named)
-            .ok_or_else(|| "auto, plain, passphrase, dstack, sev-snp or pkcs11 is expected".to_owned())
+        Protection::named(text).map(Self::Named).ok_or_else(|| {
+            "auto, dstack, sev-snp, pkcs11, passphrase, memory or plain is expected".to_owned()
+        })
     }
 }
 
@@ -108,11 +104,11 @@ impl Sealing {
         }
     }
 
-    /// The sealer on this platform. Where it is not there, nothing takes its place.
+    /// The sealer on this platform; none where the root stays in memory. Where one is not there, nothing takes its place.
     ///
     /// # Errors
     /// Why it is not there.
-    pub(crate) fn sealer(self, platform: &Platform) -> Result<Box<dyn Sealer>> {
+    pub(crate) fn sealer(self, platform: &Platform) -> Result<Option<Box<dyn Sealer>>> {
         let named = match self.asked {
             RootSealer::Named(protection) => protection,
             RootSealer::Auto if self.passphrase.is_some() => Protection::Passphrase,
@@ -120,27 +116,31 @@ impl Sealing {
             RootSealer::Auto => match platform {
                 Platform::Dstack(_) => Protection::Dstack,
                 Platform::Tsm(tsm) if tsm.is_sev_snp() => Protection::SevSnp,
-                _ => Protection::Plain,
+                Platform::None => Protection::Plain,
+                // A TEE without a key of its own: a root in the clear would lie outside of it.
+                _ => Protection::Memory,
             },
         };
         if let (Protection::Pkcs11, Some(hsm)) = (named, self.hsm) {
-            return pkcs11(hsm);
+            return pkcs11(hsm).map(Some);
         }
-        match (named, platform, self.passphrase) {
-            (Protection::Plain, _, None) => Ok(Box::new(PlainSealer)),
-            (Protection::Passphrase, _, Some(passphrase)) => Ok(Box::new(PassphraseSealer::new(passphrase))),
-            (Protection::Dstack, Platform::Dstack(agent), _) => {
-                Ok(Box::new(DstackSealer::new(agent.clone())))
-            }
-            (Protection::SevSnp, Platform::Tsm(tsm), _) if tsm.is_sev_snp() => sev_snp(tsm),
+        let sealer: Box<dyn Sealer> = match (named, platform, self.passphrase) {
+            (Protection::Memory, _, None) => return Ok(None),
+            (Protection::Plain, _, None) => Box::new(PlainSealer),
+            (Protection::Passphrase, _, Some(passphrase)) => Box::new(PassphraseSealer::new(passphrase)),
+            (Protection::Dstack, Platform::Dstack(agent), _) => Box::new(DstackSealer::new(agent.clone())),
+            (Protection::SevSnp, Platform::Tsm(tsm), _) if tsm.is_sev_snp() => sev_snp(tsm)?,
             _ => {
-                Err(anyhow!(Hint("name what is here with --root-sealer, or leave it out")).context(format!(
-                    "the platform here is {}, which has no key to seal a root as `{}`",
-                    platform.name(),
-                    named.name()
-                )))
+                return Err(anyhow!(Hint("name what is here with --root-sealer, or leave it out")).context(
+                    format!(
+                        "the platform here is {}, which has no key to seal a root as `{}`",
+                        platform.name(),
+                        named.name()
+                    ),
+                ));
             }
-        }
+        };
+        Ok(Some(sealer))
     }
 }
 
@@ -203,7 +203,10 @@ mod tests {
     fn nothing_but_what_was_asked_for_is_taken() {
         let sealing = |name: &str, passphrase| Sealing::new(name.parse().expect("a name"), passphrase, None);
         let here = |sealing: Result<Sealing, String>| {
-            sealing.expect("it fits").sealer(&Platform::None).map(|sealer| sealer.protection())
+            sealing
+                .expect("it fits")
+                .sealer(&Platform::None)
+                .map(|sealer| sealer.map_or(Protection::Memory, |sealer| sealer.protection()))
         };
         assert_eq!(here(sealing("auto", None)).expect("plain"), Protection::Plain);
         assert_eq!(here(sealing("auto", passphrase())).expect("sealed"), Protection::Passphrase);
@@ -212,7 +215,10 @@ mod tests {
             assert!(here(sealing(elsewhere, None)).is_err(), "{elsewhere}");
             assert!(sealing(elsewhere, passphrase()).is_err(), "{elsewhere}");
         }
-        assert!(sealing("plain", passphrase()).is_err());
+        assert_eq!(here(sealing("memory", None)).expect("kept"), Protection::Memory);
+        for other in ["plain", "memory"] {
+            assert!(sealing(other, passphrase()).is_err(), "{other}");
+        }
         assert!(sealing("passphrase", None).is_err());
         assert!("none".parse::<RootSealer>().is_err());
     }
@@ -242,7 +248,7 @@ mod tests {
             assert!(format!("{error:#}").contains("/nowhere.so cannot be loaded"), "{error:#}");
             assert!(sealing(name, passphrase()).is_err(), "{name}, and a passphrase");
         }
-        for other in ["plain", "passphrase", "dstack", "sev-snp"] {
+        for other in ["plain", "passphrase", "dstack", "sev-snp", "memory"] {
             assert!(sealing(other, None).is_err(), "{other}");
         }
         assert!(Sealing::new("pkcs11".parse().expect("a name"), None, None).is_err());

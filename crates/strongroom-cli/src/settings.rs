@@ -9,14 +9,18 @@ use read::Reader;
 pub(crate) use table::{Flags, SETTINGS};
 
 use crate::commands::serve::imported_key;
-use crate::files::read_passphrase;
+use crate::files::{self, read_passphrase};
 use crate::sealing::{Hsm, Sealing};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
-use strongroom::key::DecapsulationKey;
+use strongroom::key::{DecapsulationKey, Recipient};
 use strongroom::signin::Origin;
+use strongroom::slh_dsa::PublicKey;
+use strongroom_attest::handoff::MAX_STATEMENTS;
+use strongroom_attest::release::ReleaseStatement;
 use strongroom_enclave::collateral::{AMD_URL, INTEL_URL};
 use strongroom_enclave::{Choice, Places};
 use strongroom_server::Tls;
@@ -26,6 +30,8 @@ use strongroom_store::{DatabaseUrl, PostgresOptions};
 use zeroize::Zeroizing;
 
 const MAX_BODIES_BYTES: u64 = 16 << 30;
+/// Who could bring a root back.
+const MAX_RECIPIENTS: usize = 16;
 
 /// The settings of a server, as they hold.
 pub(crate) struct Settings {
@@ -34,6 +40,11 @@ pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
     pub(crate) root_file: Option<PathBuf>,
     pub(crate) sealing: Sealing,
+    pub(crate) recovery: Option<Recovery>,
+    pub(crate) recover: bool,
+    pub(crate) release_key: Option<PublicKey>,
+    pub(crate) join: Option<String>,
+    pub(crate) release_statements: Vec<ReleaseStatement>,
     pub(crate) database: Option<(DatabaseUrl, PostgresOptions)>,
     pub(crate) public_url: Option<Origin>,
     pub(crate) sign_in_origins: Vec<Origin>,
@@ -110,13 +121,44 @@ impl Settings {
             reader.mistake(format!("{error:#}"));
             None
         });
+        let recovery: Option<Recovery> = reader.one("recovery");
+        let recover = reader.one("recover").unwrap_or(false);
+        let release_key: Option<PublicKey> = reader.one("release-key");
+        let database = database(reader);
+        let join: Option<String> = reader.one("join");
+        if recover && join.is_some() {
+            reader.mistake("recover, join: one of them brings the root, and both are set".to_owned());
+        }
+        if join.is_some() {
+            for (name, is_set) in
+                [("release-key", release_key.is_some()), ("database-url", database.is_some())]
+            {
+                if !is_set {
+                    reader.mistake(format!("join: it needs {name}, as at the other replica"));
+                }
+            }
+        }
+        if imported_key.is_some() {
+            for name in ["recovery", "recover", "release-key", "join"] {
+                if reader.is_set(name) {
+                    reader.mistake(format!(
+                        "{name}: the key is imported (ADMIN_MLKEM_PRIVATE_KEY): give it to each replica instead"
+                    ));
+                }
+            }
+        }
         Self {
             listen,
             metrics_listen,
             data_dir: reader.one("data-dir").unwrap_or_else(|| PathBuf::from("strongroom-data")),
             root_file: reader.one("root-file"),
             sealing: sealing(reader),
-            database: database(reader),
+            recovery,
+            recover,
+            release_key,
+            release_statements: release_statements(reader, join.is_some()),
+            join,
+            database,
             public_url,
             sign_in_origins: reader.many("sign-in-origin"),
             chain_ids: reader.many("chain-id"),
@@ -149,6 +191,58 @@ fn sealing(reader: &mut Reader<'_>) -> Sealing {
         reader.mistake(mistake);
         Sealing::default()
     })
+}
+
+fn release_statements(reader: &mut Reader<'_>, joins: bool) -> Vec<ReleaseStatement> {
+    let files: Vec<PathBuf> = reader.many("release-statement");
+    if !files.is_empty() && !joins {
+        reader.mistake("release-statement: it is set without join".to_owned());
+    }
+    if files.len() > MAX_STATEMENTS {
+        reader.mistake(format!("release-statement: {MAX_STATEMENTS} at most"));
+    }
+    let read = |file: PathBuf| {
+        let statement = files::read(Some(&file)).and_then(|json| Ok(ReleaseStatement::from_json(&json)?));
+        statement.map_err(|error| format!("release-statement: {}: {error:#}", file.display()))
+    };
+    let (mut statements, mut mistakes) = (Vec::new(), Vec::new());
+    for file in files {
+        match read(file) {
+            Ok(statement) => statements.push(statement),
+            Err(mistake) => mistakes.push(mistake),
+        }
+    }
+    mistakes.into_iter().for_each(|mistake| reader.mistake(mistake));
+    statements
+}
+
+/// What `--recovery` takes: `1:KEY,KEY…`, or `none`.
+pub(crate) struct Recovery(pub(crate) Vec<Recipient>);
+
+impl FromStr for Recovery {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "none" {
+            return Ok(Self(Vec::new()));
+        }
+        let (threshold, keys) = text.split_once(':').ok_or("1:KEY, 1:KEY,KEY… or none is expected")?;
+        if threshold != "1" {
+            return Err("any one of the recipients brings the root back: write 1 before the colon".to_owned());
+        }
+        let mut recipients = Vec::new();
+        for key in keys.split(',') {
+            let recipient: Recipient = key.trim().parse().map_err(|error| format!("a key of it: {error}"))?;
+            if recipients.contains(&recipient) {
+                return Err("a key is in it twice".to_owned());
+            }
+            recipients.push(recipient);
+        }
+        if recipients.len() > MAX_RECIPIENTS {
+            return Err(format!("{MAX_RECIPIENTS} keys at most"));
+        }
+        Ok(Self(recipients))
+    }
 }
 
 /// Of the file that a setting names, where it does.

@@ -75,11 +75,24 @@ impl Http {
 
     /// Asks whoever answers, once, before anything else is sent; also gives what the TLS handshake showed, if there was one.
     pub(crate) fn get_from_anybody(&self, path: &str) -> Result<(Answer, Option<Session>), ClientError> {
+        let answer = self.of_anybody(|close| self.get(path, close));
+        Ok((answer?, self.peer.session()))
+    }
+
+    /// Sends to whoever answers what only a server that was verified can read.
+    pub(crate) fn post_to_anybody(&self, path: &str, json: &[u8]) -> Result<Answer, ClientError> {
+        self.of_anybody(|close| self.post(path, close, json))
+    }
+
+    fn of_anybody(
+        &self,
+        ask: impl FnOnce(Headers<'_>) -> Result<Answer, ClientError>,
+    ) -> Result<Answer, ClientError> {
         self.peer.let_anybody_answer();
         // On a connection of its own: those that follow begin under the rule that the answer leads to.
-        let answer = self.get(path, &[("connection", "close".to_owned())]);
+        let answer = ask(&[("connection", "close".to_owned())]);
         self.peer.trust_authorities();
-        Ok((answer?, self.peer.session()))
+        answer
     }
 
     /// From now on the other end is who holds this TLS key; where there is none, whom the public authorities vouch for.

@@ -35,6 +35,7 @@
 
 mod backups;
 mod http;
+mod replicas;
 mod sign_in;
 mod tls;
 
@@ -49,12 +50,14 @@ use strongroom::principal::WalletAddress;
 use strongroom::signin::Act;
 use strongroom::wallet::WalletKey;
 use strongroom::{OpenError, Plaintext, Sealed, SealedError, SlotId, encoding};
-use strongroom_attest::{Asked, Configuration, Evidence};
+use strongroom_attest::transfer::TransferError;
+use strongroom_attest::{Asked, Configuration, Evidence, Purpose};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 use zeroize::Zeroizing;
 
 pub use backups::{BackupServer, BackupSession, FetchedBackup, ListedBackup, ListedVersion, Versions};
+pub use replicas::{Replica, VerifiedWaiting, Waiting};
 pub use sign_in::SignIn;
 pub use strongroom_attest::{Check, Examination, Policy, Refusal, VerifiedServer};
 
@@ -98,6 +101,9 @@ pub enum ClientError {
     /// What the server says of its settings is not what its evidence binds.
     #[error("the server shows other settings than its evidence binds")]
     Configuration,
+    /// The envelope of the root is damaged, of another vault, or for none of the keys.
+    #[error("the root cannot be brought back")]
+    Recovery(#[source] TransferError),
     /// The server's payload is none.
     #[error("what the server keeps is no sealed secret")]
     Sealed(#[from] SealedError),
@@ -189,8 +195,7 @@ impl Vault {
     /// # Errors
     /// [`ClientError::Untrusted`] where it is no evidence, or one of the transport.
     pub fn show(&self) -> Result<Shown, ClientError> {
-        let mut nonce = [0; 32];
-        getrandom::rand_core::Rng::fill_bytes(&mut rng(), &mut nonce);
+        let nonce = fresh_nonce();
         let path = format!("/secret/attestation?nonce={}", hex::encode(nonce));
         let (answer, session) = self.http.get_from_anybody(&path)?;
         Ok(Shown { evidence: Evidence::from_json(&answer.body)?, nonce, session })
@@ -216,6 +221,7 @@ impl Shown {
     #[must_use]
     pub fn examine(&self, policy: &Policy) -> Examination {
         let asked = Asked {
+            purpose: Purpose::Service,
             nonce: Some(self.nonce),
             tls_spki_sha256: self.session.as_ref().map(|session| session.spki_sha256),
         };
@@ -490,4 +496,11 @@ fn stored(answer: Answer) -> Result<Stored, ClientError> {
 
 fn rng() -> getrandom::rand_core::UnwrapErr<getrandom::SysRng> {
     getrandom::rand_core::UnwrapErr(getrandom::SysRng)
+}
+
+/// What a server's evidence shall carry.
+fn fresh_nonce() -> [u8; 32] {
+    let mut nonce = [0; 32];
+    getrandom::rand_core::Rng::fill_bytes(&mut rng(), &mut nonce);
+    nonce
 }

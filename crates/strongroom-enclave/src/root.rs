@@ -4,8 +4,10 @@ use hkdf::Hkdf;
 use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
 use std::fmt;
-use strongroom::key::DecapsulationKey;
-use strongroom_attest::KeyOrigin;
+use strongroom::envelope::SealError;
+use strongroom::key::{DecapsulationKey, Recipient};
+use strongroom_attest::handoff::{Grant, Handover, Received};
+use strongroom_attest::{KeyOrigin, transfer};
 use zeroize::{Zeroize, Zeroizing};
 
 const SALT: &[u8] = b"strongroom/root/1";
@@ -56,6 +58,43 @@ impl Root {
         let bytes = Zeroizing::new(digest.into());
         digest.zeroize();
         Self { bytes, origin: KeyOrigin::Imported }
+    }
+
+    /// A root that one of its recovery recipients brought back, where it is this vault's.
+    #[must_use]
+    pub fn recovered(root: Zeroizing<[u8; 32]>, vault_id: &[u8; 32]) -> Option<Self> {
+        Self::of_vault(root, KeyOrigin::Recovered, vault_id)
+    }
+
+    /// A root that another replica handed over, where it is this vault's.
+    #[must_use]
+    pub fn received(received: Received) -> Option<Self> {
+        Self::of_vault(received.root, received.origin, &received.vault_id)
+    }
+
+    fn of_vault(root: Zeroizing<[u8; 32]>, origin: KeyOrigin, vault_id: &[u8; 32]) -> Option<Self> {
+        let root = Self::from_parts(root, origin);
+        (root.vault_id().as_bytes() == vault_id).then_some(root)
+    }
+
+    /// The envelope from which any one of these brings the root back.
+    ///
+    /// # Errors
+    /// [`SealError`]: no recipients, or more than an envelope takes.
+    pub fn for_recovery(
+        &self,
+        recipients: &[Recipient],
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vec<u8>, SealError> {
+        transfer::seal(&self.bytes, self.vault_id().as_bytes(), recipients, rng)
+    }
+
+    /// What carries the root to a replica that was verified.
+    #[must_use]
+    pub fn hand_over(&self, grant: &Grant, rng: &mut impl CryptoRng) -> Handover {
+        let recipient = [grant.joiner().encapsulation_key().clone().into()];
+        let envelope = transfer::seal(&self.bytes, grant.transcript(), &recipient, rng);
+        Handover::new(&envelope.expect("one recipient is a list that an envelope takes"))
     }
 
     pub(crate) fn from_parts(bytes: Zeroizing<[u8; 32]>, origin: KeyOrigin) -> Self {
@@ -170,6 +209,26 @@ mod tests {
         );
         let key = DecapsulationKey::from_seed(&seed).encapsulation_key();
         assert_eq!(root.kem_key(1).encapsulation_key(), key);
+    }
+
+    /// Rests on the comparison in `of_vault`.
+    #[test]
+    fn what_comes_back_is_this_vaults_root_or_none() {
+        let mut rng = strongroom_testkit::rng();
+        let root = Root::generate(&mut rng);
+        let key = DecapsulationKey::from_seed(&[1; 64]);
+        let envelope = root.for_recovery(&[key.encapsulation_key().into()], &mut rng).expect("sealed");
+        let vault_id = *root.vault_id().as_bytes();
+        let bytes = transfer::open(&envelope, &vault_id, [&key]).expect("opened");
+        let back = Root::recovered(bytes.clone(), &vault_id).expect("this vault's");
+        assert_eq!((back.vault_id(), back.origin()), (root.vault_id(), KeyOrigin::Recovered));
+        assert!(back.expose() == root.expose());
+        assert!(Root::recovered(bytes.clone(), &[0; 32]).is_none());
+        let received =
+            |vault_id| Received { root: bytes.clone(), origin: KeyOrigin::HandoffGenerated, vault_id };
+        let back = Root::received(received(vault_id)).expect("this vault's");
+        assert_eq!((back.origin(), back.epoch()), (KeyOrigin::HandoffGenerated, root.epoch()));
+        assert!(Root::received(received([0; 32])).is_none());
     }
 
     #[test]

@@ -18,7 +18,13 @@ use zeroize::Zeroizing;
 const MAGIC: &[u8; 8] = b"SRROOT\0\x01";
 const MAX_FILE_BYTES: usize = 64 * 1024;
 /// Each by its number in the file.
-const ORIGINS: [KeyOrigin; 2] = [KeyOrigin::Generated, KeyOrigin::Imported];
+const ORIGINS: [KeyOrigin; 5] = [
+    KeyOrigin::Generated,
+    KeyOrigin::Imported,
+    KeyOrigin::Recovered,
+    KeyOrigin::HandoffGenerated,
+    KeyOrigin::HandoffRecovered,
+];
 /// Sealers, each by its number in the file.
 const SEALERS: [Protection; 5] =
     [Protection::Plain, Protection::Passphrase, Protection::Dstack, Protection::SevSnp, Protection::Pkcs11];
@@ -53,6 +59,9 @@ pub enum RootError {
     /// `ADMIN_MLKEM_PRIVATE_KEY` was given, and the vault has another root.
     #[error("this vault has a root already, and it is not the imported key's")]
     ImportOverRoot,
+    /// Another root came here than the one that is there already.
+    #[error("another root is kept here already")]
+    OtherRoot,
     /// The vault was imported, and `ADMIN_MLKEM_PRIVATE_KEY` is missing.
     #[error("keys_not_configured: this vault's key was imported and is not in its data directory")]
     KeysNotConfigured,
@@ -68,6 +77,14 @@ pub struct Opened {
     pub kem_key: DecapsulationKey,
 }
 
+impl Opened {
+    /// A root that is kept thus.
+    pub(crate) fn new(root: Root, protection: Protection, imported: Option<DecapsulationKey>) -> Self {
+        let kem_key = imported.unwrap_or_else(|| root.kem_key(root.epoch()));
+        Self { root, protection, kem_key }
+    }
+}
+
 /// Opens the root file at `path` by `sealer`, or makes one that it seals: from `imported`, or from `rng`. The file and its
 /// folder are synced before this returns.
 ///
@@ -80,8 +97,29 @@ pub fn open_or_create(
     rng: &mut impl CryptoRng,
 ) -> Result<Opened, RootError> {
     let root = open_or_create_root(path, sealer, imported.as_ref().map(Root::import), rng)?;
-    let kem_key = imported.unwrap_or_else(|| root.kem_key(root.epoch()));
-    Ok(Opened { root, protection: sealer.protection(), kem_key })
+    Ok(Opened::new(root, sealer.protection(), imported))
+}
+
+/// Makes the root file at `path` from a root that was recovered or handed over.
+///
+/// # Errors
+/// [`RootError::OtherRoot`] where a file is there with another; otherwise as [`open_or_create`].
+pub(crate) fn keep(
+    path: &Path,
+    sealer: &dyn Sealer,
+    root: Root,
+    rng: &mut impl CryptoRng,
+) -> Result<Root, RootError> {
+    let folder = File::open(folder_of(path))?;
+    folder.lock()?;
+    match open(path, sealer, None)? {
+        Some((found, _)) if bool::from(found.expose().ct_eq(root.expose())) => Ok(found),
+        Some(_) => Err(RootError::OtherRoot),
+        None => {
+            create(path, &write(&root, sealer, rng)?)?;
+            Ok(root)
+        }
+    }
 }
 
 fn open_or_create_root(
@@ -330,6 +368,21 @@ mod tests {
                 starting.into_iter().map(|server| server.join().expect("no panic")).collect()
             });
             assert!(ids.iter().all(|id| *id == ids[0]));
+        }
+    }
+
+    #[test]
+    fn a_root_that_came_is_kept_with_its_origin_and_over_no_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("root.sealed");
+        let came = |n: u8, origin| Root::from_parts(Zeroizing::new([n; 32]), origin);
+        let keep = |root| keep(&path, &PlainSealer, root, &mut rng());
+        for origin in [KeyOrigin::Recovered, KeyOrigin::HandoffGenerated, KeyOrigin::HandoffRecovered] {
+            keep(came(1, origin)).expect("kept");
+            assert_eq!(open(&path, None).expect("found").origin(), origin);
+            assert_eq!(keep(came(1, KeyOrigin::Recovered)).expect("the same").origin(), origin);
+            assert!(matches!(keep(came(2, origin)), Err(RootError::OtherRoot)));
+            fs::remove_file(&path).expect("removed");
         }
     }
 

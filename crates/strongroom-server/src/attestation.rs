@@ -4,7 +4,7 @@ use crate::error::{ApiError, Code};
 use crate::vault::Vault;
 use axum::body::Bytes;
 use std::sync::{Arc, PoisonError, RwLock};
-use strongroom_attest::{Claims, NO_NONCE};
+use strongroom_attest::{Claims, Evidence, NO_NONCE, Purpose, Roots};
 use strongroom_enclave::collateral::Collaterals;
 use strongroom_enclave::{Platform, PlatformError};
 use time::format_description::well_known::Rfc3339;
@@ -20,13 +20,40 @@ pub struct Attestor {
     platform: Platform,
     collaterals: Option<Collaterals>,
     tls_spki_sha256: Option<[u8; 32]>,
+    roots: Roots,
 }
 
 impl Attestor {
-    /// This platform, without collateral and without a TLS key inside of it.
+    /// This platform, without collateral and without a TLS key inside of it. Its maker vouches for it.
     #[must_use]
     pub fn new(platform: Platform) -> Self {
-        Self { platform, collaterals: None, tls_spki_sha256: None }
+        Self { platform, collaterals: None, tls_spki_sha256: None, roots: Roots::default() }
+    }
+
+    /// Who vouches for the platforms of other replicas.
+    #[must_use]
+    pub fn roots(&self) -> &Roots {
+        &self.roots
+    }
+
+    /// Where others vouch for the platforms, as in tests.
+    #[must_use]
+    pub fn with_roots(self, roots: Roots) -> Self {
+        Self { roots, ..self }
+    }
+
+    /// Evidence of claims. Waits for the platform.
+    ///
+    /// # Errors
+    /// [`PlatformError`].
+    pub fn quote(&self, claims: &Claims<'_>) -> Result<Evidence, PlatformError> {
+        self.platform.quote(claims, self.collaterals.as_ref())
+    }
+
+    /// The TLS key that was made inside of the TEE.
+    #[must_use]
+    pub fn tls_spki_sha256(&self) -> Option<[u8; 32]> {
+        self.tls_spki_sha256
     }
 
     /// What vouches.
@@ -80,7 +107,7 @@ impl Vault {
     /// The evidence for a client's nonce, or the cached one, as JSON.
     pub(crate) async fn attestation(self: &Arc<Self>, nonce: Option<[u8; 32]>) -> Result<Bytes, ApiError> {
         if let Some(nonce) = nonce {
-            return self.quote(nonce).await;
+            return self.quote(Purpose::Service, nonce).await.map(json);
         }
         let cache = &self.attestation;
         if let Some(json) = cache.not_older(self.now(), CACHE_LIFETIME) {
@@ -104,7 +131,7 @@ impl Vault {
         if let Some(error) = cache.failed_within(now, FAILURE_LIFETIME) {
             return stale(error);
         }
-        match self.quote(NO_NONCE).await {
+        match self.quote(Purpose::Service, NO_NONCE).await.map(json) {
             Ok(json) => {
                 *cache.last.write().unwrap_or_else(PoisonError::into_inner) = Some((now, json.clone()));
                 Ok(json)
@@ -118,16 +145,20 @@ impl Vault {
     }
 
     /// Asks the platform, in its turn: it makes one quote after another.
-    async fn quote(self: &Arc<Self>, nonce: [u8; 32]) -> Result<Bytes, ApiError> {
+    pub(crate) async fn quote(
+        self: &Arc<Self>,
+        purpose: Purpose,
+        nonce: [u8; 32],
+    ) -> Result<Evidence, ApiError> {
         if self.attestor.platform.is_none() {
-            return self.quote_now(nonce).map_err(unavailable);
+            return self.quote_now(purpose, nonce).map_err(unavailable);
         }
         let turn = self.guard.quote_turn().await?;
         let vault = Arc::clone(self);
         let work = move || {
             // Held by the work and not by the caller, who may go away before it is done.
             let _turn = turn;
-            vault.quote_now(nonce)
+            vault.quote_now(purpose, nonce)
         };
         let quoted = tokio::task::spawn_blocking(work).await;
         quoted
@@ -135,22 +166,31 @@ impl Vault {
             .map_err(unavailable)
     }
 
-    fn quote_now(&self, nonce: [u8; 32]) -> Result<Bytes, PlatformError> {
-        let Attestor { platform, collaterals, tls_spki_sha256 } = &self.attestor;
-        let at = self.now().replace_nanosecond(0).expect("zero is a nanosecond");
+    fn quote_now(&self, purpose: Purpose, nonce: [u8; 32]) -> Result<Evidence, PlatformError> {
         let claims = Claims {
+            purpose,
             vault_id: *self.vault_id.as_bytes(),
             epoch: self.epoch,
             encapsulation_key: &self.encapsulation_key,
             key_origin: self.key_origin,
             config_digest: self.bound.digest(),
-            tls_spki_sha256: *tls_spki_sha256,
+            tls_spki_sha256: self.attestor.tls_spki_sha256,
             nonce,
-            timestamp: at.format(&Rfc3339).expect("the clock is before the year 10000"),
+            timestamp: timestamp(self.now()),
         };
-        let evidence = platform.quote(&claims, collaterals.as_ref())?;
-        Ok(serde_json::to_vec(&evidence).expect("evidence is plain data").into())
+        self.attestor.quote(&claims)
     }
+}
+
+/// As evidence has it: RFC 3339, whole seconds.
+#[must_use]
+pub fn timestamp(now: OffsetDateTime) -> String {
+    let at = now.replace_nanosecond(0).expect("zero is a nanosecond");
+    at.format(&Rfc3339).expect("the clock is before the year 10000")
+}
+
+fn json(evidence: Evidence) -> Bytes {
+    serde_json::to_vec(&evidence).expect("evidence is plain data").into()
 }
 
 fn unavailable(error: PlatformError) -> ApiError {

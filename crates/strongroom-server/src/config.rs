@@ -2,8 +2,11 @@
 
 use crate::limits::Limits;
 use std::str::FromStr;
+use strongroom::key::Recipient;
 use strongroom::signin::Origin;
-use strongroom_attest::{Configuration, KeyOrigin, Protection};
+use strongroom::slh_dsa::PublicKey;
+use strongroom_attest::policy::Hex;
+use strongroom_attest::{Configuration, KeyOrigin, Protection, RecoveryRecipients};
 
 /// The settings of a vault.
 #[derive(Debug, Clone)]
@@ -22,6 +25,10 @@ pub struct Config {
     pub trusted_hops: usize,
     /// Whether clients reach the server by HTTPS, and shall never do otherwise again.
     pub https: bool,
+    /// Any one of whom could bring the root back; nobody where there are none.
+    pub recovery: Vec<Recipient>,
+    /// Whose statements say which other code may get the root. Without it no replica gets it.
+    pub release_key: Option<PublicKey>,
 }
 
 /// An origin for CORS, or `*`.
@@ -53,6 +60,8 @@ impl Config {
             cors_origins: Vec::new(),
             trusted_hops: 0,
             https: false,
+            recovery: Vec::new(),
+            release_key: None,
         }
     }
 
@@ -62,11 +71,16 @@ impl Config {
         let mut sign_in_origins: Vec<String> = self.sign_in_origins.iter().map(Origin::to_string).collect();
         sign_in_origins.sort();
         sign_in_origins.dedup();
+        let mut key_ids: Vec<_> = self.recovery.iter().map(|key| Hex(*key.id().as_bytes())).collect();
+        key_ids.sort();
+        key_ids.dedup();
         Configuration {
             key_origin,
             sign_in_origins,
             require_sign_in_to_store: self.require_sign_in_to_store,
             protection,
+            release_key: self.release_key,
+            recovery: (!key_ids.is_empty()).then_some(RecoveryRecipients { threshold: 1, key_ids }),
         }
     }
 }
@@ -94,6 +108,7 @@ pub fn sign_in_origins(public_url: &Origin, loopback: Option<(&str, u16)>, added
 #[cfg(test)]
 mod tests {
     use super::*;
+    use strongroom::key::DecapsulationKey;
 
     fn origin(text: &str) -> Origin {
         text.parse().expect("an origin")
@@ -127,5 +142,14 @@ mod tests {
         assert_ne!(config.bound(KeyOrigin::Generated, Protection::Passphrase), bound(&config));
         let strict = Config { require_sign_in_to_store: true, ..config.clone() };
         assert_ne!(bound(&strict), bound(&config));
+        let released = Config { release_key: Some(PublicKey::from_bytes([7; 64])), ..config.clone() };
+        assert_ne!(bound(&released), bound(&config));
+        let [one, other] = [1, 2].map(|n| DecapsulationKey::from_seed(&[n; 64]).encapsulation_key().into());
+        let recovered = |keys: &[&Recipient]| {
+            bound(&Config { recovery: keys.iter().copied().cloned().collect(), ..config.clone() })
+        };
+        assert_ne!(recovered(&[&one]), bound(&config));
+        assert_ne!(recovered(&[&one]), recovered(&[&other]));
+        assert_eq!(recovered(&[&one, &other]), recovered(&[&other, &one, &other]));
     }
 }

@@ -66,10 +66,16 @@ pub enum Code {
     NoOwner,
     /// A reader asked for an owner's act.
     NotTheOwner,
+    /// The root is not handed to who asks for it.
+    HandoffRefused,
+    /// The root that was brought is not this vault's.
+    RecoveryRefused,
     /// Unknown, gone, or not for this wallet.
     SlotNotFound,
     /// No backup of that owner under that name, or not that version.
     BackupNotFound,
+    /// No handoff of this name waits.
+    HandoffUnknown,
     /// No such path.
     NoSuchRoute,
     /// No such method there.
@@ -126,6 +132,8 @@ pub enum Code {
     Overloaded,
     /// The platform gives no report.
     AttestationUnavailable,
+    /// The server waits for a recovery recipient to bring its root.
+    WaitingForRoot,
     /// The store does not serve.
     StoreUnavailable,
     /// The store has no room.
@@ -134,7 +142,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, in the order of spec/access.md.
-    pub const ALL: [Self; 60] = [
+    pub const ALL: [Self; 64] = [
         Self::MalformedRequest,
         Self::NotSealed,
         Self::MalformedPayload,
@@ -163,8 +171,11 @@ impl Code {
         Self::SessionExpired,
         Self::NoOwner,
         Self::NotTheOwner,
+        Self::HandoffRefused,
+        Self::RecoveryRefused,
         Self::SlotNotFound,
         Self::BackupNotFound,
+        Self::HandoffUnknown,
         Self::NoSuchRoute,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
@@ -193,6 +204,7 @@ impl Code {
         Self::Internal,
         Self::Overloaded,
         Self::AttestationUnavailable,
+        Self::WaitingForRoot,
         Self::StoreUnavailable,
         Self::StoreFull,
     ];
@@ -229,8 +241,11 @@ impl Code {
             Self::SessionExpired => (401, "session_expired"),
             Self::NoOwner => (403, "no_owner"),
             Self::NotTheOwner => (403, "not_the_owner"),
+            Self::HandoffRefused => (403, "handoff_refused"),
+            Self::RecoveryRefused => (403, "recovery_refused"),
             Self::SlotNotFound => (404, "slot_not_found"),
             Self::BackupNotFound => (404, "backup_not_found"),
+            Self::HandoffUnknown => (404, "handoff_unknown"),
             Self::NoSuchRoute => (404, "no_such_route"),
             Self::MethodNotAllowed => (405, "method_not_allowed"),
             Self::RequestTimeout => (408, "request_timeout"),
@@ -259,6 +274,7 @@ impl Code {
             Self::Internal => (500, "internal"),
             Self::Overloaded => (503, "overloaded"),
             Self::AttestationUnavailable => (503, "attestation_unavailable"),
+            Self::WaitingForRoot => (503, "waiting_for_root"),
             Self::StoreUnavailable => (503, "store_unavailable"),
             Self::StoreFull => (507, "store_full"),
         }

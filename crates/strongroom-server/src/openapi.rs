@@ -1,7 +1,7 @@
 //! The description of the HTTP interface, from the handlers and the table of codes.
 
 use crate::error::Code;
-use crate::routes::{attestation, auth, backups, health, secret};
+use crate::routes::{attestation, auth, backups, handoff, health, secret};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -143,7 +143,7 @@ pub(crate) struct Evidence {
     key_id: String,
     /// Which of the vault's keys it is.
     epoch: u32,
-    /// `generated` or `imported`.
+    /// `generated`, `recovered`, `handoff:generated`, `handoff:recovered` or `imported`.
     key_origin: String,
     /// SHA-256 of the settings that decide who else may get the key or sign in, hex.
     config_digest: String,
@@ -166,8 +166,74 @@ pub(crate) struct BoundConfiguration {
     sign_in_origins: Vec<String>,
     /// Whether storing needs a sign-in.
     require_sign_in_to_store: bool,
-    /// What the root is sealed under: `plain`, `passphrase`, `dstack`, `sev-snp` or `pkcs11`.
+    /// How the root is kept: `plain`, `passphrase`, `dstack`, `sev-snp`, `pkcs11` or `memory`.
     protection: String,
+    /// Whose statements say which other code may get the root: an SLH-DSA key, 0x and 128 hex digits.
+    #[schema(required = false)]
+    release_key: Option<String>,
+    /// Who could bring the root back.
+    #[schema(required = false)]
+    recovery: Option<Recovery>,
+}
+
+/// Who could bring the root back.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "it describes what strongroom-attest writes")]
+pub(crate) struct Recovery {
+    /// How many of them it takes.
+    threshold: u32,
+    /// The ids of their keys, 32 hex digits each, ascending.
+    key_ids: Vec<String>,
+}
+
+/// The first message of a replica that wants the root.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "it describes what strongroom-attest reads")]
+pub(crate) struct HandoffHello {
+    /// 64 hex digits.
+    nonce: String,
+    /// Base64 of an ML-KEM-1024 encapsulation key that is made for this handoff.
+    ephemeral_key: String,
+}
+
+/// What the replica that has the root runs.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "it describes what strongroom-attest writes")]
+pub(crate) struct HandoffOffer {
+    /// The name of this handoff, 64 hex digits.
+    handoff: String,
+    /// Of the donor, for this handoff.
+    evidence: Evidence,
+    /// The donor's settings.
+    configuration: BoundConfiguration,
+}
+
+/// The second message of a replica that wants the root.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "it describes what strongroom-attest reads")]
+pub(crate) struct HandoffRequest {
+    /// As in the offer.
+    handoff: String,
+    /// Of the joiner, for this handoff.
+    evidence: Evidence,
+    /// The settings that the joiner will run with.
+    configuration: BoundConfiguration,
+    /// What the release key signed, where the joiner runs other code than the donor.
+    #[schema(max_items = 4)]
+    release_statements: Vec<serde_json::Value>,
+}
+
+/// The root on its way.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "it describes what strongroom-attest writes")]
+pub(crate) struct HandoffRoot {
+    /// Base64 of a native envelope to the joiner's key.
+    envelope: String,
 }
 
 /// A refusal.
@@ -197,6 +263,8 @@ pub(crate) struct Refusal {
     paths(
         attestation::show,
         attestation::configuration,
+        handoff::offer,
+        handoff::root,
         auth::nonce,
         auth::session,
         secret::store,
@@ -310,6 +378,14 @@ fn refusals_of(operation: &str) -> &'static [&'static [Code]] {
     match operation {
         "configuration" => &[ALWAYS, BOUNDED],
         "attestation" => &[ALWAYS, BOUNDED, &[Code::MalformedNonce]],
+        "offerRoot" => &[
+            ALWAYS,
+            BOUNDED,
+            &[Code::UnsupportedMediaType, Code::HandoffRefused, Code::AttestationUnavailable],
+        ],
+        "handRootOver" => {
+            &[ALWAYS, BOUNDED, &[Code::UnsupportedMediaType, Code::HandoffRefused, Code::HandoffUnknown]]
+        }
         "nonce" => &[ALWAYS, BOUNDED, &[Code::MalformedAddress, Code::UnsupportedMediaType]],
         "session" => &[
             ALWAYS,

@@ -4,6 +4,7 @@ pub(crate) mod attestation;
 pub(crate) mod auth;
 pub(crate) mod backups;
 mod docs;
+pub(crate) mod handoff;
 pub(crate) mod health;
 pub(crate) mod secret;
 
@@ -54,6 +55,8 @@ pub fn app(vault: Arc<Vault>) -> Router {
         // The name that the seed system's successor uses.
         .nest("/chest", secret)
         .nest("/backups", backups)
+        .route("/handoff/offer", post(handoff::offer))
+        .route("/handoff/root", post(handoff::root))
         .route("/openapi.json", get(docs::openapi))
         .route("/docs", get(docs::page))
         .fallback(async || {

@@ -68,7 +68,7 @@ pub async fn serve(listeners: Listeners, vault: Arc<Vault>, shutdown: impl Futur
 }
 
 /// A listener's service and its bounds.
-struct Door {
+pub(crate) struct Door {
     app: Router,
     tls: Option<Arc<Tls>>,
     metrics: Arc<Metrics>,
@@ -77,7 +77,7 @@ struct Door {
 }
 
 impl Door {
-    fn new(
+    pub(crate) fn new(
         app: Router,
         tls: Option<Arc<Tls>>,
         metrics: Arc<Metrics>,
@@ -93,7 +93,7 @@ impl Door {
         }
     }
 
-    async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+    pub(crate) async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let graceful = GracefulShutdown::new();
         let mut shutdown = std::pin::pin!(shutdown);
         let door = Arc::new(self);

@@ -4,6 +4,7 @@ use crate::attestation::{self, Attestor};
 use crate::config::Config;
 use crate::error::{ApiError, Code};
 use crate::grant::OwnerGrant;
+use crate::handoff::Donor;
 use crate::limits::Guard;
 use crate::measured::Measured;
 use crate::metrics::Metrics;
@@ -43,7 +44,7 @@ pub struct Vault {
     pub(crate) epoch: u32,
     pub(crate) key_origin: KeyOrigin,
     pub(crate) vault_id: VaultId,
-    pub(crate) attestor: Attestor,
+    pub(crate) attestor: Arc<Attestor>,
     /// What its evidence binds of the settings.
     pub(crate) bound: Configuration,
     pub(crate) config: Config,
@@ -53,6 +54,7 @@ pub struct Vault {
     pub(crate) guard: Guard,
     pub(crate) metrics: Arc<Metrics>,
     readiness: Readiness,
+    pub(crate) donor: Option<Donor>,
 }
 
 /// When the store was asked last, and what it said. One request asks; those that come meanwhile wait for its answer.
@@ -116,7 +118,7 @@ impl Vault {
     #[must_use]
     pub fn new(
         opened: Opened,
-        attestor: Attestor,
+        attestor: Arc<Attestor>,
         store: Arc<dyn Store>,
         config: Config,
         clock: Clock,
@@ -124,6 +126,9 @@ impl Vault {
         let Opened { root, kem_key, protection } = opened;
         let metrics = Arc::new(Metrics::new());
         // Servers that share a store must know each other's nonces; elsewhere none outlives a restart.
+        let bound = config.bound(root.origin(), protection);
+        let release_key = config.release_key;
+        let (key_origin, epoch, vault_id) = (root.origin(), root.epoch(), root.vault_id());
         let nonces = if store.is_shared() { Nonces::for_all_servers } else { Nonces::for_this_run };
         Self {
             store: Arc::new(Measured { store, metrics: Arc::clone(&metrics) }),
@@ -133,11 +138,11 @@ impl Vault {
             sessions: Sessions::new(root.session_key()),
             encapsulation_key: kem_key.encapsulation_key(),
             kem_key,
-            epoch: root.epoch(),
-            key_origin: root.origin(),
-            vault_id: root.vault_id(),
+            epoch,
+            key_origin,
+            vault_id,
             attestor,
-            bound: config.bound(root.origin(), protection),
+            bound,
             rules: strongroom::signin::Rules {
                 origins: config.sign_in_origins.clone(),
                 chain_ids: config.chain_ids.clone(),
@@ -148,6 +153,8 @@ impl Vault {
             attestation: attestation::Cache::default(),
             metrics,
             readiness: Readiness::default(),
+            // The root itself is kept where it may be handed over, and nowhere else.
+            donor: release_key.map(|key| Donor::new(root, key)),
         }
     }
 
@@ -477,7 +484,7 @@ mod tests {
         let config = Config::new(vec![]);
         Vault::new(
             opened,
-            Attestor::new(strongroom_enclave::Platform::None),
+            Arc::new(Attestor::new(strongroom_enclave::Platform::None)),
             Arc::new(store),
             config,
             Arc::new(OffsetDateTime::now_utc),

@@ -25,6 +25,8 @@ impl Context {
     pub const BACKUP: Self = Self::new(b"strongroom/backup/1");
     /// Statements that are traded for a session.
     pub const SESSION: Self = Self::new(b"strongroom/session/1");
+    /// Statements that name code which may get a vault's root.
+    pub const RELEASE: Self = Self::new(b"strongroom/release/1");
 
     const fn new(bytes: &'static [u8]) -> Self {
         match slh_shake::Context::new(bytes) {

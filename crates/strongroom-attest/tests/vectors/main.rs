@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use strongroom_attest::roots::SnpProduct;
-use strongroom_attest::{Asked, Evidence, Policy, Roots, verify};
+use strongroom_attest::{Asked, Evidence, Policy, Purpose, Roots, verify};
 use time::OffsetDateTime;
 
 /// One vector, as its file has it.
@@ -67,6 +67,7 @@ impl Vector {
         let policy = Policy::from_toml(&self.policy).expect("a policy");
         let policy = Policy { roots: self.roots(), ..policy };
         let asked = Asked {
+            purpose: Purpose::Service,
             nonce: self.nonce.as_deref().map(bytes),
             tls_spki_sha256: self.tls_spki_sha256.as_deref().map(bytes),
         };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use strongroom::encoding::base64;
 use strongroom::key::{DecapsulationKey, EncapsulationKey};
 use strongroom_attest::{
-    Beside, Claims, Collateral, Evidence, KeyOrigin, MAX_EVIDENCE_BYTES, Policy, Report, platform,
+    Beside, Claims, Collateral, Evidence, KeyOrigin, MAX_EVIDENCE_BYTES, Policy, Purpose, Report, platform,
 };
 
 /// How many there are, and how many of them are good.
@@ -90,6 +90,7 @@ pub(crate) fn vault_key() -> EncapsulationKey {
 /// The claims that all vectors are of, but for what a test changes before they are signed.
 pub(crate) fn claims(key: &EncapsulationKey) -> Claims<'_> {
     Claims {
+        purpose: Purpose::Service,
         vault_id: [2; 32],
         epoch: 1,
         encapsulation_key: key,

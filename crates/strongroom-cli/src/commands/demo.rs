@@ -4,11 +4,12 @@ mod backup;
 
 use super::backup::server_at;
 use super::rng;
-use super::serve::{PUBLIC_HINT, Place, bind, open_vault, origin_of, runtime};
+use super::serve::{Opening, PUBLIC_HINT, Place, Source, bind, origin_of, runtime};
 use crate::args::{Demo, DemoFlow};
 use crate::error::Refused;
 use anyhow::{Context, Result};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 use strongroom::derive::{self, W3PK_DEFAULT_CONTEXT};
 use strongroom::envelope;
@@ -148,14 +149,16 @@ impl OwnServer {
                 let origins =
                     sign_in_origins(&origin_of("http", address)?, Some(("http", address.port())), &[]);
                 let place = Place { data_dir: folder.path().join("data"), root_file: None, database: None };
-                let (vault, _data_dir) = open_vault(
-                    &place,
-                    &PlainSealer,
-                    None,
-                    Attestor::new(Platform::None),
-                    Config::new(origins),
-                )
-                .await?;
+                let opening = Opening {
+                    place,
+                    sealer: Some(Box::new(PlainSealer)),
+                    imported: None,
+                    source: Source::New,
+                    forgets_recovery: false,
+                };
+                let attestor = Arc::new(Attestor::new(Platform::None));
+                let opened = opening.open(attestor, Config::new(origins)).await?;
+                let (vault, _data_dir) = opened.context("only a recovery is waited for")?;
                 ready.send(address).ok();
                 let listeners = Listeners { public: listener, tls: None, metrics: None };
                 serve(listeners, vault, async { drop(stopped.await) }).await;

@@ -1,34 +1,33 @@
 //! `strongroom serve`
 
-use super::rng;
-use super::vault::{is_insecure, told_at_start};
+mod join;
+mod opening;
+
 use crate::args::Serve;
 use crate::error::Hint;
 use crate::files;
-use crate::sealing::token_hint;
 use crate::settings::{CollateralFrom, Settings};
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result, anyhow, bail};
 use std::io::{BufWriter, IsTerminal};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use strongroom::key::DecapsulationKey;
 use strongroom::signin::Origin;
-use strongroom_attest::Protection;
+use strongroom_attest::Roots;
 use strongroom_enclave::collateral::{Collaterals, Services};
-use strongroom_enclave::{
-    Choice, Places, Platform, PlatformError, RootError, Sealer, SealerError, TlsKey, open_or_create,
-};
+use strongroom_enclave::{Choice, Places, Platform, TlsKey};
 use strongroom_server::config::sign_in_origins;
-use strongroom_server::{Attestor, Config, DataDir, DataDirError, Listeners, Tls, Vault, serve};
-use strongroom_store::{DatabaseUrl, PostgresDatabase, PostgresOptions, SqliteStore, Store, StoreError};
-use time::OffsetDateTime;
+use strongroom_server::{Attestor, Config, Listeners, Tls, serve};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 use zeroize::Zeroizing;
+
+use join::Join;
+pub(super) use opening::{Opening, Place, Source, root_hint};
 
 pub(super) const PUBLIC_HINT: &str = "pass another address with --listen, or port 0 for a free one";
 const METRICS_HINT: &str = "pass another address with --metrics-listen, or port 0 for a free one";
@@ -38,7 +37,7 @@ const LOG_BUFFER_BYTES: usize = 64 * 1024;
 const PRIVATE_KEY: &str = "ADMIN_MLKEM_PRIVATE_KEY";
 const PUBLIC_KEY: &str = "ADMIN_MLKEM_PUBLIC_KEY";
 
-pub(super) fn run(args: &Serve) -> Result<()> {
+pub(super) fn run(args: &Serve, roots: &Roots) -> Result<()> {
     let settings = Settings::read(&args.flags)?;
     allow_many_files();
     let _log = log_to_stderr();
@@ -64,6 +63,8 @@ pub(super) fn run(args: &Serve) -> Result<()> {
             cors_origins: settings.cors_origins,
             trusted_hops: settings.trusted_hops,
             https: origin.to_string().starts_with("https://"),
+            recovery: settings.recovery.as_ref().map_or(Vec::new(), |recovery| recovery.0.clone()),
+            release_key: settings.release_key,
             ..Config::new(sign_in_origins(&origin, loopback, &settings.sign_in_origins))
         };
         let platform = find_platform(settings.platform, &settings.places)?;
@@ -80,15 +81,30 @@ pub(super) fn run(args: &Serve) -> Result<()> {
             None => None,
         };
         reload_at_hangup(tls.clone())?;
-        let mut attestor =
-            Attestor::new(platform).with_collaterals(collaterals(&settings.collateral, &settings.data_dir)?);
+        let mut attestor = Attestor::new(platform)
+            .with_collaterals(collaterals(&settings.collateral, &settings.data_dir)?)
+            .with_roots(roots.clone());
         if let Some(spki_sha256) = tls.as_ref().and_then(|tls| tls.spki_sha256()) {
             attestor = attestor.with_tls_key(spki_sha256);
         }
-        let place =
-            Place { data_dir: settings.data_dir, root_file: settings.root_file, database: settings.database };
-        let (vault, _data_dir) =
-            open_vault(&place, &*sealer, settings.imported_key, attestor, config).await?;
+        let opening = Opening {
+            place: Place {
+                data_dir: settings.data_dir,
+                root_file: settings.root_file,
+                database: settings.database,
+            },
+            sealer,
+            imported: settings.imported_key,
+            source: match (settings.join, settings.recover) {
+                (Some(url), _) => Source::Replica(Join { url, statements: settings.release_statements }),
+                (None, true) => Source::Recipient { listener: &listener, tls: tls.clone() },
+                (None, false) => Source::New,
+            },
+            forgets_recovery: settings.recovery.is_some() && config.recovery.is_empty(),
+        };
+        let Some((vault, _data_dir)) = opening.open(Arc::new(attestor), config).await? else {
+            return Ok(());
+        };
         let shutdown = asked_to_end()?;
         if let Some(metrics) = &metrics {
             crate::error::tell(format_args!("metrics on http://{}/metrics", metrics.local_addr()?));
@@ -159,88 +175,6 @@ pub(super) fn origin_of(scheme: &str, address: SocketAddr) -> Result<Origin> {
     Ok(format!("{scheme}://{address}").parse()?)
 }
 
-/// Where a vault's root and store are.
-pub(super) struct Place {
-    pub(super) data_dir: PathBuf,
-    /// Where it is not in the data directory.
-    pub(super) root_file: Option<PathBuf>,
-    /// Where it is not SQLite in the data directory.
-    pub(super) database: Option<(DatabaseUrl, PostgresOptions)>,
-}
-
-/// Locks the data directory, opens or makes root and store, and says aloud what protects them.
-pub(super) async fn open_vault(
-    place: &Place,
-    sealer: &dyn Sealer,
-    imported: Option<DecapsulationKey>,
-    attestor: Attestor,
-    config: Config,
-) -> Result<(Arc<Vault>, DataDir)> {
-    let data_dir = DataDir::open(&place.data_dir).map_err(|error| match error {
-        DataDirError::Locked(_) => {
-            anyhow::Error::from(error).context(Hint("stop that server, or pass another --data-dir"))
-        }
-        other => other.into(),
-    })?;
-    let root_file = place.root_file.clone().unwrap_or_else(|| data_dir.root_file());
-    let database = match &place.database {
-        Some((url, options)) => {
-            let database = PostgresDatabase::connect(url, options).await.map_err(database_hint)?;
-            // Looked for again: another server may have made both in between.
-            if !root_file.exists() && database.vault_id().await?.is_some() && !root_file.exists() {
-                bail!(without_root("the database", &root_file));
-            }
-            Some(database)
-        }
-        None if data_dir.store_file().exists() && !root_file.exists() => {
-            bail!(without_root(&place.data_dir.display().to_string(), &root_file));
-        }
-        None => None,
-    };
-    let opened = open_or_create(&root_file, sealer, imported, &mut rng()).map_err(|error| match error {
-        RootError::KeysNotConfigured => anyhow::Error::from(error)
-            .context(Hint("set ADMIN_MLKEM_PRIVATE_KEY, or ADMIN_MLKEM_PRIVATE_KEY_FILE")),
-        RootError::ImportOverRoot => anyhow::Error::from(error).context(Hint(
-            "unset ADMIN_MLKEM_PRIVATE_KEY to go on with this vault, or pass another --data-dir",
-        )),
-        other => root_hint(other).context(format!("cannot use {}", root_file.display())),
-    })?;
-    let vault_id = opened.root.vault_id();
-    let store: Arc<dyn Store> = match database {
-        Some(database) => Arc::new(database.open(vault_id.as_bytes()).await.map_err(database_hint)?),
-        None => {
-            let store = SqliteStore::open(&data_dir.store_file(), vault_id.as_bytes());
-            Arc::new(store.map_err(|error| match error {
-                StoreError::ForeignVault => anyhow::Error::from(error).context(Hint(
-                    "root.sealed and vault.sqlite belong together: restore the one that was exchanged",
-                )),
-                other => other.into(),
-            })?)
-        }
-    };
-    let bound = config.bound(opened.root.origin(), opened.protection);
-    let kept = told_at_start(&bound);
-    if is_insecure(&bound) {
-        warn(&kept);
-    } else {
-        crate::error::tell(format_args!("{kept}"));
-    }
-    let platform = attestor.platform();
-    if platform.is_none() {
-        warn(
-            "no TEE vouches for this server: clients refuse it unless they allow no TEE. For development only",
-        );
-    }
-    let clock = Arc::new(OffsetDateTime::now_utc);
-    tracing::info!(
-        ?vault_id,
-        key = %opened.kem_key.encapsulation_key().id(),
-        platform = platform.name(),
-        "the vault is open"
-    );
-    Ok((Arc::new(Vault::new(opened, attestor, store, config, clock)), data_dir))
-}
-
 /// What was asked for and is not there ends the start: nothing takes its place.
 pub(super) fn find_platform(choice: Choice, places: &Places) -> Result<Platform> {
     let hint = match choice {
@@ -276,60 +210,6 @@ fn collaterals(from: &CollateralFrom, data_dir: &Path) -> Result<Collaterals> {
             Ok(Collaterals::from_services(Services::new(intel, amd), Some(&data_dir.join("collateral.json"))))
         }
     }
-}
-
-/// What helps against a root file that does not open.
-pub(super) fn root_hint(error: RootError) -> anyhow::Error {
-    let hint = match &error {
-        RootError::OtherSealer { file: Protection::Passphrase, .. } => {
-            "name the file that holds the root's passphrase with --root-passphrase-file"
-        }
-        RootError::OtherSealer { file: Protection::Pkcs11, .. } => {
-            "name the token's module with --hsm-module, its key with --hsm-key-label and its PIN's file with --hsm-pin-file"
-        }
-        RootError::OtherSealer { .. } => {
-            "name how this root is kept with --root-sealer to go on with it, or pass another --data-dir"
-        }
-        RootError::Sealer(SealerError::Elsewhere { .. }) => {
-            "start it where it was sealed, or bring the root of this vault from there; nothing was changed"
-        }
-        RootError::Sealer(SealerError::Platform(PlatformError::NoSuchMethod(_))) => {
-            "run dstack 0.5 or newer, or seal under a passphrase with --root-passphrase-file"
-        }
-        RootError::Sealer(SealerError::Token(error)) => token_hint(error),
-        RootError::Sealer(_) => "once the platform gives its key again, start anew; nothing was changed",
-        RootError::WrongKey(Protection::Passphrase) => {
-            "look whether --root-passphrase-file names the file of this vault's passphrase; else restore root.sealed"
-        }
-        RootError::WrongKey(Protection::Pkcs11) => {
-            "look whether this token has the key that sealed the root, and not another of its label; else restore root.sealed"
-        }
-        RootError::Damaged => "restore root.sealed from where it is kept a second time",
-        _ => return error.into(),
-    };
-    anyhow::Error::from(error).context(Hint(hint))
-}
-
-fn without_root(what: &str, root_file: &Path) -> anyhow::Error {
-    anyhow!(Hint(
-        "restore the root file, or name it with --root-file: without it nobody can read what the store holds"
-    ))
-    .context(format!("{what} holds a store and no root ({} is not there)", root_file.display()))
-}
-
-fn database_hint(error: StoreError) -> anyhow::Error {
-    let hint = match &error {
-        StoreError::ForeignVault => {
-            "name the root file of this store's vault with --root-file, or another database"
-        }
-        StoreError::Unsafe(_) => "set it to on in postgresql.conf and restart the database",
-        StoreError::Database(_) => {
-            "check --database-url, and that the database runs and lets this user in; a certificate of its own goes into \
-             --database-ca, or sslmode=disable into the URL"
-        }
-        _ => return error.into(),
-    };
-    anyhow::Error::from(error).context(Hint(hint))
 }
 
 fn warn(what: &str) {

@@ -117,7 +117,9 @@ fn root(path: &Path, args: &RootSealing) -> Result<Opened> {
     };
     let sealer = Sealing::new(args.root_sealer, passphrase, hsm)
         .map_err(anyhow::Error::msg)?
-        .sealer(&find_platform(args.platform, &places)?)?;
+        .sealer(&find_platform(args.platform, &places)?)?
+        .context(Hint("name how this root is sealed with --root-sealer"))
+        .context("a root that is in memory has no file")?;
     let imported = super::serve::imported_key()?;
     open_or_create(path, &*sealer, imported, &mut rng())
         .map_err(root_hint)

@@ -1,14 +1,29 @@
-//! `strongroom vault status`
+//! `strongroom vault status|recover|release`
 
-use crate::args::{Vault, VaultStatus};
+use super::policies;
+use crate::args::vault::{Vault, VaultRecover, VaultRelease, VaultStatus};
+use crate::error::{Hint, tell};
+use crate::files;
 use crate::streams::{self, Kind};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde_json::json;
-use strongroom_attest::{Configuration, KeyOrigin, Protection, Roots};
+use std::path::Path;
+use strongroom::backup::Keys;
+use strongroom::key::KeyId;
+use strongroom_attest::policy::Hex;
+use strongroom_attest::release::ReleaseStatement;
+use strongroom_attest::{Configuration, KeyOrigin, Policy, Protection, Roots};
+use strongroom_client::{ClientError, Waiting};
+use time::{Duration, OffsetDateTime};
+
+/// How long a release statement lets replicas in: an upgrade is done within it.
+const DEFAULT_LIFETIME: Duration = Duration::days(7);
 
 pub(super) fn run(args: &Vault, roots: &Roots) -> Result<()> {
     match args {
         Vault::Status(args) => status(args, roots),
+        Vault::Recover(args) => recover(args, roots),
+        Vault::Release(args) => release(args),
     }
 }
 
@@ -33,8 +48,9 @@ fn status(args: &VaultStatus, roots: &Roots) -> Result<()> {
             ("platform", server.platform()),
             ("key", origin(configuration.key_origin)),
             ("root", configuration.protection.meaning()),
-            ("recovery", recovery(configuration.key_origin)),
+            ("recovery", &recovery(&configuration)),
             ("lost with", configuration.protection.lost_with()),
+            ("handed to", &replicas(&configuration)),
             ("sign-ins at", &origins),
             (
                 "storing",
@@ -48,18 +64,22 @@ fn status(args: &VaultStatus, roots: &Roots) -> Result<()> {
 
 /// How a server keeps its root, who could bring it back, and what takes it away: on one line, at each start.
 pub(super) fn told_at_start(configuration: &Configuration) -> String {
-    let Configuration { protection, key_origin, .. } = configuration;
+    let Configuration { protection, .. } = configuration;
     format!(
         "the root is kept {}; {} could recover it; lost with {}",
         protection.meaning(),
-        recovery(*key_origin),
+        recovery(configuration),
         protection.lost_with()
     )
 }
 
 /// Whether it has to be warned of.
 pub(super) fn is_insecure(configuration: &Configuration) -> bool {
-    configuration.protection == Protection::Plain
+    // A root in memory alone that nobody could bring back is gone at the next restart.
+    let is_fleeting = configuration.protection == Protection::Memory
+        && configuration.recovery.is_none()
+        && configuration.release_key.is_none();
+    configuration.protection == Protection::Plain || is_fleeting
 }
 
 fn origin(origin: KeyOrigin) -> &'static str {
@@ -69,9 +89,74 @@ fn origin(origin: KeyOrigin) -> &'static str {
     }
 }
 
-fn recovery(origin: KeyOrigin) -> &'static str {
-    match origin {
-        KeyOrigin::Imported => "who has the imported key",
-        _ => "nobody",
+fn recovery(configuration: &Configuration) -> String {
+    match (&configuration.recovery, configuration.key_origin) {
+        (Some(recovery), _) => {
+            // As `keygen` and `pubkey` name a key.
+            let name = |id: &Hex<16>| KeyId::from_bytes(id.0).to_string();
+            let ids: Vec<String> = recovery.key_ids.iter().map(name).collect();
+            format!("{} of {}", recovery.threshold, ids.join(" "))
+        }
+        (None, KeyOrigin::Imported) => "who has the imported key".to_owned(),
+        (None, _) => "nobody".to_owned(),
     }
+}
+
+fn replicas(configuration: &Configuration) -> String {
+    match &configuration.release_key {
+        None => "no other replica".to_owned(),
+        Some(key) => {
+            format!("replicas of the same code, and of code that {} releases", key.owner())
+        }
+    }
+}
+
+/// Verifies the server that waits, opens the root, and brings it.
+fn recover(args: &VaultRecover, roots: &Roots) -> Result<()> {
+    let policy = args.trust.policy(&args.server, roots)?;
+    let keys = files::identities(&args.identities)?;
+    let waiting = Waiting::at(&args.server).map_err(|error| match error {
+        ClientError::Refused { status: 404, .. } => anyhow::Error::from(error)
+            .context(Hint("start it with `strongroom serve --recover`"))
+            .context(format!("{} waits for no root", args.server)),
+        other => other.into(),
+    })?;
+    // Its configuration is another than before, since its key will be a recovered one.
+    let waiting = waiting.verify(&Policy { config_digest: None, ..policy })?;
+    waiting.recover(&keys)?;
+    let server = waiting.server();
+    tell(format_args!(
+        "vault {}: the root is back, on {}",
+        hex::encode(server.vault_id()),
+        server.platform()
+    ));
+    tell(format_args!("{}", told_at_start(waiting.configuration())));
+    Ok(())
+}
+
+fn release(args: &VaultRelease) -> Result<()> {
+    let secrets = [args.words.mnemonic_file.as_deref(), args.words.mnemonic_passphrase_file.as_deref()];
+    let secrets: Vec<&Path> = secrets.into_iter().flatten().collect();
+    streams::refuse_stdin_twice(secrets.iter().copied().map(Some).chain([Some(&*args.policy)]))?;
+    files::refuse_overwriting(&secrets, args.output.as_deref())?;
+    let policy = policies::read(&args.policy)?;
+    let names_code = policy.intel_tdx.is_some() || policy.amd_sev_snp.is_some() || policy.aws_nitro.is_some();
+    if !names_code {
+        bail!("{} names no code: it has no [intel-tdx], [amd-sev-snp] or [aws-nitro]", args.policy.display());
+    }
+    let now = OffsetDateTime::now_utc();
+    let not_after = args.not_after.unwrap_or(now + DEFAULT_LIFETIME);
+    if not_after <= now {
+        bail!("--not-after: this time is over");
+    }
+    let mnemonic = files::read_mnemonic(
+        args.words.mnemonic_file.as_deref(),
+        args.words.mnemonic_passphrase_file.as_deref(),
+    )?;
+    let keys = Keys::strongroom(&mnemonic, args.words.account);
+    let statement = ReleaseStatement::sign(keys.signing_key(), args.vault.0, not_after, &policy);
+    let json = serde_json::to_string(&statement)? + "\n";
+    streams::write(args.output.as_deref(), json.as_bytes(), Kind::Text)?;
+    tell(format_args!("signed by {}", keys.public_key()));
+    Ok(())
 }

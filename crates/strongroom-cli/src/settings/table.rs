@@ -64,7 +64,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "root-sealer",
         "NAME",
         Kind::One,
-        "What the root is sealed under: dstack, sev-snp, pkcs11, passphrase, plain (in the clear, for development), or auto: a passphrase or token that is named, else the platform's key, else plain [default: auto]",
+        "What the root is sealed under: dstack, sev-snp, pkcs11, passphrase, plain (in the clear, for development), memory (nowhere: gone with the process), or auto: a passphrase or token that is named, else the platform's key, else memory in a TEE and plain outside [default: auto]",
     ),
     setting(
         "root-passphrase-file",
@@ -95,6 +95,36 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "LABEL",
         Kind::One,
         "The token, where the module shows several [default: the only one]",
+    ),
+    setting(
+        "recovery",
+        "1:KEY,KEY…",
+        Kind::One,
+        "Who could bring the root back: any one of these public keys (strongroom-pk-1…), shown in the evidence; none takes away who could before",
+    ),
+    setting(
+        "recover",
+        "",
+        Kind::Switch,
+        "Where a store is here and no root: wait until a recovery recipient brings it with `strongroom vault recover`",
+    ),
+    setting(
+        "release-key",
+        "KEY",
+        Kind::One,
+        "Hand the root to other replicas in TEEs: those of the same code, and what this SLH-DSA key (0x and 128 hex digits) signs with `strongroom vault release`",
+    ),
+    setting(
+        "join",
+        "URL",
+        Kind::One,
+        "Where no root is here: ask this replica for it; both share the database",
+    ),
+    setting(
+        "release-statement",
+        "FILE",
+        Kind::Many,
+        "With --join: what the release key signed, of this code and of the other replica's where they differ",
     ),
     setting(
         "database-url",

@@ -8,7 +8,7 @@ mod tsm;
 use std::time::{SystemTime, UNIX_EPOCH};
 use strongroom::encoding::from_base64;
 use strongroom::key::DecapsulationKey;
-use strongroom_attest::{Claims, Evidence, KeyOrigin};
+use strongroom_attest::{Claims, Evidence, KeyOrigin, Purpose};
 use strongroom_enclave::collateral::Collaterals;
 use strongroom_enclave::{Platform, PlatformError};
 
@@ -21,6 +21,7 @@ fn now() -> i64 {
 fn quote(platform: &Platform, collaterals: Option<&Collaterals>) -> Result<Evidence, PlatformError> {
     let key = DecapsulationKey::from_seed(&[1; 64]).encapsulation_key();
     let claims = Claims {
+        purpose: Purpose::Service,
         vault_id: [2; 32],
         epoch: 1,
         encapsulation_key: &key,

@@ -7,7 +7,7 @@ use strongroom_attest::{Asked, Evidence, Policy, Refusal, verify};
 async fn evidence_is_fresh_for_a_nonce_and_the_same_on_every_path() {
     let vault = TestVault::new();
     let nonce = [0xAB; 32];
-    let asked = Asked { nonce: Some(nonce), tls_spki_sha256: None };
+    let asked = Asked { nonce: Some(nonce), ..Asked::default() };
     let no_tee = Policy { allow_no_tee: true, ..Policy::default() };
     for path in ["/attestation", "/secret/attestation", "/chest/attestation"] {
         let answer = vault.call("GET", &format!("{path}?nonce={}", hex::encode(nonce)), &[], b"").await;

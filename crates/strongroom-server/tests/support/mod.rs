@@ -100,7 +100,10 @@ fn vault_on(store: Arc<dyn Store>, opened: Opened, config: Config) -> (Arc<Vault
     let offset = Arc::clone(&clock_offset_s);
     let clock =
         Arc::new(move || OffsetDateTime::now_utc() + Duration::seconds(offset.load(Ordering::Relaxed)));
-    (Arc::new(Vault::new(opened, Attestor::new(Platform::None), store, config, clock)), clock_offset_s)
+    (
+        Arc::new(Vault::new(opened, Arc::new(Attestor::new(Platform::None)), store, config, clock)),
+        clock_offset_s,
+    )
 }
 
 impl TestVault {

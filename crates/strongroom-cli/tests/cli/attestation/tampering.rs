@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use strongroom::key::{DecapsulationKey, EncapsulationKey};
 use strongroom_attest::platform::none;
-use strongroom_attest::{Claims, Evidence, KeyOrigin};
+use strongroom_attest::{Claims, Evidence, KeyOrigin, Purpose};
 use strongroom_testkit::tee::dstack;
 
 fn attackers_key() -> EncapsulationKey {
@@ -37,6 +37,7 @@ pub(super) fn show_anew(
     };
     let key = attackers_key();
     let forged = sign(&Claims {
+        purpose: Purpose::Service,
         vault_id: bytes("vaultId"),
         epoch: 1,
         encapsulation_key: &key,

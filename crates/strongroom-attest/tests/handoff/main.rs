@@ -1,0 +1,159 @@
+//! The vectors of testdata/handoff: what a joiner and a donor take from each other, one outcome each. `cargo test -p strongroom-attest --test
+//! handoff -- --ignored` makes them anew, with other keys.
+
+mod make;
+
+use rand_core::{Infallible, TryCryptoRng, TryRng};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use strongroom::encoding::from_base64;
+use strongroom_attest::handoff::{
+    HandoffError, Handover, Hello, Joiner, MAX_STATEMENTS, Met, Offer, Offering, Peers, Received, Request,
+};
+use strongroom_attest::policy::Hex;
+use strongroom_attest::release::ReleaseStatement;
+use strongroom_attest::{Configuration, Evidence, Roots};
+use time::OffsetDateTime;
+
+/// One vector, as its file has it.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Vector {
+    /// `granted`, `received`, or the name of a refusal.
+    outcome: String,
+    /// Unix seconds.
+    now: i64,
+    /// The root of AWS's stand-in, base64 of DER.
+    root: String,
+    vault_id: Hex<32>,
+    release_key: String,
+    /// What this side's evidence of itself says, and its settings.
+    own: Evidence,
+    own_configuration: Configuration,
+    /// What this side draws: the donor its 32 bytes; the joiner its nonce and the seed of its key.
+    random: String,
+    #[serde(flatten)]
+    side: Side,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "side", rename_all = "camelCase", deny_unknown_fields)]
+enum Side {
+    Donor {
+        hello: Hello,
+        request: Box<Request>,
+    },
+    #[serde(rename_all = "camelCase")]
+    Joiner {
+        release_statements: Vec<ReleaseStatement>,
+        offer: Box<Offer>,
+        handover: Option<Handover>,
+    },
+}
+
+/// Randomness that was drawn before.
+struct Drawn(Vec<u8>);
+
+impl TryRng for Drawn {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        unreachable!("bytes are drawn")
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        unreachable!("bytes are drawn")
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
+        let rest = self.0.split_off(out.len());
+        out.copy_from_slice(&std::mem::replace(&mut self.0, rest));
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Drawn {}
+
+fn folder() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/handoff"))
+}
+
+impl Vector {
+    fn run(&self) -> String {
+        let roots = Roots { aws: from_base64(&self.root).expect("base64").into(), ..Roots::default() };
+        let now = OffsetDateTime::from_unix_timestamp(self.now).expect("a time");
+        let mut random = Drawn(hex::decode(&self.random).expect("hex"));
+        let release_key = self.release_key.parse().expect("a key");
+        let peers = Peers::like(&self.own, &roots, now).expect("its own evidence");
+        let outcome = match &self.side {
+            Side::Donor { hello, request } => Offering::new(hello, &mut random)
+                .and_then(|offering| {
+                    offering.offer(self.own.clone(), self.own_configuration.clone(), self.vault_id.0)
+                })
+                .and_then(|(_, offered)| offered.grant(request, peers, &release_key, &roots, now))
+                .map(|_| "granted"),
+            Side::Joiner { release_statements, offer, handover } => {
+                let joiner = Joiner::new(self.vault_id.0, &mut random);
+                let met = || -> Result<Met, HandoffError> {
+                    let peers = peers.and_released(
+                        release_statements,
+                        &release_key,
+                        &self.vault_id.0,
+                        &roots,
+                        now,
+                    )?;
+                    joiner.meet(offer, &peers, &self.own_configuration, now)
+                };
+                met().and_then(|met| match handover {
+                    None => Ok("met"),
+                    Some(handover) => {
+                        let Received { root, vault_id, .. } = met.take(handover)?;
+                        assert_eq!((*root, vault_id), (make::ROOT, self.vault_id.0));
+                        Ok("received")
+                    }
+                })
+            }
+        };
+        outcome.map_or_else(|error| format!("{error:?}"), str::to_owned)
+    }
+}
+
+/// Every vector has its outcome; and none of them passes with the maker's root, which signed nothing of it.
+#[test]
+fn every_vector_has_its_outcome() {
+    let mut outcomes = BTreeMap::<String, usize>::new();
+    let mut wrong = Vec::new();
+    #[expect(clippy::disallowed_methods, reason = "a test reads its vectors")]
+    for entry in std::fs::read_dir(folder()).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let vector: Vector = serde_json::from_slice(&std::fs::read(&path).expect("read")).expect("a vector");
+        let outcome = vector.run();
+        if outcome != vector.outcome {
+            wrong.push(format!("{name}: {outcome}, not {}", vector.outcome));
+        }
+        *outcomes.entry(outcome).or_default() += 1;
+    }
+    println!("{outcomes:#?}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(outcomes.values().sum::<usize>(), make::COUNT);
+}
+
+/// Each costs a verification: so many and no more.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test reads a vector")]
+fn statements_are_counted_before_any_is_looked_at() {
+    let json = std::fs::read(folder().join("donor-released.json")).expect("a vector");
+    let mut vector: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
+    let statements = vector["request"]["releaseStatements"].as_array_mut().expect("statements");
+    *statements = vec![statements[0].clone(); MAX_STATEMENTS + 1];
+    let vector: Vector = serde_json::from_value(vector).expect("a vector");
+    assert_eq!(vector.run(), "ManyStatements");
+}
+
+#[test]
+#[ignore = "it makes the vectors, which are kept"]
+fn make_vectors() {
+    make::all();
+}

@@ -1,0 +1,125 @@
+//! Servers that are about to have a vault's root: one that waits for a recovery recipient, and one that another replica hands it to
+//! (spec/attestation.md §8, §9). What is said is sealed and verified from end to end, so that it is no matter who ends the TLS.
+
+use crate::http::Http;
+use crate::{ClientError, Examination, Policy, rng};
+use strongroom::encoding::{base64, from_base64};
+use strongroom::key::{Identity, Recipient};
+use strongroom_attest::handoff::{Handover, Hello, Offer, Request};
+use strongroom_attest::recovery::{BroughtRoot, WaitingServer};
+use strongroom_attest::{Asked, Configuration, Purpose, VerifiedServer, transfer};
+use time::OffsetDateTime;
+
+/// A replica that has the root, before it has shown anything.
+pub struct Replica {
+    http: Http,
+}
+
+impl Replica {
+    /// A replica at `https://host[:port]`, or at `http://` of this machine.
+    ///
+    /// # Errors
+    /// [`ClientError::Url`].
+    pub fn at(url: &str) -> Result<Self, ClientError> {
+        Ok(Self { http: Http::at(url)? })
+    }
+
+    /// What it shows for a joiner's first message.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn offer(&self, hello: &Hello) -> Result<Offer, ClientError> {
+        self.http.post_to_anybody("/handoff/offer", &json(hello))?.json()
+    }
+
+    /// What it answers to the second one.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn root(&self, request: &Request) -> Result<Handover, ClientError> {
+        self.http.post_to_anybody("/handoff/root", &json(request))?.json()
+    }
+}
+
+/// A server that waits for its root, before it was verified.
+pub struct Waiting {
+    http: Http,
+    shown: WaitingServer,
+    asked: Asked,
+}
+
+impl Waiting {
+    /// Asks a server what waits there.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn at(url: &str) -> Result<Self, ClientError> {
+        let http = Http::at(url)?;
+        let nonce = crate::fresh_nonce();
+        let (answer, session) = http.get_from_anybody(&format!("/recovery?nonce={}", hex::encode(nonce)))?;
+        let asked = Asked {
+            purpose: Purpose::Recovery,
+            nonce: Some(nonce),
+            tls_spki_sha256: session.as_ref().map(|session| session.spki_sha256),
+        };
+        Ok(Self { shown: answer.json()?, http, asked })
+    }
+
+    /// Every rule of verification, with its value.
+    #[must_use]
+    pub fn examine(&self, policy: &Policy) -> Examination {
+        strongroom_attest::examine(&self.shown.evidence, &self.asked, policy, OffsetDateTime::now_utc())
+    }
+
+    /// Verifies it.
+    ///
+    /// # Errors
+    /// [`ClientError::Untrusted`]; [`ClientError::Configuration`] where it shows other settings than its evidence binds.
+    pub fn verify(self, policy: &Policy) -> Result<VerifiedWaiting, ClientError> {
+        let server = self.examine(policy).verdict()?;
+        if &self.shown.configuration.digest() != server.config_digest() {
+            return Err(ClientError::Configuration);
+        }
+        Ok(VerifiedWaiting { http: self.http, shown: self.shown, server })
+    }
+}
+
+/// A server that was verified, and waits for its root.
+pub struct VerifiedWaiting {
+    http: Http,
+    shown: WaitingServer,
+    server: VerifiedServer,
+}
+
+impl VerifiedWaiting {
+    /// What was verified.
+    #[must_use]
+    pub fn server(&self) -> &VerifiedServer {
+        &self.server
+    }
+
+    /// What it will run with.
+    #[must_use]
+    pub fn configuration(&self) -> &Configuration {
+        &self.shown.configuration
+    }
+
+    /// Opens the root with the first of these keys that it is sealed for, and brings it, sealed to the verified server.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn recover(&self, keys: &[Identity]) -> Result<(), ClientError> {
+        let envelope =
+            from_base64(&self.shown.envelope).ok_or(ClientError::Answer("the envelope is no base64"))?;
+        let vault_id = self.server.vault_id();
+        let root = transfer::open(&envelope, vault_id, keys).map_err(ClientError::Recovery)?;
+        let recipient = [Recipient::from(self.server.encapsulation_key().clone())];
+        let sealed =
+            transfer::seal(&root, vault_id, &recipient, &mut rng()).expect("an envelope takes one recipient");
+        self.http.post_to_anybody("/recovery", &json(&BroughtRoot { envelope: base64(&sealed) })).map(drop)
+    }
+}
+
+fn json(message: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec(message).expect("messages are plain data")
+}
