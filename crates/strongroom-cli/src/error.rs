@@ -13,6 +13,8 @@ use strongroom::policy::PolicyError;
 use strongroom::w3pk::ParseError;
 use strongroom::{OpenError, SealedError};
 use strongroom_attest::Refusal;
+use strongroom_attest::handoff::HandoffError;
+use strongroom_attest::release::StatementError;
 use strongroom_client::ClientError;
 use strongroom_enclave::TokenError;
 
@@ -70,6 +72,7 @@ fn is_refusal(cause: &(dyn std::error::Error + 'static)) -> bool {
                 | ClientError::Untrusted(_)
                 | ClientError::Certificate(_)
                 | ClientError::Configuration
+                | ClientError::Recovery(_)
                 | ClientError::Backup(_)
         )
     );
@@ -90,6 +93,8 @@ fn is_refusal(cause: &(dyn std::error::Error + 'static)) -> bool {
         || cause.is::<backup::ParseError>()
         || cause.is::<VerifyError>()
         || cause.is::<RestoreError>()
+        || cause.is::<HandoffError>()
+        || cause.is::<StatementError>()
 }
 
 fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
@@ -200,6 +205,11 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
             "attestation_unavailable" | "overloaded" => {
                 "try again in some seconds; operator: the log says why"
             }
+            "recovery_refused" => "bring the root of the vault whose store is there; nothing was changed",
+            "handoff_refused" => {
+                "docs/operations.md says what two replicas need; nothing was changed, and it may be tried again"
+            }
+            "handoff_unknown" => "start it again: an offer waits for a minute and is answered once",
             "ciphertext_held" => "seal the secret again: a ciphertext is taken once",
             _ => return None,
         }),

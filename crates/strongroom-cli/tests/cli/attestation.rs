@@ -3,9 +3,11 @@
 
 mod collateral;
 mod dstack;
+mod handoff;
 mod kernel;
 mod policies;
 mod proxy;
+mod recovery;
 mod show;
 mod status;
 mod tampering;

@@ -1,5 +1,6 @@
 use crate::Place;
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 /// A server of the real binary, killed when dropped.
@@ -12,8 +13,34 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(place: &Place, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let (server, mut lines) = Self::start_with_log(place, arguments, variables);
+        Self::start_as(Path::new(crate::BINARY), place, arguments, variables)
+    }
+
+    /// By another binary.
+    pub(crate) fn start_as(
+        binary: &Path,
+        place: &Place,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let mut command = Self::command(binary, place, arguments, variables);
+        let (server, mut lines) = Self::ready(&mut command, "listening on ");
         // Somebody must go on reading, or the server's talk fills the pipe.
+        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+        server
+    }
+
+    /// One that waits for its root. What it says of its listener comes later.
+    pub(crate) fn start_waiting(
+        binary: &Path,
+        place: &Place,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let mut command = Self::command(binary, place, arguments, variables);
+        let (mut server, mut lines) = Self::ready(&mut command, "waiting for the root on ");
+        let end = server.url.find(": ").expect("the URL's end");
+        server.url.truncate(end);
         std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
         server
     }
@@ -28,7 +55,14 @@ impl Server {
         arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> (Self, BufReader<ChildStderr>) {
-        let mut command = Command::new(crate::BINARY);
+        Self::ready(
+            &mut Self::command(Path::new(crate::BINARY), place, arguments, variables),
+            "listening on ",
+        )
+    }
+
+    fn command(binary: &Path, place: &Place, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(binary);
         command.arg("serve").args(arguments).args(["--data-dir", "data"]);
         // Where it is not to be found again at the same place.
         if !arguments.contains(&"--listen") {
@@ -38,13 +72,18 @@ impl Server {
             command.env_remove(name);
         }
         command.envs(variables.iter().copied()).current_dir(place.path("")).stderr(Stdio::piped());
+        command
+    }
+
+    /// Starts it, and reads what it says until a line begins thus; what follows there is its URL.
+    fn ready(command: &mut Command, prefix: &str) -> (Self, BufReader<ChildStderr>) {
         let mut child = command.spawn().expect("it starts");
         let mut lines = BufReader::new(child.stderr.take().expect("a pipe"));
         let mut talk = String::new();
         let url = loop {
             let before = talk.len();
             assert_ne!(lines.read_line(&mut talk).expect("text"), 0, "it ended: {talk}");
-            if let Some(url) = talk[before..].strip_prefix("listening on ") {
+            if let Some(url) = talk[before..].strip_prefix(prefix) {
                 break url.trim().to_owned();
             }
         };

@@ -1,0 +1,258 @@
+//! A vault whose platform is lost comes back, by one of its recovery recipients.
+
+use super::{COMPOSE, Guest, draft, refused, simulated, unpinned};
+use crate::serve::Server;
+use crate::{BINARY, Place};
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use strongroom_testkit::tee::dstack::{FakeDstack, Options};
+
+/// Where a guest's agent is, as the environment says it.
+fn endpoint(agent: &FakeDstack) -> String {
+    agent.socket().to_str().expect("text").to_owned()
+}
+
+/// The steps of docs/operations.md, "The drill", as they stand there: on a dstack guest, and then as another application, whose key
+/// is another.
+#[test]
+fn the_drill_of_the_operators_page_brings_a_vault_back() {
+    let guest = Guest::new();
+    let elsewhere = Options { app_id: [0xB9; 20], ..Options::default() };
+    let elsewhere = FakeDstack::start(Arc::clone(&guest.intel), COMPOSE, elsewhere);
+    let page = include_str!("../../../../../docs/operations.md");
+    let (_, drill) = page.split_once("\n## The drill\n").expect("the section");
+    let drill = drill.split("\n## ").next().expect("the section");
+    let steps: Vec<&str> =
+        drill.split("```sh\n").skip(1).map(|step| step.split("```").next().expect("a block")).collect();
+    assert_eq!(steps.len(), 7, "{steps:#?}");
+    let moved = steps.iter().position(|step| step.contains("store restore")).expect("a new platform");
+    let mut script = "set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n".to_owned();
+    for (at, step) in steps.iter().enumerate() {
+        if at == moved {
+            script.push_str(&format!("export STRONGROOM_DSTACK_ENDPOINT={}\n", endpoint(&elsewhere)));
+        }
+        script.push_str(step);
+    }
+    let port = super::address().rsplit(':').next().expect("a port").to_owned();
+    let script = script.replace(":3000", &format!(":{port}"));
+
+    // The binary of the page, with this test's roots.
+    let bin = guest.place.path("bin");
+    std::fs::create_dir(&bin).expect("a folder");
+    std::os::unix::fs::symlink(simulated(), bin.join("strongroom")).expect("a link");
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").expect("a path"));
+    let mut shell = Command::new("timeout");
+    shell.args(["100", "bash", "-c", &script]).current_dir(guest.place.path("")).stdin(Stdio::null());
+    for name in crate::settings_of_this_machine() {
+        shell.env_remove(name);
+    }
+    let ran = shell
+        .env("PATH", path)
+        .env("HOME", guest.place.path(""))
+        .env("XDG_CONFIG_HOME", guest.place.path("config"))
+        .env("STRONGROOM_SIMULATED_ROOTS", guest.place.path("roots"))
+        .env("STRONGROOM_PLATFORM", "dstack")
+        .env("STRONGROOM_DSTACK_ENDPOINT", endpoint(&guest.agent))
+        .env("STRONGROOM_COLLATERAL_FILE", guest.place.path("collateral.json"))
+        .env("STRONGROOM_LISTEN", format!("127.0.0.1:{port}"))
+        .output()
+        .expect("it runs");
+    let (shown, told) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.status.success(), "{shown}\n{told}");
+    assert!(shown.trim_end().ends_with("a drill"), "{shown}\n{told}");
+    for said in ["the root is back, on intel-tdx", "waiting for the root"] {
+        assert!(told.contains(said), "{said:?} is not in {told}");
+    }
+    let vaults: Vec<&str> = shown.lines().filter_map(|line| line.strip_prefix("vault  ")).collect();
+    assert!(vaults.len() == 2 && vaults[0] == vaults[1], "the same vault: {shown}");
+    assert!(shown.contains("key          recovered\n"), "{shown}");
+}
+
+/// A development server whose root was in memory, and its recovery recipients' keys.
+struct Lost {
+    place: Place,
+    recipients: String,
+    vault_id: Value,
+    slot: String,
+}
+
+const MEMORY: [&str; 2] = ["--root-sealer", "memory"];
+
+impl Lost {
+    fn new() -> Self {
+        let place = super::place();
+        let recipients = format!("1:{},{}", place.keygen("one.key"), place.keygen("two.key"));
+        let mut server = Server::start(&place, &[&MEMORY[..], &["--recovery", &recipients]].concat(), &[]);
+        assert!(
+            server.talk.contains("1 of sr:") && !server.talk.contains("warning: the root"),
+            "{}",
+            server.talk
+        );
+        let vault_id = server.get("/attestation")["vaultId"].clone();
+        let slot = open(&place, &server.url, "put", &[], "kept").ok_text();
+        assert_eq!(server.signal("TERM"), Some(0));
+        Self { place, recipients, vault_id, slot }
+    }
+
+    fn waiting(&self, more: &[&str]) -> Server {
+        let flags = [&MEMORY[..], &["--recovery", &self.recipients, "--recover"], more].concat();
+        Server::start_waiting(Path::new(BINARY), &self.place, &flags, &[])
+    }
+
+    fn recover(&self, url: &str, key: &str) -> crate::Run {
+        self.place.run(&["vault", "recover", "-i", key, "--server", url, "--allow-no-tee"], "")
+    }
+
+    /// What a server says that does not start.
+    fn refused(&self, flags: &[&str]) -> crate::Run {
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"];
+        self.place.run(&[&serve[..], flags].concat(), "")
+    }
+}
+
+fn open(place: &Place, url: &str, verb: &str, arguments: &[&str], stdin: &str) -> crate::Run {
+    let head = ["secret", verb, "--allow-no-tee", "--server", url, "--wallet-file", "wallet"];
+    place.run(&[&head, arguments].concat(), stdin)
+}
+
+/// Either recipient; the second time over, too, since the envelope is left anew. Rests on `leave_envelope`.
+#[test]
+fn any_recipient_brings_the_root_back_again_and_again() {
+    let lost = Lost::new();
+    for key in ["one.key", "two.key"] {
+        let mut server = lost.waiting(&[]);
+        let (status, answer) = super::get(&server, "/health");
+        assert_eq!((status, &answer["code"]), (503, &"waiting_for_root".into()));
+        assert_eq!(super::get(&server, "/health/live").0, 200);
+        lost.recover(&server.url, key).ok();
+        super::eventually("it serves", || {
+            super::get_from(&server.url, "/health").is_ok_and(|(s, _)| s == 200)
+        });
+        assert_eq!(server.get("/attestation")["vaultId"], lost.vault_id);
+        assert_eq!(server.get("/attestation")["keyOrigin"], "recovered");
+        assert_eq!(open(&lost.place, &server.url, "open", &[&lost.slot], "").ok(), b"kept");
+        lost.recover(&server.url, key).fails(1, "waits for no root");
+        assert_eq!(server.signal("TERM"), Some(0));
+    }
+}
+
+/// Rests on `check_recovery` and `without_root` (commands/serve/opening.rs), and on the settings.
+#[test]
+fn a_vault_without_its_root_starts_by_no_other_way() {
+    let lost = Lost::new();
+    let recovery = ["--recovery", &lost.recipients];
+    lost.refused(&[&MEMORY[..], &recovery].concat()).fails(2, "it was in another process's memory alone");
+    lost.refused(&[&MEMORY[..], &["--recover"]].concat()).fails(2, "--recovery does not say by whom");
+    let elsewhere = ["serve", "--listen", "127.0.0.1:0", "--data-dir", "none", "--recover"];
+    lost.place.run(&[&elsewhere[..], &recovery].concat(), "").fails(2, "there is no vault's store here");
+    for (wrong, why) in [
+        ("2:strongroom-pk-1", "write 1 before the colon"),
+        ("1:nonsense", "a key of it"),
+        ("strongroom-pk-1", "1:KEY"),
+        (&*format!("{0},{1}", lost.recipients, &lost.recipients[2..]), "twice"),
+    ] {
+        lost.refused(&["--recovery", wrong]).fails(2, why);
+    }
+    lost.refused(&["--recover", "--join", "https://a"])
+        .fails(2, "recover, join: one of them brings the root");
+}
+
+/// Recipients are taken away by name, never by a flag that was left out. Rests on `check_recovery`.
+#[test]
+fn nobody_is_forgotten_by_a_flag_that_was_left_out() {
+    let place = super::place();
+    let key = place.keygen("one.key");
+    let recovery = format!("1:{key}");
+    drop(Server::start(&place, &["--recovery", &recovery], &[]));
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"];
+    place.run(&serve, "").fails(2, "--recovery does not say by whom");
+    let server = Server::start(&place, &["--recovery", "none"], &[]);
+    assert!(server.talk.contains("nobody could recover it"), "{}", server.talk);
+    drop(server);
+    drop(Server::start(&place, &[], &[]));
+}
+
+/// Who waits is verified before anything is opened, and what is brought is this vault's root or is refused.
+#[test]
+fn a_wrong_key_a_foreign_root_and_a_server_without_proof_bring_nothing_about() {
+    let lost = Lost::new();
+    let server = lost.waiting(&[]);
+    let url = &server.url;
+    lost.place.run(&["vault", "recover", "-i", "one.key", "--server", url], "").fails(1, "outside a TEE");
+    lost.place.keygen("other.key");
+    lost.recover(url, "other.key").fails(1, "the root cannot be brought back");
+    let post = |body: &str| {
+        let agent = ureq::Agent::from(ureq::Agent::config_builder().http_status_as_error(false).build());
+        let sent = agent.post(format!("{url}/recovery")).content_type("application/json").send(body);
+        sent.expect("an answer").status().as_u16()
+    };
+    for (body, status) in [
+        ("{}", 400),
+        (r#"{"envelope":"!"}"#, 400),
+        (r#"{"envelope":"AAAA"}"#, 403),
+        (r#"{"envelope":"AAAA","more":1}"#, 400),
+        (&*"x".repeat(300_000), 413),
+    ] {
+        assert_eq!(post(body), status, "{}", &body[..body.len().min(40)]);
+    }
+    assert_eq!(super::get_from(url, "/recovery").expect("an answer").0, 400);
+    // The envelope of another vault's store: it opens for nobody here.
+    let foreign = Lost::new();
+    let db = rusqlite::Connection::open(foreign.place.path("data/vault.sqlite")).expect("the store");
+    let envelope: Vec<u8> =
+        db.query_row("SELECT envelope FROM recovery", [], |row| row.get(0)).expect("an envelope");
+    drop(server);
+    let db = rusqlite::Connection::open(lost.place.path("data/vault.sqlite")).expect("the store");
+    let good: Vec<u8> = db.query_row("SELECT envelope FROM recovery", [], |row| row.get(0)).expect("one");
+    db.execute("UPDATE recovery SET envelope = ?1", [&envelope]).expect("exchanged");
+    let server = lost.waiting(&[]);
+    std::fs::copy(foreign.place.path("one.key"), lost.place.path("foreign.key")).expect("copied");
+    lost.recover(&server.url, "foreign.key").fails(1, "another vault");
+    drop(server);
+    db.execute("UPDATE recovery SET envelope = ?1", [&good]).expect("put back");
+    drop(db);
+    let server = lost.waiting(&[]);
+    lost.recover(&server.url, "one.key").ok();
+}
+
+/// An agent that gives another key than before is another platform: the vault goes on there, and its clients see that it was
+/// recovered. Rests on the digest that `VerifiedWaiting` compares, and on the origin in it.
+#[test]
+fn a_policy_of_before_refuses_a_recovered_key_until_it_is_renewed() {
+    let guest = Guest::new();
+    let key = guest.place.keygen("one.key");
+    let recovery = ["--recovery", &format!("1:{key}")];
+    let mut server = guest.serve(&recovery);
+    let policy = draft(&guest.place, &server.url);
+    assert_eq!(server.signal("TERM"), Some(0));
+    std::fs::remove_file(guest.place.path("data/root.sealed")).expect("lost");
+    let socket = endpoint(&guest.agent);
+    let roots = guest.place.text_path("roots");
+    let flags = [
+        "--platform",
+        "dstack",
+        "--dstack-endpoint",
+        &socket,
+        "--collateral-file",
+        "collateral.json",
+        "--recover",
+    ];
+    let server = Server::start_waiting(
+        &simulated(),
+        &guest.place,
+        &[&flags[..], &recovery].concat(),
+        &[("STRONGROOM_SIMULATED_ROOTS", &roots)],
+    );
+    let recover = ["vault", "recover", "-i", "one.key", "--server", &server.url, "--policy", "policy.toml"];
+    // Other code than the policy's waits there: it gets nothing.
+    guest.change_policy(&policy, &hex::encode(guest.agent.compose_hash()), &"0".repeat(64));
+    refused(guest.client(&recover, ""), "none of those that the policy lists");
+    guest.place.write("policy.toml", &policy);
+    guest.client(&recover, "").ok();
+    super::eventually("it serves", || super::get_from(&server.url, "/health").is_ok_and(|(s, _)| s == 200));
+    refused(guest.secret("put", &server.url, &[], "words"), "another configuration than the policy pins");
+    guest.place.write("policy.toml", unpinned(&policy));
+    guest.secret("put", &server.url, &[], "words").ok();
+}
