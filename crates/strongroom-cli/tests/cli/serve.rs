@@ -65,7 +65,7 @@ impl Server {
         let mut command = Command::new(binary);
         command.arg("serve").args(arguments).args(["--data-dir", "data"]);
         // Where it is not to be found again at the same place.
-        if !arguments.contains(&"--listen") {
+        if !arguments.iter().any(|argument| argument.starts_with("--listen")) {
             command.args(["--listen", "127.0.0.1:0"]);
         }
         for name in crate::settings_of_this_machine() {

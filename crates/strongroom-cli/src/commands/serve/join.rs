@@ -5,7 +5,7 @@ use crate::error::{Hint, Refused};
 use anyhow::{Context, Result, anyhow};
 use std::sync::Arc;
 use strongroom_attest::Configuration;
-use strongroom_attest::handoff::{Joiner, Peers};
+use strongroom_attest::handoff::{HandoffError, Joiner, Peers};
 use strongroom_attest::release::ReleaseStatement;
 use strongroom_client::Replica;
 use strongroom_enclave::Root;
@@ -33,7 +33,16 @@ impl Join {
         let url = self.url.clone();
         crate::error::tell(format_args!("asking {url} for the root"));
         let asked = tokio::task::spawn_blocking(move || self.ask(vault_id, &configuration, &attestor)).await;
-        asked.context("the handoff broke off")?.with_context(|| format!("{url} did not hand the root over"))
+        asked
+            .context("the handoff broke off")?
+            .map_err(|error| match error.downcast_ref() {
+                Some(HandoffError::Untrusted(_)) => error.context(Hint(
+                    "run the same code on platforms as up to date; or sign what each runs with `strongroom vault release`, and name both with --release-statement",
+                )),
+                Some(_) => error.context(Hint("docs/operations.md says what two replicas need; nothing was changed")),
+                None => error,
+            })
+            .with_context(|| format!("{url} did not hand the root over"))
     }
 
     fn ask(self, vault_id: [u8; 32], configuration: &Configuration, attestor: &Attestor) -> Result<Root> {
