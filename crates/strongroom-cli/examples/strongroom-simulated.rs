@@ -1,17 +1,33 @@
 //! The command line with the roots of simulated platforms, for tests: whoever makes those roots can forge any evidence. It is an
 //! example so that it is built with the tests and is in no release.
 //!
-//! `STRONGROOM_SIMULATED_ROOTS` names a folder with `intel.der`, `amd-milan.der` and `aws.der`; what is missing stays the maker's.
+//! `STRONGROOM_SIMULATED_ROOTS` names a folder with `intel.der`, `amd-milan.der` and `aws.der`; what is missing stays the maker's. Where
+//! `nsm.sock` is in it, that socket stands in for `/dev/nsm`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use strongroom_attest::Roots;
+use std::sync::Arc;
 use strongroom_attest::roots::SnpProduct;
+use strongroom_cli::Surroundings;
+use strongroom_enclave::{PlatformError, SecureModule};
+use strongroom_testkit::tee::nsm;
+
+#[derive(Debug)]
+struct Socket(PathBuf);
+
+impl SecureModule for Socket {
+    fn document(&self, user_data: &[u8; 64], nonce: &[u8; 32]) -> Result<Vec<u8>, PlatformError> {
+        nsm::ask(&self.0, user_data, nonce)
+            .map_err(|source| PlatformError::Io { path: self.0.clone(), source })
+    }
+}
 
 fn main() -> ExitCode {
     let folder = std::env::var_os("STRONGROOM_SIMULATED_ROOTS").expect("STRONGROOM_SIMULATED_ROOTS is set");
-    let read = |name: &str| std::fs::read(PathBuf::from(&folder).join(name)).ok();
-    let mut roots = Roots::default();
+    let folder = PathBuf::from(folder);
+    let read = |name: &str| std::fs::read(folder.join(name)).ok();
+    let mut surroundings = Surroundings::default();
+    let roots = &mut surroundings.roots;
     if let Some(root) = read("intel.der") {
         roots.intel = root.into();
     }
@@ -21,5 +37,9 @@ fn main() -> ExitCode {
     if let Some(root) = read("aws.der") {
         roots.aws = root.into();
     }
-    strongroom_cli::main(&roots)
+    let socket = folder.join("nsm.sock");
+    if socket.exists() {
+        surroundings.nsm = Some(Arc::new(Socket(socket)));
+    }
+    strongroom_cli::main(&surroundings)
 }

@@ -17,12 +17,13 @@ pub(crate) mod serve;
 mod store;
 mod vault;
 
+use crate::Surroundings;
 use crate::args::{Args, Command};
 use anyhow::Result;
-use strongroom_attest::Roots;
 
-/// Runs a verb. `roots` vouch for the platforms of servers.
-pub(crate) fn run(args: Args, roots: &Roots) -> Result<()> {
+/// Runs a verb.
+pub(crate) fn run(args: Args, surroundings: &Surroundings) -> Result<()> {
+    let roots = &surroundings.roots;
     match args.command {
         Command::Keygen(args) => keygen::run(&args),
         Command::Pubkey(args) => pubkey::run(&args),
@@ -33,7 +34,7 @@ pub(crate) fn run(args: Args, roots: &Roots) -> Result<()> {
         Command::Secret(args) => secret::run(&args, roots),
         Command::Backup(args) => backup::run(&args, roots),
         Command::Attestation(args) => attestation::run(&args, roots),
-        Command::Serve(args) => serve::run(&args, roots),
+        Command::Serve(args) => serve::run(&args, surroundings),
         Command::Config(args) => config::run(&args),
         Command::Store(args) => store::run(&args),
         Command::Vault(args) => vault::run(&args, roots),

@@ -10,7 +10,9 @@ mod streams;
 
 use clap::Parser;
 use std::process::ExitCode;
+use std::sync::Arc;
 use strongroom_attest::Roots;
+use strongroom_enclave::SecureModule;
 
 /// A core dump would hold keys. Where the limit cannot be set, the operating system's stands.
 fn forbid_core_dumps() {
@@ -18,12 +20,21 @@ fn forbid_core_dumps() {
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }
 
-/// Runs the command line. `roots` vouch for the platforms of servers: their makers', but in tests.
+/// What the command line trusts and runs on. The default is the world as it is; tests have another.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// Who vouches for the platforms of servers.
+    pub roots: Roots,
+    /// What stands in for `/dev/nsm`.
+    pub nsm: Option<Arc<dyn SecureModule>>,
+}
+
+/// Runs the command line.
 #[must_use]
-pub fn main(roots: &Roots) -> ExitCode {
+pub fn main(surroundings: &Surroundings) -> ExitCode {
     forbid_core_dumps();
     let args = args::Args::parse();
-    match commands::run(args, roots) {
+    match commands::run(args, surroundings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error::report(&error),
     }

@@ -1,8 +1,8 @@
 //! The `strongroom` binary, which trusts the platforms' makers alone.
 
 use std::process::ExitCode;
-use strongroom_attest::Roots;
+use strongroom_cli::Surroundings;
 
 fn main() -> ExitCode {
-    strongroom_cli::main(&Roots::default())
+    strongroom_cli::main(&Surroundings::default())
 }

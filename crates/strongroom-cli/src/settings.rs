@@ -253,7 +253,8 @@ fn first_line(reader: &mut Reader<'_>, name: &'static str) -> Result<Option<Zero
 
 fn places(reader: &mut Reader<'_>) -> Places {
     let defaults = Places::default();
-    Places { dstack: reader.one("dstack-endpoint"), tsm: reader.one("tsm-dir").unwrap_or(defaults.tsm) }
+    let (dstack, tsm) = (reader.one("dstack-endpoint"), reader.one("tsm-dir"));
+    Places { dstack, tsm: tsm.unwrap_or(defaults.tsm), ..Places::default() }
 }
 
 fn collateral(reader: &mut Reader<'_>) -> CollateralFrom {

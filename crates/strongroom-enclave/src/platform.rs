@@ -1,6 +1,7 @@
 //! What vouches for the code that runs: found at start, asked for a report over the vault's claims.
 
 mod dstack;
+mod nitro;
 mod tsm;
 mod unix;
 
@@ -8,8 +9,10 @@ use crate::collateral::Collaterals;
 use crate::tls_key::TlsKey;
 pub use dstack::Dstack;
 pub(crate) use dstack::KeyApi;
+pub use nitro::{Nitro, SecureModule};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use strongroom_attest::{Claims, Evidence, platform};
 pub use tsm::Tsm;
 
@@ -65,6 +68,8 @@ pub enum Choice {
     IntelTdx,
     /// An SEV-SNP guest, by the kernel.
     AmdSevSnp,
+    /// A Nitro enclave, by its Secure Module.
+    AwsNitro,
 }
 
 impl FromStr for Choice {
@@ -77,7 +82,8 @@ impl FromStr for Choice {
             "dstack" => Self::Dstack,
             "intel-tdx" => Self::IntelTdx,
             "amd-sev-snp" => Self::AmdSevSnp,
-            _ => return Err("auto, none, dstack, intel-tdx or amd-sev-snp is expected".to_owned()),
+            "aws-nitro" => Self::AwsNitro,
+            _ => return Err("auto, none, dstack, intel-tdx, amd-sev-snp or aws-nitro is expected".to_owned()),
         })
     }
 }
@@ -89,11 +95,13 @@ pub struct Places {
     pub dstack: Option<String>,
     /// The kernel's configfs-tsm folder.
     pub tsm: PathBuf,
+    /// What stands in for `/dev/nsm`, in tests.
+    pub nsm: Option<Arc<dyn SecureModule>>,
 }
 
 impl Default for Places {
     fn default() -> Self {
-        Self { dstack: None, tsm: PathBuf::from("/sys/kernel/config/tsm/report") }
+        Self { dstack: None, tsm: PathBuf::from("/sys/kernel/config/tsm/report"), nsm: None }
     }
 }
 
@@ -105,6 +113,8 @@ pub enum Platform {
     Dstack(Dstack),
     /// A TDX or SEV-SNP guest of Linux.
     Tsm(Tsm),
+    /// A Nitro enclave.
+    Nitro(Nitro),
 }
 
 impl Platform {
@@ -120,12 +130,19 @@ impl Platform {
                 .ok_or_else(|| PlatformError::NotThere("dstack agent's socket".to_owned())),
             Choice::IntelTdx => Self::tsm(places, Some(platform::tdx::NAME)),
             Choice::AmdSevSnp => Self::tsm(places, Some(platform::snp::NAME)),
+            Choice::AwsNitro => Self::nitro(places)
+                .ok_or_else(|| PlatformError::NotThere("Nitro Secure Module (/dev/nsm)".to_owned())),
             Choice::Auto => match Dstack::find(places.dstack.as_deref())? {
                 Some(dstack) => Ok(Self::Dstack(dstack)),
                 None if places.tsm.is_dir() => Self::tsm(places, None),
-                None => Ok(Self::None),
+                None => Ok(Self::nitro(places).unwrap_or(Self::None)),
             },
         }
+    }
+
+    fn nitro(places: &Places) -> Option<Self> {
+        let stand_in = places.nsm.clone().map(Nitro::new);
+        stand_in.or_else(Nitro::find).map(Self::Nitro)
     }
 
     fn tsm(places: &Places, name: Option<&str>) -> Result<Self, PlatformError> {
@@ -145,6 +162,7 @@ impl Platform {
             Self::None => platform::none::NAME,
             Self::Dstack(dstack) => dstack.name(),
             Self::Tsm(tsm) => tsm.name(),
+            Self::Nitro(_) => platform::nitro::NAME,
         }
     }
 
@@ -169,6 +187,7 @@ impl Platform {
             Self::None => return Ok(platform::none::evidence(claims)),
             Self::Dstack(dstack) => dstack.quote(&report_data)?,
             Self::Tsm(tsm) => tsm.quote(&report_data)?,
+            Self::Nitro(nitro) => nitro.quote(&report_data, claims)?,
         };
         if let Some(collaterals) = collaterals {
             collaterals.complete(&mut report, self.name());

@@ -9,6 +9,7 @@ pub mod der;
 pub mod dstack;
 mod http;
 pub mod intel;
+pub mod nsm;
 pub mod pki;
 
 const DAY: i64 = 24 * 60 * 60;

@@ -41,6 +41,12 @@ pub(crate) struct Parsed {
     signature: [u8; 96],
 }
 
+/// PCR0 of a document, as a hint: nobody has looked at its signature.
+#[must_use]
+pub fn pcr0(document: &[u8]) -> Option<[u8; 48]> {
+    Parsed::parse(document).ok()?.pcrs.get(&0).copied()
+}
+
 impl Parsed {
     /// Reads a document, tagged or not.
     ///

@@ -3,6 +3,7 @@
 mod join;
 mod opening;
 
+use crate::Surroundings;
 use crate::args::Serve;
 use crate::error::Hint;
 use crate::files;
@@ -15,7 +16,6 @@ use std::path::Path;
 use std::sync::Arc;
 use strongroom::key::DecapsulationKey;
 use strongroom::signin::Origin;
-use strongroom_attest::Roots;
 use strongroom_enclave::collateral::{Collaterals, Services};
 use strongroom_enclave::{Choice, Places, Platform, TlsKey};
 use strongroom_server::config::sign_in_origins;
@@ -37,7 +37,7 @@ const LOG_BUFFER_BYTES: usize = 64 * 1024;
 const PRIVATE_KEY: &str = "ADMIN_MLKEM_PRIVATE_KEY";
 const PUBLIC_KEY: &str = "ADMIN_MLKEM_PUBLIC_KEY";
 
-pub(super) fn run(args: &Serve, roots: &Roots) -> Result<()> {
+pub(super) fn run(args: &Serve, surroundings: &Surroundings) -> Result<()> {
     let settings = Settings::read(&args.flags)?;
     allow_many_files();
     let _log = log_to_stderr();
@@ -67,7 +67,8 @@ pub(super) fn run(args: &Serve, roots: &Roots) -> Result<()> {
             release_key: settings.release_key,
             ..Config::new(sign_in_origins(&origin, loopback, &settings.sign_in_origins))
         };
-        let platform = find_platform(settings.platform, &settings.places)?;
+        let places = Places { nsm: surroundings.nsm.clone(), ..settings.places };
+        let platform = find_platform(settings.platform, &places)?;
         let sealer = settings.sealing.sealer(&platform)?;
         let tls = match settings.tls {
             Some(tls) => Some(tls),
@@ -83,7 +84,7 @@ pub(super) fn run(args: &Serve, roots: &Roots) -> Result<()> {
         reload_at_hangup(tls.clone())?;
         let mut attestor = Attestor::new(platform)
             .with_collaterals(collaterals(&settings.collateral, &settings.data_dir)?)
-            .with_roots(roots.clone());
+            .with_roots(surroundings.roots.clone());
         if let Some(spki_sha256) = tls.as_ref().and_then(|tls| tls.spki_sha256()) {
             attestor = attestor.with_tls_key(spki_sha256);
         }
@@ -184,6 +185,7 @@ pub(super) fn find_platform(choice: Choice, places: &Places) -> Result<Platform>
         Choice::IntelTdx | Choice::AmdSevSnp => {
             "mount configfs, load tsm, and run as a user who may write there (docs/deploy), or pass --platform none"
         }
+        Choice::AwsNitro => "run it inside the enclave (docs/deploy/nitro.md), or pass --platform none",
         _ => "pass --platform none to run without a TEE",
     };
     Platform::find(choice, places).map_err(|error| {

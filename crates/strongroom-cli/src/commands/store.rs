@@ -114,6 +114,7 @@ fn root(path: &Path, args: &RootSealing) -> Result<Opened> {
     let places = Places {
         dstack: args.dstack_endpoint.clone(),
         tsm: args.tsm_dir.clone().unwrap_or(Places::default().tsm),
+        ..Places::default()
     };
     let sealer = Sealing::new(args.root_sealer, passphrase, hsm)
         .map_err(anyhow::Error::msg)?

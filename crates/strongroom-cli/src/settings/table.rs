@@ -176,7 +176,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "platform",
         "NAME",
         Kind::One,
-        "What vouches for this server: dstack, intel-tdx, amd-sev-snp, none, or auto for whatever is there [default: auto]",
+        "What vouches for this server: dstack, intel-tdx, amd-sev-snp, aws-nitro, none, or auto for whatever is there [default: auto]",
     ),
     setting(
         "dstack-endpoint",
@@ -369,7 +369,7 @@ mod tests {
                 flag.split_once('=').map_or((flag, None), |(name, value)| (name, Some(value)));
             check(name, value.is_some(), "dstack-compose.yaml");
         }
-        for page in ["phala", "plain", "sev-snp", "tdx"] {
+        for page in ["nitro", "phala", "plain", "sev-snp", "tdx"] {
             let file = format!("docs/deploy/{page}.md");
             let page = read(&file);
             for toml in page.split("```toml").skip(1) {

@@ -5,6 +5,7 @@ mod collateral;
 mod dstack;
 mod handoff;
 mod kernel;
+mod nitro;
 mod policies;
 mod proxy;
 mod recovery;

@@ -2,6 +2,7 @@
 
 mod collateral;
 mod dstack;
+mod nitro;
 mod sealing;
 mod tsm;
 

@@ -195,5 +195,9 @@ fn tdx(intel: &Arc<FakeIntel>) -> FakeTsm {
 
 fn serve(place: &Place, tsm: &FakeTsm, more: &[&str]) -> Server {
     let root = tsm.root().into_os_string().into_string().expect("text");
-    Server::start(place, &[&["--platform", "intel-tdx", "--tsm-dir", &root], more].concat(), &[])
+    Server::start(
+        place,
+        &[&["--platform", "intel-tdx", "--tsm-dir", &root, "--root-sealer", "plain"], more].concat(),
+        &[],
+    )
 }

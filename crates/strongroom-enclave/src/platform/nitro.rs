@@ -1,0 +1,107 @@
+//! An AWS Nitro enclave: its Secure Module signs attestation documents.
+
+use super::PlatformError;
+use aws_nitro_enclaves_nsm_api::api::{Request, Response};
+use aws_nitro_enclaves_nsm_api::driver;
+use serde_bytes::ByteBuf;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use strongroom_attest::platform::nitro;
+use strongroom_attest::{Beside, Claims, Collateral, Report};
+
+const DEVICE: &str = "/dev/nsm";
+const NAME: &str = "the Nitro Secure Module";
+
+/// A Nitro Secure Module.
+pub trait SecureModule: Send + Sync + fmt::Debug {
+    /// An attestation document with this user data and nonce, and no public key.
+    ///
+    /// # Errors
+    /// [`PlatformError`].
+    fn document(&self, user_data: &[u8; 64], nonce: &[u8; 32]) -> Result<Vec<u8>, PlatformError>;
+}
+
+/// The module of this enclave, by `/dev/nsm`.
+#[derive(Debug)]
+struct Device;
+
+impl SecureModule for Device {
+    fn document(&self, user_data: &[u8; 64], nonce: &[u8; 32]) -> Result<Vec<u8>, PlatformError> {
+        let descriptor = driver::nsm_init();
+        if descriptor < 0 {
+            return Err(PlatformError::NotThere(format!("{DEVICE} that this user may open")));
+        }
+        let request = Request::Attestation {
+            user_data: Some(ByteBuf::from(user_data)),
+            nonce: Some(ByteBuf::from(nonce)),
+            public_key: None,
+        };
+        let response = driver::nsm_process_request(descriptor, request);
+        driver::nsm_exit(descriptor);
+        document_of(response)
+    }
+}
+
+fn document_of(response: Response) -> Result<Vec<u8>, PlatformError> {
+    match response {
+        Response::Attestation { document } => Ok(document),
+        Response::Error(code) => Err(PlatformError::Refused(NAME, format!("{code:?}"))),
+        _ => Err(PlatformError::Answer { from: NAME, what: "it answers to another request" }),
+    }
+}
+
+/// A Nitro enclave.
+#[derive(Debug, Clone)]
+pub struct Nitro {
+    module: Arc<dyn SecureModule>,
+}
+
+impl Nitro {
+    /// This enclave, if this is one.
+    pub(super) fn find() -> Option<Self> {
+        Path::new(DEVICE).exists().then(|| Self::new(Arc::new(Device)))
+    }
+
+    /// The enclave of this module.
+    pub(super) fn new(module: Arc<dyn SecureModule>) -> Self {
+        Self { module }
+    }
+
+    pub(super) fn quote(&self, report_data: &[u8; 64], claims: &Claims<'_>) -> Result<Report, PlatformError> {
+        let bytes = self.module.document(report_data, &claims.nonce)?;
+        let pcr0 = nitro::pcr0(&bytes)
+            .ok_or(PlatformError::Answer { from: NAME, what: "it is no attestation document" })?;
+        Ok(Report {
+            bytes,
+            measurement: hex::encode(pcr0),
+            beside: Beside::Nitro {},
+            // The document has its certificates.
+            collateral: Collateral::default(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_nitro_enclaves_nsm_api::api::ErrorCode;
+
+    #[test]
+    fn a_document_is_taken_and_nothing_else() {
+        let good = document_of(Response::Attestation { document: vec![1, 2] });
+        assert_eq!(good.expect("a document"), [1, 2]);
+        let refused = document_of(Response::Error(ErrorCode::InternalError));
+        assert!(matches!(refused, Err(PlatformError::Refused(NAME, why)) if why == "InternalError"));
+        let other = document_of(Response::GetRandom { random: vec![3] });
+        assert!(matches!(other, Err(PlatformError::Answer { from: NAME, .. })));
+    }
+
+    #[test]
+    fn a_machine_that_is_no_enclave_has_no_module() {
+        if !Path::new(DEVICE).exists() {
+            assert!(Nitro::find().is_none());
+            assert!(matches!(Device.document(&[0; 64], &[0; 32]), Err(PlatformError::NotThere(_))));
+        }
+    }
+}
