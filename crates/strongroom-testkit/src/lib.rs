@@ -1,6 +1,7 @@
 //! What the tests of several crates share. It depends on none of them.
 
 pub mod canned;
+pub mod drawn;
 pub mod postgres;
 pub mod recording_vfs;
 pub mod seeded_random;

@@ -3,7 +3,6 @@
 
 mod make;
 
-use rand_core::{Infallible, TryCryptoRng, TryRng};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,6 +13,7 @@ use strongroom_attest::handoff::{
 use strongroom_attest::policy::Hex;
 use strongroom_attest::release::ReleaseStatement;
 use strongroom_attest::{Configuration, Evidence, Roots};
+use strongroom_testkit::drawn::Drawn;
 use time::OffsetDateTime;
 
 /// One vector, as its file has it.
@@ -51,29 +51,6 @@ enum Side {
         handover: Option<Handover>,
     },
 }
-
-/// Randomness that was drawn before.
-struct Drawn(Vec<u8>);
-
-impl TryRng for Drawn {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        unreachable!("bytes are drawn")
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        unreachable!("bytes are drawn")
-    }
-
-    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
-        let rest = self.0.split_off(out.len());
-        out.copy_from_slice(&std::mem::replace(&mut self.0, rest));
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for Drawn {}
 
 fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/handoff"))

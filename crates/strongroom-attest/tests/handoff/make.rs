@@ -1,6 +1,6 @@
 //! Makes the vectors: two enclaves that the test kit's fake certifies, a handoff between them, and one thing wrong.
 
-use crate::{Drawn, Side, Vector, folder};
+use crate::{Side, Vector, folder};
 use strongroom::encoding::base64;
 use strongroom::key::DecapsulationKey;
 use strongroom::slh_dsa::{PublicKey, SigningKey};
@@ -11,6 +11,7 @@ use strongroom_attest::{
     Beside, Claims, Collateral, Configuration, Evidence, KeyOrigin, Policy, Protection, Purpose,
     RecoveryRecipients, Report, Roots, platform, transfer,
 };
+use strongroom_testkit::drawn::Drawn;
 use strongroom_testkit::rng;
 use strongroom_testkit::tee::aws::{FakeAws, NitroDocument};
 use time::{Duration, OffsetDateTime};

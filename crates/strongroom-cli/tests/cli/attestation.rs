@@ -11,6 +11,7 @@ mod proxy;
 mod recovery;
 mod show;
 mod status;
+mod switch;
 mod tampering;
 mod tls;
 

@@ -1,7 +1,6 @@
 //! Replicas of a vault on one database: each verifies the other before the root moves.
 
-mod switch;
-
+use super::switch::{Relay, Switch};
 use super::{COMPOSE, Guest, bundle, client, eventually, get, get_from, intel, place, secret, simulated};
 use crate::serve::Server;
 use crate::{Place, Run};
@@ -21,7 +20,6 @@ use strongroom_testkit::postgres::TempPostgres;
 use strongroom_testkit::tee::configfs::FakeTsm;
 use strongroom_testkit::tee::dstack::{FakeDstack, Options};
 use strongroom_testkit::tee::intel::{FakeIntel, Td};
-use switch::Switch;
 
 const NEWER: &str = r#"{"manifest_version":2,"name":"strongroom","version":2}"#;
 const WORDS: &str =
@@ -379,7 +377,7 @@ fn nobody_between_the_replicas_changes_anything() {
     let [one, other] = [case.guest(COMPOSE), case.guest(COMPOSE)];
     let first = case.start(&one, 1, &[]);
     let refused = |why: &str, change: fn(&mut Value)| {
-        let relay = switch::Relay::start(&first.url, change);
+        let relay = Relay::start(&first.url, change);
         let run = case.refused(&other, &[], &["--join", &relay.url]);
         assert!(run.stderr.contains(why), "{why:?} is not in {}", run.stderr);
         assert_ne!(run.code, 0);

@@ -1,5 +1,6 @@
 //! A vault whose platform is lost comes back, by one of its recovery recipients.
 
+use super::switch::Relay;
 use super::{COMPOSE, Guest, draft, refused, simulated, unpinned};
 use crate::serve::Server;
 use crate::{BINARY, Place};
@@ -181,6 +182,13 @@ fn a_wrong_key_a_foreign_root_and_a_server_without_proof_bring_nothing_about() {
     let server = lost.waiting(&[]);
     let url = &server.url;
     lost.place.run(&["vault", "recover", "-i", "one.key", "--server", url], "").fails(1, "outside a TEE");
+    // Settings that the evidence does not bind, shown by somebody between.
+    let relay = Relay::start(url, |answer| {
+        if answer["configuration"].is_object() {
+            answer["configuration"]["recovery"] = Value::Null;
+        }
+    });
+    lost.recover(&relay.url, "one.key").fails(1, "shows other settings than its evidence binds");
     lost.place.keygen("other.key");
     lost.recover(url, "other.key").fails(1, "the root cannot be brought back");
     let post = |body: &str| {
