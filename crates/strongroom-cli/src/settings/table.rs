@@ -106,7 +106,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "recover",
         "",
         Kind::Switch,
-        "Where a store is here and no root: wait until a recovery recipient brings it with `strongroom vault recover`",
+        "Where a store is here and no root: wait until a recovery recipient brings it with `strongroom vault recover`; without a store a new vault is made",
     ),
     setting(
         "release-key",

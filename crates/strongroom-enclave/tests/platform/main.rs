@@ -8,7 +8,7 @@ mod tsm;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 use strongroom::encoding::from_base64;
-use strongroom::key::DecapsulationKey;
+use strongroom::key::{DecapsulationKey, EncapsulationKey};
 use strongroom_attest::{Claims, Evidence, KeyOrigin, Purpose};
 use strongroom_enclave::collateral::Collaterals;
 use strongroom_enclave::{Platform, PlatformError};
@@ -21,20 +21,30 @@ fn now() -> i64 {
 /// Evidence of some claims, whose report binds them.
 fn quote(platform: &Platform, collaterals: Option<&Collaterals>) -> Result<Evidence, PlatformError> {
     let key = DecapsulationKey::from_seed(&[1; 64]).encapsulation_key();
-    let claims = Claims {
-        purpose: Purpose::Service,
-        vault_id: [2; 32],
-        epoch: 1,
-        encapsulation_key: &key,
-        key_origin: KeyOrigin::Generated,
-        config_digest: [3; 32],
-        tls_spki_sha256: None,
-        nonce: [4; 32],
-        timestamp: "2026-01-01T00:00:00Z".to_owned(),
-    };
+    let claims = claims(&key, [4; 32]);
     let evidence = platform.quote(&claims, collaterals)?;
     let report = from_base64(&evidence.report).expect("base64");
     let bound = claims.report_data(platform.name());
     assert!(report.windows(64).any(|window| window == bound), "the report binds the claims");
     Ok(evidence)
+}
+
+/// Evidence for a nonce, whatever its report binds.
+fn quote_of(nonce: [u8; 32], platform: &Platform) -> Result<Evidence, PlatformError> {
+    let key = DecapsulationKey::from_seed(&[1; 64]).encapsulation_key();
+    platform.quote(&claims(&key, nonce), None)
+}
+
+fn claims(key: &EncapsulationKey, nonce: [u8; 32]) -> Claims<'_> {
+    Claims {
+        purpose: Purpose::Service,
+        vault_id: [2; 32],
+        epoch: 1,
+        encapsulation_key: key,
+        key_origin: KeyOrigin::Generated,
+        config_digest: [3; 32],
+        tls_spki_sha256: None,
+        nonce,
+        timestamp: "2026-01-01T00:00:00Z".to_owned(),
+    }
 }

@@ -1,6 +1,6 @@
-use crate::quote;
+use crate::{quote, quote_of};
 use std::sync::Arc;
-use strongroom_attest::{Asked, Beside, Policy, Refusal, Roots, verify};
+use strongroom_attest::{Asked, Beside, NO_NONCE, Policy, Refusal, Roots, verify};
 use strongroom_enclave::{Choice, Places, Platform, PlatformError, SecureModule};
 use strongroom_testkit::tee::aws::{FakeAws, NitroDocument};
 use time::OffsetDateTime;
@@ -54,6 +54,18 @@ fn an_enclave_is_found_and_its_evidence_verified() {
         let mut altered = evidence.clone();
         altered.epoch = 2;
         assert_eq!(verify(&altered, &asked, &policy, at).err(), Some(Refusal::ReportData));
+        // A module that signs something else than it was asked to.
+        let (other_module, roots) = enclave(choice, |mut document, aws| {
+            document.user_data = Some(vec![9; 64]);
+            Ok(aws.document(&document))
+        });
+        let other_policy = Policy { roots, ..policy.clone() };
+        let signed = quote_of([4; 32], &other_module).expect("evidence");
+        assert_eq!(verify(&signed, &asked, &other_policy, at).err(), Some(Refusal::ReportData));
+        // For nobody's nonce.
+        let cached = quote_of(NO_NONCE, &platform).expect("evidence");
+        assert!(verify(&cached, &Asked::default(), &policy, at).is_ok());
+        assert_eq!(verify(&cached, &asked, &policy, at).err(), Some(Refusal::Nonce));
         let makers = Policy { roots: Roots::default(), ..policy };
         assert_eq!(verify(&evidence, &asked, &makers, at).err(), Some(Refusal::Chain));
         assert!(platform.tls_key("vault.example").expect("an answer").is_none());

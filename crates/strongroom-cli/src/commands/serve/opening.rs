@@ -115,29 +115,33 @@ impl Opening<'_> {
             None => Reached::Sqlite(data_dir.store_file()),
         };
         let opened = |opened: Result<Opened, RootError>| opened.map_err(|error| told(error, &root_file));
-        let (opened, store) = match source {
-            _ if keeper.has_root() => {
-                let opened = opened(keeper.open_or_create(imported, &mut rng()))?;
-                let store = reached.open(opened.root.vault_id().as_bytes()).await?;
-                (opened, store)
-            }
-            Source::New => {
-                // Looked for again: another server may have made both in between.
-                if reached.is_somebodys().await? && !keeper.has_root() {
-                    bail!(without_root(&place, &keeper, &root_file));
+        let is_own = keeper.has_root()
+            || match source {
+                Source::New => {
+                    // Looked for again: another server may have made both in between.
+                    if reached.is_somebodys().await? && !keeper.has_root() {
+                        bail!(without_root(&place, &keeper, &root_file));
+                    }
+                    true
                 }
-                let opened = opened(keeper.open_or_create(imported, &mut rng()))?;
-                let store = reached.open(opened.root.vault_id().as_bytes()).await?;
-                (opened, store)
-            }
-            Source::Replica(join) => {
+                // The first start of an image whose settings say how each later one goes.
+                Source::Recipient { .. } if !reached.is_somebodys().await? => {
+                    crate::error::tell(format_args!(
+                        "there is no store here whose root could be recovered: this is a new vault"
+                    ));
+                    true
+                }
+                Source::Recipient { .. } | Source::Replica(_) => false,
+            };
+        let (opened, store) = match source {
+            Source::Replica(join) if !is_own => {
                 let vault_id = whose(&reached, "--join").await?;
                 let store = reached.open(&vault_id).await?;
                 let configuration = config.bound(KeyOrigin::Generated, keeper.protection());
                 let root = join.root(vault_id, configuration, Arc::clone(&attestor)).await?;
                 (opened(keeper.keep(root, &mut rng()))?, store)
             }
-            Source::Recipient { listener, tls } => {
+            Source::Recipient { listener, tls } if !is_own => {
                 let vault_id = whose(&reached, "--recover").await?;
                 let store = reached.open(&vault_id).await?;
                 check_recovery(&*store, &config, false).await?;
@@ -151,6 +155,11 @@ impl Opening<'_> {
                 let awaiting = Awaiting::new(vault_id, envelope, configuration);
                 let Some(root) = brought(awaiting, listener, tls, &attestor).await? else { return Ok(None) };
                 (opened(keeper.keep(root, &mut rng()))?, store)
+            }
+            _ => {
+                let opened = opened(keeper.open_or_create(imported, &mut rng()))?;
+                let store = reached.open(opened.root.vault_id().as_bytes()).await?;
+                (opened, store)
             }
         };
         check_recovery(&*store, &config, forgets_recovery).await?;

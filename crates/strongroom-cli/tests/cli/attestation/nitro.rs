@@ -22,7 +22,7 @@ fn an_enclave_vouches_keeps_its_root_in_memory_and_is_recovered_at_the_next_star
     let key = place.keygen("one.key");
     let roots = place.text_path("roots");
     let variables = [("STRONGROOM_SIMULATED_ROOTS", &*roots)];
-    let flags = ["--recovery", &format!("1:{key}"), "--tls-in-tee", "--platform", "aws-nitro"];
+    let flags = ["--recovery", &format!("1:{key}"), "--tls-in-tee", "--platform", "aws-nitro", "--recover"];
     let mut server = Server::start_as(&simulated(), &place, &flags, &variables);
     assert!(
         server.talk.contains("the root is kept in this server's memory alone; 1 of sr:"),
@@ -39,8 +39,7 @@ fn an_enclave_vouches_keeps_its_root_in_memory_and_is_recovered_at_the_next_star
     assert_eq!(server.signal("TERM"), Some(0));
     assert!(!place.path("data/root.sealed").exists());
 
-    let waiting =
-        Server::start_waiting(&simulated(), &place, &[&flags[..], &["--recover"]].concat(), &variables);
+    let waiting = Server::start_waiting(&simulated(), &place, &flags, &variables);
     let recover = ["vault", "recover", "-i", "one.key", "--policy", "policy.toml", "--server", &waiting.url];
     super::client(&place, &recover, "").ok();
     place.write("policy.toml", unpinned(&policy));
