@@ -29,6 +29,10 @@ pub enum KeyOrigin {
 }
 
 impl KeyOrigin {
+    /// Those of a key that the vault made.
+    const OF_THE_VAULT: [Self; 4] =
+        [Self::Generated, Self::Recovered, Self::HandoffGenerated, Self::HandoffRecovered];
+
     /// Its name on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -210,6 +214,19 @@ impl Configuration {
             && self.recovery == other.recovery
             && (self.protection == other.protection || are_the_platforms)
     }
+
+    /// Whether these settings are the ones with this digest, but for what a recovery or a handoff changes: where the key comes from, and
+    /// by which platform's own key, or in memory, the root is kept.
+    #[must_use]
+    pub fn continues(&self, digest: &[u8; 32]) -> bool {
+        let former = |key_origin| {
+            Protection::ALL.into_iter().any(|protection| {
+                let former = Self { key_origin, protection, ..self.clone() };
+                former.may_share_a_root_with(self) && &former.digest() == digest
+            })
+        };
+        KeyOrigin::OF_THE_VAULT.into_iter().any(former)
+    }
 }
 
 /// An optional SLH-DSA key as its text.
@@ -310,6 +327,23 @@ mod tests {
         assert!(!mine.may_share_a_root_with(&kept(Protection::Passphrase)));
         assert!(!kept(Protection::Passphrase).may_share_a_root_with(&mine));
         assert!(kept(Protection::Passphrase).may_share_a_root_with(&kept(Protection::Passphrase)));
+    }
+
+    /// Who could get the root is nobody else after a recovery; that it was one, and on another platform, is no other setting.
+    #[test]
+    fn a_recovery_goes_on_with_the_settings_of_before() {
+        let before = configuration().digest();
+        for (what, change) in CHANGES {
+            let mut now = configuration();
+            change(&mut now);
+            assert_eq!(now.continues(&before), what == "origin", "{what}");
+        }
+        let kept =
+            |protection| Configuration { key_origin: KeyOrigin::Recovered, protection, ..configuration() };
+        assert!(kept(Protection::Memory).continues(&before));
+        assert!(!kept(Protection::Pkcs11).continues(&before));
+        let imported = Configuration { key_origin: KeyOrigin::Imported, ..configuration() };
+        assert!(!configuration().continues(&imported.digest()), "an imported key is not recovered");
     }
 
     #[test]

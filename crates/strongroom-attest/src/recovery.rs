@@ -1,8 +1,12 @@
 //! What a server that waits for its root, and who brings it, tell each other (spec/attestation.md §8).
 
 use crate::configuration::Configuration;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Purpose};
+use crate::policy::Policy;
+use crate::refusal::Refusal;
+use crate::verify::{Asked, VerifiedServer, verify};
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 /// The answer of `GET /recovery`: what waits, and what the recipient opens.
 #[derive(Debug, Serialize, Deserialize)]
@@ -14,6 +18,50 @@ pub struct WaitingServer {
     pub configuration: Configuration,
     /// Base64 of the envelope of the root, of [`transfer`](crate::transfer).
     pub envelope: String,
+}
+
+/// Why a recipient does not bring the root.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecoveryError {
+    /// The evidence fails his policy, or he asked for something else.
+    #[error("the server is not trusted")]
+    Untrusted(#[from] Refusal),
+    /// It shows other settings than its evidence binds.
+    #[error("the server shows other settings than its evidence binds")]
+    Configuration,
+    /// His policy pins no settings: whoever starts this code could name himself as a recipient, or his own release key.
+    #[error("the policy pins no configuration, and it decides who else gets the root")]
+    Unpinned,
+    /// His policy pins others.
+    #[error("the server waits with other settings than those that the policy pins")]
+    OtherConfiguration,
+}
+
+impl WaitingServer {
+    /// Verifies who waits, and that its settings are those that the policy pins, but for what a new platform changes. Where the policy
+    /// takes a server without a TEE, whose operator reads everything, it need not pin any.
+    ///
+    /// # Errors
+    /// [`RecoveryError`].
+    pub fn verify(
+        &self,
+        asked: &Asked,
+        policy: &Policy,
+        now: OffsetDateTime,
+    ) -> Result<VerifiedServer, RecoveryError> {
+        let asked = Asked { purpose: Purpose::Recovery, ..*asked };
+        let server = verify(&self.evidence, &asked, &Policy { config_digest: None, ..policy.clone() }, now)?;
+        if &self.configuration.digest() != server.config_digest() {
+            return Err(RecoveryError::Configuration);
+        }
+        match policy.config_digest {
+            Some(pinned) if self.configuration.continues(&pinned) => Ok(server),
+            Some(_) => Err(RecoveryError::OtherConfiguration),
+            None if policy.allow_no_tee => Ok(server),
+            None => Err(RecoveryError::Unpinned),
+        }
+    }
 }
 
 /// The body of `POST /recovery`: the root, sealed to the key of the evidence.

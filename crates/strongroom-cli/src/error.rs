@@ -14,12 +14,14 @@ use strongroom::w3pk::ParseError;
 use strongroom::{OpenError, SealedError};
 use strongroom_attest::Refusal;
 use strongroom_attest::handoff::HandoffError;
+use strongroom_attest::recovery::RecoveryError;
 use strongroom_attest::release::StatementError;
 use strongroom_client::ClientError;
 use strongroom_enclave::TokenError;
 
 const REFUSED: u8 = 1;
 const USAGE_OR_IO: u8 = 2;
+const ALTERED: &str = "send nothing: who relays its answers alters them";
 
 /// Somebody or something said no: exit code 1.
 #[derive(Debug)]
@@ -35,11 +37,11 @@ impl std::error::Error for Refused {}
 
 /// What to do about it.
 #[derive(Debug)]
-pub(crate) struct Hint(pub(crate) &'static str);
+pub(crate) struct Hint<Text = &'static str>(pub(crate) Text);
 
-impl fmt::Display for Hint {
+impl<Text: fmt::Display> fmt::Display for Hint<Text> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        self.0.fmt(f)
     }
 }
 
@@ -52,7 +54,8 @@ pub(crate) fn tell(line: fmt::Arguments<'_>) {
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
     let cyan = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
-    let own = error.downcast_ref::<Hint>().map(|hint| hint.0);
+    let written: Option<&Hint<String>> = error.downcast_ref();
+    let own = error.downcast_ref::<Hint>().map(|hint| hint.0).or(written.map(|hint| &*hint.0));
     let mut texts: Vec<String> =
         error.chain().map(ToString::to_string).filter(|text| Some(text.as_str()) != own).collect();
     // Some libraries' errors say in their own text what their source says again.
@@ -94,6 +97,7 @@ fn is_refusal(cause: &(dyn std::error::Error + 'static)) -> bool {
         || cause.is::<VerifyError>()
         || cause.is::<RestoreError>()
         || cause.is::<HandoffError>()
+        || cause.is::<RecoveryError>()
         || cause.is::<StatementError>()
 }
 
@@ -170,6 +174,13 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     if let Some(refusal) = cause.downcast_ref() {
         return Some(remedy(*refusal));
     }
+    if let Some(error) = cause.downcast_ref() {
+        return match error {
+            RecoveryError::Untrusted(refusal) => Some(remedy(*refusal)),
+            RecoveryError::Configuration => Some(ALTERED),
+            _ => None,
+        };
+    }
     match cause.downcast_ref()? {
         ClientError::Untrusted(refusal) => Some(remedy(*refusal)),
         ClientError::Certificate(_) => Some(
@@ -178,7 +189,7 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
         ClientError::Url(_) => {
             Some("pass --server https://host[:port], or http://localhost:3000 for a server here")
         }
-        ClientError::Configuration => Some("send nothing: who relays its answers alters them"),
+        ClientError::Configuration => Some(ALTERED),
         ClientError::Timeout => Some("try again; if it stays so, ask who runs the server"),
         ClientError::Transport(_) => Some("check the URL and that the server runs: `strongroom serve`"),
         ClientError::Refused { code, .. } => Some(match code.as_str() {

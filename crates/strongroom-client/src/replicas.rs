@@ -2,12 +2,12 @@
 //! (spec/attestation.md §8, §9). What is said is sealed and verified from end to end, so that it is no matter who ends the TLS.
 
 use crate::http::Http;
-use crate::{ClientError, Examination, Policy, rng};
+use crate::{ClientError, Policy, rng};
 use strongroom::encoding::{base64, from_base64};
 use strongroom::key::{Identity, Recipient};
 use strongroom_attest::handoff::{Handover, Hello, Offer, Request};
-use strongroom_attest::recovery::{BroughtRoot, WaitingServer};
-use strongroom_attest::{Asked, Configuration, Purpose, VerifiedServer, transfer};
+use strongroom_attest::recovery::{BroughtRoot, RecoveryError, WaitingServer};
+use strongroom_attest::{Asked, Configuration, VerifiedServer, transfer};
 use time::OffsetDateTime;
 
 /// A replica that has the root, before it has shown anything.
@@ -57,29 +57,23 @@ impl Waiting {
         let http = Http::at(url)?;
         let nonce = crate::fresh_nonce();
         let (answer, session) = http.get_from_anybody(&format!("/recovery?nonce={}", hex::encode(nonce)))?;
-        let asked = Asked {
-            purpose: Purpose::Recovery,
-            nonce: Some(nonce),
-            tls_spki_sha256: session.as_ref().map(|session| session.spki_sha256),
-        };
+        let tls_spki_sha256 = session.as_ref().map(|session| session.spki_sha256);
+        let asked = Asked { nonce: Some(nonce), tls_spki_sha256, ..Asked::default() };
         Ok(Self { shown: answer.json()?, http, asked })
     }
 
-    /// Every rule of verification, with its value.
+    /// What it says that it will run with. Nobody has verified it.
     #[must_use]
-    pub fn examine(&self, policy: &Policy) -> Examination {
-        strongroom_attest::examine(&self.shown.evidence, &self.asked, policy, OffsetDateTime::now_utc())
+    pub fn configuration(&self) -> &Configuration {
+        &self.shown.configuration
     }
 
-    /// Verifies it.
+    /// Verifies it, and that it goes on with the settings that the policy pins.
     ///
     /// # Errors
-    /// [`ClientError::Untrusted`]; [`ClientError::Configuration`] where it shows other settings than its evidence binds.
-    pub fn verify(self, policy: &Policy) -> Result<VerifiedWaiting, ClientError> {
-        let server = self.examine(policy).verdict()?;
-        if &self.shown.configuration.digest() != server.config_digest() {
-            return Err(ClientError::Configuration);
-        }
+    /// [`RecoveryError`].
+    pub fn verify(self, policy: &Policy) -> Result<VerifiedWaiting, RecoveryError> {
+        let server = self.shown.verify(&self.asked, policy, OffsetDateTime::now_utc())?;
         Ok(VerifiedWaiting { http: self.http, shown: self.shown, server })
     }
 }

@@ -33,11 +33,11 @@ pub(crate) struct VaultStatus {
 
 /// Bring a vault's root to a server that waits for it with `strongroom serve --recover`
 ///
-/// Example:  strongroom vault recover -i KEYFILE --server https://vault.example --policy policy.toml
+/// Example:  strongroom vault recover -i KEYFILE --server https://a.example --policy policy.toml
 ///
-/// The server is verified first: the root is sealed to that code and nobody else. It has another
-/// configuration than before, since its key is recovered: what the policy pins of that is not asked for,
-/// and the settings that will hold are told.
+/// The server is verified first, by the vault's policy of before: the root is sealed to that code and
+/// nobody else. Its settings must be those that the policy pins, since they decide who else gets the
+/// root; that the key is a recovered one from now on, and the platform another, is no other setting.
 #[derive(ClapArgs)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct VaultRecover {
@@ -52,11 +52,12 @@ pub(crate) struct VaultRecover {
 
 /// Sign that the code which a policy takes may have a vault's root, as the vault's release key
 ///
-/// Example:  strongroom vault release --mnemonic-file words.txt --policy new.toml --vault ID -o new.release
+/// Example:  strongroom vault release --mnemonic-file words.txt --policy new.toml --vault ID -o new.rel
 ///
 /// The policy is what `strongroom attestation policy` drafts of the new image, or its build. A replica
-/// shows the statement with `strongroom serve --join URL --release-statement FILE`. The key's public half,
-/// for --release-key, is what `strongroom backup keys` shows of the mnemonic; give it words of its own.
+/// shows the statement with `strongroom serve --join URL --release-statement FILE`. The key's public
+/// half, for --release-key, is what `strongroom backup keys` shows of the mnemonic; give it words of its
+/// own.
 #[derive(ClapArgs)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct VaultRelease {

@@ -11,8 +11,9 @@ use std::path::Path;
 use strongroom::backup::Keys;
 use strongroom::key::KeyId;
 use strongroom_attest::policy::Hex;
+use strongroom_attest::recovery::RecoveryError;
 use strongroom_attest::release::ReleaseStatement;
-use strongroom_attest::{Configuration, KeyOrigin, Policy, Protection, Roots};
+use strongroom_attest::{Configuration, KeyOrigin, Protection, Roots};
 use strongroom_client::{ClientError, Waiting};
 use time::{Duration, OffsetDateTime};
 
@@ -42,24 +43,29 @@ fn status(args: &VaultStatus, roots: &Roots) -> Result<()> {
         });
         format!("{}\n", serde_json::to_string_pretty(&status)?)
     } else {
-        let origins = configuration.sign_in_origins.join(" ");
-        let rows = [
-            ("vault", vault_id.as_str()),
-            ("platform", server.platform()),
-            ("key", origin(configuration.key_origin)),
-            ("root", configuration.protection.meaning()),
-            ("recovery", &recovery(&configuration)),
-            ("lost with", configuration.protection.lost_with()),
-            ("handed to", &replicas(&configuration)),
-            ("sign-ins at", &origins),
-            (
-                "storing",
-                if configuration.require_sign_in_to_store { "by who signs in" } else { "by anybody" },
-            ),
-        ];
-        rows.iter().map(|(name, value)| format!("{name:<12} {value}\n")).collect()
+        let rows = [("vault", vault_id.as_str()), ("platform", server.platform())];
+        rows.iter().map(row).collect::<String>() + &table(&configuration)
     };
     streams::write(None, text.as_bytes(), Kind::Text)
+}
+
+fn row((name, value): &(&str, &str)) -> String {
+    format!("{name:<12} {value}\n")
+}
+
+/// What is set, a line each.
+fn table(configuration: &Configuration) -> String {
+    let origins = configuration.sign_in_origins.join(" ");
+    let rows = [
+        ("key", origin(configuration.key_origin)),
+        ("root", configuration.protection.meaning()),
+        ("recovery", &recovery(configuration)),
+        ("lost with", configuration.protection.lost_with()),
+        ("handed to", &replicas(configuration)),
+        ("sign-ins at", &origins),
+        ("storing", if configuration.require_sign_in_to_store { "by who signs in" } else { "by anybody" }),
+    ];
+    rows.iter().map(row).collect()
 }
 
 /// How a server keeps its root, who could bring it back, and what takes it away: on one line, at each start.
@@ -121,17 +127,35 @@ fn recover(args: &VaultRecover, roots: &Roots) -> Result<()> {
             .context(format!("{} waits for no root", args.server)),
         other => other.into(),
     })?;
-    // Its configuration is another than before, since its key will be a recovered one.
-    let waiting = waiting.verify(&Policy { config_digest: None, ..policy })?;
-    waiting.recover(&keys)?;
+    let shown = waiting.configuration().clone();
+    let waiting = waiting.verify(&policy).map_err(|error| match error {
+        RecoveryError::Unpinned | RecoveryError::OtherConfiguration => {
+            anyhow::Error::from(error).context(Hint(pinning(&shown)))
+        }
+        other => other.into(),
+    })?;
+    waiting.recover(&keys).map_err(|error| match error {
+        ClientError::Recovery(_) => anyhow::Error::from(error)
+            .context(Hint("pass the key of one who could recover it, as the settings name them, with -i")),
+        other => other.into(),
+    })?;
     let server = waiting.server();
     tell(format_args!(
-        "vault {}: the root is back, on {}",
+        "vault {}: the root is back, on platform {}",
         hex::encode(server.vault_id()),
         server.platform()
     ));
     tell(format_args!("{}", told_at_start(waiting.configuration())));
     Ok(())
+}
+
+/// How a recipient takes settings that his policy does not pin.
+fn pinning(configuration: &Configuration) -> String {
+    format!(
+        "bring nothing, unless you know these for the vault's settings; then the policy has to say config_digest = \"{}\"\n{}",
+        hex::encode(configuration.digest()),
+        table(configuration).trim_end()
+    )
 }
 
 fn release(args: &VaultRelease) -> Result<()> {

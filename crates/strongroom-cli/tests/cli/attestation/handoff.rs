@@ -480,7 +480,9 @@ fn that_a_key_was_recovered_is_told_on() {
     let guest = case.guest(COMPOSE);
     let key = guest.place.keygen("one.key");
     let recovery = format!("--recovery=1:{key}");
-    drop(case.start(&guest, 1, &[&recovery]));
+    let first = case.start(&guest, 1, &[&recovery]);
+    super::draft(&guest.place, &first.url);
+    drop(first);
     std::fs::remove_file(guest.place.path("data/root.sealed")).expect("lost");
     let flags = case.flags(&guest, 1);
     let flags: Vec<&str> = flags.iter().map(String::as_str).chain([&*recovery, "--recover"]).collect();
@@ -489,12 +491,6 @@ fn that_a_key_was_recovered_is_told_on() {
     let waiting = Server::start_waiting(&simulated(), &guest.place, &flags, &variables);
     let policy = client(&guest.place, &["vault", "recover", "-i", "one.key", "--server", &waiting.url], "");
     policy.fails(1, "no policy says which code to trust");
-    let own = case.guest(COMPOSE);
-    let own = own.serve(&[]);
-    guest.place.write(
-        "policy.toml",
-        super::unpinned(&client(&guest.place, &["attestation", "policy", &own.url], "").ok_text()),
-    );
     let recover = ["vault", "recover", "-i", "one.key", "--server", &waiting.url, "--policy", "policy.toml"];
     client(&guest.place, &recover, "").ok();
     eventually("it serves", || get_from(&waiting.url, "/health").is_ok_and(|(status, _)| status == 200));

@@ -22,7 +22,9 @@ fn an_enclave_vouches_keeps_its_root_in_memory_and_is_recovered_at_the_next_star
     let key = place.keygen("one.key");
     let roots = place.text_path("roots");
     let variables = [("STRONGROOM_SIMULATED_ROOTS", &*roots)];
-    let flags = ["--recovery", &format!("1:{key}"), "--tls-in-tee", "--platform", "aws-nitro", "--recover"];
+    let listen = format!("--listen={}", super::address());
+    let recovery = format!("--recovery=1:{key}");
+    let flags = [&*listen, &*recovery, "--tls-in-tee", "--platform=aws-nitro", "--recover"];
     let mut server = Server::start_as(&simulated(), &place, &flags, &variables);
     assert!(
         server.talk.contains("the root is kept in this server's memory alone; 1 of sr:"),

@@ -63,7 +63,7 @@ fn the_drill_of_the_operators_page_brings_a_vault_back() {
     let (shown, told) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
     assert!(ran.status.success(), "{shown}\n{told}");
     assert!(shown.trim_end().ends_with("a drill"), "{shown}\n{told}");
-    for said in ["the root is back, on intel-tdx", "waiting for the root"] {
+    for said in ["the root is back, on platform intel-tdx", "waiting for the root"] {
         assert!(told.contains(said), "{said:?} is not in {told}");
     }
     let vaults: Vec<&str> = shown.lines().filter_map(|line| line.strip_prefix("vault  ")).collect();
@@ -235,13 +235,15 @@ fn a_wrong_key_a_foreign_root_and_a_server_without_proof_bring_nothing_about() {
 }
 
 /// An agent that gives another key than before is another platform: the vault goes on there, and its clients see that it was
-/// recovered. Rests on the digest that `VerifiedWaiting` compares, and on the origin in it.
+/// recovered. Rests on the digests that `WaitingServer::verify` compares, and on the origin in it.
 #[test]
 fn a_policy_of_before_refuses_a_recovered_key_until_it_is_renewed() {
     let guest = Guest::new();
     let key = guest.place.keygen("one.key");
     let recovery = ["--recovery", &format!("1:{key}")];
-    let mut server = guest.serve(&recovery);
+    // Sign-in origins are among the settings.
+    let listen = ["--listen", &*super::address()];
+    let mut server = guest.serve(&[recovery, listen].concat());
     let policy = draft(&guest.place, &server.url);
     assert_eq!(server.signal("TERM"), Some(0));
     std::fs::remove_file(guest.place.path("data/root.sealed")).expect("lost");
@@ -255,14 +257,32 @@ fn a_policy_of_before_refuses_a_recovered_key_until_it_is_renewed() {
         "--collateral-file",
         "collateral.json",
         "--recover",
+        listen[0],
+        listen[1],
     ];
-    let server = Server::start_waiting(
-        &simulated(),
-        &guest.place,
-        &[&flags[..], &recovery].concat(),
-        &[("STRONGROOM_SIMULATED_ROOTS", &roots)],
-    );
+    let wait = |more: &[&str]| {
+        let flags = [&flags[..], more].concat();
+        Server::start_waiting(&simulated(), &guest.place, &flags, &[("STRONGROOM_SIMULATED_ROOTS", &roots)])
+    };
+    // Whoever starts the code names himself, or a release key of his own: the root would be his.
+    let recovery_of_another = format!("1:{key},{}", guest.place.keygen("other.key"));
+    let release_key = format!("0x{}", "07".repeat(64));
+    for settings in [
+        &["--recovery", &*recovery_of_another][..],
+        &["--release-key", &release_key, recovery[0], recovery[1]],
+    ] {
+        let server = wait(settings);
+        let recover =
+            ["vault", "recover", "-i", "one.key", "--server", &server.url, "--policy", "policy.toml"];
+        refused(guest.client(&recover, ""), "other settings than those that the policy pins");
+    }
+    let server = wait(&recovery);
     let recover = ["vault", "recover", "-i", "one.key", "--server", &server.url, "--policy", "policy.toml"];
+    // A policy that pins no settings decides nothing about who else gets the root.
+    guest.place.write("policy.toml", unpinned(&policy));
+    let run = guest.client(&recover, "");
+    assert!(run.stderr.contains("config_digest = \"") && run.stderr.contains("recovery     1 of sr:"));
+    refused(run, "the policy pins no configuration");
     // Other code than the policy's waits there: it gets nothing.
     guest.change_policy(&policy, &hex::encode(guest.agent.compose_hash()), &"0".repeat(64));
     refused(guest.client(&recover, ""), "none of those that the policy lists");
