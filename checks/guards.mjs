@@ -13,6 +13,7 @@ const library = (file) => `crates/strongroom/src/${file}`;
 const SQLITE = 'crates/strongroom-store/src/sqlite.rs';
 const POSTGRES = 'crates/strongroom-store/src/postgres.rs';
 const SEALED_ROOT = 'crates/strongroom-enclave/src/sealed_root.rs';
+const ENTITLED = 'crates/strongroom-enclave/src/entitled.rs';
 const OPENING = 'crates/strongroom-cli/src/commands/serve/opening.rs';
 const attest = (file) => `crates/strongroom-attest/src/${file}`;
 const VERIFY = 'crates/strongroom-attest/src/verify.rs';
@@ -514,8 +515,23 @@ const guards = [
   ['root: what comes back is this vault\'s', 'crates/strongroom-enclave/src/root.rs',
     '(root.vault_id().as_bytes() == vault_id).then_some(root)', 'Some(root).filter(|_| vault_id.len() == 32)',
     'strongroom-enclave', 'what_comes_back_is_this_vaults_root_or_none'],
+  ['root: nobody is added who may get it', SEALED_ROOT,
+    'if sealer.protection().is_the_platforms()', 'if false && sealer.protection().is_the_platforms()',
+    'strongroom-enclave', 'under_a_platforms_key_nobody_is_added_who_may_get_the_root'],
+  ['root: sealed anew for those whom it was sealed for', SEALED_ROOT,
+    'write(&found.root, &found.entitled, sealer, rng)', 'write(&found.root, entitled, sealer, rng)',
+    'strongroom-enclave', 'under_a_platforms_key_nobody_is_added_who_may_get_the_root'],
+  ['root: no recipient is added', ENTITLED,
+    'asked.recipients.iter().all(|id| self.recipients.contains(id))', 'true',
+    'strongroom-enclave', 'nobody_is_added'],
+  ['root: no fewer recipients are enough', ENTITLED,
+    'asked.threshold >= self.threshold', 'true',
+    'strongroom-enclave', 'nobody_is_added'],
+  ['root: no other release key', ENTITLED,
+    '|| asked.release_key == self.release_key', '|| true',
+    'strongroom-enclave', 'nobody_is_added'],
   ['root: none comes over another', SEALED_ROOT,
-    'Some(_) => Err(RootError::OtherRoot),', 'Some((found, _)) => Ok(found),',
+    'Some(_) => Err(RootError::OtherRoot),', 'Some(found) => Ok(found.root),',
     'strongroom-enclave', 'a_root_that_came_is_kept_with_its_origin_and_over_no_other'],
   ['root: an envelope is for its subject', attest('transfer.rs'),
     'bool::from(found.ct_eq(subject)).then(', '(bool::from(found.ct_eq(subject)) || true).then(',

@@ -1,16 +1,27 @@
 //! The sealed-root file: it opens to the root whose vault id it names, or not at all.
 
-use strongroom_enclave::{PlainSealer, open_or_create, parse};
+use strongroom::slh_dsa::PublicKey;
+use strongroom_attest::policy::Hex;
+use strongroom_attest::{Configuration, KeyOrigin, Protection, RecoveryRecipients};
+use strongroom_enclave::{Entitled, PlainSealer, open_or_create, parse};
 use strongroom_fuzz::{Mutant, Reach};
 use strongroom_testkit::rng;
 
 #[test]
 fn a_root_file_opens_to_the_vault_that_it_names() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut valid: Vec<Vec<u8>> = ["a", "b"]
-        .map(|name| {
+    let others = Configuration {
+        key_origin: KeyOrigin::Generated,
+        sign_in_origins: Vec::new(),
+        require_sign_in_to_store: false,
+        protection: Protection::Plain,
+        release_key: Some(PublicKey::from_bytes([7; 64])),
+        recovery: Some(RecoveryRecipients { threshold: 1, key_ids: vec![Hex([1; 16]), Hex([2; 16])] }),
+    };
+    let mut valid: Vec<Vec<u8>> = [("a", Entitled::default()), ("b", Entitled::from(&others))]
+        .map(|(name, entitled)| {
             let path = folder.path().join(name);
-            open_or_create(&path, &PlainSealer, None, &mut rng()).expect("a new root");
+            open_or_create(&path, &PlainSealer, None, &entitled, &mut rng()).expect("a new root");
             std::fs::read(path).expect("the file")
         })
         .into();
@@ -20,9 +31,10 @@ fn a_root_file_opens_to_the_vault_that_it_names() {
     bolero::check!().with_type::<Mutant>().for_each(|mutant| {
         let bytes = mutant.of(&valid, &["\0", "\u{1}", "SRROOT"]);
         match parse(&bytes, &PlainSealer) {
-            Ok(root) => {
+            Ok((root, _)) => {
                 assert_eq!(root.vault_id().as_bytes()[..], bytes[10..42]);
-                assert_eq!(bytes.len(), valid[0].len());
+                // Key ids and the release key are all that may be there besides.
+                assert_eq!((bytes.len() - valid[0].len()) % 16, 0);
                 reach.count("accepted");
             }
             Err(error) => reach.count(&error),

@@ -1,5 +1,6 @@
 //! Where a server's root stays: in a file that a sealer seals, or in memory alone.
 
+use crate::entitled::Entitled;
 use crate::root::Root;
 use crate::sealed_root::{Opened, RootError, keep, open_or_create};
 use crate::sealer::Sealer;
@@ -40,13 +41,14 @@ impl Keeper {
         }
     }
 
-    /// The root that is there; else a new one.
+    /// The root that is there, if it was sealed for all of those who are entitled now; else a new one.
     ///
     /// # Errors
     /// [`RootError`].
     pub fn open_or_create(
         &self,
         imported: Option<DecapsulationKey>,
+        entitled: &Entitled,
         rng: &mut impl CryptoRng,
     ) -> Result<Opened, RootError> {
         match self {
@@ -54,7 +56,7 @@ impl Keeper {
                 let root = imported.as_ref().map(Root::import).unwrap_or_else(|| Root::generate(rng));
                 Ok(Opened::new(root, Protection::Memory, imported))
             }
-            Self::File { path, sealer } => open_or_create(path, &**sealer, imported, rng),
+            Self::File { path, sealer } => open_or_create(path, &**sealer, imported, entitled, rng),
         }
     }
 
@@ -62,10 +64,15 @@ impl Keeper {
     ///
     /// # Errors
     /// [`RootError::OtherRoot`] where another is kept already; [`RootError`].
-    pub fn keep(&self, root: Root, rng: &mut impl CryptoRng) -> Result<Opened, RootError> {
+    pub fn keep(
+        &self,
+        root: Root,
+        entitled: &Entitled,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Opened, RootError> {
         let root = match self {
             Self::Memory => root,
-            Self::File { path, sealer } => keep(path, &**sealer, root, rng)?,
+            Self::File { path, sealer } => keep(path, &**sealer, root, entitled, rng)?,
         };
         Ok(Opened::new(root, self.protection(), None))
     }

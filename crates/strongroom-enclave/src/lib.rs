@@ -7,6 +7,7 @@
 //! it is told, and to take another platform than the one that was asked for.
 
 pub mod collateral;
+mod entitled;
 mod keeper;
 mod platform;
 mod root;
@@ -14,10 +15,11 @@ mod sealed_root;
 mod sealer;
 mod tls_key;
 
+pub use entitled::Entitled;
 pub use keeper::Keeper;
 pub use platform::{Choice, Dstack, Nitro, Places, Platform, PlatformError, SecureModule, Tsm};
 pub use root::{Root, VaultId};
-pub use sealed_root::{Opened, RootError, open_or_create, parse};
+pub use sealed_root::{Opened, RootError, open, open_or_create, parse};
 pub use sealer::{
     DerivedKeys, DstackSealer, PassphraseSealer, Pkcs11Sealer, PlainSealer, Sealer, SealerError,
     SevSnpSealer, TokenError,

@@ -4,6 +4,7 @@
 //! magic 8 || sealer u16 || vault_id 32 || u32 length || sealer data || u32 length || sealed bytes
 //! ```
 
+use crate::entitled::Entitled;
 use crate::root::Root;
 use crate::sealer::{Sealer, SealerError};
 use rand_core::CryptoRng;
@@ -59,6 +60,9 @@ pub enum RootError {
     /// `ADMIN_MLKEM_PRIVATE_KEY` was given, and the vault has another root.
     #[error("this vault has a root already, and it is not the imported key's")]
     ImportOverRoot,
+    /// It is sealed under a platform's own key, with who else may get it, and others were named.
+    #[error("this root was not sealed for everybody whom --recovery or --release-key name")]
+    NotEntitled,
     /// Another root came here than the one that is there already.
     #[error("another root is kept here already")]
     OtherRoot,
@@ -85,8 +89,8 @@ impl Opened {
     }
 }
 
-/// Opens the root file at `path` by `sealer`, or makes one that it seals: from `imported`, or from `rng`. The file and its
-/// folder are synced before this returns.
+/// Opens the root file at `path` by `sealer`, or makes one that it seals: from `imported`, or from `rng`, and for who is
+/// `entitled` to the root besides. The file and its folder are synced before this returns.
 ///
 /// # Errors
 /// [`RootError`]; a root that is there is never overwritten.
@@ -94,10 +98,25 @@ pub fn open_or_create(
     path: &Path,
     sealer: &dyn Sealer,
     imported: Option<DecapsulationKey>,
+    entitled: &Entitled,
     rng: &mut impl CryptoRng,
 ) -> Result<Opened, RootError> {
-    let root = open_or_create_root(path, sealer, imported.as_ref().map(Root::import), rng)?;
+    let root = open_or_create_root(path, sealer, imported.as_ref().map(Root::import), entitled, rng)?;
     Ok(Opened::new(root, sealer.protection(), imported))
+}
+
+/// Opens the root file at `path` for somebody who looks at records, and gives the root to nobody.
+///
+/// # Errors
+/// [`RootError`].
+pub fn open(
+    path: &Path,
+    sealer: &dyn Sealer,
+    imported: Option<DecapsulationKey>,
+) -> Result<Opened, RootError> {
+    let found = find(path, sealer, imported.as_ref().map(Root::import).as_ref())?;
+    let found = found.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+    Ok(Opened::new(found.root, sealer.protection(), imported))
 }
 
 /// Makes the root file at `path` from a root that was recovered or handed over.
@@ -108,15 +127,16 @@ pub(crate) fn keep(
     path: &Path,
     sealer: &dyn Sealer,
     root: Root,
+    entitled: &Entitled,
     rng: &mut impl CryptoRng,
 ) -> Result<Root, RootError> {
     let folder = File::open(folder_of(path))?;
     folder.lock()?;
-    match open(path, sealer, None)? {
-        Some((found, _)) if bool::from(found.expose().ct_eq(root.expose())) => Ok(found),
+    match find_for(path, sealer, None, entitled)? {
+        Some(found) if bool::from(found.root.expose().ct_eq(root.expose())) => Ok(found.root),
         Some(_) => Err(RootError::OtherRoot),
         None => {
-            create(path, &write(&root, sealer, rng)?)?;
+            create(path, &write(&root, entitled, sealer, rng)?)?;
             Ok(root)
         }
     }
@@ -126,44 +146,71 @@ fn open_or_create_root(
     path: &Path,
     sealer: &dyn Sealer,
     wanted: Option<Root>,
+    entitled: &Entitled,
     rng: &mut impl CryptoRng,
 ) -> Result<Root, RootError> {
-    if let Some((found, is_outdated)) = open(path, sealer, wanted.as_ref())?
-        && !is_outdated
+    if let Some(found) = find_for(path, sealer, wanted.as_ref(), entitled)?
+        && !found.is_outdated
     {
-        return Ok(found);
+        return Ok(found.root);
     }
     // Servers that share the file may start at once: one writes it.
     let folder = File::open(folder_of(path))?;
     folder.lock()?;
-    match open(path, sealer, wanted.as_ref())? {
-        Some((found, false)) => Ok(found),
-        Some((found, true)) => {
-            let part = write_beside(path, &write(&found, sealer, rng)?)?;
+    match find_for(path, sealer, wanted.as_ref(), entitled)? {
+        Some(found) if found.is_outdated => {
+            let part = write_beside(path, &write(&found.root, &found.entitled, sealer, rng)?)?;
             fs::rename(part, path)?;
             folder.sync_all()?;
-            Ok(found)
+            Ok(found.root)
         }
+        Some(found) => Ok(found.root),
         None => {
             let root = wanted.unwrap_or_else(|| Root::generate(rng));
-            create(path, &write(&root, sealer, rng)?)?;
+            create(path, &write(&root, entitled, sealer, rng)?)?;
             Ok(root)
         }
     }
 }
 
-/// The root of a file that is there, and whether the file is to be sealed anew.
-fn open(path: &Path, sealer: &dyn Sealer, wanted: Option<&Root>) -> Result<Option<(Root, bool)>, RootError> {
+/// The root of a file that is there.
+struct Found {
+    root: Root,
+    /// Whom it was sealed for besides.
+    entitled: Entitled,
+    /// Whether the file is to be sealed anew.
+    is_outdated: bool,
+}
+
+/// As [`find`], where nobody is to get the root whom it was not sealed for. Who opens it by a secret of his own has it, and may give it
+/// to whom he likes; where a platform opens it for the code, nobody may whom that did not know when it sealed it.
+fn find_for(
+    path: &Path,
+    sealer: &dyn Sealer,
+    wanted: Option<&Root>,
+    entitled: &Entitled,
+) -> Result<Option<Found>, RootError> {
+    let found = find(path, sealer, wanted)?;
+    if sealer.protection().is_the_platforms()
+        && found.as_ref().is_some_and(|found| !found.entitled.covers(entitled))
+    {
+        return Err(RootError::NotEntitled);
+    }
+    Ok(found)
+}
+
+fn find(path: &Path, sealer: &dyn Sealer, wanted: Option<&Root>) -> Result<Option<Found>, RootError> {
     let Some(bytes) = read(path)? else { return Ok(None) };
-    let root = parse(&bytes, sealer)?;
-    let is_outdated = sealer.is_outdated(Fields::of(&bytes)?.data);
+    let (root, entitled) = parse(&bytes, sealer)?;
     match (wanted, root.origin()) {
         (Some(wanted), _) if !bool::from(wanted.expose().ct_eq(root.expose())) => {
-            Err(RootError::ImportOverRoot)
+            return Err(RootError::ImportOverRoot);
         }
-        (None, KeyOrigin::Imported) => Err(RootError::KeysNotConfigured),
-        _ => Ok(Some((root, is_outdated))),
+        (None, KeyOrigin::Imported) => return Err(RootError::KeysNotConfigured),
+        _ => {}
     }
+    let is_outdated = sealer.is_outdated(Fields::of(&bytes)?.data);
+    Ok(Some(Found { root, entitled, is_outdated }))
 }
 
 /// The bytes of a file that is there; one more than may be, where there are more.
@@ -215,6 +262,7 @@ fn folder_of(path: &Path) -> &Path {
 
 fn write(
     root: &Root,
+    entitled: &Entitled,
     sealer: &dyn Sealer,
     rng: &mut impl CryptoRng,
 ) -> Result<Zeroizing<Vec<u8>>, RootError> {
@@ -226,9 +274,11 @@ fn write(
     let head = [&MAGIC[..], &id, root.vault_id().as_bytes(), &length(&data), &data].concat();
     let origin = ORIGINS.iter().position(|known| *known == root.origin());
     let origin = origin.expect("every origin that a root has here has its number");
-    let mut plaintext = Zeroizing::new(Vec::with_capacity(33));
+    let entitled = entitled.to_bytes();
+    let mut plaintext = Zeroizing::new(Vec::with_capacity(33 + entitled.len()));
     plaintext.push(u8::try_from(origin).expect("there are a few origins"));
     plaintext.extend_from_slice(root.expose());
+    plaintext.extend_from_slice(&entitled);
     let sealed = sealer.seal(&data, &head, &plaintext, rng).map_err(refused)?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(head.len() + 4 + sealed.len()));
     bytes.extend_from_slice(&head);
@@ -279,12 +329,12 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Reads a root file and unseals it. The vault id that follows from the root must be the file's.
+/// Reads a root file and unseals it, with whom it was sealed for besides. The vault id that follows from the root must be the file's.
 ///
 /// # Errors
 /// [`RootError::Damaged`], [`RootError::UnknownSealer`], [`RootError::OtherSealer`], [`RootError::WrongKey`],
 /// [`RootError::Sealer`].
-pub fn parse(bytes: &[u8], sealer: &dyn Sealer) -> Result<Root, RootError> {
+pub fn parse(bytes: &[u8], sealer: &dyn Sealer) -> Result<(Root, Entitled), RootError> {
     let fields = Fields::of(bytes)?;
     let (file, asked) = (fields.protection()?, sealer.protection());
     if file != asked {
@@ -294,9 +344,10 @@ pub fn parse(bytes: &[u8], sealer: &dyn Sealer) -> Result<Root, RootError> {
         sealer.unseal(fields.data, fields.head, fields.sealed).map_err(|error| refusal(asked, error))?;
     let (origin, root) = plaintext.split_first().ok_or(RootError::Damaged)?;
     let origin = *ORIGINS.get(usize::from(*origin)).ok_or(RootError::Damaged)?;
-    let root = Zeroizing::new(root.try_into().map_err(|_| RootError::Damaged)?);
-    let root = Root::from_parts(root, origin);
-    if root.vault_id().as_bytes() == fields.vault_id { Ok(root) } else { Err(RootError::Damaged) }
+    let (root, entitled) = root.split_first_chunk().ok_or(RootError::Damaged)?;
+    let root = Root::from_parts(Zeroizing::new(*root), origin);
+    let entitled = Entitled::from_bytes(entitled).ok_or(RootError::Damaged)?;
+    if root.vault_id().as_bytes() == fields.vault_id { Ok((root, entitled)) } else { Err(RootError::Damaged) }
 }
 
 fn length_prefixed(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -317,7 +368,7 @@ mod tests {
     ) -> Result<Root, RootError> {
         let imported =
             imported.map(|key| DecapsulationKey::from_expanded(&key.to_expanded()[..]).expect("a copy"));
-        open_or_create(path, sealer, imported, &mut rng()).map(|opened| opened.root)
+        open_or_create(path, sealer, imported, &Entitled::default(), &mut rng()).map(|opened| opened.root)
     }
 
     fn open(path: &Path, imported: Option<&DecapsulationKey>) -> Result<Root, RootError> {
@@ -376,7 +427,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("root.sealed");
         let came = |n: u8, origin| Root::from_parts(Zeroizing::new([n; 32]), origin);
-        let keep = |root| keep(&path, &PlainSealer, root, &mut rng());
+        let keep = |root| keep(&path, &PlainSealer, root, &Entitled::default(), &mut rng());
         for origin in [KeyOrigin::Recovered, KeyOrigin::HandoffGenerated, KeyOrigin::HandoffRecovered] {
             keep(came(1, origin)).expect("kept");
             assert_eq!(open(&path, None).expect("found").origin(), origin);
@@ -407,7 +458,7 @@ mod tests {
         let root = Root::generate(&mut rng());
         for sealer in [&PlainSealer as &dyn Sealer, &passphrase("correct horse")] {
             let name = sealer.protection().name();
-            let good = write(&root, sealer, &mut rng()).expect("sealed");
+            let good = write(&root, &Entitled::default(), sealer, &mut rng()).expect("sealed");
             assert!(parse(&good, sealer).is_ok(), "{name}");
             // Under a passphrase each try that gets as far takes a tenth of a second: a byte of each part.
             let step = if sealer.protection() == Protection::Plain { 1 } else { 9 };
@@ -424,10 +475,11 @@ mod tests {
             unknown[9] = 7;
             assert!(matches!(parse(&unknown, sealer), Err(RootError::UnknownSealer(7))));
         }
-        let mut imported = write(&root, &PlainSealer, &mut rng()).expect("sealed").to_vec();
+        let mut imported =
+            write(&root, &Entitled::default(), &PlainSealer, &mut rng()).expect("sealed").to_vec();
         imported[50] = 1;
         let read = parse(&imported, &PlainSealer);
-        assert!(matches!(read.map(|root| root.origin()), Ok(KeyOrigin::Imported)));
+        assert!(matches!(read.map(|(root, _)| root.origin()), Ok(KeyOrigin::Imported)));
     }
 
     #[test]

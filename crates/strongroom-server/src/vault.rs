@@ -476,6 +476,7 @@ mod tests {
             &folder.join("root"),
             &strongroom_enclave::PlainSealer,
             None,
+            &strongroom_enclave::Entitled::default(),
             &mut crate::rng(),
         )
         .expect("a root");

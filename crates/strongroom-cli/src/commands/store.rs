@@ -1,6 +1,5 @@
 //! `strongroom store backup|verify|restore`
 
-use super::rng;
 use super::serve::{find_platform, root_hint};
 use crate::args::{RootSealing, Store, StoreBackup, StoreRestore, StoreVerify};
 use crate::error::{Hint, Refused};
@@ -8,7 +7,7 @@ use crate::files;
 use crate::sealing::{Hsm, Sealing};
 use anyhow::{Context, Result, anyhow, bail};
 use std::path::Path;
-use strongroom_enclave::{Opened, Places, open_or_create};
+use strongroom_enclave::{Opened, Places, open};
 use strongroom_server::{DataDir, DataDirError, RecordCheck};
 use strongroom_store::{Backup, BackupError};
 
@@ -122,7 +121,7 @@ fn root(path: &Path, args: &RootSealing) -> Result<Opened> {
         .context(Hint("name how this root is sealed with --root-sealer"))
         .context("a root that is in memory has no file")?;
     let imported = super::serve::imported_key()?;
-    open_or_create(path, &*sealer, imported, &mut rng())
+    open(path, &*sealer, imported)
         .map_err(root_hint)
         .with_context(|| format!("cannot use {}", path.display()))
 }

@@ -3,10 +3,12 @@ use rand_core::CryptoRng;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use strongroom_attest::Protection;
+use strongroom::slh_dsa::PublicKey;
+use strongroom_attest::policy::Hex;
+use strongroom_attest::{Configuration, KeyOrigin, Protection, RecoveryRecipients};
 use strongroom_enclave::{
-    Choice, DerivedKeys, DstackSealer, PassphraseSealer, Places, PlainSealer, Platform, PlatformError,
-    RootError, Sealer, SealerError, SevSnpSealer, Tsm, VaultId, open_or_create,
+    Choice, DerivedKeys, DstackSealer, Entitled, PassphraseSealer, Places, PlainSealer, Platform,
+    PlatformError, RootError, Sealer, SealerError, SevSnpSealer, Tsm, VaultId, open_or_create,
 };
 use strongroom_testkit::tee::amd::{FakeAmd, SnpReport};
 use strongroom_testkit::tee::configfs::FakeTsm;
@@ -15,7 +17,25 @@ use strongroom_testkit::tee::intel::FakeIntel;
 use zeroize::Zeroizing;
 
 fn open(path: &Path, sealer: &dyn Sealer) -> Result<VaultId, RootError> {
-    open_or_create(path, sealer, None, &mut strongroom_testkit::rng()).map(|opened| opened.root.vault_id())
+    open_for(path, sealer, &Entitled::default())
+}
+
+fn open_for(path: &Path, sealer: &dyn Sealer, entitled: &Entitled) -> Result<VaultId, RootError> {
+    open_or_create(path, sealer, None, entitled, &mut strongroom_testkit::rng())
+        .map(|opened| opened.root.vault_id())
+}
+
+/// These recovery recipients, and this release key.
+fn entitled(recipients: &[u8], release_key: Option<u8>) -> Entitled {
+    let key_ids: Vec<_> = recipients.iter().map(|n| Hex([*n; 16])).collect();
+    Entitled::from(&Configuration {
+        key_origin: KeyOrigin::Generated,
+        sign_in_origins: Vec::new(),
+        require_sign_in_to_store: false,
+        protection: Protection::Dstack,
+        release_key: release_key.map(|n| PublicKey::from_bytes([n; 64])),
+        recovery: (!key_ids.is_empty()).then_some(RecoveryRecipients { threshold: 1, key_ids }),
+    })
 }
 
 fn dstack(agent: &FakeDstack) -> DstackSealer {
@@ -139,6 +159,41 @@ fn sev_snps_root_opens_for_its_image_and_processor_and_follows_the_firmware() {
     assert_eq!(refused(&guest(9, |report| report.policy = 0x2_0000).1), "guest policy");
     assert_eq!(refused(&guest(9, |report| report.chip_id = Some([1; 64])).1), "processor");
     assert!(std::fs::read(&path).expect("the file") == second, "a refused root stays as it is");
+}
+
+/// A host that starts the code again names nobody new; who has the passphrase has the root, and may. Rests on `find_for`.
+#[test]
+fn under_a_platforms_key_nobody_is_added_who_may_get_the_root() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let agent = agent(Options::default());
+    let (_tsm, before) = guest(8, |_| ());
+    let (_updated, updated) = guest(9, |_| ());
+    let passphrase = PassphraseSealer::new(Zeroizing::new("correct horse".to_owned()));
+    let dstack = dstack(&agent);
+    let first = entitled(&[1, 2], Some(7));
+    let more = [entitled(&[1, 2, 3], Some(7)), entitled(&[3], None), entitled(&[1], Some(8))];
+    for (name, sealer, later) in
+        [("dstack", &dstack as &dyn Sealer, &dstack as &dyn Sealer), ("snp", &before, &updated)]
+    {
+        let path = folder.path().join(name);
+        let vault = open_for(&path, sealer, &first).expect("a new root");
+        let file = std::fs::read(&path).expect("the file");
+        for more in &more {
+            for sealer in [sealer, later] {
+                assert!(matches!(open_for(&path, sealer, more), Err(RootError::NotEntitled)), "{name}");
+            }
+        }
+        assert!(std::fs::read(&path).expect("the file") == file, "a refused root stays as it is");
+        for fewer in [entitled(&[2], None), Entitled::default(), first.clone()] {
+            // Sealed anew by the first of them, on SEV-SNP: for whom it was, and not for whom it is asked for.
+            assert_eq!(open_for(&path, later, &fewer).expect("the same root"), vault, "{name}");
+        }
+        let opened = strongroom_enclave::open(&path, later, None).expect("to look at records");
+        assert_eq!(opened.root.vault_id(), vault);
+    }
+    let path = folder.path().join("passphrase");
+    let vault = open_for(&path, &passphrase, &first).expect("a new root");
+    assert_eq!(open_for(&path, &passphrase, &more[0]).expect("the same root"), vault);
 }
 
 /// Whatever the sealer: any altered byte and any cut is refused, and nobody else's sealer is tried.

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use strongroom_attest::Protection;
 use strongroom_enclave::{
-    PassphraseSealer, Pkcs11Sealer, PlainSealer, RootError, Sealer, SealerError, TokenError, VaultId,
-    open_or_create,
+    Entitled, PassphraseSealer, Pkcs11Sealer, PlainSealer, RootError, Sealer, SealerError, TokenError,
+    VaultId, open_or_create,
 };
 use zeroize::Zeroizing;
 
@@ -147,7 +147,7 @@ impl Token {
     }
 
     fn open(&self, sealer: &dyn Sealer) -> Result<VaultId, RootError> {
-        open_or_create(&self.root_file(), sealer, None, &mut strongroom_testkit::rng())
+        open_or_create(&self.root_file(), sealer, None, &Entitled::default(), &mut strongroom_testkit::rng())
             .map(|opened| opened.root.vault_id())
     }
 }
@@ -184,6 +184,7 @@ fn a_root_opens_with_the_tokens_key_alone() {
             &path,
             &token.sealer("kek").expect("a sealer"),
             None,
+            &Entitled::default(),
             &mut strongroom_testkit::rng(),
         )
         .expect("a new root");
@@ -192,9 +193,9 @@ fn a_root_opens_with_the_tokens_key_alone() {
         assert_eq!(file[8..10], [0, 4]);
         let (head, sealed) = file.split_at(8 + 2 + 32 + 4 + 4);
         let sealer = token.sealer("kek").expect("a sealer");
-        let plaintext = sealer.unseal(b"\x03kek", head, &sealed[4..]).expect("origin and root");
-        assert_eq!(plaintext.len(), 33);
-        assert!(!file.windows(8).any(|part| plaintext[1..].windows(8).any(|root| root == part)));
+        let plaintext = sealer.unseal(b"\x03kek", head, &sealed[4..]).expect("origin, root, and nobody else");
+        assert_eq!(plaintext.len(), 37);
+        assert!(!file.windows(8).any(|part| plaintext[1..33].windows(8).any(|root| root == part)));
         let again = token.open(&token.sealer("kek").expect("a sealer")).expect("the same root");
         assert_eq!(again, opened.root.vault_id());
         assert!(token.root_bytes() == file, "nothing changed, nothing is written");

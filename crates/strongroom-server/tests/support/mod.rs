@@ -15,7 +15,7 @@ use strongroom::w3pk::{self, Generation, Payload};
 use strongroom::wallet::WalletKey;
 use strongroom::{SlotId, encoding};
 use strongroom_client::{Policy, VerifiedVault};
-use strongroom_enclave::{Opened, PlainSealer, Platform, open_or_create};
+use strongroom_enclave::{Entitled, Opened, PlainSealer, Platform, open_or_create};
 use strongroom_server::config::sign_in_origins;
 use strongroom_server::limits::Limits;
 use strongroom_server::{Attestor, Config, DataDir, Listeners, Tls, Vault, app, serve};
@@ -91,7 +91,8 @@ fn open_vault(folder: &TempDir, config: Config) -> (Arc<Vault>, DataDir, Arc<Ato
 
 fn open_root(folder: &TempDir) -> (DataDir, Opened) {
     let data_dir = DataDir::open(&folder.path().join("data")).expect("a data directory");
-    let opened = open_or_create(&data_dir.root_file(), &PlainSealer, None, &mut rng()).expect("a root");
+    let opened = open_or_create(&data_dir.root_file(), &PlainSealer, None, &Entitled::default(), &mut rng())
+        .expect("a root");
     (data_dir, opened)
 }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use strongroom::key::DecapsulationKey;
 use strongroom_attest::{KeyOrigin, Protection};
-use strongroom_enclave::{Keeper, Opened, PlatformError, Root, RootError, Sealer, SealerError};
+use strongroom_enclave::{Entitled, Keeper, Opened, PlatformError, Root, RootError, Sealer, SealerError};
 use strongroom_server::recovery::{Awaiting, leave_envelope};
 use strongroom_server::{Attestor, Config, DataDir, DataDirError, Tls, Vault};
 use strongroom_store::{DatabaseUrl, PostgresDatabase, PostgresOptions, SqliteStore, Store, StoreError};
@@ -115,6 +115,7 @@ impl Opening<'_> {
             None => Reached::Sqlite(data_dir.store_file()),
         };
         let opened = |opened: Result<Opened, RootError>| opened.map_err(|error| told(error, &root_file));
+        let entitled = Entitled::from(&config.bound(KeyOrigin::Generated, keeper.protection()));
         let is_own = keeper.has_root()
             || match source {
                 Source::New => {
@@ -139,7 +140,7 @@ impl Opening<'_> {
                 let store = reached.open(&vault_id).await?;
                 let configuration = config.bound(KeyOrigin::Generated, keeper.protection());
                 let root = join.root(vault_id, configuration, Arc::clone(&attestor)).await?;
-                (opened(keeper.keep(root, &mut rng()))?, store)
+                (opened(keeper.keep(root, &entitled, &mut rng()))?, store)
             }
             Source::Recipient { listener, tls } if !is_own => {
                 let vault_id = whose(&reached, "--recover").await?;
@@ -154,10 +155,10 @@ impl Opening<'_> {
                 let configuration = config.bound(KeyOrigin::Recovered, keeper.protection());
                 let awaiting = Awaiting::new(vault_id, envelope, configuration);
                 let Some(root) = brought(awaiting, listener, tls, &attestor).await? else { return Ok(None) };
-                (opened(keeper.keep(root, &mut rng()))?, store)
+                (opened(keeper.keep(root, &entitled, &mut rng()))?, store)
             }
             _ => {
-                let opened = opened(keeper.open_or_create(imported, &mut rng()))?;
+                let opened = opened(keeper.open_or_create(imported, &entitled, &mut rng()))?;
                 let store = reached.open(opened.root.vault_id().as_bytes()).await?;
                 (opened, store)
             }
@@ -266,6 +267,9 @@ pub(in crate::commands) fn root_hint(error: RootError) -> anyhow::Error {
         }
         RootError::WrongKey(Protection::Pkcs11) => {
             "look whether this token has the key that sealed the root, and not another of its label; else restore root.sealed"
+        }
+        RootError::NotEntitled => {
+            "name the same as when it was sealed, or fewer; others come by a recovery to these settings (docs/operations.md)"
         }
         RootError::Damaged => "restore root.sealed from where it is kept a second time",
         _ => return error.into(),

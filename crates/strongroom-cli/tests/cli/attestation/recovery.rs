@@ -234,6 +234,16 @@ fn a_wrong_key_a_foreign_root_and_a_server_without_proof_bring_nothing_about() {
     lost.recover(&server.url, "one.key").ok();
 }
 
+/// A guest's server that waits for its root.
+fn waiting(guest: &Guest, more: &[&str]) -> Server {
+    let socket = endpoint(&guest.agent);
+    let roots = guest.place.text_path("roots");
+    let flags =
+        ["--platform", "dstack", "--dstack-endpoint", &socket, "--collateral-file", "collateral.json"];
+    let flags = [&flags[..], &["--recover"], more].concat();
+    Server::start_waiting(&simulated(), &guest.place, &flags, &[("STRONGROOM_SIMULATED_ROOTS", &roots)])
+}
+
 /// An agent that gives another key than before is another platform: the vault goes on there, and its clients see that it was
 /// recovered. Rests on the digests that `WaitingServer::verify` compares, and on the origin in it.
 #[test]
@@ -247,23 +257,7 @@ fn a_policy_of_before_refuses_a_recovered_key_until_it_is_renewed() {
     let policy = draft(&guest.place, &server.url);
     assert_eq!(server.signal("TERM"), Some(0));
     std::fs::remove_file(guest.place.path("data/root.sealed")).expect("lost");
-    let socket = endpoint(&guest.agent);
-    let roots = guest.place.text_path("roots");
-    let flags = [
-        "--platform",
-        "dstack",
-        "--dstack-endpoint",
-        &socket,
-        "--collateral-file",
-        "collateral.json",
-        "--recover",
-        listen[0],
-        listen[1],
-    ];
-    let wait = |more: &[&str]| {
-        let flags = [&flags[..], more].concat();
-        Server::start_waiting(&simulated(), &guest.place, &flags, &[("STRONGROOM_SIMULATED_ROOTS", &roots)])
-    };
+    let wait = |more: &[&str]| waiting(&guest, &[more, &listen].concat());
     // Whoever starts the code names himself, or a release key of his own: the root would be his.
     let recovery_of_another = format!("1:{key},{}", guest.place.keygen("other.key"));
     let release_key = format!("0x{}", "07".repeat(64));
@@ -292,4 +286,48 @@ fn a_policy_of_before_refuses_a_recovered_key_until_it_is_renewed() {
     refused(guest.secret("put", &server.url, &[], "words"), "another configuration than the policy pins");
     guest.place.write("policy.toml", unpinned(&policy));
     guest.secret("put", &server.url, &[], "words").ok();
+}
+
+/// Whoever starts the code again could name himself and have the root from the store; the platform would open it for him. Rests on
+/// `find_for` (enclave, sealed_root.rs).
+#[test]
+fn under_dstacks_key_a_start_names_nobody_new_and_a_recipient_can() {
+    let guest = Guest::new();
+    let (one, other) = (guest.place.keygen("one.key"), guest.place.keygen("other.key"));
+    let (first, another) = (format!("--recovery=1:{one}"), format!("--recovery=1:{other}"));
+    let listen = format!("--listen={}", super::address());
+    let server = guest.serve(&[&listen, &first]);
+    let policy = draft(&guest.place, &server.url);
+    drop(server);
+    let envelope = || -> Vec<u8> {
+        let db = rusqlite::Connection::open(guest.place.path("data/vault.sqlite")).expect("the store");
+        db.query_row("SELECT envelope FROM recovery", [], |row| row.get(0)).expect("an envelope")
+    };
+    let before = envelope();
+    let socket = endpoint(&guest.agent);
+    let serve =
+        ["serve", "--listen=127.0.0.1:0", "--data-dir=data", "--platform=dstack", "--dstack-endpoint"];
+    for more in [&[&*another][..], &[&first, &format!("--release-key=0x{}", "07".repeat(64))]] {
+        let run = guest.place.run(&[&serve[..], &[&socket], more].concat(), "");
+        run.fails(2, "this root was not sealed for everybody whom --recovery or --release-key name");
+    }
+    assert!(envelope() == before, "nothing was left for anybody else");
+    drop(guest.serve(&["--recovery=none"]));
+    drop(guest.serve(&[&first]));
+
+    // With a recipient's leave: by a recovery to the new settings, whose digest he takes.
+    std::fs::remove_file(guest.place.path("data/root.sealed")).expect("moved away");
+    let server = waiting(&guest, &[&another, &listen]);
+    let recover = ["vault", "recover", "-i", "one.key", "--server", &server.url, "--policy", "policy.toml"];
+    let run = guest.client(&recover, "");
+    let pin =
+        run.stderr.lines().find_map(|line| line.split_once("config_digest = ")).expect("a pin").1.to_owned();
+    refused(run, "other settings than those that the policy pins");
+    let is_pin = |line: &&str| !line.starts_with("config_digest");
+    let kept: Vec<_> = policy.lines().filter(is_pin).collect();
+    guest.place.write("policy.toml", format!("config_digest = {pin}\n{}", kept.join("\n")));
+    guest.client(&recover, "").ok();
+    super::eventually("it serves", || super::get_from(&server.url, "/health").is_ok_and(|(s, _)| s == 200));
+    drop(server);
+    drop(guest.serve(&[&another]));
 }
