@@ -193,7 +193,7 @@ fn json(evidence: Evidence) -> Bytes {
     serde_json::to_vec(&evidence).expect("evidence is plain data").into()
 }
 
-fn unavailable(error: PlatformError) -> ApiError {
+pub(crate) fn unavailable(error: PlatformError) -> ApiError {
     Code::AttestationUnavailable
         .because("the platform does not vouch at present")
         .retry_after(10)

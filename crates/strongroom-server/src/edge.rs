@@ -153,9 +153,7 @@ pub(crate) fn panicked(_: Box<dyn Any + Send>) -> Response {
 
 /// Names the request, writes the body of a refusal, and logs what happened without what was in it.
 pub(crate) async fn finish(State(vault): State<Arc<Vault>>, mut request: Request, next: Next) -> Response {
-    let mut id = [0; 8];
-    crate::rng().fill_bytes(&mut id);
-    let request_id = hex::encode(id);
+    let request_id = request_id();
     let client = client_of(&vault, &request);
     request.extensions_mut().insert(client);
     let client = vault.log_name(b"client-address", &client.to_bytes());
@@ -192,6 +190,13 @@ pub(crate) async fn finish(State(vault): State<Arc<Vault>>, mut request: Request
     .await
 }
 
+/// What an answer and its line in the log have in common.
+pub(crate) fn request_id() -> String {
+    let mut id = [0; 8];
+    crate::rng().fill_bytes(&mut id);
+    hex::encode(id)
+}
+
 fn client_of(vault: &Vault, request: &Request) -> ClientAddress {
     // A router that is called without a listener has one client.
     let peer = request.extensions().get::<Peer>().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0);
@@ -200,7 +205,7 @@ fn client_of(vault: &Vault, request: &Request) -> ClientAddress {
     ClientAddress::behind_proxies(peer, &lines, vault.config.trusted_hops)
 }
 
-fn write_refusal(response: &mut Response, error: &ApiError, request_id: &str) {
+pub(crate) fn write_refusal(response: &mut Response, error: &ApiError, request_id: &str) {
     let (status, code) = error.code.parts();
     let body = json!({
         "statusCode": status,
@@ -217,7 +222,7 @@ fn write_refusal(response: &mut Response, error: &ApiError, request_id: &str) {
     *response.body_mut() = Body::from(body.to_string());
 }
 
-fn write_headers(headers: &mut HeaderMap, request_id: &str, https: bool) {
+pub(crate) fn write_headers(headers: &mut HeaderMap, request_id: &str, https: bool) {
     const ALWAYS: [(HeaderName, &str); 4] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CACHE_CONTROL, "no-store"),
@@ -240,7 +245,7 @@ fn write_headers(headers: &mut HeaderMap, request_id: &str, https: bool) {
 }
 
 /// An error with its sources, on one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

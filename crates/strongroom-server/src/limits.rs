@@ -246,7 +246,7 @@ pub(crate) struct Turn {
 }
 
 /// So many at a time, and so many who wait for a while.
-struct Queue {
+pub(crate) struct Queue {
     active: Arc<Semaphore>,
     waiting: AtomicUsize,
     max_waiting: usize,
@@ -259,8 +259,13 @@ impl Queue {
         Self { active, waiting: AtomicUsize::new(0), max_waiting, max_wait }
     }
 
+    /// Of those who ask the platform, which makes one quote after another.
+    pub(crate) fn of_quotes() -> Self {
+        Self::new(1, MAX_WAITING_QUOTES, MAX_QUOTE_WAIT)
+    }
+
     /// Waits for a turn, where the queue is not full.
-    async fn turn(&self) -> Result<Turn, ApiError> {
+    pub(crate) async fn turn(&self) -> Result<Turn, ApiError> {
         if let Ok(active) = Arc::clone(&self.active).try_acquire_owned() {
             return Ok(Turn { _active: active });
         }
@@ -294,8 +299,8 @@ impl Guard {
                 MAX_WAITING_VERIFICATIONS,
                 MAX_VERIFICATION_WAIT,
             ),
-            quotes: Queue::new(1, MAX_WAITING_QUOTES, MAX_QUOTE_WAIT),
-            cached_quotes: Queue::new(1, MAX_WAITING_QUOTES, MAX_QUOTE_WAIT),
+            quotes: Queue::of_quotes(),
+            cached_quotes: Queue::of_quotes(),
         }
     }
 

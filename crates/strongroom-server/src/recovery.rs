@@ -1,20 +1,25 @@
 //! A server that has a store and no root: it waits until a recovery recipient brings the root, and shows him first which code waits
 //! (spec/attestation.md §8).
 
-use crate::attestation::{Attestor, timestamp};
+use crate::attestation::{self, Attestor, timestamp};
+use crate::edge;
 use crate::error::{ApiError, Code};
+use crate::limits::Queue;
 use crate::metrics::Metrics;
 use crate::serve::Door;
 use crate::tls::Tls;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Query, State};
-use axum::http::{StatusCode, header};
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, Query, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use strongroom::encoding::{base64, from_base64};
 use strongroom::json::Object;
 use strongroom::key::{DecapsulationKey, EncapsulationKey, Recipient};
@@ -28,6 +33,8 @@ use tokio::sync::oneshot;
 
 /// Connections while it waits: recovery is for few.
 const MAX_CONNECTIONS: usize = 64;
+/// How long a request may take, its body included, so that nobody keeps a connection from others.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Leaves in the store what brings the root back to these, in place of what was there.
 ///
@@ -77,12 +84,15 @@ impl Awaiting {
     ) -> Option<Root> {
         let (bring, brought) = oneshot::channel();
         let bring = Mutex::new(Some(bring));
-        let waiting = Arc::new(Waiting { awaiting: self, attestor, bring });
+        let waiting = Arc::new(Waiting { awaiting: self, attestor, quotes: Queue::of_quotes(), bring });
         let app = Router::new()
             .route("/recovery", get(show).post(take))
             .route("/health/live", get(async || Json(json!({ "status": "ok" }))))
-            .fallback(async || refuse(&waits()))
+            .fallback(async || {
+                Code::WaitingForRoot.because("this server waits for its root: a recovery recipient brings it")
+            })
             .layer(DefaultBodyLimit::max(2 * transfer::MAX_BYTES))
+            .layer(middleware::from_fn(finish))
             .with_state(waiting);
         let door = Door::new(app, tls, Arc::new(Metrics::new()), MAX_CONNECTIONS, usize::MAX);
         let mut root = None;
@@ -100,7 +110,31 @@ impl Awaiting {
 struct Waiting {
     awaiting: Awaiting,
     attestor: Arc<Attestor>,
+    quotes: Queue,
     bring: Mutex<Option<oneshot::Sender<Root>>>,
+}
+
+/// As every answer of a server that has its root (edge.rs), where nothing has a name in the log.
+async fn finish(request: Request, next: Next) -> Response {
+    let request_id = edge::request_id();
+    let answer = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await;
+    let mut response = answer.unwrap_or_else(|_| {
+        Code::RequestTimeout.because("the request was not done within 30 seconds").into_response()
+    });
+    let status = response.status().as_u16();
+    match response.extensions_mut().remove::<ApiError>() {
+        None => tracing::info!(request_id, status, "served"),
+        Some(error) => {
+            let (_, code) = error.code.parts();
+            match error.cause.as_ref().map(|cause| edge::chain(cause.as_ref())) {
+                None => tracing::info!(request_id, status, code, "refused"),
+                Some(cause) => tracing::error!(request_id, status, code, cause, "failed"),
+            }
+            edge::write_refusal(&mut response, &error, &request_id);
+        }
+    }
+    edge::write_headers(response.headers_mut(), &request_id, false);
+    response
 }
 
 #[derive(Deserialize)]
@@ -110,29 +144,26 @@ struct Asked {
 
 async fn show(
     State(waiting): State<Arc<Waiting>>,
-    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
-) -> Response {
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Json<WaitingServer>, ApiError> {
     let nonce = asked.ok().and_then(|Query(asked)| {
         let mut nonce = [0; 32];
         hex::decode_to_slice(asked.nonce, &mut nonce).ok().map(|()| nonce)
     });
-    let Some(nonce) = nonce else {
-        return refuse(&Code::MalformedNonce.because("nonce is 64 hex digits"));
-    };
+    let nonce = nonce.ok_or_else(|| Code::MalformedNonce.because("nonce is 64 hex digits"))?;
+    let turn = waiting.quotes.turn().await?;
     let quoting = Arc::clone(&waiting);
-    let quoted = tokio::task::spawn_blocking(move || quoting.quote(nonce)).await;
-    match quoted {
-        Ok(Ok(evidence)) => {
-            let Awaiting { configuration, envelope, .. } = &waiting.awaiting;
-            let (configuration, envelope) = (configuration.clone(), base64(envelope));
-            Json(WaitingServer { evidence, configuration, envelope }).into_response()
-        }
-        Ok(Err(error)) => {
-            tracing::error!(%error, "the platform does not vouch");
-            refuse(&Code::AttestationUnavailable.because("the platform does not vouch at present"))
-        }
-        Err(_) => refuse(&Code::Internal.because("internal error")),
-    }
+    let work = move || {
+        // Held by the work and not by the caller, who may go away before it is done.
+        let _turn = turn;
+        quoting.quote(nonce)
+    };
+    let quoted = tokio::task::spawn_blocking(work).await;
+    let evidence = quoted
+        .map_err(|error| Code::Internal.because("internal error").caused_by(error))?
+        .map_err(attestation::unavailable)?;
+    let Awaiting { configuration, envelope, .. } = &waiting.awaiting;
+    Ok(Json(WaitingServer { evidence, configuration: configuration.clone(), envelope: base64(envelope) }))
 }
 
 impl Waiting {
@@ -171,20 +202,15 @@ impl Waiting {
     }
 }
 
-async fn take(State(waiting): State<Arc<Waiting>>, body: Bytes) -> Response {
-    match waiting.take(&body) {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(error) => refuse(&error),
-    }
-}
-
-fn waits() -> ApiError {
-    Code::WaitingForRoot.because("this server waits for its root: a recovery recipient brings it")
-}
-
-/// The error body of every other answer; nothing here has a name in the log.
-fn refuse(error: &ApiError) -> Response {
-    let (status, code) = error.code.parts();
-    let body = json!({ "statusCode": status, "code": code, "message": error.message, "requestId": "" });
-    (error.code.status(), [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+async fn take(
+    State(waiting): State<Arc<Waiting>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<StatusCode, ApiError> {
+    let body = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Code::BodyTooLarge.because("the body is larger than a root's envelope")
+        }
+        _ => Code::MalformedRequest.because("the body broke off"),
+    })?;
+    waiting.take(&body).map(|()| StatusCode::NO_CONTENT)
 }

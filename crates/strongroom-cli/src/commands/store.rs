@@ -93,7 +93,7 @@ fn restore(args: &StoreRestore) -> Result<()> {
     show(&backup);
     if !root_file.exists() {
         crate::error::tell(format_args!(
-            "put the vault's {} into {} too",
+            "put the vault's {} into {} too; without it a recovery recipient can bring the root (`strongroom serve --recover`)",
             DataDir::ROOT_NAME,
             args.data_dir.display()
         ));

@@ -126,6 +126,7 @@ fn any_recipient_brings_the_root_back_again_and_again() {
         let mut server = lost.waiting(&[]);
         let (status, answer) = super::get(&server, "/health");
         assert_eq!((status, &answer["code"]), (503, &"waiting_for_root".into()));
+        assert_eq!(answer["requestId"].as_str().map(str::len), Some(16));
         assert_eq!(super::get(&server, "/health/live").0, 200);
         lost.recover(&server.url, key).ok();
         super::eventually("it serves", || {
