@@ -2,6 +2,7 @@
 // without it. A guard whose test still passes is a claim that nothing holds up. Works on a copy of the tree.
 //
 //   ./check guards [part of a name]
+//   node checks/guards.mjs --look      only that each guard is still in its file, once, and its test in its package
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -389,8 +390,8 @@ const guards = [
     'if true || expected == 0 {',
     'strongroom-enclave', 'a_disturbed_report_is_asked_for_again_and_not_for_ever'],
   ['server: the TLS key is bound', 'crates/strongroom-server/src/attestation.rs',
-    'tls_spki_sha256: *tls_spki_sha256,',
-    'tls_spki_sha256: tls_spki_sha256.filter(|_| false),',
+    'tls_spki_sha256: self.attestor.tls_spki_sha256,',
+    'tls_spki_sha256: None,',
     'strongroom-cli', 'a_key_of_ones_own_is_bound_by_the_kernels_report'],
   ['kem: the modulus check', library('kem.rs'),
     'if !libcrux_ml_kem::mlkem1024::validate_public_key(&key) {', 'if false {',
@@ -432,7 +433,7 @@ const guards = [
     'if finding != "ok" {', 'if false {',
     'strongroom-store', 'a_damaged_copy_and_another_file_are_refused'],
   ['root: servers that start at once make one', SEALED_ROOT,
-    'folder.lock()?;\n    match open(path, sealer, wanted.as_ref())? {', 'match open(path, sealer, wanted.as_ref())? {',
+    'folder.lock()?;\n    match find_for(path, sealer, wanted.as_ref(), entitled)? {', 'match find_for(path, sealer, wanted.as_ref(), entitled)? {',
     'strongroom-enclave', 'servers_that_start_at_once_find_one_root'],
   ['limits: a rate', server('limits.rs'),
     'if cells > quota.burst_size() {\n            return Err(DAY_S);\n        }', 'return Ok(());',
@@ -501,7 +502,7 @@ const guards = [
     'if !check.is_whole(place, record) {', 'if false && !check.is_whole(place, record) {',
     'strongroom-cli', 'an_altered_record_is_found'],
   ['store: restore wants the vault\'s own root', 'crates/strongroom-cli/src/commands/store.rs',
-    'if root_file.exists()\n        && root(', 'if false && root_file.exists()\n        && root(',
+    'if root_file.exists() && root(', 'if false && root(',
     'strongroom-cli', 'a_copy_is_not_put_beside'],
   ['root: no new one beside a shared store', OPENING,
     'if reached.is_somebodys().await? && !keeper.has_root() {', 'if false {',
@@ -868,11 +869,21 @@ const guards = [
     'strongroom-server', 'a_statement_is_traded_once_by_its_key_for_this_vault'],
 ];
 
+const count = (file, guard) => readFileSync(file, 'utf8').split(guard).length - 1;
+const tracked = execFileSync('git', ['ls-files', '-z'], { encoding: 'utf8' }).split('\0').filter(Boolean);
+if (process.argv[2] === '--look') {
+  const sources = (pkg) => tracked.filter((file) => file.startsWith(`crates/${pkg}/`) && file.endsWith('.rs'));
+  const tests = Object.fromEntries(guards.map(([, , , , pkg]) => [pkg, sources(pkg).map((file) => readFileSync(file, 'utf8')).join()]));
+  const lost = guards.filter(([, file, guard, , pkg, test]) => count(file, guard) !== 1 || !new RegExp(`fn \\w*${test.split('::').at(-1)}`).test(tests[pkg]));
+  for (const [name] of lost) console.log(`HOLE  ${name}: the guard is not in its file once, or its test is gone`);
+  console.log(`${guards.length - lost.length} guards stand where they are looked for`);
+  process.exit(lost.length === 0 ? 0 : 1);
+}
+
 const wanted = process.argv[2] ?? '';
 const copy = mkdtempSync(join(tmpdir(), 'strongroom-guards-'));
 process.on('exit', () => rmSync(copy, { recursive: true, force: true }));
 process.on('SIGINT', () => process.exit(2));
-const tracked = execFileSync('git', ['ls-files', '-z'], { encoding: 'utf8' }).split('\0').filter(Boolean);
 for (const file of tracked) cpSync(file, join(copy, file));
 
 // The ordinary target folder, so that dependencies are not built again.
@@ -886,7 +897,7 @@ for (const [name, file, guard, without, pkg, testName, also] of guards.filter(([
   const path = join(copy, file);
   const original = readFileSync(path, 'utf8');
   let verdict;
-  if (original.split(guard).length !== 2) {
+  if (count(path, guard) !== 1) {
     verdict = 'the guard is not in the file once';
   } else {
     const swap = (text, [from, to]) => text.replace(from, () => to);
