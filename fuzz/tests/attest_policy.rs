@@ -10,7 +10,7 @@ use toml::{Table, Value};
 const KEYS: [&str; 45] = [
     "version",
     "vault_id",
-    "config_digest",
+    "config_digests",
     "tls_in_tee",
     "allow_imported_key",
     "intel-tdx",
@@ -144,8 +144,8 @@ fn a_policy_is_what_its_file_says_and_no_more() {
                 let read = Policy::from_toml(&written).expect("our own");
                 assert_eq!(read.to_toml(), written);
                 assert_eq!(
-                    (read.vault_id, read.config_digest, read.tls_in_tee, read.allow_imported_key),
-                    (policy.vault_id, policy.config_digest, policy.tls_in_tee, policy.allow_imported_key)
+                    (read.vault_id, &read.config_digests, read.tls_in_tee, read.allow_imported_key),
+                    (policy.vault_id, &policy.config_digests, policy.tls_in_tee, policy.allow_imported_key)
                 );
                 assert_eq!(read.intel_tdx, policy.intel_tdx);
                 assert_eq!(read.amd_sev_snp, policy.amd_sev_snp);

@@ -24,7 +24,7 @@ impl Policy {
         };
         let mut policy = Self {
             vault_id: Some(bytes("vaultId", &evidence.vault_id)?),
-            config_digest: Some(bytes("configDigest", &evidence.config_digest)?),
+            config_digests: vec![bytes("configDigest", &evidence.config_digest)?],
             // Said aloud in the file: whoever reads it shall see it.
             allow_imported_key: evidence.key_origin == KeyOrigin::Imported,
             tls_in_tee: evidence.binds_tls(),

@@ -156,7 +156,7 @@ impl Peers {
             // Whose settings and which vault is compared here; the exchange is its own channel, whoever ends the TLS.
             let policy = Policy {
                 vault_id: Some(vault_id),
-                config_digest: None,
+                config_digests: Vec::new(),
                 tls_in_tee: false,
                 allow_imported_key: false,
                 allow_no_tee: false,

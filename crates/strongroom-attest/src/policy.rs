@@ -51,8 +51,9 @@ pub struct Policy {
     pub allow_imported_key: bool,
     /// The vault that must answer, where it is known.
     pub vault_id: Option<[u8; 32]>,
-    /// The configuration that must run, where it is known.
-    pub config_digest: Option<[u8; 32]>,
+    /// The configurations of which one must run, where they are known. Where there is none, whoever starts the code decides who else gets
+    /// the vault's root.
+    pub config_digests: Vec<[u8; 32]>,
     /// TLS must end in the TEE, with a key that the evidence binds.
     pub tls_in_tee: bool,
     /// For `intel-tdx` and `phala`.
@@ -224,7 +225,7 @@ struct File {
     #[serde(default)]
     vault_id: Option<Hex<32>>,
     #[serde(default)]
-    config_digest: Option<Hex<32>>,
+    config_digests: Vec<Hex<32>>,
     #[serde(default)]
     tls_in_tee: bool,
     #[serde(default, rename = "intel-tdx")]
@@ -253,7 +254,7 @@ impl Policy {
             allow_no_tee: false,
             allow_imported_key: file.allow_imported_key,
             vault_id: file.vault_id.map(|id| id.0),
-            config_digest: file.config_digest.map(|digest| digest.0),
+            config_digests: file.config_digests.into_iter().map(|digest| digest.0).collect(),
             tls_in_tee: file.tls_in_tee,
             intel_tdx: file.intel_tdx,
             amd_sev_snp: file.amd_sev_snp,
@@ -270,10 +271,11 @@ impl Policy {
         if let Some(id) = self.vault_id {
             line(format_args!("# This vault and no other.\nvault_id = \"{}\"", Hex(id)));
         }
-        if let Some(digest) = self.config_digest {
+        if !self.config_digests.is_empty() {
+            let digests: Vec<String> = self.config_digests.iter().map(hex::encode).collect();
             line(format_args!(
-                "# The settings that decide who else may get its key or sign in.\nconfig_digest = \"{}\"",
-                Hex(digest)
+                "# The settings that decide who else may get its key or sign in: one of these.\nconfig_digests = {}",
+                texts(&digests)
             ));
         }
         if self.tls_in_tee {

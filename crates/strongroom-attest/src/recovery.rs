@@ -51,16 +51,16 @@ impl WaitingServer {
         now: OffsetDateTime,
     ) -> Result<VerifiedServer, RecoveryError> {
         let asked = Asked { purpose: Purpose::Recovery, ..*asked };
-        let server = verify(&self.evidence, &asked, &Policy { config_digest: None, ..policy.clone() }, now)?;
+        let server =
+            verify(&self.evidence, &asked, &Policy { config_digests: Vec::new(), ..policy.clone() }, now)?;
         if &self.configuration.digest() != server.config_digest() {
             return Err(RecoveryError::Configuration);
         }
-        match policy.config_digest {
-            Some(pinned) if self.configuration.continues(&pinned) => Ok(server),
-            Some(_) => Err(RecoveryError::OtherConfiguration),
-            None if policy.allow_no_tee => Ok(server),
-            None => Err(RecoveryError::Unpinned),
+        if policy.config_digests.is_empty() {
+            return if policy.allow_no_tee { Ok(server) } else { Err(RecoveryError::Unpinned) };
         }
+        let is_pinned = policy.config_digests.iter().any(|pinned| self.configuration.continues(pinned));
+        if is_pinned { Ok(server) } else { Err(RecoveryError::OtherConfiguration) }
     }
 }
 

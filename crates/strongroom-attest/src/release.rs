@@ -55,7 +55,8 @@ impl ReleaseStatement {
     /// configuration and its TLS is left out: the statement is of one vault, and its replicas are compared with each other.
     #[must_use]
     pub fn sign(key: &SigningKey, vault_id: [u8; 32], not_after: OffsetDateTime, policy: &Policy) -> Self {
-        let unpinned = Policy { vault_id: None, config_digest: None, tls_in_tee: false, ..policy.clone() };
+        let unpinned =
+            Policy { vault_id: None, config_digests: Vec::new(), tls_in_tee: false, ..policy.clone() };
         let not_after =
             OffsetDateTime::from_unix_timestamp(not_after.unix_timestamp()).expect("a time's own");
         let policy = unpinned.to_toml();
@@ -136,7 +137,7 @@ mod tests {
         let measurement = NitroMeasurement { pcr0: pcr(1), pcr1: pcr(2), pcr2: pcr(3), pcr8: None };
         Policy {
             vault_id: Some([7; 32]),
-            config_digest: Some([8; 32]),
+            config_digests: vec![[8; 32]],
             tls_in_tee: true,
             aws_nitro: Some(Nitro { measurements: vec![measurement] }),
             ..Policy::default()
@@ -156,7 +157,8 @@ mod tests {
         };
         let verified = verify(&read, &key, VAULT, NOW + Duration::days(1)).expect("good");
         assert_eq!(verified.aws_nitro, policy().aws_nitro);
-        assert_eq!((verified.vault_id, verified.config_digest, verified.tls_in_tee), (None, None, false));
+        assert_eq!((verified.vault_id, verified.tls_in_tee), (None, false));
+        assert!(verified.config_digests.is_empty());
 
         let other = SigningKey::from_seed(&[4; 96]);
         let refused =

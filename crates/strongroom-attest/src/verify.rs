@@ -144,15 +144,13 @@ fn apply(
 
     let is_its_own = claims.key_origin != KeyOrigin::Imported || policy.allow_imported_key;
     checks.hold("key origin", claims.key_origin.as_str(), is_its_own, Refusal::ImportedKey);
-    let is_pinned = |pin: Option<[u8; 32]>, found: [u8; 32]| pin.is_none_or(|pin| pin == found);
     let [vault_id, digest] = [claims.vault_id, claims.config_digest];
-    checks.hold("vault", hex::encode(vault_id), is_pinned(policy.vault_id, vault_id), Refusal::VaultId);
-    checks.hold(
-        "configuration",
-        hex::encode(digest),
-        is_pinned(policy.config_digest, digest),
-        Refusal::ConfigDigest,
-    );
+    let pinned = |is_pinned| if is_pinned { "" } else { ", which the policy does not pin" };
+    let found = hex::encode(vault_id) + pinned(policy.vault_id.is_some());
+    checks.hold("vault", found, policy.vault_id.is_none_or(|pin| pin == vault_id), Refusal::VaultId);
+    let found = hex::encode(digest) + pinned(!policy.config_digests.is_empty());
+    let is_one = policy.config_digests.is_empty() || policy.config_digests.contains(&digest);
+    checks.hold("configuration", found, is_one, Refusal::ConfigDigest);
     // What nobody signs binds no key: a public authority has to vouch for that connection, as for any.
     let tls_spki_sha256 = claims.tls_spki_sha256.filter(|_| evidence.platform != none::NAME);
     examine_tls(checks, tls_spki_sha256, asked.tls_spki_sha256, policy);
@@ -311,7 +309,7 @@ mod tests {
         assert_eq!(refusal(&imported, &no_tee()), Refusal::ImportedKey);
         let other_vault = Policy { vault_id: Some([0; 32]), ..no_tee() };
         assert_eq!(refusal(&evidence_with(|_| ()), &other_vault), Refusal::VaultId);
-        let other_config = Policy { config_digest: Some([0; 32]), ..no_tee() };
+        let other_config = Policy { config_digests: vec![[0; 32], [1; 32]], ..no_tee() };
         assert_eq!(refusal(&evidence_with(|_| ()), &other_config), Refusal::ConfigDigest);
     }
 

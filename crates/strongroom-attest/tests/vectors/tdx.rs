@@ -130,7 +130,7 @@ fn write_claims(intel: &FakeIntel) {
         .write("tdx-imported-denied", "ReportData");
     good().policy(|p| p.vault_id = Some([2; 32])).write("tdx-pinned-vault", "verified");
     good().policy(|p| p.vault_id = Some([9; 32])).write("tdx-pinned-other-vault", "VaultId");
-    good().policy(|p| p.config_digest = Some([9; 32])).write("tdx-pinned-other-config", "ConfigDigest");
+    good().policy(|p| p.config_digests = vec![[9; 32]]).write("tdx-pinned-other-config", "ConfigDigest");
 
     let in_tee = || of(|claims| claims.tls_spki_sha256 = Some([5; 32]));
     Draft { tls: Some([5; 32]), ..in_tee() }.policy(|p| p.tls_in_tee = true).write("tdx-tls", "verified");

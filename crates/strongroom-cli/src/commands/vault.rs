@@ -152,7 +152,7 @@ fn recover(args: &VaultRecover, roots: &Roots) -> Result<()> {
 /// How a recipient takes settings that his policy does not pin.
 fn pinning(configuration: &Configuration) -> String {
     format!(
-        "bring nothing, unless you know these for the vault's settings; then the policy has to say config_digest = \"{}\"\n{}",
+        "bring nothing, unless you know these for the vault's settings; then the policy has to say config_digests = [\"{}\"]\n{}",
         hex::encode(configuration.digest()),
         table(configuration).trim_end()
     )

@@ -145,7 +145,7 @@ impl Opening<'_> {
             Source::Recipient { listener, tls } if !is_own => {
                 let vault_id = whose(&reached, "--recover").await?;
                 let store = reached.open(&vault_id).await?;
-                check_recovery(&*store, &config, false).await?;
+                check_recovery(&*store, &config, forgets_recovery).await?;
                 let envelope = store.recovery().await?.ok_or_else(|| {
                     anyhow!(Hint(
                         "restore the root file, or a backup of the store from when --recovery was set"

@@ -6,14 +6,14 @@ use crate::serve::Server;
 use crate::{Place, Run};
 use serde_json::Value;
 use std::net::TcpListener;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use strongroom::envelope;
 use strongroom::policy::Policy as EnvelopePolicy;
 use strongroom::wallet::WalletKey;
 use strongroom_attest::handoff::Joiner;
-use strongroom_attest::policy::Hex;
+use strongroom_attest::policy::Dstack;
 use strongroom_attest::{Policy, Roots};
 use strongroom_client::Vault;
 use strongroom_testkit::postgres::TempPostgres;
@@ -81,6 +81,21 @@ impl Case {
         .into_iter()
         .chain(origins)
         .collect()
+    }
+
+    /// The policy that is published while all of these run, from the drafts of each.
+    fn published(&self, drafts: &[&str]) -> Policy {
+        let mut drafts = drafts.iter().map(|draft| Policy::from_toml(draft).expect("a policy"));
+        let mut policy = drafts.next().expect("one of them");
+        fn dstack(policy: &mut Policy) -> &mut Dstack {
+            policy.intel_tdx.as_mut().and_then(|tdx| tdx.dstack.as_mut()).expect("a dstack policy")
+        }
+        for mut draft in drafts {
+            policy.config_digests.append(&mut draft.config_digests);
+            dstack(&mut policy).compose_hashes.append(&mut dstack(&mut draft).compose_hashes);
+        }
+        let intel = self.intel.root_der().to_vec().into();
+        Policy { roots: Roots { intel, ..Roots::default() }, ..policy }
     }
 
     /// A replica at 127.0.0.`at`.
@@ -186,14 +201,14 @@ fn an_image_is_upgraded_under_traffic() {
 
     let switch = &case.switch;
     switch.to(&first.url);
-    let both = both(&old_policy, &new_hash, &case.intel);
+    let published = RwLock::new(case.published(&[&old_policy]));
     let (ended, done) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..3)
             .map(|n| {
                 scope.spawn({
-                    let (ended, done, url, both) = (&ended, &done, switch.url(), &both);
-                    move || traffic(n, &url, both, ended, done)
+                    let (ended, done, url, published) = (&ended, &done, switch.url(), &published);
+                    move || traffic(n, &url, published, ended, done)
                 })
             })
             .collect();
@@ -219,6 +234,7 @@ fn an_image_is_upgraded_under_traffic() {
         );
         assert_eq!((vault_id(&second), origin(&second)), (id.clone(), "handoff:generated".to_owned()));
         wait_for(10);
+        *published.write().expect("no panic") = case.published(&[&old_policy, &case.policy(&second)]);
         switch.to(&second.url);
         eventually("its connections are gone", || switch.connections_of(0) == 0);
         assert_eq!(first.signal("TERM"), Some(0));
@@ -232,26 +248,18 @@ fn an_image_is_upgraded_under_traffic() {
     assert!(switch.connections_made(1) > 0);
 }
 
-/// The policy that is published while both images run.
-fn both(policy: &str, new_hash: &str, intel: &FakeIntel) -> Policy {
-    let mut policy = Policy::from_toml(policy).expect("a policy");
-    policy.config_digest = None;
-    let dstack = policy.intel_tdx.as_mut().and_then(|tdx| tdx.dstack.as_mut()).expect("a dstack policy");
-    dstack.compose_hashes.push(Hex(hex::decode(new_hash).expect("hex").try_into().expect("32 bytes")));
-    Policy { roots: Roots { intel: intel.root_der().to_vec().into(), ..Roots::default() }, ..policy }
-}
-
 /// Verifies, stores, and has it opened, on a connection of its own each time.
 fn traffic(
     n: u8,
     url: &str,
-    policy: &Policy,
+    published: &RwLock<Policy>,
     ended: &AtomicBool,
     done: &AtomicUsize,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let wallet = WalletKey::from_bytes(&[n + 1; 32]).expect("a scalar");
     while !ended.load(Ordering::Relaxed) {
-        let vault = Vault::at(url)?.attest(policy)?;
+        let policy = published.read().expect("no panic").clone();
+        let vault = Vault::at(url)?.attest(&policy)?;
         let recipients = [vault.server().encapsulation_key().clone().into()];
         let rules = EnvelopePolicy {
             readers: vec![wallet.address().into()],

@@ -109,7 +109,7 @@ fn each_rule_of_a_policy_is_asked_for() {
         let line = policy.lines().find(|line| line.starts_with(&format!("{name} = "))).expect("a line");
         line.to_owned()
     };
-    let (vault, config) = (line("vault_id"), line("config_digest"));
+    let (vault, config) = (line("vault_id"), line("config_digests"));
     let pinned = |name: &str| format!("{name} = \"{}\"", "00".repeat(32));
     let compose = guest.agent.compose_hash();
     let rows = [
@@ -119,7 +119,11 @@ fn each_rule_of_a_policy_is_asked_for() {
         ("kms:".to_owned(), "local:".to_owned(), "the key provider is none of those"),
         ("05".repeat(32), "06".repeat(32), "the system image is none of those"),
         (vault, pinned("vault_id"), "another vault than the policy pins"),
-        (config, pinned("config_digest"), "another configuration than the policy pins"),
+        (
+            config,
+            format!("config_digests = [\"{}\"]", "00".repeat(32)),
+            "another configuration than the policy pins",
+        ),
         ("[intel-tdx.dstack]".to_owned(), "[other]".to_owned(), ""),
         ("number = 20".to_owned(), "number = 21".to_owned(), "not as up to date"),
         ("\"UpToDate\"".to_owned(), "\"SWHardeningNeeded\"".to_owned(), "not as up to date"),

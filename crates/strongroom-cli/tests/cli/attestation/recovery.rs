@@ -147,6 +147,12 @@ fn a_vault_without_its_root_starts_by_no_other_way() {
     let recovery = ["--recovery", &lost.recipients];
     lost.refused(&[&MEMORY[..], &recovery].concat()).fails(2, "it was in another process's memory alone");
     lost.refused(&[&MEMORY[..], &["--recover"]].concat()).fails(2, "--recovery does not say by whom");
+    drop(Server::start_waiting(
+        Path::new(BINARY),
+        &lost.place,
+        &[&MEMORY[..], &["--recover", "--recovery=none"]].concat(),
+        &[],
+    ));
     // Where there is no store either, there is nothing to recover: an image may have the flag from its first start on.
     let first = super::place();
     let server = Server::start(&first, &[&MEMORY[..], &recovery, &["--recover"]].concat(), &[]);
@@ -276,7 +282,7 @@ fn a_policy_of_before_refuses_a_recovered_key_until_it_is_renewed() {
     // A policy that pins no settings decides nothing about who else gets the root.
     guest.place.write("policy.toml", unpinned(&policy));
     let run = guest.client(&recover, "");
-    assert!(run.stderr.contains("config_digest = \"") && run.stderr.contains("recovery     1 of sr:"));
+    assert!(run.stderr.contains("config_digests = [\"") && run.stderr.contains("recovery     1 of sr:"));
     refused(run, "the policy pins no configuration");
     // Other code than the policy's waits there: it gets nothing.
     guest.change_policy(&policy, &hex::encode(guest.agent.compose_hash()), &"0".repeat(64));
@@ -322,11 +328,11 @@ fn under_dstacks_key_a_start_names_nobody_new_and_a_recipient_can() {
     let recover = ["vault", "recover", "-i", "one.key", "--server", &server.url, "--policy", "policy.toml"];
     let run = guest.client(&recover, "");
     let pin =
-        run.stderr.lines().find_map(|line| line.split_once("config_digest = ")).expect("a pin").1.to_owned();
+        run.stderr.lines().find_map(|line| line.split_once("config_digests = ")).expect("a pin").1.to_owned();
     refused(run, "other settings than those that the policy pins");
-    let is_pin = |line: &&str| !line.starts_with("config_digest");
+    let is_pin = |line: &&str| !line.starts_with("config_digests");
     let kept: Vec<_> = policy.lines().filter(is_pin).collect();
-    guest.place.write("policy.toml", format!("config_digest = {pin}\n{}", kept.join("\n")));
+    guest.place.write("policy.toml", format!("config_digests = {pin}\n{}", kept.join("\n")));
     guest.client(&recover, "").ok();
     super::eventually("it serves", || super::get_from(&server.url, "/health").is_ok_and(|(s, _)| s == 200));
     drop(server);
