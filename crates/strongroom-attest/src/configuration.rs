@@ -130,11 +130,16 @@ impl Protection {
         }
     }
 
-    /// Whether nobody but a measured guest opens it, so that a replica that keeps its root thus takes nothing from the other's
-    /// protection.
+    /// Whether nobody but a measured guest opens it.
     #[must_use]
     pub fn is_the_platforms(self) -> bool {
         matches!(self, Self::Dstack | Self::SevSnp | Self::Memory)
+    }
+
+    /// Whether a root that was kept thus may be kept as `other` from now on: nobody else comes to it. Of dstack's key somebody decides
+    /// which code gets it, of the processor's and of memory nobody does.
+    fn may_become(self, other: Self) -> bool {
+        self == other || self.is_the_platforms() && matches!(other, Self::SevSnp | Self::Memory)
     }
 }
 
@@ -203,16 +208,15 @@ impl Configuration {
         out
     }
 
-    /// Whether a vault's root may be at both: all that decides who else gets it, or what it guards, is the same, and neither keeps it
-    /// so that more people could open it than at the other.
+    /// Whether a root that is here may be at the other too: all that decides who else gets it, or what it guards, is the same, and nobody
+    /// could open it there who could not here.
     #[must_use]
-    pub fn may_share_a_root_with(&self, other: &Self) -> bool {
-        let are_the_platforms = self.protection.is_the_platforms() && other.protection.is_the_platforms();
+    pub fn may_hand_its_root_to(&self, other: &Self) -> bool {
         self.sign_in_origins == other.sign_in_origins
             && self.require_sign_in_to_store == other.require_sign_in_to_store
             && self.release_key == other.release_key
             && self.recovery == other.recovery
-            && (self.protection == other.protection || are_the_platforms)
+            && self.protection.may_become(other.protection)
     }
 
     /// Whether these settings are the ones with this digest, but for what a recovery or a handoff changes: where the key comes from, and
@@ -222,7 +226,7 @@ impl Configuration {
         let former = |key_origin| {
             Protection::ALL.into_iter().any(|protection| {
                 let former = Self { key_origin, protection, ..self.clone() };
-                former.may_share_a_root_with(self) && &former.digest() == digest
+                former.may_hand_its_root_to(self) && &former.digest() == digest
             })
         };
         KeyOrigin::OF_THE_VAULT.into_iter().any(former)
@@ -319,14 +323,18 @@ mod tests {
         for (what, change) in CHANGES {
             let mut other = configuration();
             change(&mut other);
-            assert_eq!(mine.may_share_a_root_with(&other), what == "origin", "{what}");
-            assert_eq!(other.may_share_a_root_with(&mine), what == "origin", "{what}");
+            assert_eq!(mine.may_hand_its_root_to(&other), what == "origin", "{what}");
+            assert_eq!(other.may_hand_its_root_to(&mine), what == "origin", "{what}");
         }
         let kept = |protection| Configuration { protection, ..configuration() };
-        assert!(mine.may_share_a_root_with(&kept(Protection::SevSnp)), "the platforms' own are alike");
-        assert!(!mine.may_share_a_root_with(&kept(Protection::Passphrase)));
-        assert!(!kept(Protection::Passphrase).may_share_a_root_with(&mine));
-        assert!(kept(Protection::Passphrase).may_share_a_root_with(&kept(Protection::Passphrase)));
+        let may = |from, to| kept(from).may_hand_its_root_to(&kept(to));
+        use Protection::{Dstack, Memory, Passphrase, SevSnp};
+        assert!(may(Dstack, SevSnp) && may(Dstack, Memory) && may(SevSnp, Memory) && may(Memory, SevSnp));
+        assert!(
+            !may(Memory, Dstack) && !may(SevSnp, Dstack),
+            "whoever governs the application would come to it"
+        );
+        assert!(!may(Dstack, Passphrase) && !may(Passphrase, Memory) && may(Passphrase, Passphrase));
     }
 
     /// Who could get the root is nobody else after a recovery; that it was one, and on another platform, is no other setting.

@@ -86,7 +86,7 @@ pub enum HandoffError {
     /// A field is of another size or encoding.
     #[error("{0} is malformed")]
     Malformed(&'static str),
-    /// The other's evidence passes neither this replica's own policy nor one that the release key signed.
+    /// The other's evidence passes no policy that the release key signed.
     #[error("the other replica is not trusted: {0}")]
     Untrusted(#[from] Refusal),
     /// It shows other settings than its evidence binds.
@@ -112,34 +112,27 @@ pub enum HandoffError {
     Transfer(#[from] TransferError),
 }
 
-/// Whom a replica takes for its equal: code like its own, and what the release key signed.
-pub struct Peers(Vec<Policy>);
+/// Whom a replica takes for another of the vault: code that the release key signed. Its own evidence says nothing of that. A host that
+/// answers for the platform can put another guest's report in its place, which only its verifier would notice.
+pub struct Released(Vec<Policy>);
 
-impl Peers {
-    /// Code like that of whose evidence this is, on a platform that is no worse.
+impl Released {
+    /// By these statements.
     ///
     /// # Errors
-    /// [`Refusal`] where it cannot be read so far. Nobody is like a server without a TEE.
-    pub fn like(own: &Evidence, roots: &Roots, now: OffsetDateTime) -> Result<Self, Refusal> {
-        Ok(Self(vec![Policy::draft(own, roots, now)?]))
-    }
-
-    /// These too.
-    ///
-    /// # Errors
-    /// [`StatementError`]: a statement that does not count is no statement to leave out.
-    pub fn and_released(
-        mut self,
+    /// [`HandoffError::ManyStatements`]; [`HandoffError::Statement`]: one that does not count is none to leave out.
+    pub fn by(
         statements: &[ReleaseStatement],
         key: &PublicKey,
         vault_id: &[u8; 32],
         roots: &Roots,
         now: OffsetDateTime,
-    ) -> Result<Self, StatementError> {
-        for statement in statements {
-            self.0.push(statement.verify(key, vault_id, roots, now)?);
+    ) -> Result<Self, HandoffError> {
+        if statements.len() > MAX_STATEMENTS {
+            return Err(HandoffError::ManyStatements);
         }
-        Ok(self)
+        let policies = statements.iter().map(|statement| statement.verify(key, vault_id, roots, now));
+        Ok(Self(policies.collect::<Result<_, _>>()?))
     }
 
     /// The first policy that takes it; else what the last one says.
@@ -172,11 +165,16 @@ impl Peers {
 }
 
 /// What both say of their settings is what their evidence binds, and both guard the same alike.
-fn compare(own: &Configuration, other: &Configuration, server: &VerifiedServer) -> Result<(), HandoffError> {
-    if &other.digest() != server.config_digest() {
+fn compare(
+    donors: &Configuration,
+    joiners: &Configuration,
+    verified: (&Configuration, &VerifiedServer),
+) -> Result<(), HandoffError> {
+    let (shown, server) = verified;
+    if &shown.digest() != server.config_digest() {
         return Err(HandoffError::Configuration);
     }
-    if own.may_share_a_root_with(other) { Ok(()) } else { Err(HandoffError::NotAlike) }
+    if donors.may_hand_its_root_to(joiners) { Ok(()) } else { Err(HandoffError::NotAlike) }
 }
 
 /// SHA-256 of what the donor's evidence answers to.
@@ -217,7 +215,7 @@ impl Joiner {
         Self { vault_id, nonce, public: key.encapsulation_key(), key }
     }
 
-    /// What its own evidence says where it looks at itself, to know whom it would take for its equal.
+    /// What its evidence says, but for what follows from the donor's.
     #[must_use]
     pub fn claims(&self, configuration: &Configuration, timestamp: String) -> Claims<'_> {
         Claims {
@@ -246,13 +244,13 @@ impl Joiner {
     pub fn meet(
         self,
         offer: &Offer,
-        peers: &Peers,
+        released: &Released,
         own: &Configuration,
         now: OffsetDateTime,
     ) -> Result<Met, HandoffError> {
         let transcript = transcript_of_offer(&self.hello(), &offer.handoff.0, &self.public);
-        let donor = peers.verify(&offer.evidence, transcript, self.vault_id, now)?;
-        compare(own, &offer.configuration, &donor)?;
+        let donor = released.verify(&offer.evidence, transcript, self.vault_id, now)?;
+        compare(&offer.configuration, own, (&offer.configuration, &donor))?;
         let origin = offer.evidence.key_origin.handed_over().ok_or(HandoffError::Origin)?;
         Ok(Met {
             transcript: transcript_of_request(&transcript, &offer.evidence),
@@ -377,25 +375,20 @@ impl Offered {
         &self.handoff
     }
 
-    /// Verifies the joiner. `like_own` is whom the donor takes for its equal, to whom the release key's statements add.
+    /// Verifies the joiner by the statements that it shows.
     ///
     /// # Errors
     /// [`HandoffError`].
     pub fn grant(
         self,
         request: &Request,
-        like_own: Peers,
         release_key: &PublicKey,
         roots: &Roots,
         now: OffsetDateTime,
     ) -> Result<Grant, HandoffError> {
-        if request.release_statements.len() > MAX_STATEMENTS {
-            return Err(HandoffError::ManyStatements);
-        }
-        let peers =
-            like_own.and_released(&request.release_statements, release_key, &self.vault_id, roots, now)?;
-        let joiner = peers.verify(&request.evidence, self.transcript, self.vault_id, now)?;
-        compare(&self.configuration, &request.configuration, &joiner)?;
+        let released = Released::by(&request.release_statements, release_key, &self.vault_id, roots, now)?;
+        let joiner = released.verify(&request.evidence, self.transcript, self.vault_id, now)?;
+        compare(&self.configuration, &request.configuration, (&request.configuration, &joiner))?;
         if [request.evidence.key_origin, request.configuration.key_origin] != [self.origin; 2] {
             return Err(HandoffError::Origin);
         }

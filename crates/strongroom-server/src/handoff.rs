@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use strongroom::slh_dsa::PublicKey;
 use strongroom_attest::Purpose;
-use strongroom_attest::handoff::{HandoffError, Handover, Hello, Offer, Offered, Offering, Peers, Request};
+use strongroom_attest::handoff::{HandoffError, Handover, Hello, Offer, Offered, Offering, Request};
 use strongroom_enclave::Root;
 
 /// How long an offer waits for the joiner's second message.
@@ -25,8 +25,6 @@ pub(crate) struct Donor {
 struct Waiting {
     since: Instant,
     offered: Offered,
-    /// Whom this replica takes for its equal, as it was when it made the offer.
-    like_own: Peers,
 }
 
 impl Donor {
@@ -34,13 +32,13 @@ impl Donor {
         Self { root, release_key, waiting: Mutex::default() }
     }
 
-    fn remember(&self, offered: Offered, like_own: Peers) {
+    fn remember(&self, offered: Offered) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.retain(|offer| offer.since.elapsed() < LIFETIME);
         if waiting.len() >= MAX_WAITING {
             waiting.remove(0);
         }
-        waiting.push(Waiting { since: Instant::now(), offered, like_own });
+        waiting.push(Waiting { since: Instant::now(), offered });
     }
 
     /// The offer of this name, which is then answered, whatever the answer is.
@@ -70,11 +68,9 @@ impl Vault {
         let donor = self.donor()?;
         let offering = Offering::new(hello, &mut crate::rng()).map_err(refusal)?;
         let evidence = self.quote(Purpose::Handoff, offering.transcript()).await?;
-        let like_own = Peers::like(&evidence, self.attestor.roots(), self.now())
-            .map_err(|refused| Code::AttestationUnavailable.because(refused.to_string()).retry_after(10))?;
         let (offer, offered) =
             offering.offer(evidence, self.bound.clone(), *self.vault_id.as_bytes()).map_err(refusal)?;
-        donor.remember(offered, like_own);
+        donor.remember(offered);
         Ok(offer)
     }
 
@@ -90,10 +86,7 @@ impl Vault {
                 .because("no handoff of this name waits: it was answered, or a minute is over")
         })?;
         let (vault, release_key, now) = (Arc::clone(self), donor.release_key, self.now());
-        let verify = move || {
-            let Waiting { offered, like_own, .. } = waiting;
-            offered.grant(&request, like_own, &release_key, vault.attestor.roots(), now)
-        };
+        let verify = move || waiting.offered.grant(&request, &release_key, vault.attestor.roots(), now);
         let grant = self.verify(client, verify).await?.map_err(|error| {
             tracing::warn!(%error, "the root was not handed over");
             refusal(error)

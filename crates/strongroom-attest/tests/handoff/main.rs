@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use strongroom::encoding::from_base64;
 use strongroom_attest::handoff::{
-    HandoffError, Handover, Hello, Joiner, MAX_STATEMENTS, Met, Offer, Offering, Peers, Received, Request,
+    HandoffError, Handover, Hello, Joiner, MAX_STATEMENTS, Met, Offer, Offering, Received, Released, Request,
 };
 use strongroom_attest::policy::Hex;
 use strongroom_attest::release::ReleaseStatement;
@@ -28,8 +28,6 @@ struct Vector {
     root: String,
     vault_id: Hex<32>,
     release_key: String,
-    /// What this side's evidence of itself says, and its settings.
-    own: Evidence,
     own_configuration: Configuration,
     /// What this side draws: the donor its 32 bytes; the joiner its nonce and the seed of its key.
     random: String,
@@ -41,15 +39,13 @@ struct Vector {
 #[serde(tag = "side", rename_all = "camelCase", deny_unknown_fields)]
 enum Side {
     Donor {
+        /// Its own.
+        evidence: Box<Evidence>,
         hello: Hello,
         request: Box<Request>,
     },
     #[serde(rename_all = "camelCase")]
-    Joiner {
-        release_statements: Vec<ReleaseStatement>,
-        offer: Box<Offer>,
-        handover: Option<Handover>,
-    },
+    Joiner { release_statements: Vec<ReleaseStatement>, offer: Box<Offer>, handover: Option<Handover> },
 }
 
 fn folder() -> PathBuf {
@@ -62,25 +58,19 @@ impl Vector {
         let now = OffsetDateTime::from_unix_timestamp(self.now).expect("a time");
         let mut random = Drawn(hex::decode(&self.random).expect("hex"));
         let release_key = self.release_key.parse().expect("a key");
-        let peers = Peers::like(&self.own, &roots, now).expect("its own evidence");
         let outcome = match &self.side {
-            Side::Donor { hello, request } => Offering::new(hello, &mut random)
+            Side::Donor { evidence, hello, request } => Offering::new(hello, &mut random)
                 .and_then(|offering| {
-                    offering.offer(self.own.clone(), self.own_configuration.clone(), self.vault_id.0)
+                    offering.offer(*evidence.clone(), self.own_configuration.clone(), self.vault_id.0)
                 })
-                .and_then(|(_, offered)| offered.grant(request, peers, &release_key, &roots, now))
+                .and_then(|(_, offered)| offered.grant(request, &release_key, &roots, now))
                 .map(|_| "granted"),
             Side::Joiner { release_statements, offer, handover } => {
                 let joiner = Joiner::new(self.vault_id.0, &mut random);
                 let met = || -> Result<Met, HandoffError> {
-                    let peers = peers.and_released(
-                        release_statements,
-                        &release_key,
-                        &self.vault_id.0,
-                        &roots,
-                        now,
-                    )?;
-                    joiner.meet(offer, &peers, &self.own_configuration, now)
+                    let released =
+                        Released::by(release_statements, &release_key, &self.vault_id.0, &roots, now)?;
+                    joiner.meet(offer, &released, &self.own_configuration, now)
                 };
                 met().and_then(|met| match handover {
                     None => Ok("met"),

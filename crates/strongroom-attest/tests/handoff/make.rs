@@ -4,7 +4,7 @@ use crate::{Side, Vector, folder};
 use strongroom::encoding::base64;
 use strongroom::key::DecapsulationKey;
 use strongroom::slh_dsa::{PublicKey, SigningKey};
-use strongroom_attest::handoff::{Handover, Hello, Joiner, Offer, Offered, Offering, Peers, Request};
+use strongroom_attest::handoff::{Handover, Hello, Joiner, Offer, Offered, Offering, Released, Request};
 use strongroom_attest::policy::Hex;
 use strongroom_attest::release::ReleaseStatement;
 use strongroom_attest::{
@@ -17,7 +17,7 @@ use strongroom_testkit::tee::aws::{FakeAws, NitroDocument};
 use time::{Duration, OffsetDateTime};
 
 /// How many there are.
-pub(crate) const COUNT: usize = 29;
+pub(crate) const COUNT: usize = 31;
 pub(crate) const ROOT: [u8; 32] = [7; 32];
 
 /// 2026-06-01T00:00:00Z.
@@ -53,7 +53,6 @@ struct Handoff {
     donors: Evidence,
     donors_configuration: Configuration,
     offer: Offer,
-    joiners_own: Evidence,
     joiners_configuration: Configuration,
     request: Request,
     statements: Vec<ReleaseStatement>,
@@ -148,10 +147,10 @@ impl World {
         let joiner = || Joiner::new(VAULT, &mut Drawn(JOINERS.to_vec()));
         let hello = joiner().hello();
         let (donors, offer, _) = self.donor(&|_, _| (), &hello);
-        let own = self.sign(&joiner().claims(&self.configuration, timestamp()), image);
         // Whom this joiner really takes is another vector's matter.
-        let peers = Peers::like(&donors, &self.roots(), now()).expect("a policy");
-        let met = joiner().meet(&offer, &peers, &self.configuration, now()).expect("a good donor");
+        let key = self.release.public_key();
+        let released = Released::by(&[self.statement(1)], &key, &VAULT, &self.roots(), now()).expect("good");
+        let met = joiner().meet(&offer, &released, &self.configuration, now()).expect("a good donor");
         let mut claims = met.claims(timestamp());
         change(&mut claims);
         let evidence = self.sign(&claims, image);
@@ -165,27 +164,17 @@ impl World {
             hello,
             donors,
             offer,
-            joiners_own: own,
             statements,
         }
     }
 
-    fn write(
-        &self,
-        name: &str,
-        outcome: &str,
-        own: &Evidence,
-        configuration: &Configuration,
-        random: &[u8],
-        side: Side,
-    ) {
+    fn write(&self, name: &str, outcome: &str, configuration: &Configuration, random: &[u8], side: Side) {
         let vector = Vector {
             outcome: outcome.to_owned(),
             now: NOW,
             root: base64(self.aws.root_der()),
             vault_id: Hex(VAULT),
             release_key: self.release.public_key().to_string(),
-            own: own.clone(),
             own_configuration: configuration.clone(),
             random: hex::encode(random),
             side,
@@ -205,8 +194,9 @@ impl World {
         let mut request = serde_json::to_value(&handoff.request).expect("plain data");
         change(&mut request);
         let request = Box::new(serde_json::from_value(request).expect("a request"));
-        let side = Side::Donor { hello: handoff.hello.clone(), request };
-        self.write(name, outcome, &handoff.donors, &handoff.donors_configuration, &HANDOFF, side);
+        let evidence = Box::new(handoff.donors.clone());
+        let side = Side::Donor { evidence, hello: handoff.hello.clone(), request };
+        self.write(name, outcome, &handoff.donors_configuration, &HANDOFF, side);
     }
 
     fn joiner_takes(&self, name: &str, outcome: &str, handoff: &Handoff, handover: Option<Handover>) {
@@ -215,7 +205,7 @@ impl World {
             offer: Box::new(handoff.offer.clone()),
             handover,
         };
-        self.write(name, outcome, &handoff.joiners_own, &self.configuration, &JOINERS, side);
+        self.write(name, outcome, &self.configuration, &JOINERS, side);
     }
 }
 
@@ -232,13 +222,16 @@ pub(crate) fn all() {
 /// What a donor grants and refuses.
 fn donors(world: &World) {
     let none = |_: &mut serde_json::Value| ();
-    let alike = world.handoff(1, vec![], &|_| ());
+    let alike = world.handoff(1, vec![world.statement(1)], &|_| ());
     world.donor_takes("donor-alike", "granted", &alike, none);
     let upgrade = |statements| world.handoff(2, statements, &|_| ());
     world.donor_takes("donor-released", "granted", &upgrade(vec![world.statement(2)]), none);
 
     let measurement = "Untrusted(Measurement)";
-    world.donor_takes("donor-other-image", measurement, &upgrade(vec![]), none);
+    world.donor_takes("donor-other-image", measurement, &upgrade(vec![world.statement(1)]), none);
+    // The same code as the donor's: its own evidence, which a host can exchange, lets nobody in.
+    let unsigned = world.handoff(1, vec![], &|_| ());
+    world.donor_takes("donor-alike-unreleased", "Untrusted(PlatformNotInPolicy)", &unsigned, none);
     world.donor_takes("donor-another-released", measurement, &upgrade(vec![world.statement(3)]), none);
     let other = SigningKey::from_seed(&[4; 96]);
     let tomorrow = now() + Duration::days(1);
@@ -266,12 +259,12 @@ fn donors(world: &World) {
     world.donor_takes(
         "donor-needless-bad-statement",
         "Statement(Signature(BadSignature))",
-        &world.handoff(1, vec![bad], &|_| ()),
+        &world.handoff(1, vec![world.statement(1), bad], &|_| ()),
         none,
     );
 
     // What the joiner says of itself, signed.
-    let of = |change: &dyn Fn(&mut Claims<'_>)| world.handoff(1, vec![], change);
+    let of = |change: &dyn Fn(&mut Claims<'_>)| world.handoff(1, vec![world.statement(1)], change);
     let service = of(&|claims| claims.purpose = Purpose::Service);
     world.donor_takes("donor-evidence-for-clients", "Untrusted(ReportData)", &service, none);
     world.donor_takes("donor-replayed", "Untrusted(Nonce)", &of(&|claims| claims.nonce = [9; 32]), none);
@@ -350,7 +343,7 @@ fn request_nonce(request: &Request) -> [u8; 32] {
 /// What a joiner takes and refuses.
 fn joiners(world: &World) {
     let joiner = || Joiner::new(VAULT, &mut Drawn(JOINERS.to_vec()));
-    let alike = world.handoff(1, vec![], &|_| ());
+    let alike = world.handoff(1, vec![world.statement(1)], &|_| ());
     let handover = |root: [u8; 32], transcript: [u8; 32]| {
         let key = joiner().claims(&world.configuration, timestamp()).encapsulation_key.clone();
         Handover::new(&transfer::seal(&root, &transcript, &[key.into()], &mut rng()).expect("sealed"))
@@ -367,8 +360,10 @@ fn joiners(world: &World) {
     // An older image hands over to a newer one: the newer one asks who may be before it.
     let upgrade = world.handoff(2, vec![world.statement(1)], &|_| ());
     world.joiner_takes("joiner-released", "met", &upgrade, None);
-    let foreign = world.handoff(2, vec![], &|_| ());
+    let foreign = world.handoff(2, vec![world.statement(2)], &|_| ());
     world.joiner_takes("joiner-other-image", "Untrusted(Measurement)", &foreign, None);
+    let unsigned = world.handoff(1, vec![], &|_| ());
+    world.joiner_takes("joiner-alike-unreleased", "Untrusted(PlatformNotInPolicy)", &unsigned, None);
 
     let by = |change: &dyn Fn(&mut Claims<'_>, &mut Image)| {
         let hello = joiner().hello();

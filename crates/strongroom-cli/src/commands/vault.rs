@@ -111,9 +111,7 @@ fn recovery(configuration: &Configuration) -> String {
 fn replicas(configuration: &Configuration) -> String {
     match &configuration.release_key {
         None => "no other replica".to_owned(),
-        Some(key) => {
-            format!("replicas of the same code, and of code that {} releases", key.owner())
-        }
+        Some(key) => format!("code that {} releases", key.owner()),
     }
 }
 

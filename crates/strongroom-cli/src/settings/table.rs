@@ -112,7 +112,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "release-key",
         "KEY",
         Kind::One,
-        "Hand the root to other replicas in TEEs: those of the same code, and what this SLH-DSA key (0x and 128 hex digits) signs with `strongroom vault release`",
+        "Hand the root to other replicas in TEEs, of code that this SLH-DSA key (0x and 128 hex digits) signed with `strongroom vault release`",
     ),
     setting(
         "join",

@@ -5,7 +5,7 @@ use crate::error::{Hint, Refused};
 use anyhow::{Context, Result, anyhow};
 use std::sync::Arc;
 use strongroom_attest::Configuration;
-use strongroom_attest::handoff::{HandoffError, Joiner, Peers};
+use strongroom_attest::handoff::{HandoffError, Joiner, Released};
 use strongroom_attest::release::ReleaseStatement;
 use strongroom_client::Replica;
 use strongroom_enclave::Root;
@@ -37,7 +37,7 @@ impl Join {
             .context("the handoff broke off")?
             .map_err(|error| match error.downcast_ref() {
                 Some(HandoffError::Untrusted(_)) => error.context(Hint(
-                    "run the same code on platforms as up to date; or sign what each runs with `strongroom vault release`, and name both with --release-statement",
+                    "sign what each of the two runs with `strongroom vault release`, also where it is the same code, and name that with --release-statement",
                 )),
                 Some(_) => error.context(Hint("docs/operations.md says what two replicas need; nothing was changed")),
                 None => error,
@@ -52,13 +52,10 @@ impl Join {
         let now = OffsetDateTime::now_utc;
         let replica = Replica::at(&self.url)?;
         let joiner = Joiner::new(vault_id, &mut rng());
-        let own = attestor.quote(&joiner.claims(configuration, timestamp(now())))?;
-        let peers = Peers::like(&own, attestor.roots(), now())
-            .context("this server's own evidence says too little to compare others with")?
-            .and_released(&self.statements, &release_key, &vault_id, attestor.roots(), now())
+        let released = Released::by(&self.statements, &release_key, &vault_id, attestor.roots(), now())
             .context("--release-statement")?;
         let offer = replica.offer(&joiner.hello())?;
-        let met = joiner.meet(&offer, &peers, configuration, now())?;
+        let met = joiner.meet(&offer, &released, configuration, now())?;
         let evidence = attestor.quote(&met.claims(timestamp(now())))?;
         let handover = replica.root(&met.request(evidence, self.statements))?;
         let root = Root::received(met.take(&handover)?);

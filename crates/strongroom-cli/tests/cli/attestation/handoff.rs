@@ -25,6 +25,9 @@ const NEWER: &str = r#"{"manifest_version":2,"name":"strongroom","version":2}"#;
 const WORDS: &str =
     "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
 
+/// What [`Case::allow`] left for a joiner.
+const ALLOWED: [&str; 2] = ["--release-statement", "same.release"];
+
 /// A database and its replicas, each on a machine of its own, behind one public URL.
 struct Case {
     postgres: TempPostgres,
@@ -98,6 +101,11 @@ impl Case {
         Policy { roots: Roots { intel, ..Roots::default() }, ..policy }
     }
 
+    /// The release key says that what runs here may have the root, and hand it over.
+    fn allow(&self, joiner: &Guest, server: &Server) {
+        joiner.place.write("same.release", self.release(&self.policy(server), &vault_id(server)));
+    }
+
     /// A replica at 127.0.0.`at`.
     fn start(&self, guest: &Guest, at: u8, more: &[&str]) -> Server {
         let flags = self.flags(guest, at);
@@ -160,7 +168,8 @@ fn a_second_replica_of_the_same_code_gets_the_root_and_both_serve() {
     super::draft(&one.place, &first.url);
     let slot = secret(&one.place, "put", &first.url, &[], "for both").ok_text();
     let donor = first.url.clone();
-    let join = ["--join", &*donor];
+    let join = [&["--join", &*donor], &ALLOWED[..]].concat();
+    case.allow(&other, &first);
     let mut second = case.start(&other, 2, &join);
     assert!(second.talk.contains("asking http://127.0.0.1:"), "{}", second.talk);
     assert_eq!((vault_id(&second), origin(&second)), (vault_id(&first), "handoff:generated".to_owned()));
@@ -171,7 +180,8 @@ fn a_second_replica_of_the_same_code_gets_the_root_and_both_serve() {
     let status = ["vault", "status", "--policy", "policy.toml", &second.url];
     let status = client(&other.place, &status, "").ok_text();
     assert!(
-        status.contains("key          handoff:generated") && status.contains("replicas of the same code"),
+        status.contains("key          handoff:generated")
+            && status.contains("handed to    code that slh-dsa:0x"),
         "{status}"
     );
     // It has the root for good; and hands it on, by what it got.
@@ -180,7 +190,8 @@ fn a_second_replica_of_the_same_code_gets_the_root_and_both_serve() {
     let second = case.start(&other, 2, &join);
     assert!(!second.talk.contains("asking"), "{}", second.talk);
     let third = case.guest(COMPOSE);
-    let third = case.start(&third, 3, &["--join", &second.url]);
+    case.allow(&third, &second);
+    let third = case.start(&third, 3, &[&["--join", &*second.url], &ALLOWED[..]].concat());
     assert_eq!((vault_id(&third), origin(&third)), (vault_id(&second), "handoff:generated".to_owned()));
 }
 
@@ -338,24 +349,25 @@ fn who_may_not_have_the_root_is_told_why_and_gets_nothing() {
     let join = ["--join", &*first.url];
     let old_policy = case.policy(&first);
 
-    // Other code, with nobody's word, with another's, with that of another vault, with its own donor's alone.
-    told(
-        case.refused(&newer, &[], &join),
-        1,
-        "the other replica is not trusted: the application is none of those",
-    );
+    // The same code and other code with nobody's word; with its own donor's alone, with that of another vault.
+    let unsigned = "the other replica is not trusted: no policy says which code to trust";
+    told(case.refused(&other, &[], &join), 1, unsigned);
+    told(case.refused(&newer, &[], &join), 1, unsigned);
+    case.allow(&other, &first);
+    let join = [&join[..], &ALLOWED[..]].concat();
     newer.place.write("old.release", case.release(&old_policy, &id));
-    let with_old = [&join[..], &["--release-statement", "old.release"]].concat();
+    let asking = &join[..2];
+    let with_old = [asking, &["--release-statement", "old.release"]].concat();
     told(case.refused(&newer, &[], &with_old), 1, "handoff_refused");
     newer.place.write("other.release", case.release(&old_policy, &"09".repeat(32)));
-    let with_other = [&join[..], &["--release-statement", "other.release"]].concat();
+    let with_other = [asking, &["--release-statement", "other.release"]].concat();
     told(case.refused(&newer, &[], &with_other), 1, "of another vault");
     let forged = String::from_utf8(newer.place.read("old.release")).expect("text").replacen("T", "t", 1);
     newer.place.write("forged.release", forged);
-    let with_forged = [&join[..], &["--release-statement", "forged.release"]].concat();
+    let with_forged = [asking, &["--release-statement", "forged.release"]].concat();
     assert_eq!(case.refused(&newer, &[], &with_forged).code, 1);
     newer.place.write("garbage.release", "{}");
-    let with_garbage = [&join[..], &["--release-statement", "garbage.release"]].concat();
+    let with_garbage = [asking, &["--release-statement", "garbage.release"]].concat();
     case.refused(&newer, &[], &with_garbage).fails(2, "it is no release statement");
     is_empty(&newer);
 
@@ -373,7 +385,11 @@ fn who_may_not_have_the_root_is_told_why_and_gets_nothing() {
     case.refused(&other, &["--database-url"], &join).fails(2, "join: it needs database-url");
     let empty = format!("--database-url={}", case.postgres.create_database("empty"));
     case.refused(&other, &[&empty], &join).fails(2, "there is no vault's store here");
-    told(case.refused(&other, &[], &["--join", super::NOBODY]), 2, "did not hand the root over");
+    told(
+        case.refused(&other, &[], &[&["--join", super::NOBODY], &ALLOWED[..]].concat()),
+        2,
+        "did not hand the root over",
+    );
     is_empty(&other);
     drop(case.start(&other, 2, &join));
 }
@@ -384,9 +400,10 @@ fn nobody_between_the_replicas_changes_anything() {
     let case = Case::new();
     let [one, other] = [case.guest(COMPOSE), case.guest(COMPOSE)];
     let first = case.start(&one, 1, &[]);
+    case.allow(&other, &first);
     let refused = |why: &str, change: fn(&mut Value)| {
         let relay = Relay::start(&first.url, change);
-        let run = case.refused(&other, &[], &["--join", &relay.url]);
+        let run = case.refused(&other, &[], &[&["--join", &*relay.url], &ALLOWED[..]].concat());
         assert!(run.stderr.contains(why), "{why:?} is not in {}", run.stderr);
         assert_ne!(run.code, 0);
         is_empty(&other);
@@ -416,7 +433,7 @@ fn nobody_between_the_replicas_changes_anything() {
             *answer = Value::Null;
         }
     });
-    drop(case.start(&other, 2, &["--join", &first.url]));
+    drop(case.start(&other, 2, &[&["--join", &*first.url], &ALLOWED[..]].concat()));
 }
 
 /// What a joiner said once serves nobody a second time, whatever was answered; and without a release key, or a TEE, there is no first.
@@ -504,6 +521,7 @@ fn that_a_key_was_recovered_is_told_on() {
     eventually("it serves", || get_from(&waiting.url, "/health").is_ok_and(|(status, _)| status == 200));
     assert_eq!(origin(&waiting), "recovered");
     let other = case.guest(COMPOSE);
-    let second = case.start(&other, 2, &[&recovery, "--join", &waiting.url]);
+    case.allow(&other, &waiting);
+    let second = case.start(&other, 2, &[&[&*recovery, "--join", &waiting.url], &ALLOWED[..]].concat());
     assert_eq!(origin(&second), "handoff:recovered");
 }
