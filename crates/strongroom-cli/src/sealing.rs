@@ -122,6 +122,14 @@ impl Sealing {
             },
         };
         if let (Protection::Pkcs11, Some(hsm)) = (named, self.hsm) {
+            // Whoever sets the path would run code of his in here, with what the platform vouches for and the keys it gives.
+            if !platform.is_none() {
+                return Err(anyhow!(Hint("in a TEE, leave out --hsm-module: the platform's own key seals the root, or it stays in memory"))
+                    .context(format!(
+                        "a token's module is code that nothing measured, and {} would vouch for it",
+                        platform.name()
+                    )));
+            }
             return pkcs11(hsm).map(Some);
         }
         let sealer: Box<dyn Sealer> = match (named, platform, self.passphrase) {

@@ -216,3 +216,19 @@ fn an_agent_that_refuses_ends_the_start_with_its_words() {
     let serve = ["serve", "--listen", "127.0.0.1:0", "--dstack-endpoint", socket];
     guest.place.run(&serve, "").fails(2, "Info: the test wants this to fail");
 }
+
+/// The module's path comes from who starts the code, and what it names would run in the guest. Rests on `Sealing::sealer`.
+#[test]
+fn no_module_is_loaded_where_a_platform_vouches() {
+    let guest = Guest::new();
+    let socket = guest.agent.socket().to_str().expect("text").to_owned();
+    guest.place.write("pin", "1234");
+    let serve =
+        ["serve", "--listen=127.0.0.1:0", "--data-dir=data", "--platform=dstack", "--dstack-endpoint"];
+    let token = ["--hsm-module=libno.so", "--hsm-key-label=kek", "--hsm-pin-file=pin"];
+    let run = guest.place.run(&[&serve[..], &[&socket], &token].concat(), "");
+    run.fails(2, "a token's module is code that nothing measured, and intel-tdx would vouch for it");
+    let tried =
+        guest.place.run(&[&["serve", "--listen=127.0.0.1:0", "--platform=none"], &token[..]].concat(), "");
+    tried.fails(2, "libno.so");
+}
