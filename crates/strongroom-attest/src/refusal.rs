@@ -46,6 +46,11 @@ pub enum Refusal {
     /// The key was imported.
     #[error("the vault's key was imported: whoever exported it can read what it opens")]
     ImportedKey,
+    /// The key was brought back, and the policy pins no vault: whoever starts this code can bring a root of his own.
+    #[error(
+        "the vault's key was brought to this server, and the policy does not say which vault's it must be"
+    )]
+    UnpinnedVault,
     /// Another vault than the pinned one.
     #[error("this is another vault than the policy pins")]
     VaultId,

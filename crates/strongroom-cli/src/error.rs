@@ -253,6 +253,9 @@ pub(crate) fn remedy(refusal: Refusal) -> &'static str {
             "check this machine's clock; operator: renew --collateral-file and restart, or look at the log"
         }
         Refusal::Version | Refusal::UnknownPlatform => "update strongroom",
+        Refusal::UnpinnedVault => {
+            "write vault_id = \"…\" into the policy, as the vault was known before it was recovered; or take the operator's new policy"
+        }
         Refusal::VaultId
         | Refusal::ConfigDigest
         | Refusal::Measurement

@@ -89,8 +89,12 @@ fn draft(place: &Place, url: &str) -> String {
 
 /// A policy without which vault it is of, and which settings that runs with.
 fn unpinned(policy: &str) -> String {
-    let is_pin = |line: &&str| line.starts_with("vault_id") || line.starts_with("config_digest");
-    policy.lines().filter(|line| !is_pin(line)).collect::<Vec<_>>().join("\n")
+    without("vault_id", &without("config_digests", policy))
+}
+
+/// A policy without this line.
+fn without(name: &str, policy: &str) -> String {
+    policy.lines().filter(|line| !line.starts_with(name)).collect::<Vec<_>>().join("\n")
 }
 
 /// `strongroom secret VERB` by `policy.toml`.

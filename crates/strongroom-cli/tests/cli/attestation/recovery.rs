@@ -1,7 +1,7 @@
 //! A vault whose platform is lost comes back, by one of its recovery recipients.
 
 use super::switch::Relay;
-use super::{COMPOSE, Guest, draft, refused, simulated, unpinned};
+use super::{COMPOSE, Guest, draft, refused, simulated, without};
 use crate::serve::Server;
 use crate::{BINARY, Place};
 use serde_json::Value;
@@ -282,10 +282,13 @@ fn a_policy_of_before_refuses_a_recovered_key_until_it_is_renewed() {
     let server = wait(&recovery);
     let recover = ["vault", "recover", "-i", "one.key", "--server", &server.url, "--policy", "policy.toml"];
     // A policy that pins no settings decides nothing about who else gets the root.
-    guest.place.write("policy.toml", unpinned(&policy));
+    guest.place.write("policy.toml", without("config_digests", &policy));
     let run = guest.client(&recover, "");
     assert!(run.stderr.contains("config_digests = [\"") && run.stderr.contains("recovery     1 of sr:"));
     refused(run, "the policy pins no configuration");
+    // Nor does one that pins no vault say whose root is brought, or whose key was.
+    guest.place.write("policy.toml", without("vault_id", &policy));
+    refused(guest.client(&recover, ""), "does not say which vault's it must be");
     // Other code than the policy's waits there: it gets nothing.
     guest.change_policy(&policy, &hex::encode(guest.agent.compose_hash()), &"0".repeat(64));
     refused(guest.client(&recover, ""), "none of those that the policy lists");
@@ -293,7 +296,9 @@ fn a_policy_of_before_refuses_a_recovered_key_until_it_is_renewed() {
     guest.client(&recover, "").ok();
     super::eventually("it serves", || super::get_from(&server.url, "/health").is_ok_and(|(s, _)| s == 200));
     refused(guest.secret("put", &server.url, &[], "words"), "another configuration than the policy pins");
-    guest.place.write("policy.toml", unpinned(&policy));
+    guest.place.write("policy.toml", without("vault_id", &without("config_digests", &policy)));
+    refused(guest.secret("put", &server.url, &[], "words"), "does not say which vault's it must be");
+    guest.place.write("policy.toml", without("config_digests", &policy));
     guest.secret("put", &server.url, &[], "words").ok();
 }
 
@@ -332,9 +337,8 @@ fn under_dstacks_key_a_start_names_nobody_new_and_a_recipient_can() {
     let pin =
         run.stderr.lines().find_map(|line| line.split_once("config_digests = ")).expect("a pin").1.to_owned();
     refused(run, "other settings than those that the policy pins");
-    let is_pin = |line: &&str| !line.starts_with("config_digests");
-    let kept: Vec<_> = policy.lines().filter(is_pin).collect();
-    guest.place.write("policy.toml", format!("config_digests = {pin}\n{}", kept.join("\n")));
+    let kept = without("config_digests", &policy);
+    guest.place.write("policy.toml", format!("config_digests = {pin}\n{kept}"));
     guest.client(&recover, "").ok();
     super::eventually("it serves", || super::get_from(&server.url, "/health").is_ok_and(|(s, _)| s == 200));
     drop(server);
