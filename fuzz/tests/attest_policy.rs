@@ -7,7 +7,7 @@ use strongroom_fuzz::{Mutant, Reach};
 use toml::{Table, Value};
 
 /// Every key there is, by the names of the tables around it.
-const KEYS: [&str; 45] = [
+const KEYS: [&str; 46] = [
     "version",
     "vault_id",
     "config_digests",
@@ -27,6 +27,7 @@ const KEYS: [&str; 45] = [
     "intel-tdx.measurements.rtmr2",
     "intel-tdx.dstack",
     "intel-tdx.dstack.compose_hashes",
+    "intel-tdx.dstack.app_ids",
     "intel-tdx.dstack.key_providers",
     "intel-tdx.dstack.os_image_hashes",
     "amd-sev-snp",

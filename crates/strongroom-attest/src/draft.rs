@@ -55,6 +55,7 @@ fn of_tdx(evidence: &Evidence, report: &[u8], roots: &Roots, now: OffsetDateTime
             let identity = dstack::replay(event_log, &parsed.report().rt_mr3)?;
             Some(Dstack {
                 compose_hashes: vec![Hex(identity.compose_hash)],
+                app_ids: vec![Hex(identity.app_id)],
                 key_providers: vec![identity.key_provider],
                 os_image_hashes: identity.os_image_hash.map(Hex).into_iter().collect(),
             })

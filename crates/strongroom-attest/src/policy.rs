@@ -120,6 +120,9 @@ pub struct TdxMeasurement {
 pub struct Dstack {
     /// SHA-256 of the app-compose.json files that are trusted.
     pub compose_hashes: Vec<Hex<32>>,
+    /// Under which ids it may run, where that is known: whoever governs an id governs its keys.
+    #[serde(default)]
+    pub app_ids: Vec<Hex<20>>,
     /// Who may give the application its keys: `kms:` and its id in hex.
     pub key_providers: Vec<String>,
     /// The system images that are trusted, where their measurements are not enough.
@@ -302,6 +305,10 @@ impl Policy {
             if let Some(dstack) = &tdx.dstack {
                 line(format_args!("\n[intel-tdx.dstack]\n# SHA-256 of app-compose.json."));
                 line(format_args!("compose_hashes = {}", list(&dstack.compose_hashes)));
+                line(format_args!(
+                    "# Whoever governs such an id governs its keys.\napp_ids = {}",
+                    list(&dstack.app_ids)
+                ));
                 line(format_args!(
                     "# Who gives the application its keys.\nkey_providers = {}",
                     texts(&dstack.key_providers)

@@ -121,6 +121,9 @@ pub enum Refusal {
     /// Another application.
     #[error("the application is none of those that the policy lists")]
     ComposeHash,
+    /// The same code under another id, whose owner may give its keys to other code.
+    #[error("the application's id is none of those that the policy lists")]
+    AppId,
     /// The text that is shown is not the one that was measured.
     #[error("app-compose.json is not the text that was measured")]
     AppCompose,

@@ -260,6 +260,7 @@ pub(crate) fn remedy(refusal: Refusal) -> &'static str {
         | Refusal::ConfigDigest
         | Refusal::Measurement
         | Refusal::ComposeHash
+        | Refusal::AppId
         | Refusal::KeyProvider
         | Refusal::OsImage
         | Refusal::HostData => {

@@ -32,7 +32,9 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 /// Connections while it waits: recovery is for few.
-const MAX_CONNECTIONS: usize = 64;
+const MAX_CONNECTIONS: usize = 256;
+/// Of one address, so that nobody alone keeps the recipient out; a bridge or balancer is one for all.
+const MAX_CONNECTIONS_PER_ADDRESS: usize = 64;
 /// How long a request may take, its body included, so that nobody keeps a connection from others.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -94,7 +96,8 @@ impl Awaiting {
             .layer(DefaultBodyLimit::max(2 * transfer::MAX_BYTES))
             .layer(middleware::from_fn(finish))
             .with_state(waiting);
-        let door = Door::new(app, tls, Arc::new(Metrics::new()), MAX_CONNECTIONS, usize::MAX);
+        let door =
+            Door::new(app, tls, Arc::new(Metrics::new()), MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS);
         let mut root = None;
         let came = async {
             tokio::select! {

@@ -137,6 +137,10 @@ pub(crate) fn examine(
         Sha256::digest(app_compose)[..] == identity.compose_hash[..],
         Refusal::AppCompose,
     );
+    if !policy.app_ids.is_empty() {
+        let is_listed = policy.app_ids.contains(&Hex(identity.app_id));
+        checks.hold("application id", hex::encode(identity.app_id), is_listed, Refusal::AppId);
+    }
     let is_trusted = policy.key_providers.contains(&identity.key_provider);
     checks.hold("key provider", identity.key_provider, is_trusted, Refusal::KeyProvider);
     if !policy.os_image_hashes.is_empty() {

@@ -287,6 +287,7 @@ fn write_certificates() {
 fn dstack_policy(p: &mut Policy) {
     rules(p).dstack = Some(Dstack {
         compose_hashes: vec![Hex(Sha256::digest(APP_COMPOSE).into())],
+        app_ids: Vec::new(),
         key_providers: vec![format!("kms:{KMS}")],
         os_image_hashes: vec![Hex([5; 32])],
     });

@@ -295,7 +295,7 @@ fn without_root(place: &Place, keeper: &Keeper, root_file: &Path) -> anyhow::Err
 fn database_hint(error: StoreError) -> anyhow::Error {
     let hint = match &error {
         StoreError::ForeignVault => {
-            "name the root file of this store's vault with --root-file, or another database"
+            "name the root file of this store's vault with --root-file, or another database; where two servers were started at once for the first time, move this one's new root file away, and share the other's or --join it"
         }
         StoreError::Unsafe(_) => "set it to on in postgresql.conf and restart the database",
         StoreError::Database(_) => {

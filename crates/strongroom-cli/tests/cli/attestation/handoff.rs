@@ -371,6 +371,15 @@ fn who_may_not_have_the_root_is_told_why_and_gets_nothing() {
     case.refused(&newer, &[], &with_garbage).fails(2, "it is no release statement");
     is_empty(&newer);
 
+    // The same code as another application, whose owner may give its key to other code.
+    let others = Options { app_id: [0xB9; 20], ..Options::default() };
+    let others =
+        Guest { agent: FakeDstack::start(Arc::clone(&case.intel), COMPOSE, others), ..case.guest(COMPOSE) };
+    case.allow(&others, &first);
+    let run = case.refused(&others, &[], &join);
+    assert!(run.stderr.contains("the application's id is none of those"), "{}", run.stderr);
+    is_empty(&others);
+
     // The same code with settings that would let others in, or where nobody could verify it.
     for (replaced, why) in [
         (&["--public-url=https://evil.example"][..], "the replicas' settings differ"),

@@ -3,6 +3,7 @@
 use super::proxy::Proxy;
 use super::{Guest, draft, refused};
 use serde_json::Value;
+use strongroom_testkit::tee::dstack::Options;
 use strongroom_testkit::tee::intel::PlatformState;
 
 #[test]
@@ -116,6 +117,7 @@ fn each_rule_of_a_policy_is_asked_for() {
         (hex::encode(compose), other(&compose), "the application is none of those"),
         (hex::encode(td.mrtd), other(&td.mrtd), "the measurement is none of those"),
         (hex::encode(td.rtmrs[2]), other(&td.rtmrs[2]), "the measurement is none of those"),
+        (hex::encode(Options::default().app_id), "0".repeat(40), "the application's id is none of those"),
         ("kms:".to_owned(), "local:".to_owned(), "the key provider is none of those"),
         ("05".repeat(32), "06".repeat(32), "the system image is none of those"),
         (vault, pinned("vault_id"), "another vault than the policy pins"),

@@ -16,13 +16,12 @@ fn endpoint(agent: &FakeDstack) -> String {
     agent.socket().to_str().expect("text").to_owned()
 }
 
-/// The steps of docs/operations.md, "The drill", as they stand there: on a dstack guest, and then as another application, whose key
-/// is another.
+/// The steps of docs/operations.md, "The drill", as they stand there: on a dstack guest, and then on another
+/// host's, under the same application's id.
 #[test]
 fn the_drill_of_the_operators_page_brings_a_vault_back() {
     let guest = Guest::new();
-    let elsewhere = Options { app_id: [0xB9; 20], ..Options::default() };
-    let elsewhere = FakeDstack::start(Arc::clone(&guest.intel), COMPOSE, elsewhere);
+    let elsewhere = FakeDstack::start(Arc::clone(&guest.intel), COMPOSE, Options::default());
     let page = include_str!("../../../../../docs/operations.md");
     let (_, drill) = page.split_once("\n## The drill\n").expect("the section");
     let drill = drill.split("\n## ").next().expect("the section");
@@ -289,6 +288,9 @@ fn a_policy_of_before_refuses_a_recovered_key_until_it_is_renewed() {
     // Nor does one that pins no vault say whose root is brought, or whose key was.
     guest.place.write("policy.toml", without("vault_id", &policy));
     refused(guest.client(&recover, ""), "does not say which vault's it must be");
+    // The same code under an id whose owner may give its key to other code.
+    guest.change_policy(&policy, &hex::encode(Options::default().app_id), &"0".repeat(40));
+    refused(guest.client(&recover, ""), "the application's id is none of those that the policy lists");
     // Other code than the policy's waits there: it gets nothing.
     guest.change_policy(&policy, &hex::encode(guest.agent.compose_hash()), &"0".repeat(64));
     refused(guest.client(&recover, ""), "none of those that the policy lists");
