@@ -269,8 +269,10 @@ fn traffic(
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let wallet = WalletKey::from_bytes(&[n + 1; 32]).expect("a scalar");
     while !ended.load(Ordering::Relaxed) {
-        let policy = published.read().expect("no panic").clone();
+        // Held meanwhile: the next policy is out once nobody goes by the older one any more.
+        let policy = published.read().expect("no panic");
         let vault = Vault::at(url)?.attest(&policy)?;
+        drop(policy);
         let recipients = [vault.server().encapsulation_key().clone().into()];
         let rules = EnvelopePolicy {
             readers: vec![wallet.address().into()],
