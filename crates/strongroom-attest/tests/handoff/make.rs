@@ -1,6 +1,7 @@
 //! Makes the vectors: two enclaves that the test kit's fake certifies, a handoff between them, and one thing wrong.
 
 use crate::{Side, Vector, folder};
+use std::io::Write as _;
 use strongroom::encoding::base64;
 use strongroom::key::DecapsulationKey;
 use strongroom::slh_dsa::{PublicKey, SigningKey};
@@ -17,7 +18,7 @@ use strongroom_testkit::tee::aws::{FakeAws, NitroDocument};
 use time::{Duration, OffsetDateTime};
 
 /// How many there are.
-pub(crate) const COUNT: usize = 31;
+pub(crate) const COUNT: usize = 32;
 pub(crate) const ROOT: [u8; 32] = [7; 32];
 
 /// 2026-06-01T00:00:00Z.
@@ -180,8 +181,9 @@ impl World {
             side,
         };
         let json = serde_json::to_string(&vector).expect("plain data") + "\n";
-        #[expect(clippy::disallowed_methods, reason = "it writes the vectors")]
-        std::fs::write(folder().join(format!("{name}.json")), json).expect("written");
+        #[expect(clippy::disallowed_types, reason = "it writes the vectors")]
+        let mut file = std::fs::File::create_new(folder().join(format!("{name}.json"))).expect("a new name");
+        file.write_all(json.as_bytes()).expect("written");
     }
 
     fn donor_takes(
@@ -237,7 +239,7 @@ fn donors(world: &World) {
     let tomorrow = now() + Duration::days(1);
     for (name, outcome, statement) in [
         (
-            "other-release-key",
+            "statement-by-another-key",
             "Statement(Signature(BadSignature))",
             world.statement_by(&other, VAULT, tomorrow, 2),
         ),

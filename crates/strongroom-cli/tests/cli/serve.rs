@@ -232,6 +232,31 @@ fn an_imported_key_comes_from_the_environment_or_a_file_and_must_fit() {
     assert!(run(&[("ADMIN_MLKEM_PRIVATE_KEY", &private[1..])]).contains("is no key"));
 }
 
+/// The root follows from the key, so that its file is no loss; nor is a start in memory alone. Rests on `is_imported` (opening.rs).
+#[test]
+fn an_imported_vault_comes_back_with_its_key_and_by_no_other() {
+    let place = Place::new();
+    let key = || {
+        let lines = place.run(&["keygen", "--admin-env"], "").ok_text();
+        let line = lines.lines().find_map(|line| line.strip_prefix("ADMIN_MLKEM_PRIVATE_KEY="));
+        line.expect("a line").to_owned()
+    };
+    let (own, other) = (key(), key());
+    let vault = |flags: &[&str]| {
+        let mut server = Server::start(&place, flags, &[("ADMIN_MLKEM_PRIVATE_KEY", &own)]);
+        let vault = server.get("/attestation")["vaultId"].clone();
+        assert_eq!(server.signal("TERM"), Some(0));
+        vault
+    };
+    let first = vault(&[]);
+    std::fs::remove_file(place.path("data/root.sealed")).expect("lost");
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"];
+    place.run_with(&serve, &[("ADMIN_MLKEM_PRIVATE_KEY", &other)], "").fails(2, "holds a store and no root");
+    assert_eq!(vault(&["--root-sealer", "memory"]), first);
+    assert_eq!(vault(&[]), first);
+    assert_eq!(vault(&[]), first);
+}
+
 #[test]
 fn a_store_without_its_root_is_refused_and_gets_no_new_one() {
     let place = Place::new();

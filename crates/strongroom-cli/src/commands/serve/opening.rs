@@ -116,7 +116,13 @@ impl Opening<'_> {
         };
         let opened = |opened: Result<Opened, RootError>| opened.map_err(|error| told(error, &root_file));
         let entitled = Entitled::from(&config.bound(KeyOrigin::Generated, keeper.protection()));
+        // Who has the imported key has the root: it follows from it.
+        let is_imported = match &imported {
+            Some(key) => reached.vault_id().await? == Some(*Root::import(key).vault_id().as_bytes()),
+            None => false,
+        };
         let is_own = keeper.has_root()
+            || is_imported
             || match source {
                 Source::New => {
                     // Looked for again: another server may have made both in between.
