@@ -509,7 +509,7 @@ fn post(url: &str, path: &str, body: &Value) -> (u16, Value) {
     (answer.status().as_u16(), serde_json::from_str(&text).expect("JSON"))
 }
 
-/// Replicas in memory, whose first one was recovered: where the key comes from is told on.
+/// Replicas whose first one was recovered: where the key comes from is told on.
 #[test]
 fn that_a_key_was_recovered_is_told_on() {
     let case = Case::new();
