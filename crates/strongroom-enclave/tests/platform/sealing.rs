@@ -51,6 +51,30 @@ fn agent(options: Options) -> FakeDstack {
     FakeDstack::start(Arc::new(FakeIntel::new(now())), "{}", options)
 }
 
+/// By 0.5's `GetKey`, which opens its file also once the agent has 0.6's as well. Rests on the interface's number in the file.
+#[test]
+fn a_root_stays_under_the_interface_that_sealed_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("root");
+    let with = |key_interfaces| agent(Options { key_interfaces, ..Options::default() });
+    let none = open(&path, &dstack(&with(0))).expect_err("no key");
+    assert!(
+        matches!(none, RootError::Sealer(SealerError::Platform(PlatformError::NoSuchMethod(_)))),
+        "{none:?}"
+    );
+    let vault = open(&path, &dstack(&with(1))).expect("a new root");
+    let file = std::fs::read(&path).expect("the file");
+    assert_eq!(file[46], 0, "the interface's number");
+    for interfaces in [1, 2] {
+        assert_eq!(open(&path, &dstack(&with(interfaces))).expect("the same root"), vault);
+    }
+    assert!(std::fs::read(&path).expect("the file") == file, "nothing changed, nothing is written");
+    // A root of the newer one is not opened by less.
+    let newer = folder.path().join("newer");
+    open(&newer, &dstack(&with(2))).expect("a new root");
+    assert!(open(&newer, &dstack(&with(1))).is_err());
+}
+
 /// Rests on the comparison of application ids and on the agent's key in sealer/dstack.rs.
 #[test]
 fn dstacks_root_opens_for_its_application_alone() {
@@ -62,6 +86,9 @@ fn dstacks_root_opens_for_its_application_alone() {
     // Another host, the same application.
     let second = agent(Options::default());
     assert_eq!(open(&path, &dstack(&second)).expect("the same root"), vault);
+    // Newer code under the same id.
+    let newer = FakeDstack::start(Arc::new(FakeIntel::new(now())), r#"{"version":2}"#, Options::default());
+    assert_eq!(open(&path, &dstack(&newer)).expect("the same root"), vault);
     let file = std::fs::read(&path).expect("the file");
     let other = agent(Options { app_id: [0xB9; 20], ..Options::default() });
     let refused = open(&path, &dstack(&other)).expect_err("another application");

@@ -32,6 +32,8 @@ pub struct Options {
     pub empty_digests: bool,
     /// How digests are made: 1, or 2 as in dstack 0.6.
     pub event_log_version: u32,
+    /// Which of the interfaces for keys it has: none as the older tappd, 0.5's `GetKey`, and 0.6's `v1/GetKey` as well.
+    pub key_interfaces: u8,
     /// Events that the application added after the start.
     pub later_events: Vec<(String, Vec<u8>)>,
     /// The guest, but for RTMR3 and the data that is bound.
@@ -48,6 +50,7 @@ impl Default for Options {
             cloud_product: "dstack".to_owned(),
             empty_digests: false,
             event_log_version: 1,
+            key_interfaces: 2,
             later_events: Vec::new(),
             td: Td::default(),
         }
@@ -184,8 +187,10 @@ impl Guest {
             "/GetQuote" => self.quote(&asked),
             "/Info" => Ok(self.info()),
             "/GetTlsKey" => Ok(self.tls_key(&asked)),
-            "/GetKey" => Ok(self.key("dstack 0", asked["path"].as_str().unwrap_or_default())),
-            "/v1/GetKey" => self.key_v1(&asked),
+            "/GetKey" if self.options.key_interfaces > 0 => {
+                Ok(self.key("dstack 0", asked["path"].as_str().unwrap_or_default()))
+            }
+            "/v1/GetKey" if self.options.key_interfaces > 1 => self.key_v1(&asked),
             other => {
                 let method = other.trim_start_matches('/');
                 return Response::error(404, &format!("Service not found: {method}"));
