@@ -76,7 +76,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "hsm-module",
         "FILE",
         Kind::One,
-        "Seal the root under a key of a PKCS#11 token: the module of the token's maker, such as /usr/lib/softhsm/libsofthsm2.so",
+        "Outside a TEE, seal the root under a key of a PKCS#11 token: the module of the token's maker, such as /usr/lib/softhsm/libsofthsm2.so",
     ),
     setting(
         "hsm-key-label",
