@@ -5,8 +5,8 @@ use crate::vault::Vault;
 use axum::body::Bytes;
 use std::sync::{Arc, PoisonError, RwLock};
 use strongroom_attest::{Claims, Evidence, NO_NONCE, Purpose, Roots};
-use strongroom_enclave::collateral::Collaterals;
-use strongroom_enclave::{Platform, PlatformError};
+use strongroom_root::collateral::Collaterals;
+use strongroom_root::{Platform, PlatformError};
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 

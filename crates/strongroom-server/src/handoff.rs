@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use strongroom::slh_dsa::PublicKey;
 use strongroom_attest::Purpose;
 use strongroom_attest::handoff::{HandoffError, Handover, Hello, Offer, Offered, Offering, Request};
-use strongroom_enclave::Root;
+use strongroom_root::Root;
 
 /// How long an offer waits for the joiner's second message.
 const LIFETIME: Duration = Duration::from_secs(60);

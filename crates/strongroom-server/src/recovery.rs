@@ -25,7 +25,7 @@ use strongroom::json::Object;
 use strongroom::key::{DecapsulationKey, EncapsulationKey, Recipient};
 use strongroom_attest::recovery::{BroughtRoot, WaitingServer};
 use strongroom_attest::{Claims, Configuration, Evidence, Purpose, transfer};
-use strongroom_enclave::Root;
+use strongroom_root::Root;
 use strongroom_store::{Store, StoreError};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
@@ -170,7 +170,7 @@ async fn show(
 }
 
 impl Waiting {
-    fn quote(&self, nonce: [u8; 32]) -> Result<Evidence, strongroom_enclave::PlatformError> {
+    fn quote(&self, nonce: [u8; 32]) -> Result<Evidence, strongroom_root::PlatformError> {
         let Awaiting { vault_id, configuration, public, .. } = &self.awaiting;
         self.attestor.quote(&Claims {
             purpose: Purpose::Recovery,

@@ -28,7 +28,7 @@ pub struct RecordCheck(Records);
 impl RecordCheck {
     /// For the records of this root's vault.
     #[must_use]
-    pub fn new(root: &strongroom_enclave::Root) -> Self {
+    pub fn new(root: &strongroom_root::Root) -> Self {
         Self(Records::new(root.storage_key()))
     }
 

@@ -24,7 +24,7 @@ use strongroom::principal::Principal;
 use strongroom::w3pk;
 use strongroom::{Ciphertext, OpenError, Plaintext, Sealed, SlotId};
 use strongroom_attest::{Configuration, KeyOrigin};
-use strongroom_enclave::{Opened, VaultId};
+use strongroom_root::{Opened, VaultId};
 use strongroom_store::{Content, Inserted, Place, Replaced, Row, Store, StoreError, Tag, UnixSeconds};
 use time::OffsetDateTime;
 use tokio::sync::Mutex;
@@ -472,11 +472,11 @@ mod tests {
 
     /// A vault that keeps nothing.
     fn vault(folder: &std::path::Path) -> Vault {
-        let opened = strongroom_enclave::open_or_create(
+        let opened = strongroom_root::open_or_create(
             &folder.join("root"),
-            &strongroom_enclave::PlainSealer,
+            &strongroom_root::PlainSealer,
             None,
-            &strongroom_enclave::Entitled::default(),
+            &strongroom_root::Entitled::default(),
             &mut crate::rng(),
         )
         .expect("a root");
@@ -485,7 +485,7 @@ mod tests {
         let config = Config::new(vec![]);
         Vault::new(
             opened,
-            Arc::new(Attestor::new(strongroom_enclave::Platform::None)),
+            Arc::new(Attestor::new(strongroom_root::Platform::None)),
             Arc::new(store),
             config,
             Arc::new(OffsetDateTime::now_utc),

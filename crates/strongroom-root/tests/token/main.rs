@@ -11,7 +11,7 @@ use rand_core::CryptoRng;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use strongroom_attest::Protection;
-use strongroom_enclave::{
+use strongroom_root::{
     Entitled, PassphraseSealer, Pkcs11Sealer, PlainSealer, RootError, Sealer, SealerError, TokenError,
     VaultId, open_or_create,
 };

@@ -10,8 +10,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use strongroom::encoding::from_base64;
 use strongroom::key::{DecapsulationKey, EncapsulationKey};
 use strongroom_attest::{Claims, Evidence, KeyOrigin, Purpose};
-use strongroom_enclave::collateral::Collaterals;
-use strongroom_enclave::{Platform, PlatformError};
+use strongroom_root::collateral::Collaterals;
+use strongroom_root::{Platform, PlatformError};
 
 fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");

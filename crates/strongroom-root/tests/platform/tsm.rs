@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use strongroom::encoding::base64;
 use strongroom_attest::Beside;
-use strongroom_enclave::{Choice, Places, Platform, PlatformError};
+use strongroom_root::{Choice, Places, Platform, PlatformError};
 use strongroom_testkit::tee::amd::{CrlState, FakeAmd, SnpReport};
 use strongroom_testkit::tee::configfs::FakeTsm;
 use strongroom_testkit::tee::intel::{FakeIntel, QuoteVersion, Td};

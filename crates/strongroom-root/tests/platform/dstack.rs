@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use strongroom_attest::Beside;
-use strongroom_enclave::{Choice, Places, Platform, PlatformError};
+use strongroom_root::{Choice, Places, Platform, PlatformError};
 use strongroom_testkit::canned;
 use strongroom_testkit::tee::dstack::{FakeDstack, Options};
 use strongroom_testkit::tee::intel::FakeIntel;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use strongroom::slh_dsa::PublicKey;
 use strongroom_attest::policy::Hex;
 use strongroom_attest::{Configuration, KeyOrigin, Protection, RecoveryRecipients};
-use strongroom_enclave::{
+use strongroom_root::{
     Choice, DerivedKeys, DstackSealer, Entitled, PassphraseSealer, Places, PlainSealer, Platform,
     PlatformError, RootError, Sealer, SealerError, SevSnpSealer, Tsm, VaultId, open_or_create,
 };
@@ -215,7 +215,7 @@ fn under_a_platforms_key_nobody_is_added_who_may_get_the_root() {
             // Sealed anew by the first of them, on SEV-SNP: for whom it was, and not for whom it is asked for.
             assert_eq!(open_for(&path, later, &fewer).expect("the same root"), vault, "{name}");
         }
-        let opened = strongroom_enclave::open(&path, later, None).expect("to look at records");
+        let opened = strongroom_root::open(&path, later, None).expect("to look at records");
         assert_eq!(opened.root.vault_id(), vault);
     }
     let path = folder.path().join("passphrase");

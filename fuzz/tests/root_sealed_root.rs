@@ -3,8 +3,8 @@
 use strongroom::slh_dsa::PublicKey;
 use strongroom_attest::policy::Hex;
 use strongroom_attest::{Configuration, KeyOrigin, Protection, RecoveryRecipients};
-use strongroom_enclave::{Entitled, PlainSealer, open_or_create, parse};
 use strongroom_fuzz::{Mutant, Reach};
+use strongroom_root::{Entitled, PlainSealer, open_or_create, parse};
 use strongroom_testkit::rng;
 
 #[test]

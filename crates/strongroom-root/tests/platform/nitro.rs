@@ -1,7 +1,7 @@
 use crate::{quote, quote_of};
 use std::sync::Arc;
 use strongroom_attest::{Asked, Beside, NO_NONCE, Policy, Refusal, Roots, verify};
-use strongroom_enclave::{Choice, Places, Platform, PlatformError, SecureModule};
+use strongroom_root::{Choice, Places, Platform, PlatformError, SecureModule};
 use strongroom_testkit::tee::aws::{FakeAws, NitroDocument};
 use time::OffsetDateTime;
 
