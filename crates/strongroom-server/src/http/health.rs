@@ -1,7 +1,7 @@
 //! `/health`, `/version`, and `/metrics` for the operator
 
-use super::JSON;
 use crate::error::ApiError;
+use crate::routes::JSON;
 use crate::vault::Vault;
 use axum::Json;
 use axum::extract::State;

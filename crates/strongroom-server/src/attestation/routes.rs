@@ -1,7 +1,7 @@
 //! `/attestation`, `/secret/attestation`
 
-use super::JSON;
 use crate::error::{ApiError, Code};
+use crate::routes::JSON;
 use crate::vault::Vault;
 use axum::Json;
 use axum::extract::{Query, State};

@@ -1,9 +1,9 @@
 //! `/auth/nonce`, `/auth/session`
 
-use super::backups;
 use crate::edge::JsonBody;
 use crate::error::{ApiError, Code};
 use crate::limits::ClientAddress;
+use crate::routes::backups;
 use crate::sign_in;
 use crate::vault::Vault;
 use axum::Json;

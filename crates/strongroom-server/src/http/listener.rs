@@ -1,6 +1,8 @@
 //! The listeners: bounds on connections, and an end that lets requests finish.
 
+#[path = "signature_in_uri.rs"]
 mod signature_in_uri;
+#[path = "../storage/sweeper.rs"]
 mod sweeper;
 
 use crate::config::Config;

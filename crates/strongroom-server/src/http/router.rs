@@ -1,11 +1,18 @@
 //! The routes, a file per resource.
 
+#[path = "../attestation/routes.rs"]
 pub(crate) mod attestation;
+#[path = "../sign_in/routes.rs"]
 pub(crate) mod auth;
+#[path = "../backups/routes.rs"]
 pub(crate) mod backups;
+#[path = "docs.rs"]
 mod docs;
+#[path = "../root/routes.rs"]
 pub(crate) mod handoff;
+#[path = "health.rs"]
 pub(crate) mod health;
+#[path = "../secrets/routes.rs"]
 pub(crate) mod secret;
 
 use crate::config::CorsOrigin;

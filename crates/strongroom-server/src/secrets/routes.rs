@@ -1,12 +1,12 @@
 //! `/secret/…`: store, access, envelope, list, delete.
 
-use super::{JSON, rfc3339};
 use crate::edge::{self, JsonBody, SealedBody};
 use crate::error::{ApiError, Code};
 use crate::grant::{self, AccessGrant, Lister, OwnerGrant};
 use crate::limits::ClientAddress;
 use crate::record::Kept;
 use crate::request::StoreRequest;
+use crate::routes::{JSON, rfc3339};
 use crate::sign_in::{self, SignIn};
 use crate::vault::{Stored, Vault};
 use axum::Json;
