@@ -6,22 +6,22 @@
 //! passphrase, or by a PKCS#11 token; or it is kept in memory alone, or in the clear, which is said wherever it is shown. It refuses to overwrite a root, to import a key over a generated root, to start from a root file that does not fit or was sealed otherwise than
 //! it is told, and to take another platform than the one that was asked for.
 
+mod access;
 pub mod collateral;
-mod entitled;
-mod keeper;
 mod platform;
 mod root;
-mod sealed_root;
+mod root_file;
 mod sealer;
+mod storage;
 mod tls_key;
 
-pub use entitled::Entitled;
-pub use keeper::Keeper;
+pub use access::Entitled;
 pub use platform::{Choice, Dstack, Nitro, Places, Platform, PlatformError, SecureModule, Tsm};
 pub use root::{Root, VaultId};
-pub use sealed_root::{Opened, RootError, open, open_or_create, parse};
+pub use root_file::{Opened, RootError, open, open_or_create, parse};
 pub use sealer::{
     DerivedKeys, DstackSealer, PassphraseSealer, Pkcs11Sealer, PlainSealer, Sealer, SealerError,
     SevSnpSealer, TokenError,
 };
+pub use storage::Keeper;
 pub use tls_key::TlsKey;

@@ -4,7 +4,7 @@
 //! magic 8 || sealer u16 || vault_id 32 || u32 length || sealer data || u32 length || sealed bytes
 //! ```
 
-use crate::entitled::Entitled;
+use crate::access::Entitled;
 use crate::root::Root;
 use crate::sealer::{Sealer, SealerError};
 use rand_core::CryptoRng;

@@ -1,8 +1,8 @@
 //! Where a server's root stays: in a file that a sealer seals, or in memory alone.
 
-use crate::entitled::Entitled;
+use crate::access::Entitled;
 use crate::root::Root;
-use crate::sealed_root::{Opened, RootError, keep, open_or_create};
+use crate::root_file::{Opened, RootError, keep, open_or_create};
 use crate::sealer::Sealer;
 use rand_core::CryptoRng;
 use std::path::PathBuf;
