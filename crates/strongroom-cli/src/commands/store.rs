@@ -1,13 +1,13 @@
 //! `strongroom store backup|verify|restore`
 
-use super::serve::{find_platform, root_hint};
 use crate::args::{RootSealing, Store, StoreBackup, StoreRestore, StoreVerify};
 use crate::error::{Hint, Refused};
 use crate::files;
-use crate::sealing::{Hsm, Sealing};
+use crate::server::{find_platform, root_hint, sealer_hint};
+use crate::settings::imported_key;
 use anyhow::{Context, Result, anyhow, bail};
 use std::path::Path;
-use strongroom_root::{Opened, Places, open};
+use strongroom_root::{OpenedRoot, PlatformPaths, SealerChoice, TokenKey, open};
 use strongroom_server::{DataDir, DataDirError, RecordCheck};
 use strongroom_store::{Backup, BackupError};
 
@@ -102,25 +102,26 @@ fn restore(args: &StoreRestore) -> Result<()> {
 }
 
 /// An existing root; where an imported key is needed, it comes from where `serve` takes it.
-fn root(path: &Path, args: &RootSealing) -> Result<Opened> {
+fn root(path: &Path, args: &RootSealing) -> Result<OpenedRoot> {
     if !path.exists() {
         bail!("{} is not there", path.display());
     }
     let passphrase = args.root_passphrase_file.as_deref().map(files::read_passphrase).transpose()?;
     let pin = args.hsm_pin_file.as_deref().map(files::read_passphrase).transpose()?;
-    let hsm = Hsm::new(args.hsm_module.clone(), args.hsm_key_label.clone(), pin, args.hsm_token.clone())
-        .map_err(anyhow::Error::msg)?;
-    let places = Places {
+    let token =
+        TokenKey::new(args.hsm_module.clone(), args.hsm_key_label.clone(), pin, args.hsm_token.clone());
+    let token = token?;
+    let paths = PlatformPaths {
         dstack: args.dstack_endpoint.clone(),
-        tsm: args.tsm_dir.clone().unwrap_or(Places::default().tsm),
-        ..Places::default()
+        tsm: args.tsm_dir.clone().unwrap_or(PlatformPaths::default().tsm),
+        ..PlatformPaths::default()
     };
-    let sealer = Sealing::new(args.root_sealer, passphrase, hsm)
-        .map_err(anyhow::Error::msg)?
-        .sealer(&find_platform(args.platform, &places)?)?
+    let sealer = SealerChoice::new(args.root_sealer, passphrase, token)?
+        .sealer(&find_platform(args.platform, &paths)?)
+        .map_err(sealer_hint)?
         .context(Hint("name how this root is sealed with --root-sealer"))
         .context("a root that is in memory has no file")?;
-    let imported = super::serve::imported_key()?;
+    let imported = imported_key()?;
     open(path, &*sealer, imported)
         .map_err(root_hint)
         .with_context(|| format!("cannot use {}", path.display()))

@@ -8,6 +8,7 @@ use getrandom::rand_core::Rng;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use strongroom::aead;
+use strongroom::os_rng;
 use strongroom_store::Place;
 use zeroize::Zeroizing;
 
@@ -55,7 +56,7 @@ impl Records {
     #[must_use]
     pub(crate) fn seal(&self, place: Place, mut content: Vec<u8>) -> Vec<u8> {
         let mut salt = [0; SALT_BYTES];
-        crate::rng().fill_bytes(&mut salt);
+        os_rng().fill_bytes(&mut salt);
         let nonce = [0; aead::NONCE_BYTES];
         let tag = aead::seal_in_place(&self.key(&salt), &nonce, &aad(place), &mut content);
         let mut sealed = Vec::with_capacity(HEAD_BYTES + content.len() + tag.len());

@@ -9,12 +9,12 @@ use strongroom::slh_dsa::Owner;
 use strongroom_store::Tag;
 use zeroize::Zeroizing;
 
-/// Makes tags.
-pub(crate) struct Index {
+/// Makes tags under the root's index key.
+pub(crate) struct Tags {
     key: Zeroizing<[u8; 32]>,
 }
 
-impl Index {
+impl Tags {
     /// With the root's index key.
     #[must_use]
     pub(crate) fn new(key: Zeroizing<[u8; 32]>) -> Self {

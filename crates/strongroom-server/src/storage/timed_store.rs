@@ -9,12 +9,16 @@ use strongroom_store::{
 };
 
 /// Passes every call on.
-pub(crate) struct Measured {
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) metrics: Arc<Metrics>,
+pub(crate) struct TimedStore {
+    store: Arc<dyn Store>,
+    metrics: Arc<Metrics>,
 }
 
-impl Measured {
+impl TimedStore {
+    pub(crate) fn new(store: Arc<dyn Store>, metrics: Arc<Metrics>) -> Self {
+        Self { store, metrics }
+    }
+
     fn time<'a, T: 'a>(&'a self, operation: &'static str, answer: Answer<'a, T>) -> Answer<'a, T> {
         Box::pin(async move {
             let start = Instant::now();
@@ -25,7 +29,7 @@ impl Measured {
     }
 }
 
-impl Store for Measured {
+impl Store for TimedStore {
     fn is_shared(&self) -> bool {
         self.store.is_shared()
     }
