@@ -3,17 +3,17 @@
 //! An `Ok` of a writing call means that the bytes are on stable storage; an error, that they may be there or not. `conformance.rs` is the suite that every
 //! [`Store`] passes.
 
+mod backups;
 #[cfg(test)]
 mod conformance;
 mod postgres;
-mod series;
 mod sqlite;
 
 use std::pin::Pin;
 use strongroom::SlotId;
 
+pub use backups::{Head, MAX_SERIES, NewVersion, Pushed, Series};
 pub use postgres::{DatabaseUrl, DatabaseUrlError, PostgresDatabase, PostgresOptions, PostgresStore};
-pub use series::{Head, MAX_SERIES, NewVersion, Pushed, Series};
 pub use sqlite::{Backup, BackupError, SqliteStore};
 
 /// An HMAC under the vault's index key: it finds a thing without naming it.

@@ -1,9 +1,9 @@
 //! The shared store: several servers on one PostgreSQL. Plain SQL without advisory locks or notifications, so that
 //! databases that speak its protocol serve too.
 
+mod backups;
 mod connect;
 mod schema;
-mod series;
 
 use crate::{
     Answer, Content, Head, Inserted, MAX_PAGE_BYTES, NewVersion, Page, Pushed, Replaced, Row, SWEEP_BATCH,
@@ -295,19 +295,19 @@ impl Store for PostgresStore {
     }
 
     fn head(&self, series: Tag) -> Answer<'_, Option<Head>> {
-        Box::pin(series::head(self, series))
+        Box::pin(backups::head(self, series))
     }
 
     fn series_of(&self, owner: Tag) -> Answer<'_, Vec<Series>> {
-        Box::pin(series::of_owner(self, owner))
+        Box::pin(backups::of_owner(self, owner))
     }
 
     fn version(&self, series: Tag, number: u64) -> Answer<'_, Option<Vec<u8>>> {
-        Box::pin(series::version(self, series, number))
+        Box::pin(backups::version(self, series, number))
     }
 
     fn push(&self, series: Tag, version: NewVersion) -> Answer<'_, Pushed> {
-        Box::pin(series::push(self, series, version))
+        Box::pin(backups::push(self, series, version))
     }
 
     fn delete_versions(
@@ -318,7 +318,7 @@ impl Store for PostgresStore {
         changed_at: UnixSeconds,
         purge_at: UnixSeconds,
     ) -> Answer<'_, bool> {
-        Box::pin(series::delete_versions(self, series, expected, head, changed_at, purge_at))
+        Box::pin(backups::delete_versions(self, series, expected, head, changed_at, purge_at))
     }
 
     fn sweep(&self, now: UnixSeconds) -> Answer<'_, u64> {
@@ -346,7 +346,7 @@ impl Store for PostgresStore {
             })
             .await?;
             // Each batch is a call of its own, since one has its time.
-            while series::purge(self, now).await? == SWEEP_BATCH {}
+            while backups::purge(self, now).await? == SWEEP_BATCH {}
             let mut swept = 0;
             loop {
                 let batch = self

@@ -1,9 +1,9 @@
 //! The embedded store: one writer that commits what waits as a group, readers beside it.
 
-mod backup;
+mod backups;
 mod checkpoint;
 mod schema;
-mod series;
+mod snapshot;
 mod writer;
 
 use crate::{
@@ -19,7 +19,7 @@ use strongroom::SlotId;
 use tokio::sync::Semaphore;
 use writer::Writer;
 
-pub use backup::{Backup, BackupError};
+pub use snapshot::{Backup, BackupError};
 
 const READERS: usize = 4;
 
@@ -285,19 +285,19 @@ impl Store for SqliteStore {
     }
 
     fn head(&self, series: Tag) -> Answer<'_, Option<Head>> {
-        self.read(move |db| series::head(db, series))
+        self.read(move |db| backups::head(db, series))
     }
 
     fn series_of(&self, owner: Tag) -> Answer<'_, Vec<Series>> {
-        self.read(move |db| series::of_owner(db, owner))
+        self.read(move |db| backups::of_owner(db, owner))
     }
 
     fn version(&self, series: Tag, number: u64) -> Answer<'_, Option<Vec<u8>>> {
-        self.read(move |db| series::version(db, series, number))
+        self.read(move |db| backups::version(db, series, number))
     }
 
     fn push(&self, series: Tag, version: NewVersion) -> Answer<'_, Pushed> {
-        self.write(move |db| series::push(db, series, &version))
+        self.write(move |db| backups::push(db, series, &version))
     }
 
     fn delete_versions(
@@ -308,7 +308,7 @@ impl Store for SqliteStore {
         changed_at: UnixSeconds,
         purge_at: UnixSeconds,
     ) -> Answer<'_, bool> {
-        self.write(move |db| series::delete_versions(db, series, expected, &head, changed_at, purge_at))
+        self.write(move |db| backups::delete_versions(db, series, expected, &head, changed_at, purge_at))
     }
 
     fn sweep(&self, now: UnixSeconds) -> Answer<'_, u64> {
@@ -320,7 +320,7 @@ impl Store for SqliteStore {
             })
             .await?;
             // Each batch is a write of its own, so that others get their turns between them.
-            while self.write(move |db| series::purge(db, now)).await? == SWEEP_BATCH {}
+            while self.write(move |db| backups::purge(db, now)).await? == SWEEP_BATCH {}
             let mut swept = 0;
             loop {
                 let batch = self.write(move |db| forget_expired(db, now)).await?;
