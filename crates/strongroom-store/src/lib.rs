@@ -14,7 +14,7 @@ use strongroom::SlotId;
 
 pub use backups::{Head, MAX_SERIES, NewVersion, Pushed, Series};
 pub use postgres::{DatabaseUrl, DatabaseUrlError, PostgresDatabase, PostgresOptions, PostgresStore};
-pub use sqlite::{Backup, BackupError, SqliteStore};
+pub use sqlite::{Snapshot, SnapshotError, SqliteStore};
 
 /// An HMAC under the vault's index key: it finds a thing without naming it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

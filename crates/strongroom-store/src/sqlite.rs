@@ -19,7 +19,7 @@ use strongroom::SlotId;
 use tokio::sync::Semaphore;
 use writer::Writer;
 
-pub use snapshot::{Backup, BackupError};
+pub use snapshot::{Snapshot, SnapshotError};
 
 const READERS: usize = 4;
 
