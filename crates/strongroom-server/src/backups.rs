@@ -9,7 +9,7 @@ use crate::vault::Vault;
 use std::num::NonZeroU32;
 use strongroom::backup::{MAX_COUNTER, SignedBackup, Statement, UserId, VerifiedBackup};
 use strongroom::slh_dsa::Owner;
-use strongroom_store::{Head, MAX_SERIES, NewVersion, Place, Pushed, Tag, UnixSeconds};
+use strongroom_store::{HeadRow, MAX_BACKUPS, NewVersion, Place, Pushed, Tag, UnixSeconds};
 
 /// How often a change is tried again that another one came before.
 const MAX_ATTEMPTS: u32 = 8;
@@ -57,7 +57,8 @@ impl Vault {
             let (revision, mut head) =
                 before.unwrap_or_else(|| (0, SeriesHead::new(Form::of(signed), owner, user_id)));
             let Step::Next { number, last_digest } = step(&head, signed)? else { return Ok(()) };
-            let record = self.records.seal(Place::Version { series, number }, series::encode_version(signed));
+            let record =
+                self.records.seal(Place::Version { backup: series, number }, series::encode_version(signed));
             let now = self.now().unix_timestamp();
             let (bytes, digest) = (record.len() as u64, signed.digest());
             head.append(Kept { number, stored_at: now, bytes, digest, deleted_at: None }, last_digest, now);
@@ -65,7 +66,9 @@ impl Vault {
             let new = NewVersion {
                 owner: self.index.backup_owner(owner),
                 expected: revision,
-                head: self.records.seal(Place::Head { series, revision: revision + 1 }, head.encode()),
+                head: self
+                    .records
+                    .seal(Place::Head { backup: series, revision: revision + 1 }, head.encode()),
                 changed_at: now,
                 number,
                 record,
@@ -106,7 +109,7 @@ impl Vault {
             };
             let kept = found.ok_or_else(not_found)?.clone();
             let Some(record) = self.store.version(series, kept.number).await? else { continue };
-            let place = Place::Version { series, number: kept.number };
+            let place = Place::Version { backup: series, number: kept.number };
             let content = self.records.open(place, &record)?;
             let backup = series::decode_version(&content).ok_or(RecordDamaged { place })?;
             return Ok(Found { version: kept, backup });
@@ -140,7 +143,8 @@ impl Vault {
             head.versions
                 .iter_mut()
                 .for_each(|version| version.deleted_at = version.deleted_at.or(Some(now)));
-            let sealed = self.records.seal(Place::Head { series, revision: revision + 1 }, head.encode());
+            let sealed =
+                self.records.seal(Place::Head { backup: series, revision: revision + 1 }, head.encode());
             let purge_at = now + DELETED_LIFETIME_S;
             if self.store.delete_versions(series, revision, sealed, now, purge_at).await? {
                 return Ok(());
@@ -155,12 +159,12 @@ impl Vault {
     }
 
     async fn heads_of(&self, owner: Owner) -> Result<Vec<(Tag, SeriesHead)>, ApiError> {
-        let all = self.store.series_of(self.index.backup_owner(owner)).await?;
+        let all = self.store.backups_of(self.index.backup_owner(owner)).await?;
         let mut heads = Vec::with_capacity(all.len());
         for row in all {
-            match self.open_head(row.series, &row.head) {
+            match self.open_head(row.tag, &row.head) {
                 // The look-up tag stands in clear beside the record: only what is inside counts.
-                Ok((_, head)) if head.owner == owner => heads.push((row.series, head)),
+                Ok((_, head)) if head.owner == owner => heads.push((row.tag, head)),
                 Ok(_) => {}
                 // A row that was altered costs the others nothing. Access to it answers `record_damaged`.
                 Err(error) => tracing::error!(%error, "left out of a list"),
@@ -169,8 +173,8 @@ impl Vault {
         Ok(heads)
     }
 
-    fn open_head(&self, series: Tag, head: &Head) -> Result<(u64, SeriesHead), RecordDamaged> {
-        let place = Place::Head { series, revision: head.revision };
+    fn open_head(&self, series: Tag, head: &HeadRow) -> Result<(u64, SeriesHead), RecordDamaged> {
+        let place = Place::Head { backup: series, revision: head.revision };
         let content = self.records.open(place, &head.record)?;
         Ok((head.revision, SeriesHead::decode(&content).ok_or(RecordDamaged { place })?))
     }
@@ -182,7 +186,7 @@ impl Vault {
         let others = self.heads_of(head.owner).await?;
         let others: Vec<_> =
             others.into_iter().filter(|(tag, _)| *tag != series).map(|(_, head)| head).collect();
-        let most = limits.backup_user_ids.min(MAX_SERIES);
+        let most = limits.backup_user_ids.min(MAX_BACKUPS);
         if others.len() >= most as usize {
             return Err(Code::BackupQuota
                 .because(format!("a key may use {most} user ids, those of deleted backups included")));

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use strongroom::principal::Principal;
-use strongroom_store::MAX_SERIES;
+use strongroom_store::MAX_BACKUPS;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 const DAY_S: u32 = 24 * 60 * 60;
@@ -86,7 +86,7 @@ impl Default for Limits {
             verification_rate: Rate::new(5),
             backups_an_hour: NonZeroU32::new(60),
             backup_bytes: Some(16 * 1024 * 1024),
-            backup_user_ids: MAX_SERIES,
+            backup_user_ids: MAX_BACKUPS,
             backup_versions: NonZeroU32::new(5).expect("five is more than none"),
             anonymous_bytes_a_day: Some(256 * 1024 * 1024),
             anonymous_lifetime: None,

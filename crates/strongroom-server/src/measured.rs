@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 use strongroom::SlotId;
 use strongroom_store::{
-    Answer, Content, Head, Inserted, NewVersion, Page, Pushed, Replaced, Row, Series, Store, Tag, UnixSeconds,
+    Answer, BackupRow, HeadRow, Inserted, NewVersion, Pushed, Replaced, SlotContent, SlotPage, SlotRow,
+    Store, Tag, UnixSeconds,
 };
 
 /// Passes every call on.
@@ -30,15 +31,15 @@ impl Store for Measured {
         self.store.is_shared()
     }
 
-    fn insert(&self, slot: SlotId, content: Content) -> Answer<'_, Inserted> {
+    fn insert(&self, slot: SlotId, content: SlotContent) -> Answer<'_, Inserted> {
         self.time("insert", self.store.insert(slot, content))
     }
 
-    fn slot(&self, slot: SlotId) -> Answer<'_, Option<Row>> {
+    fn slot(&self, slot: SlotId) -> Answer<'_, Option<SlotRow>> {
         self.time("slot", self.store.slot(slot))
     }
 
-    fn replace(&self, slot: SlotId, expected: u64, content: Content) -> Answer<'_, Replaced> {
+    fn replace(&self, slot: SlotId, expected: u64, content: SlotContent) -> Answer<'_, Replaced> {
         self.time("replace", self.store.replace(slot, expected, content))
     }
 
@@ -46,7 +47,7 @@ impl Store for Measured {
         self.time("delete", self.store.delete(slot))
     }
 
-    fn slots_of(&self, principal: Tag, after: Option<SlotId>, limit: u32) -> Answer<'_, Page> {
+    fn slots_of(&self, principal: Tag, after: Option<SlotId>, limit: u32) -> Answer<'_, SlotPage> {
         self.time("slots_of", self.store.slots_of(principal, after, limit))
     }
 
@@ -54,12 +55,12 @@ impl Store for Measured {
         self.time("spend_nonce", self.store.spend_nonce(nonce, keep_until))
     }
 
-    fn head(&self, series: Tag) -> Answer<'_, Option<Head>> {
+    fn head(&self, series: Tag) -> Answer<'_, Option<HeadRow>> {
         self.time("head", self.store.head(series))
     }
 
-    fn series_of(&self, owner: Tag) -> Answer<'_, Vec<Series>> {
-        self.time("series_of", self.store.series_of(owner))
+    fn backups_of(&self, owner: Tag) -> Answer<'_, Vec<BackupRow>> {
+        self.time("series_of", self.store.backups_of(owner))
     }
 
     fn version(&self, series: Tag, number: u64) -> Answer<'_, Option<Vec<u8>>> {

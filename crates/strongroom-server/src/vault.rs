@@ -25,7 +25,9 @@ use strongroom::w3pk;
 use strongroom::{Ciphertext, OpenError, Plaintext, Sealed, SlotId};
 use strongroom_attest::{Configuration, KeyOrigin};
 use strongroom_root::{Opened, VaultId};
-use strongroom_store::{Content, Inserted, Place, Replaced, Row, Store, StoreError, Tag, UnixSeconds};
+use strongroom_store::{
+    Inserted, Place, Replaced, SlotContent, SlotRow, Store, StoreError, Tag, UnixSeconds,
+};
 use time::OffsetDateTime;
 use tokio::sync::Mutex;
 
@@ -302,7 +304,7 @@ impl Vault {
     }
 
     /// A slot that is there and has not expired.
-    pub(crate) async fn load(&self, slot: SlotId) -> Result<Option<(Row, Record)>, ApiError> {
+    pub(crate) async fn load(&self, slot: SlotId) -> Result<Option<(SlotRow, Record)>, ApiError> {
         let Some(row) = self.store.slot(slot).await? else {
             return Ok(None);
         };
@@ -310,7 +312,7 @@ impl Vault {
         Ok((!record.has_expired(self.now().unix_timestamp())).then_some((row, record)))
     }
 
-    fn unseal(&self, row: &Row) -> Result<Record, RecordDamaged> {
+    fn unseal(&self, row: &SlotRow) -> Result<Record, RecordDamaged> {
         let place = Place::Slot { slot: row.slot, generation: row.generation };
         let content = self.records.open(place, &row.record)?;
         Record::decode(&content).ok_or(RecordDamaged { place })
@@ -447,10 +449,10 @@ impl Vault {
         }
     }
 
-    fn content(&self, record: &Record, held: Option<Tag>, slot: SlotId, generation: u64) -> Content {
+    fn content(&self, record: &Record, held: Option<Tag>, slot: SlotId, generation: u64) -> SlotContent {
         let principals =
             record.readers.iter().chain(&record.owners).map(|p| self.index.principal(p)).collect();
-        Content {
+        SlotContent {
             record: self.records.seal(Place::Slot { slot, generation }, record.encode()),
             expires_at: record.expires_at,
             held,

@@ -2,25 +2,25 @@
 
 use crate::{Tag, UnixSeconds};
 
-/// Series that an owner can have: so many are listed.
-pub const MAX_SERIES: u32 = 100;
+/// Backups that an owner can have; lists give no more.
+pub const MAX_BACKUPS: u32 = 100;
 
-/// What stands for a series: which versions it has, sealed.
+/// What stands for a backup: which versions it has, sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
+pub struct HeadRow {
     /// 1 with the first version, one more after each change.
     pub revision: u64,
     /// The sealed record.
     pub record: Vec<u8>,
 }
 
-/// A series in its owner's list.
+/// A backup in its owner's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Series {
+pub struct BackupRow {
     /// Its tag.
-    pub series: Tag,
+    pub tag: Tag,
     /// Its head.
-    pub head: Head,
+    pub head: HeadRow,
 }
 
 /// A version that is to be added.
@@ -28,7 +28,7 @@ pub struct Series {
 pub struct NewVersion {
     /// The tag of whose it is.
     pub owner: Tag,
-    /// The revision of the head that this was made for; 0 for a new series.
+    /// The revision of the head that this was made for; 0 for a new backup.
     pub expected: u64,
     /// The new head, sealed for the revision after `expected`.
     pub head: Vec<u8>,

@@ -12,7 +12,7 @@ mod sqlite;
 use std::pin::Pin;
 use strongroom::SlotId;
 
-pub use backups::{Head, MAX_SERIES, NewVersion, Pushed, Series};
+pub use backups::{BackupRow, HeadRow, MAX_BACKUPS, NewVersion, Pushed};
 pub use postgres::{DatabaseUrl, DatabaseUrlError, PostgresDatabase, PostgresOptions, PostgresStore};
 pub use sqlite::{Snapshot, SnapshotError, SqliteStore};
 
@@ -32,7 +32,7 @@ pub type UnixSeconds = i64;
 
 /// What is to stand in a slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Content {
+pub struct SlotContent {
     /// The sealed record.
     pub record: Vec<u8>,
     /// When it may be swept away. A hint in clear: the record says it too.
@@ -45,7 +45,7 @@ pub struct Content {
 
 /// A slot as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct SlotRow {
     /// Its name.
     pub slot: SlotId,
     /// 1 when stored, one more after each replacement.
@@ -64,17 +64,17 @@ pub enum Place {
         /// As which of its contents.
         generation: u64,
     },
-    /// At the head of a series.
+    /// At the head of a backup.
     Head {
         /// Which.
-        series: Tag,
+        backup: Tag,
         /// As which of its heads.
         revision: u64,
     },
-    /// In a series.
+    /// In a backup.
     Version {
         /// Which.
-        series: Tag,
+        backup: Tag,
         /// As which of its versions.
         number: u64,
     },
@@ -85,8 +85,8 @@ impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Slot { slot, .. } => write!(f, "slot {slot}"),
-            Self::Head { series, .. } => write!(f, "the head of series {series}"),
-            Self::Version { series, number } => write!(f, "version {number} of series {series}"),
+            Self::Head { backup, .. } => write!(f, "the head of backup {backup}"),
+            Self::Version { backup, number } => write!(f, "version {number} of backup {backup}"),
         }
     }
 }
@@ -102,9 +102,9 @@ pub const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
 
 /// Some rows of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
+pub struct SlotPage {
     /// Ascending.
-    pub rows: Vec<Row>,
+    pub rows: Vec<SlotRow>,
     /// Whether there is more after the last.
     pub more: bool,
 }
@@ -173,42 +173,42 @@ pub trait Store: Send + Sync {
     fn is_shared(&self) -> bool;
 
     /// Puts content into a new slot, unless its held tag was ever used.
-    fn insert(&self, slot: SlotId, content: Content) -> Answer<'_, Inserted>;
+    fn insert(&self, slot: SlotId, content: SlotContent) -> Answer<'_, Inserted>;
 
     /// Reads a slot; expired ones may still be there.
-    fn slot(&self, slot: SlotId) -> Answer<'_, Option<Row>>;
+    fn slot(&self, slot: SlotId) -> Answer<'_, Option<SlotRow>>;
 
     /// Replaces a slot's content where its generation is `expected`. A held tag must be new; one that the slot keeps is
     /// not given again. The old one stays taken.
-    fn replace(&self, slot: SlotId, expected: u64, content: Content) -> Answer<'_, Replaced>;
+    fn replace(&self, slot: SlotId, expected: u64, content: SlotContent) -> Answer<'_, Replaced>;
 
     /// Forgets a slot, if it is there; its held tags stay taken.
     fn delete(&self, slot: SlotId) -> Answer<'_, bool>;
 
     /// Slots with a principal's tag, ascending, after `after`, at most `limit` and [`MAX_PAGE_BYTES`].
-    fn slots_of(&self, principal: Tag, after: Option<SlotId>, limit: u32) -> Answer<'_, Page>;
+    fn slots_of(&self, principal: Tag, after: Option<SlotId>, limit: u32) -> Answer<'_, SlotPage>;
 
     /// Marks a nonce as spent; false where it was already, or where a sweep at `keep_until` or later may have forgotten
     /// that it was, whatever a clock says since.
     fn spend_nonce(&self, nonce: [u8; 16], keep_until: UnixSeconds) -> Answer<'_, bool>;
 
-    /// The head of a series, if there is one.
-    fn head(&self, series: Tag) -> Answer<'_, Option<Head>>;
+    /// The head of a backup, if there is one.
+    fn head(&self, backup: Tag) -> Answer<'_, Option<HeadRow>>;
 
-    /// The series of an owner, the last changed first, [`MAX_SERIES`] at most.
-    fn series_of(&self, owner: Tag) -> Answer<'_, Vec<Series>>;
+    /// The backups of an owner, the last changed first, [`MAX_BACKUPS`] at most.
+    fn backups_of(&self, owner: Tag) -> Answer<'_, Vec<BackupRow>>;
 
     /// The sealed record of a version, if it is there.
-    fn version(&self, series: Tag, number: u64) -> Answer<'_, Option<Vec<u8>>>;
+    fn version(&self, backup: Tag, number: u64) -> Answer<'_, Option<Vec<u8>>>;
 
     /// Adds a version and sets the head, both or neither, where the head's revision is the expected one and the digest is new.
-    fn push(&self, series: Tag, version: NewVersion) -> Answer<'_, Pushed>;
+    fn push(&self, backup: Tag, version: NewVersion) -> Answer<'_, Pushed>;
 
-    /// Sets the head of a series whose versions are deleted, and when they may be swept away; false where the head's revision is
+    /// Sets the head of a backup whose versions are deleted, and when they may be swept away; false where the head's revision is
     /// not `expected`. Its digests stay taken.
     fn delete_versions(
         &self,
-        series: Tag,
+        backup: Tag,
         expected: u64,
         head: Vec<u8>,
         changed_at: UnixSeconds,

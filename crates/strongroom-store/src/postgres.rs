@@ -6,8 +6,8 @@ mod connect;
 mod schema;
 
 use crate::{
-    Answer, Content, Head, Inserted, MAX_PAGE_BYTES, NewVersion, Page, Pushed, Replaced, Row, SWEEP_BATCH,
-    SWEEP_MARGIN_S, Series, Store, StoreError, Tag, UnixSeconds,
+    Answer, BackupRow, HeadRow, Inserted, MAX_PAGE_BYTES, NewVersion, Pushed, Replaced, SWEEP_BATCH,
+    SWEEP_MARGIN_S, SlotContent, SlotPage, SlotRow, Store, StoreError, Tag, UnixSeconds,
 };
 use deadpool_postgres::{HookError, Object, Pool, PoolError};
 use std::ops::Deref;
@@ -185,7 +185,7 @@ impl Store for PostgresStore {
         true
     }
 
-    fn insert(&self, slot: SlotId, content: Content) -> Answer<'_, Inserted> {
+    fn insert(&self, slot: SlotId, content: SlotContent) -> Answer<'_, Inserted> {
         Box::pin(async move {
             let held = content.held.map(|tag| tag.0);
             let held: Option<&[u8]> = held.as_ref().map(|tag| &tag[..]);
@@ -209,7 +209,7 @@ impl Store for PostgresStore {
         })
     }
 
-    fn slot(&self, slot: SlotId) -> Answer<'_, Option<Row>> {
+    fn slot(&self, slot: SlotId) -> Answer<'_, Option<SlotRow>> {
         Box::pin(async move {
             let found = self
                 .call(|client| async move {
@@ -225,7 +225,7 @@ impl Store for PostgresStore {
         })
     }
 
-    fn replace(&self, slot: SlotId, expected: u64, content: Content) -> Answer<'_, Replaced> {
+    fn replace(&self, slot: SlotId, expected: u64, content: SlotContent) -> Answer<'_, Replaced> {
         Box::pin(async move {
             let Ok(generation) = i64::try_from(expected) else {
                 return Ok(Replaced::Changed);
@@ -262,7 +262,7 @@ impl Store for PostgresStore {
         })
     }
 
-    fn slots_of(&self, principal: Tag, after: Option<SlotId>, limit: u32) -> Answer<'_, Page> {
+    fn slots_of(&self, principal: Tag, after: Option<SlotId>, limit: u32) -> Answer<'_, SlotPage> {
         Box::pin(async move {
             let after = after.map_or(Vec::new(), |slot| slot.as_bytes().to_vec());
             let (tag, limit) = (&principal.0[..], i64::from(limit));
@@ -275,7 +275,7 @@ impl Store for PostgresStore {
                 .await?;
             let found = rows.first().map_or(0, |row| row.get::<_, i64>(3));
             let more = found > rows.len() as i64;
-            Ok(Page { rows: rows.into_iter().map(row).collect::<Result<_, _>>()?, more })
+            Ok(SlotPage { rows: rows.into_iter().map(row).collect::<Result<_, _>>()?, more })
         })
     }
 
@@ -294,31 +294,31 @@ impl Store for PostgresStore {
         })
     }
 
-    fn head(&self, series: Tag) -> Answer<'_, Option<Head>> {
-        Box::pin(backups::head(self, series))
+    fn head(&self, backup: Tag) -> Answer<'_, Option<HeadRow>> {
+        Box::pin(backups::head(self, backup))
     }
 
-    fn series_of(&self, owner: Tag) -> Answer<'_, Vec<Series>> {
+    fn backups_of(&self, owner: Tag) -> Answer<'_, Vec<BackupRow>> {
         Box::pin(backups::of_owner(self, owner))
     }
 
-    fn version(&self, series: Tag, number: u64) -> Answer<'_, Option<Vec<u8>>> {
-        Box::pin(backups::version(self, series, number))
+    fn version(&self, backup: Tag, number: u64) -> Answer<'_, Option<Vec<u8>>> {
+        Box::pin(backups::version(self, backup, number))
     }
 
-    fn push(&self, series: Tag, version: NewVersion) -> Answer<'_, Pushed> {
-        Box::pin(backups::push(self, series, version))
+    fn push(&self, backup: Tag, version: NewVersion) -> Answer<'_, Pushed> {
+        Box::pin(backups::push(self, backup, version))
     }
 
     fn delete_versions(
         &self,
-        series: Tag,
+        backup: Tag,
         expected: u64,
         head: Vec<u8>,
         changed_at: UnixSeconds,
         purge_at: UnixSeconds,
     ) -> Answer<'_, bool> {
-        Box::pin(backups::delete_versions(self, series, expected, head, changed_at, purge_at))
+        Box::pin(backups::delete_versions(self, backup, expected, head, changed_at, purge_at))
     }
 
     fn sweep(&self, now: UnixSeconds) -> Answer<'_, u64> {
@@ -405,9 +405,9 @@ fn slot_id(bytes: &[u8]) -> Result<SlotId, StoreError> {
     Ok(SlotId::from_bytes(bytes))
 }
 
-fn row(row: tokio_postgres::Row) -> Result<Row, StoreError> {
+fn row(row: tokio_postgres::Row) -> Result<SlotRow, StoreError> {
     let generation: i64 = row.get(1);
-    Ok(Row { slot: slot_id(row.get(0))?, generation: generation as u64, record: row.get(2) })
+    Ok(SlotRow { slot: slot_id(row.get(0))?, generation: generation as u64, record: row.get(2) })
 }
 
 impl From<tokio_postgres::Error> for StoreError {

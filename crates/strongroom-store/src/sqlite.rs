@@ -7,8 +7,8 @@ mod snapshot;
 mod writer;
 
 use crate::{
-    Answer, Content, Head, Inserted, MAX_PAGE_BYTES, NewVersion, Page, Pushed, Replaced, Row, SWEEP_BATCH,
-    SWEEP_MARGIN_S, Series, Store, StoreError, Tag, UnixSeconds,
+    Answer, BackupRow, HeadRow, Inserted, MAX_PAGE_BYTES, NewVersion, Pushed, Replaced, SWEEP_BATCH,
+    SWEEP_MARGIN_S, SlotContent, SlotPage, SlotRow, Store, StoreError, Tag, UnixSeconds,
 };
 use checkpoint::Checkpointer;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
@@ -174,7 +174,7 @@ impl Store for SqliteStore {
         false
     }
 
-    fn insert(&self, slot: SlotId, content: Content) -> Answer<'_, Inserted> {
+    fn insert(&self, slot: SlotId, content: SlotContent) -> Answer<'_, Inserted> {
         self.write(move |db| {
             if let Some(tag) = content.held {
                 let holder = holder(db, tag)?;
@@ -192,7 +192,7 @@ impl Store for SqliteStore {
         })
     }
 
-    fn slot(&self, slot: SlotId) -> Answer<'_, Option<Row>> {
+    fn slot(&self, slot: SlotId) -> Answer<'_, Option<SlotRow>> {
         self.read(move |db| {
             db.prepare_cached("SELECT slot, generation, record FROM slot WHERE slot = ?1")?
                 .query_row([slot.as_bytes()], row)
@@ -200,7 +200,7 @@ impl Store for SqliteStore {
         })
     }
 
-    fn replace(&self, slot: SlotId, expected: u64, content: Content) -> Answer<'_, Replaced> {
+    fn replace(&self, slot: SlotId, expected: u64, content: SlotContent) -> Answer<'_, Replaced> {
         self.write(move |db| {
             let expected = expected as i64;
             let generation: Option<i64> = db
@@ -239,7 +239,7 @@ impl Store for SqliteStore {
         })
     }
 
-    fn slots_of(&self, principal: Tag, after: Option<SlotId>, limit: u32) -> Answer<'_, Page> {
+    fn slots_of(&self, principal: Tag, after: Option<SlotId>, limit: u32) -> Answer<'_, SlotPage> {
         self.read(move |db| {
             let after = after.map_or(Vec::new(), |slot| slot.as_bytes().to_vec());
             let mut statement = db.prepare_cached(
@@ -254,12 +254,12 @@ impl Store for SqliteStore {
                 if rows.len() == limit as usize
                     || (!rows.is_empty() && bytes + found.record.len() > MAX_PAGE_BYTES)
                 {
-                    return Ok(Page { rows, more: true });
+                    return Ok(SlotPage { rows, more: true });
                 }
                 bytes += found.record.len();
                 rows.push(found);
             }
-            Ok(Page { rows, more: false })
+            Ok(SlotPage { rows, more: false })
         })
     }
 
@@ -284,31 +284,31 @@ impl Store for SqliteStore {
         })
     }
 
-    fn head(&self, series: Tag) -> Answer<'_, Option<Head>> {
-        self.read(move |db| backups::head(db, series))
+    fn head(&self, backup: Tag) -> Answer<'_, Option<HeadRow>> {
+        self.read(move |db| backups::head(db, backup))
     }
 
-    fn series_of(&self, owner: Tag) -> Answer<'_, Vec<Series>> {
+    fn backups_of(&self, owner: Tag) -> Answer<'_, Vec<BackupRow>> {
         self.read(move |db| backups::of_owner(db, owner))
     }
 
-    fn version(&self, series: Tag, number: u64) -> Answer<'_, Option<Vec<u8>>> {
-        self.read(move |db| backups::version(db, series, number))
+    fn version(&self, backup: Tag, number: u64) -> Answer<'_, Option<Vec<u8>>> {
+        self.read(move |db| backups::version(db, backup, number))
     }
 
-    fn push(&self, series: Tag, version: NewVersion) -> Answer<'_, Pushed> {
-        self.write(move |db| backups::push(db, series, &version))
+    fn push(&self, backup: Tag, version: NewVersion) -> Answer<'_, Pushed> {
+        self.write(move |db| backups::push(db, backup, &version))
     }
 
     fn delete_versions(
         &self,
-        series: Tag,
+        backup: Tag,
         expected: u64,
         head: Vec<u8>,
         changed_at: UnixSeconds,
         purge_at: UnixSeconds,
     ) -> Answer<'_, bool> {
-        self.write(move |db| backups::delete_versions(db, series, expected, &head, changed_at, purge_at))
+        self.write(move |db| backups::delete_versions(db, backup, expected, &head, changed_at, purge_at))
     }
 
     fn sweep(&self, now: UnixSeconds) -> Answer<'_, u64> {
@@ -370,8 +370,8 @@ fn forget_expired(db: &Connection, now: UnixSeconds) -> rusqlite::Result<u64> {
     Ok(slots.len() as u64)
 }
 
-fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
-    Ok(Row {
+fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<SlotRow> {
+    Ok(SlotRow {
         slot: SlotId::from_bytes(row.get(0)?),
         generation: row.get::<_, i64>(1)? as u64,
         record: row.get(2)?,
@@ -436,7 +436,7 @@ mod tests {
     async fn what_was_answered_is_there_after_opening_again() {
         let folder = tempfile::tempdir().expect("a folder");
         let slot = SlotId::from_bytes([7; 32]);
-        let content = Content {
+        let content = SlotContent {
             record: b"sealed".to_vec(),
             expires_at: None,
             held: Some(Tag([8; 32])),
@@ -586,7 +586,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let store = open(folder.path());
         let slot = |n| SlotId::from_bytes([n; 32]);
-        let content = |record: &[u8]| Content {
+        let content = |record: &[u8]| SlotContent {
             record: record.to_vec(),
             expires_at: None,
             held: None,

@@ -13,8 +13,8 @@ async fn open(url: &str) -> PostgresStore {
     connect(url).await.expect("reached").open(&[1; 32]).await.expect("a store")
 }
 
-fn content(record: &[u8]) -> Content {
-    Content { record: record.to_vec(), expires_at: None, held: None, principals: vec![] }
+fn content(record: &[u8]) -> SlotContent {
+    SlotContent { record: record.to_vec(), expires_at: None, held: None, principals: vec![] }
 }
 
 #[tokio::test]
@@ -139,7 +139,7 @@ async fn what_the_database_gives_up_for_anothers_sake_is_tried_again() {
         calls.spawn(async move {
             let slot = SlotId::from_bytes([1 + (n % 2) as u8; 32]);
             let generation = store.slot(slot).await.expect("read").expect("there").generation;
-            store.replace(slot, generation, Content { principals, ..content(b"y") }).await.map(drop)
+            store.replace(slot, generation, SlotContent { principals, ..content(b"y") }).await.map(drop)
         });
     }
     assert!(calls.join_all().await.iter().all(Result::is_ok));

@@ -107,13 +107,13 @@ impl Snapshot {
         if !schema::has_backups(&db)? {
             return Ok(());
         }
-        all("SELECT series, revision, head FROM backup_series", |series, revision| Place::Head {
-            series: Tag(series),
+        all("SELECT series, revision, head FROM backup_series", |backup, revision| Place::Head {
+            backup: Tag(backup),
             revision,
         })
         .map_err(StoreError::from)?;
-        all("SELECT series, number, record FROM backup_version", |series, number| Place::Version {
-            series: Tag(series),
+        all("SELECT series, number, record FROM backup_version", |backup, number| Place::Version {
+            backup: Tag(backup),
             number,
         })
         .map_err(StoreError::from)?;
@@ -205,13 +205,13 @@ fn check(db: &Connection, path: &Path) -> Result<Snapshot, SnapshotError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Content, SqliteStore, Store};
+    use crate::{SlotContent, SqliteStore, Store};
     use std::io::{Seek, SeekFrom, Write};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-    fn content(record: Vec<u8>) -> Content {
-        Content { record, expires_at: None, held: None, principals: vec![] }
+    fn content(record: Vec<u8>) -> SlotContent {
+        SlotContent { record, expires_at: None, held: None, principals: vec![] }
     }
 
     #[tokio::test(flavor = "multi_thread")]
