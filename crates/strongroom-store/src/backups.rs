@@ -1,11 +1,11 @@
-//! Versions of one thing, each kept beside those before it: wallets' backups (spec/backup.md §5).
+//! Wallets' backups, each kept as versions of one thing (spec/backup.md §5).
 
 use crate::{Tag, UnixSeconds};
 
-/// Backups that an owner can have; lists give no more.
+/// Backups that an owner can have. A list has no more.
 pub const MAX_BACKUPS: u32 = 100;
 
-/// What stands for a backup: which versions it has, sealed.
+/// The head of a backup as it stands. It lists the versions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeadRow {
     /// 1 with the first version, one more after each change.
@@ -17,39 +17,39 @@ pub struct HeadRow {
 /// A backup in its owner's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupRow {
-    /// Its tag.
+    /// The backup's tag, by which its head and versions are asked for.
     pub tag: Tag,
-    /// Its head.
+    /// The head, sealed.
     pub head: HeadRow,
 }
 
 /// A version that is to be added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewVersion {
-    /// The tag of whose it is.
+    /// The tag of the backup's owner.
     pub owner: Tag,
     /// The revision of the head that this was made for; 0 for a new backup.
     pub expected: u64,
     /// The new head, sealed for the revision after `expected`.
     pub head: Vec<u8>,
-    /// When; a hint in clear, by which lists are ordered.
+    /// The time of the upload. This is a hint in clear, by which lists are ordered.
     pub changed_at: UnixSeconds,
-    /// The version's number.
+    /// The version's number, from 1.
     pub number: u64,
     /// The version, sealed.
     pub record: Vec<u8>,
-    /// A tag that must never have been used; none where the number alone tells versions apart.
+    /// A tag that must never have been used. `None` where the number already tells versions apart.
     pub digest: Option<Tag>,
-    /// Numbers of versions that go.
+    /// Numbers of the older versions that are forgotten in the same step.
     pub gone: Vec<u64>,
 }
 
 /// What became of a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pushed {
-    /// It is stored.
+    /// Version and head are stored.
     Stored,
-    /// The digest is taken, for ever.
+    /// The digest was used before, and is taken for ever.
     Superseded,
     /// The head has another revision than was expected.
     Changed,

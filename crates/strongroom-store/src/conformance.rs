@@ -1,8 +1,9 @@
 //! What every [`Store`] does, as one suite: each back end's tests call [`run`] on an empty store.
 
+use crate::expiry::{SWEEP_BATCH, SWEEP_MARGIN_S};
 use crate::{
-    Answer, HeadRow, Inserted, MAX_BACKUPS, MAX_PAGE_BYTES, NewVersion, Pushed, Replaced, SWEEP_BATCH,
-    SWEEP_MARGIN_S, SlotContent, Store, StoreError, Tag,
+    Answer, HeadRow, Inserted, MAX_BACKUPS, MAX_PAGE_BYTES, NewVersion, Pushed, Replaced, SlotContent, Store,
+    StoreError, Tag,
 };
 use std::task::Poll;
 use strongroom::SlotId;

@@ -1,7 +1,8 @@
 //! Wallets' backups and their versions: one statement a call.
 
-use super::PostgresStore;
-use crate::{BackupRow, HeadRow, MAX_BACKUPS, NewVersion, Pushed, SWEEP_BATCH, StoreError, Tag, UnixSeconds};
+use super::connections::Connections;
+use crate::expiry::SWEEP_BATCH;
+use crate::{BackupRow, HeadRow, MAX_BACKUPS, NewVersion, Pushed, StoreError, Tag, UnixSeconds};
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
@@ -50,8 +51,8 @@ WITH headed AS (
 )
 SELECT EXISTS (SELECT 1 FROM headed)";
 
-pub(super) async fn head(store: &PostgresStore, backup: Tag) -> Result<Option<HeadRow>, StoreError> {
-    let found = store
+pub(super) async fn head(connections: &Connections, backup: Tag) -> Result<Option<HeadRow>, StoreError> {
+    let found = connections
         .call(|client| async move {
             let sql = "SELECT revision, head FROM strongroom.backup_series WHERE series = $1";
             let read = client.prepare_cached(sql).await?;
@@ -61,8 +62,8 @@ pub(super) async fn head(store: &PostgresStore, backup: Tag) -> Result<Option<He
     Ok(found.map(|row| read_head(&row, 0)))
 }
 
-pub(super) async fn of_owner(store: &PostgresStore, owner: Tag) -> Result<Vec<BackupRow>, StoreError> {
-    let rows = store
+pub(super) async fn of_owner(connections: &Connections, owner: Tag) -> Result<Vec<BackupRow>, StoreError> {
+    let rows = connections
         .call(|client| async move {
             let sql = "SELECT series, revision, head FROM strongroom.backup_series WHERE owner = $1
                        ORDER BY changed_at DESC, series LIMIT $2";
@@ -79,13 +80,13 @@ pub(super) async fn of_owner(store: &PostgresStore, owner: Tag) -> Result<Vec<Ba
 }
 
 pub(super) async fn version(
-    store: &PostgresStore,
+    connections: &Connections,
     backup: Tag,
     number: u64,
 ) -> Result<Option<Vec<u8>>, StoreError> {
     // A number that the database cannot hold is none that it has.
     let Ok(number) = i64::try_from(number) else { return Ok(None) };
-    let found = store
+    let found = connections
         .call(|client| async move {
             let sql = "SELECT record FROM strongroom.backup_version WHERE series = $1 AND number = $2";
             let read = client.prepare_cached(sql).await?;
@@ -95,7 +96,11 @@ pub(super) async fn version(
     Ok(found.map(|row| row.get(0)))
 }
 
-pub(super) async fn push(store: &PostgresStore, backup: Tag, new: NewVersion) -> Result<Pushed, StoreError> {
+pub(super) async fn push(
+    connections: &Connections,
+    backup: Tag,
+    new: NewVersion,
+) -> Result<Pushed, StoreError> {
     let digest = new.digest.map(|tag| tag.0);
     let digest: Option<&[u8]> = digest.as_ref().map(|tag| &tag[..]);
     let (backup, owner) = (&backup.0[..], &new.owner.0[..]);
@@ -104,7 +109,7 @@ pub(super) async fn push(store: &PostgresStore, backup: Tag, new: NewVersion) ->
     let parameters: [&(dyn ToSql + Sync); 9] =
         [&backup, &owner, &expected, &new.head, &new.changed_at, &number, &new.record, &digest, &gone];
     let parameters = &parameters;
-    let row = store
+    let row = connections
         .call(|client| async move {
             let push = client.prepare_cached(PUSH).await?;
             match client.query_one(&push, parameters).await {
@@ -125,7 +130,7 @@ pub(super) async fn push(store: &PostgresStore, backup: Tag, new: NewVersion) ->
 }
 
 pub(super) async fn delete_versions(
-    store: &PostgresStore,
+    connections: &Connections,
     backup: Tag,
     expected: u64,
     head: Vec<u8>,
@@ -134,7 +139,7 @@ pub(super) async fn delete_versions(
 ) -> Result<bool, StoreError> {
     let Ok(expected) = i64::try_from(expected) else { return Ok(false) };
     let (backup, head) = (&backup.0[..], &head);
-    let row = store
+    let row = connections
         .call(|client| async move {
             let delete = client.prepare_cached(DELETE).await?;
             client.query_one(&delete, &[&backup, &expected, head, &changed_at, &purge_at]).await
@@ -144,8 +149,8 @@ pub(super) async fn delete_versions(
 }
 
 /// Forgets some versions whose time has come, by the earlier of the server's and the database's clock; how many.
-pub(super) async fn purge(store: &PostgresStore, now: UnixSeconds) -> Result<u64, StoreError> {
-    store
+pub(super) async fn purge(connections: &Connections, now: UnixSeconds) -> Result<u64, StoreError> {
+    connections
         .call(|client| async move {
             let sql = "WITH due AS (
                            SELECT series, number FROM strongroom.backup_version

@@ -1,7 +1,8 @@
+use super::connections::CALL_TIMEOUT;
 use super::*;
 use crate::conformance;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use strongroom_testkit::postgres::TempPostgres;
 
 async fn connect(url: &str) -> Result<PostgresDatabase, StoreError> {
@@ -86,8 +87,10 @@ async fn a_database_that_may_lose_commits_is_refused_and_sessions_do_not_weaken_
     }
     let postgres = TempPostgres::with(&["synchronous_commit=off"]);
     let store = open(&postgres.url("vault")).await;
-    let shown =
-        store.call(|client| async move { client.query_one("SHOW synchronous_commit", &[]).await }).await;
+    let shown = store
+        .connections
+        .call(|client| async move { client.query_one("SHOW synchronous_commit", &[]).await })
+        .await;
     assert_eq!(shown.expect("shown").get::<_, String>(0), "on");
 }
 

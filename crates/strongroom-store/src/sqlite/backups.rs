@@ -1,6 +1,7 @@
 //! Wallets' backups and their versions.
 
-use crate::{BackupRow, HeadRow, MAX_BACKUPS, NewVersion, Pushed, SWEEP_BATCH, Tag, UnixSeconds};
+use crate::expiry::SWEEP_BATCH;
+use crate::{BackupRow, HeadRow, MAX_BACKUPS, NewVersion, Pushed, Tag, UnixSeconds};
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 pub(super) fn head(db: &Connection, backup: Tag) -> Result<Option<HeadRow>> {

@@ -1,6 +1,6 @@
 //! Copies of a store: taken while a server runs, checked, put back.
 
-use super::{schema, sync_folder_of};
+use super::{files::sync_folder_of, schema};
 use crate::{Place, StoreError, Tag};
 use rusqlite::backup::{Backup as Copying, StepResult};
 use rusqlite::{Connection, OpenFlags};
