@@ -1,4 +1,4 @@
-//! What the records of a series say: its head, and each version (spec/backup.md §5). sealing.rs seals them.
+//! What the records of a backup say: its head, and each version (spec/backup.md §5). sealing.rs seals them.
 
 use minicbor::{Decoder, Encoder};
 use std::convert::Infallible;
@@ -12,7 +12,7 @@ const VERSION: u8 = 1;
 pub(crate) const DELETED_LIFETIME_S: UnixSeconds = 7 * 24 * 60 * 60;
 const HOUR_S: UnixSeconds = 60 * 60;
 
-/// Which form all versions of a series have.
+/// Which form all versions of a backup have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     Compatible = 1,
@@ -54,7 +54,7 @@ pub(crate) struct VersionBytes {
     pub(crate) deleted: u64,
 }
 
-/// What stands for a series.
+/// What stands for a backup in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BackupHead {
     pub(crate) form: Form,
@@ -71,7 +71,7 @@ pub(crate) struct BackupHead {
 }
 
 impl BackupHead {
-    /// Of a series that has no version yet.
+    /// The head of a backup that has no version yet.
     pub(crate) fn new(form: Form, owner: Owner, user_id: UserId) -> Self {
         Self { form, owner, user_id, versions: Vec::new(), last: 0, last_digest: [0; 32], hour: (0, 0) }
     }

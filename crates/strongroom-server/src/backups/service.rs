@@ -11,7 +11,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use strongroom::backup::{MAX_COUNTER, SignedBackup, Statement, UserId, VerifiedBackup};
 use strongroom::slh_dsa::Owner;
-use strongroom_store::{Head, MAX_SERIES, NewVersion, Place, Pushed, Store, Tag, UnixSeconds};
+use strongroom_store::{HeadRow, MAX_BACKUPS, NewVersion, Place, Pushed, Store, Tag, UnixSeconds};
 
 /// How often a change is tried again that another one came before.
 const MAX_ATTEMPTS: u32 = 8;
@@ -71,14 +71,16 @@ impl Backups {
     /// Keeps a version, durably. The same one again is no error.
     pub(crate) async fn keep(&self, user_id: UserId, backup: &VerifiedBackup) -> Result<(), ApiError> {
         let owner = backup.owner();
-        let series = self.tags.backup_series(owner, user_id);
+        let backup_tag = self.tags.backup(owner, user_id);
         let signed = backup.backup();
         for _ in 0..MAX_ATTEMPTS {
-            let before = self.head(series).await?;
+            let before = self.head(backup_tag).await?;
             let (revision, mut head) =
                 before.unwrap_or_else(|| (0, BackupHead::new(Form::of(signed), owner, user_id)));
             let Step::Next { number, last_digest } = step(&head, signed)? else { return Ok(()) };
-            let record = self.records.seal(Place::Version { series, number }, head::encode_version(signed));
+            let record = self
+                .records
+                .seal(Place::Version { backup: backup_tag, number }, head::encode_version(signed));
             let now = self.now();
             let (bytes, digest) = (record.len() as u64, signed.digest());
             head.append(
@@ -86,11 +88,13 @@ impl Backups {
                 last_digest,
                 now,
             );
-            let gone = self.fit(series, &mut head, now).await?;
+            let gone = self.fit(backup_tag, &mut head, now).await?;
             let new = NewVersion {
                 owner: self.tags.backup_owner(owner),
                 expected: revision,
-                head: self.records.seal(Place::Head { series, revision: revision + 1 }, head.encode()),
+                head: self
+                    .records
+                    .seal(Place::Head { backup: backup_tag, revision: revision + 1 }, head.encode()),
                 changed_at: now,
                 number,
                 record,
@@ -98,7 +102,7 @@ impl Backups {
                 digest: (head.form == Form::Compatible).then(|| self.tags.backup_payload(owner, &digest)),
                 gone,
             };
-            match self.store.push(series, new).await? {
+            match self.store.push(backup_tag, new).await? {
                 Pushed::Stored => return Ok(()),
                 Pushed::Superseded => return Err(superseded()),
                 Pushed::Changed => {}
@@ -128,18 +132,18 @@ impl Backups {
         version: Option<u64>,
     ) -> Result<FoundVersion, ApiError> {
         let (owner, user_id) = grant.parts();
-        let series = self.tags.backup_series(owner, user_id);
+        let backup_tag = self.tags.backup(owner, user_id);
         // A version that is pruned between the two calls has a newer one.
         for _ in 0..MAX_ATTEMPTS {
-            let (_, head) = self.head(series).await?.ok_or_else(not_found)?;
+            let (_, head) = self.head(backup_tag).await?.ok_or_else(not_found)?;
             let now = self.now();
             let found = match version {
                 None => head.newest(),
                 Some(number) => head.versions.iter().find(|kept| kept.number == number && kept.is_there(now)),
             };
             let kept = found.ok_or_else(not_found)?.clone();
-            let Some(record) = self.store.version(series, kept.number).await? else { continue };
-            let place = Place::Version { series, number: kept.number };
+            let Some(record) = self.store.version(backup_tag, kept.number).await? else { continue };
+            let place = Place::Version { backup: backup_tag, number: kept.number };
             let content = self.records.open(place, &record)?;
             let backup = head::decode_version(&content).ok_or(RecordDamaged { place })?;
             return Ok(FoundVersion { version: kept, backup });
@@ -150,7 +154,7 @@ impl Backups {
     /// The versions of a backup that can be read, those included that were deleted lately.
     pub(crate) async fn versions(&self, grant: &ReadGrant) -> Result<VersionList, ApiError> {
         let (owner, user_id) = grant.parts();
-        let Some((_, head)) = self.head(self.tags.backup_series(owner, user_id)).await? else {
+        let Some((_, head)) = self.head(self.tags.backup(owner, user_id)).await? else {
             return Ok(VersionList { versions: Vec::new(), next: 1, previous: [0; 32] });
         };
         let now = self.now();
@@ -161,10 +165,10 @@ impl Backups {
     /// Takes a backup out of the list. Its versions can be read for a week, and its numbers go on.
     pub(crate) async fn delete(&self, grant: &DeleteGrant) -> Result<(), ApiError> {
         let (owner, user_id) = grant.parts();
-        let series = self.tags.backup_series(owner, user_id);
+        let backup_tag = self.tags.backup(owner, user_id);
         for _ in 0..MAX_ATTEMPTS {
             // What is not there is deleted.
-            let Some((revision, mut head)) = self.head(series).await? else { return Ok(()) };
+            let Some((revision, mut head)) = self.head(backup_tag).await? else { return Ok(()) };
             if head.newest().is_none() {
                 return Ok(());
             }
@@ -173,27 +177,28 @@ impl Backups {
             head.versions
                 .iter_mut()
                 .for_each(|version| version.deleted_at = version.deleted_at.or(Some(now)));
-            let sealed = self.records.seal(Place::Head { series, revision: revision + 1 }, head.encode());
+            let sealed =
+                self.records.seal(Place::Head { backup: backup_tag, revision: revision + 1 }, head.encode());
             let purge_at = now + DELETED_LIFETIME_S;
-            if self.store.delete_versions(series, revision, sealed, now, purge_at).await? {
+            if self.store.delete_versions(backup_tag, revision, sealed, now, purge_at).await? {
                 return Ok(());
             }
         }
         Err(busy())
     }
 
-    async fn head(&self, series: Tag) -> Result<Option<(u64, BackupHead)>, ApiError> {
-        let head = self.store.head(series).await?;
-        Ok(head.map(|head| self.open_head(series, &head)).transpose()?)
+    async fn head(&self, backup_tag: Tag) -> Result<Option<(u64, BackupHead)>, ApiError> {
+        let head = self.store.head(backup_tag).await?;
+        Ok(head.map(|head| self.open_head(backup_tag, &head)).transpose()?)
     }
 
     async fn heads_of(&self, owner: Owner) -> Result<Vec<(Tag, BackupHead)>, ApiError> {
-        let all = self.store.series_of(self.tags.backup_owner(owner)).await?;
+        let all = self.store.backups_of(self.tags.backup_owner(owner)).await?;
         let mut heads = Vec::with_capacity(all.len());
         for row in all {
-            match self.open_head(row.series, &row.head) {
+            match self.open_head(row.tag, &row.head) {
                 // The look-up tag stands in clear beside the record: only what is inside counts.
-                Ok((_, head)) if head.owner == owner => heads.push((row.series, head)),
+                Ok((_, head)) if head.owner == owner => heads.push((row.tag, head)),
                 Ok(_) => {}
                 // A row that was altered costs the others nothing. Access to it answers `record_damaged`.
                 Err(error) => tracing::error!(%error, "left out of a list"),
@@ -202,20 +207,25 @@ impl Backups {
         Ok(heads)
     }
 
-    fn open_head(&self, series: Tag, head: &Head) -> Result<(u64, BackupHead), RecordDamaged> {
-        let place = Place::Head { series, revision: head.revision };
+    fn open_head(&self, backup_tag: Tag, head: &HeadRow) -> Result<(u64, BackupHead), RecordDamaged> {
+        let place = Place::Head { backup: backup_tag, revision: head.revision };
         let content = self.records.open(place, &head.record)?;
         Ok((head.revision, BackupHead::decode(&content).ok_or(RecordDamaged { place })?))
     }
 
     /// Forgets of a head what is too old or too much beside its newest version, and says which numbers that were. Refuses where the owner may not have
     /// that either. Two uploads at once may exceed it by one.
-    async fn fit(&self, series: Tag, head: &mut BackupHead, now: UnixSeconds) -> Result<Vec<u64>, ApiError> {
+    async fn fit(
+        &self,
+        backup_tag: Tag,
+        head: &mut BackupHead,
+        now: UnixSeconds,
+    ) -> Result<Vec<u64>, ApiError> {
         let limits = &self.limits;
         let others = self.heads_of(head.owner).await?;
         let others: Vec<_> =
-            others.into_iter().filter(|(tag, _)| *tag != series).map(|(_, head)| head).collect();
-        let most = limits.backup_user_ids.min(MAX_SERIES);
+            others.into_iter().filter(|(tag, _)| *tag != backup_tag).map(|(_, head)| head).collect();
+        let most = limits.backup_user_ids.min(MAX_BACKUPS);
         if others.len() >= most as usize {
             return Err(Code::BackupQuota
                 .because(format!("a key may use {most} user ids, those of deleted backups included")));

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::time::Duration;
-use strongroom_store::MAX_SERIES;
+use strongroom_store::MAX_BACKUPS;
 
 /// How often somebody may come: a number a second, and so many at once after a pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Default for Limits {
             verification_rate: Rate::new(5),
             backups_an_hour: NonZeroU32::new(60),
             backup_bytes: Some(16 * 1024 * 1024),
-            backup_user_ids: MAX_SERIES,
+            backup_user_ids: MAX_BACKUPS,
             backup_versions: NonZeroU32::new(5).expect("five is more than none"),
             anonymous_bytes_a_day: Some(256 * 1024 * 1024),
             anonymous_lifetime: None,

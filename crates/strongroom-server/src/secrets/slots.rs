@@ -8,7 +8,7 @@ use std::sync::Arc;
 use strongroom::SlotId;
 use strongroom::os_rng;
 use strongroom::principal::Principal;
-use strongroom_store::{Content, Inserted, Place, Replaced, Row, Store, Tag, UnixSeconds};
+use strongroom_store::{Inserted, Place, Replaced, SlotContent, SlotRow, Store, Tag, UnixSeconds};
 
 /// Puts records into slots, and gets them out again.
 pub(crate) struct Slots {
@@ -41,7 +41,7 @@ impl Slots {
     }
 
     /// A slot that is there and has not expired.
-    pub(crate) async fn load(&self, slot: SlotId) -> Result<Option<(Row, Record)>, ApiError> {
+    pub(crate) async fn load(&self, slot: SlotId) -> Result<Option<(SlotRow, Record)>, ApiError> {
         let Some(row) = self.store.slot(slot).await? else {
             return Ok(None);
         };
@@ -116,16 +116,16 @@ impl Slots {
         Ok((listed, next))
     }
 
-    fn unseal(&self, row: &Row) -> Result<Record, RecordDamaged> {
+    fn unseal(&self, row: &SlotRow) -> Result<Record, RecordDamaged> {
         let place = Place::Slot { slot: row.slot, generation: row.generation };
         let content = self.records.open(place, &row.record)?;
         Record::decode(&content).ok_or(RecordDamaged { place })
     }
 
-    fn content(&self, record: &Record, held: Option<Tag>, slot: SlotId, generation: u64) -> Content {
+    fn content(&self, record: &Record, held: Option<Tag>, slot: SlotId, generation: u64) -> SlotContent {
         let principals =
             record.readers.iter().chain(&record.owners).map(|p| self.tags.principal(p)).collect();
-        Content {
+        SlotContent {
             record: self.records.seal(Place::Slot { slot, generation }, record.encode()),
             expires_at: record.expires_at,
             held,

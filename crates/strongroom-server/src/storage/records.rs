@@ -102,8 +102,8 @@ impl Records {
 fn aad(place: Place) -> Vec<u8> {
     let (table, key, number) = match &place {
         Place::Slot { slot, generation } => ("slot", slot.as_bytes(), *generation),
-        Place::Head { series, revision } => ("backup-series", &series.0, *revision),
-        Place::Version { series, number } => ("backup-version", &series.0, *number),
+        Place::Head { backup, revision } => ("backup-series", &backup.0, *revision),
+        Place::Version { backup, number } => ("backup-version", &backup.0, *number),
     };
     let mut out = Vec::with_capacity(64);
     let mut e = minicbor::Encoder::new(&mut out);
@@ -131,16 +131,16 @@ mod tests {
 
     #[test]
     fn a_record_opens_in_its_place_only() {
-        let series = Tag([4; 32]);
+        let backup = Tag([4; 32]);
         let places = [
             slot(4, 7),
             slot(5, 7),
             slot(4, 8),
-            Place::Head { series, revision: 7 },
-            Place::Head { series, revision: 8 },
-            Place::Version { series, number: 7 },
-            Place::Version { series, number: 8 },
-            Place::Version { series: Tag([5; 32]), number: 7 },
+            Place::Head { backup, revision: 7 },
+            Place::Head { backup, revision: 8 },
+            Place::Version { backup, number: 7 },
+            Place::Version { backup, number: 8 },
+            Place::Version { backup: Tag([5; 32]), number: 7 },
         ];
         for sealed_for in places {
             let sealed = records().seal(sealed_for, b"content".to_vec());

@@ -42,7 +42,7 @@ impl Tags {
 
     /// The tag of what an owner keeps under a name.
     #[must_use]
-    pub(crate) fn backup_series(&self, owner: Owner, user_id: UserId) -> Tag {
+    pub(crate) fn backup(&self, owner: Owner, user_id: UserId) -> Tag {
         self.tag(b"backup-series", &[&owner.as_bytes()[..], &user_id.as_bytes()[..]].concat())
     }
 
