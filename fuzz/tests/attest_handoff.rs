@@ -3,7 +3,7 @@
 use serde_json::Value;
 use strongroom::encoding::from_base64;
 use strongroom::json::Object;
-use strongroom_attest::handoff::{Joiner, Offer, Offering, Released, Request};
+use strongroom_attest::root_transfer::handoff::{Joiner, Offer, Offering, Released, Request};
 use strongroom_attest::{Configuration, Roots};
 use strongroom_fuzz::{Mutant, Reach};
 use strongroom_testkit::drawn::Drawn;

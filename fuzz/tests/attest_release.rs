@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use strongroom_attest::Roots;
-use strongroom_attest::release::ReleaseStatement;
+use strongroom_attest::root_transfer::release_statement::ReleaseStatement;
 use strongroom_fuzz::{Mutant, Reach};
 use time::OffsetDateTime;
 

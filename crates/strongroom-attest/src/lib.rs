@@ -37,14 +37,11 @@ pub mod configuration;
 mod draft;
 mod evidence;
 pub mod explain;
-pub mod handoff;
 pub mod platform;
 pub mod policy;
-pub mod recovery;
 mod refusal;
-pub mod release;
+pub mod root_transfer;
 pub mod roots;
-pub mod transfer;
 mod verify;
 
 pub use checks::{Check, Examination};

@@ -50,7 +50,7 @@ use strongroom::principal::WalletAddress;
 use strongroom::signin::Act;
 use strongroom::wallet::WalletKey;
 use strongroom::{OpenError, Plaintext, Sealed, SealedError, SlotId, encoding};
-use strongroom_attest::transfer::TransferError;
+use strongroom_attest::root_transfer::root_envelope::TransferError;
 use strongroom_attest::{Asked, Configuration, Evidence, Purpose};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};

@@ -5,9 +5,10 @@ use crate::http::Http;
 use crate::{ClientError, Policy, rng};
 use strongroom::encoding::{base64, from_base64};
 use strongroom::key::{Identity, Recipient};
-use strongroom_attest::handoff::{Handover, Hello, Offer, Request};
-use strongroom_attest::recovery::{BroughtRoot, RecoveryError, WaitingServer};
-use strongroom_attest::{Asked, Configuration, VerifiedServer, transfer};
+use strongroom_attest::root_transfer::handoff::{Handover, Hello, Offer, Request};
+use strongroom_attest::root_transfer::recovery::{BroughtRoot, RecoveryError, WaitingServer};
+use strongroom_attest::root_transfer::root_envelope;
+use strongroom_attest::{Asked, Configuration, VerifiedServer};
 use time::OffsetDateTime;
 
 /// A replica that has the root, before it has shown anything.
@@ -106,10 +107,10 @@ impl VerifiedWaiting {
         let envelope =
             from_base64(&self.shown.envelope).ok_or(ClientError::Answer("the envelope is no base64"))?;
         let vault_id = self.server.vault_id();
-        let root = transfer::open(&envelope, vault_id, keys).map_err(ClientError::Recovery)?;
+        let root = root_envelope::open(&envelope, vault_id, keys).map_err(ClientError::Recovery)?;
         let recipient = [Recipient::from(self.server.encapsulation_key().clone())];
-        let sealed =
-            transfer::seal(&root, vault_id, &recipient, &mut rng()).expect("an envelope takes one recipient");
+        let sealed = root_envelope::seal(&root, vault_id, &recipient, &mut rng())
+            .expect("an envelope takes one recipient");
         self.http.post_to_anybody("/recovery", &json(&BroughtRoot { envelope: base64(&sealed) })).map(drop)
     }
 }

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use strongroom::slh_dsa::PublicKey;
 use strongroom_attest::Purpose;
-use strongroom_attest::handoff::{HandoffError, Handover, Hello, Offer, Offered, Offering, Request};
+use strongroom_attest::root_transfer::handoff::{
+    HandoffError, Handover, Hello, Offer, Offered, Offering, Request,
+};
 use strongroom_root::Root;
 
 /// How long an offer waits for the joiner's second message.

@@ -23,8 +23,9 @@ use std::time::Duration;
 use strongroom::encoding::{base64, from_base64};
 use strongroom::json::Object;
 use strongroom::key::{DecapsulationKey, EncapsulationKey, Recipient};
-use strongroom_attest::recovery::{BroughtRoot, WaitingServer};
-use strongroom_attest::{Claims, Configuration, Evidence, Purpose, transfer};
+use strongroom_attest::root_transfer::recovery::{BroughtRoot, WaitingServer};
+use strongroom_attest::root_transfer::root_envelope;
+use strongroom_attest::{Claims, Configuration, Evidence, Purpose};
 use strongroom_root::Root;
 use strongroom_store::{Store, StoreError};
 use time::OffsetDateTime;
@@ -93,7 +94,7 @@ impl Awaiting {
             .fallback(async || {
                 Code::WaitingForRoot.because("this server waits for its root: a recovery recipient brings it")
             })
-            .layer(DefaultBodyLimit::max(2 * transfer::MAX_BYTES))
+            .layer(DefaultBodyLimit::max(2 * root_envelope::MAX_BYTES))
             .layer(middleware::from_fn(finish))
             .with_state(waiting);
         let door =
@@ -195,7 +196,8 @@ impl Waiting {
             tracing::warn!(what, "a root was brought and not taken");
             Code::RecoveryRefused.because(what)
         };
-        let root = transfer::open(&envelope, vault_id, [key]).map_err(|error| refused(error.to_string()))?;
+        let root =
+            root_envelope::open(&envelope, vault_id, [key]).map_err(|error| refused(error.to_string()))?;
         let root = Root::recovered(root, vault_id)
             .ok_or_else(|| refused("this is not the root of the vault whose store is here".to_owned()))?;
         let bring = self.bring.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use strongroom::encoding::from_base64;
-use strongroom_attest::handoff::{
+use strongroom_attest::policy::Hex;
+use strongroom_attest::root_transfer::handoff::{
     HandoffError, Handover, Hello, Joiner, MAX_STATEMENTS, Met, Offer, Offering, Received, Released, Request,
 };
-use strongroom_attest::policy::Hex;
-use strongroom_attest::release::ReleaseStatement;
+use strongroom_attest::root_transfer::release_statement::ReleaseStatement;
 use strongroom_attest::{Configuration, Evidence, Roots};
 use strongroom_testkit::drawn::Drawn;
 use time::OffsetDateTime;

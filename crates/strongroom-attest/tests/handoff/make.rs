@@ -5,12 +5,15 @@ use std::io::Write as _;
 use strongroom::encoding::base64;
 use strongroom::key::DecapsulationKey;
 use strongroom::slh_dsa::{PublicKey, SigningKey};
-use strongroom_attest::handoff::{Handover, Hello, Joiner, Offer, Offered, Offering, Released, Request};
 use strongroom_attest::policy::Hex;
-use strongroom_attest::release::ReleaseStatement;
+use strongroom_attest::root_transfer::handoff::{
+    Handover, Hello, Joiner, Offer, Offered, Offering, Released, Request,
+};
+use strongroom_attest::root_transfer::release_statement::ReleaseStatement;
+use strongroom_attest::root_transfer::root_envelope;
 use strongroom_attest::{
     Beside, Claims, Collateral, Configuration, Evidence, KeyOrigin, Policy, Protection, Purpose,
-    RecoveryRecipients, Report, Roots, platform, transfer,
+    RecoveryRecipients, Report, Roots, platform,
 };
 use strongroom_testkit::drawn::Drawn;
 use strongroom_testkit::rng;
@@ -348,7 +351,7 @@ fn joiners(world: &World) {
     let alike = world.handoff(1, vec![world.statement(1)], &|_| ());
     let handover = |root: [u8; 32], transcript: [u8; 32]| {
         let key = joiner().claims(&world.configuration, timestamp()).encapsulation_key.clone();
-        Handover::new(&transfer::seal(&root, &transcript, &[key.into()], &mut rng()).expect("sealed"))
+        Handover::new(&root_envelope::seal(&root, &transcript, &[key.into()], &mut rng()).expect("sealed"))
     };
     let good = handover(ROOT, request_nonce(&alike.request));
     world.joiner_takes("joiner-alike", "received", &alike, Some(good.clone()));

@@ -9,7 +9,7 @@ use axum::extract::{Extension, State};
 use serde::Deserialize;
 use std::sync::Arc;
 use strongroom::json::Object;
-use strongroom_attest::handoff::{Handover, Hello, Offer, Request};
+use strongroom_attest::root_transfer::handoff::{Handover, Hello, Offer, Request};
 
 /// What runs here, for another replica that wants the root
 ///

@@ -16,7 +16,7 @@ pub struct WaitingServer {
     pub evidence: Evidence,
     /// What will run.
     pub configuration: Configuration,
-    /// Base64 of the envelope of the root, of [`transfer`](crate::transfer).
+    /// Base64 of the envelope of the root, of [`root_envelope`](super::root_envelope).
     pub envelope: String,
 }
 
@@ -68,6 +68,6 @@ impl WaitingServer {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BroughtRoot {
-    /// Base64 of an envelope of [`transfer`](crate::transfer).
+    /// Base64 of an envelope of [`root_envelope`](super::root_envelope).
     pub envelope: String,
 }

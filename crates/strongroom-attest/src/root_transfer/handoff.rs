@@ -7,13 +7,13 @@
 //!
 //! The states are types: there is no [`Grant`] without a verified joiner, and no [`Received`] without a verified donor.
 
+use super::release_statement::{ReleaseStatement, StatementError};
+use super::root_envelope::{self, TransferError};
 use crate::configuration::{Configuration, KeyOrigin};
 use crate::evidence::{Claims, Evidence, Purpose};
 use crate::policy::{Hex, Policy};
 use crate::refusal::Refusal;
-use crate::release::{ReleaseStatement, StatementError};
 use crate::roots::Roots;
-use crate::transfer::{self, TransferError};
 use crate::verify::{Asked, VerifiedServer, verify};
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
@@ -67,7 +67,7 @@ impl Request {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Handover {
-    /// Base64 of the envelope of [`transfer`].
+    /// Base64 of the envelope of [`root_envelope`].
     envelope: String,
 }
 
@@ -292,7 +292,7 @@ impl Met {
     /// [`HandoffError::Malformed`], [`HandoffError::Transfer`].
     pub fn take(self, handover: &Handover) -> Result<Received, HandoffError> {
         let envelope = from_base64(&handover.envelope).ok_or(HandoffError::Malformed("envelope"))?;
-        let root = transfer::open(&envelope, &self.transcript, [&self.joiner.key])?;
+        let root = root_envelope::open(&envelope, &self.transcript, [&self.joiner.key])?;
         Ok(Received { root, origin: self.configuration.key_origin, vault_id: self.joiner.vault_id })
     }
 }
