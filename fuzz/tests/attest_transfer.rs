@@ -18,8 +18,8 @@ fn what_opens_is_the_root_that_was_sealed() {
                 reach.count("opened");
             }
             Err(error) => reach.count(match error {
-                root_envelope::TransferError::Parse(_) => "no envelope",
-                root_envelope::TransferError::Open(_) => "does not open",
+                root_envelope::RootEnvelopeError::Parse(_) => "no envelope",
+                root_envelope::RootEnvelopeError::Open(_) => "does not open",
                 _ => "another",
             }),
         }

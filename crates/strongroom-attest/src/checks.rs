@@ -16,12 +16,12 @@ pub struct Check {
 
 /// All checks of one piece of evidence, in their order; what could not be reached after a failed one is not among them.
 #[derive(Debug)]
-pub struct Examination {
+pub struct Appraisal {
     checks: Vec<Check>,
     server: Option<VerifiedServer>,
 }
 
-impl Examination {
+impl Appraisal {
     /// Each rule that was applied.
     #[must_use]
     pub fn checks(&self) -> &[Check] {
@@ -86,7 +86,7 @@ impl Checks {
     }
 
     /// With what the verifier came to, which is `None` where it could not go on.
-    pub(crate) fn finish(self, server: Option<VerifiedServer>) -> Examination {
-        Examination { checks: self.0, server }
+    pub(crate) fn finish(self, server: Option<VerifiedServer>) -> Appraisal {
+        Appraisal { checks: self.0, server }
     }
 }

@@ -1,10 +1,10 @@
 //! The rules of verification, in the order of spec/attestation.md §3.
 
-use crate::checks::{Checks, Examination};
+use crate::checks::{Appraisal, Checks};
 use crate::configuration::KeyOrigin;
-use crate::evidence::{Beside, Claims, Evidence, NO_NONCE, Purpose, VERSION};
+use crate::evidence::{AuxiliaryData, Claims, Evidence, NO_NONCE, Purpose, VERSION};
 use crate::platform::{Bound, nitro, none, snp, tdx};
-use crate::policy::Policy;
+use crate::policy::AppraisalPolicy;
 use crate::refusal::Refusal;
 use strongroom::encoding::from_base64;
 use strongroom::key::EncapsulationKey;
@@ -17,7 +17,7 @@ const TOLERANCE: Duration = Duration::minutes(5);
 
 /// What the client knows of its own question.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Asked {
+pub struct Challenge {
     /// What the evidence is for.
     pub purpose: Purpose,
     /// The nonce that was sent along, if one was.
@@ -82,61 +82,72 @@ impl VerifiedServer {
 /// [`Refusal`]: the first rule of spec/attestation.md that does not hold.
 pub fn verify(
     evidence: &Evidence,
-    asked: &Asked,
-    policy: &Policy,
+    challenge: &Challenge,
+    policy: &AppraisalPolicy,
     now: OffsetDateTime,
 ) -> Result<VerifiedServer, Refusal> {
-    examine(evidence, asked, policy, now).verdict()
+    appraise(evidence, challenge, policy, now).verdict()
 }
 
 /// As [`verify`], and shows every rule with its value, also after one that does not hold.
 #[must_use]
-pub fn examine(evidence: &Evidence, asked: &Asked, policy: &Policy, now: OffsetDateTime) -> Examination {
+pub fn appraise(
+    evidence: &Evidence,
+    challenge: &Challenge,
+    policy: &AppraisalPolicy,
+    now: OffsetDateTime,
+) -> Appraisal {
     let mut checks = Checks::default();
-    let server = apply(&mut checks, evidence, asked, policy, now);
+    let server = apply(&mut checks, evidence, challenge, policy, now);
     checks.finish(server)
 }
 
 fn apply(
     checks: &mut Checks,
     evidence: &Evidence,
-    asked: &Asked,
-    policy: &Policy,
+    challenge: &Challenge,
+    policy: &AppraisalPolicy,
     now: OffsetDateTime,
 ) -> Option<VerifiedServer> {
     let malformed = |field| Refusal::Malformed { field };
     let key = evidence.mlkem_public_key.parse::<EncapsulationKey>().map_err(|_| malformed("mlkemPublicKey"));
     let key = checks.need("encapsulation key", key)?;
-    let claims = checks.need("fields", claims(evidence, &key, asked.purpose))?;
+    let claims = checks.need("fields", claims(evidence, &key, challenge.purpose))?;
     let at = OffsetDateTime::parse(&evidence.timestamp, &Rfc3339).map_err(|_| malformed("timestamp"));
     let at = checks.need("timestamp", at)?;
     let report = checks.need("report", from_base64(&evidence.report).ok_or(malformed("report")))?;
 
-    let fits = match (evidence.platform.as_str(), &evidence.beside) {
-        (tdx::NAME, Beside::Tdx {} | Beside::Dstack { .. }) | (tdx::PHALA, Beside::Dstack { .. }) => true,
-        (snp::NAME, Beside::SevSnp {})
-        | (nitro::NAME, Beside::Nitro {})
-        | (none::NAME, Beside::Nothing {}) => true,
+    let fits = match (evidence.platform.as_str(), &evidence.auxiliary_data) {
+        (tdx::NAME, AuxiliaryData::Tdx {} | AuxiliaryData::Dstack { .. })
+        | (tdx::PHALA, AuxiliaryData::Dstack { .. }) => true,
+        (snp::NAME, AuxiliaryData::SevSnp {})
+        | (nitro::NAME, AuxiliaryData::Nitro {})
+        | (none::NAME, AuxiliaryData::Nothing {}) => true,
         (tdx::NAME | tdx::PHALA | snp::NAME | nitro::NAME | none::NAME, _) => false,
         _ => return checks.need("platform", Err(Refusal::UnknownPlatform)),
     };
     checks.hold("platform", &evidence.platform, fits, malformed("evidence"));
 
     checks.hold("version", evidence.version.to_string(), evidence.version == VERSION, Refusal::Version);
-    let nonce = asked.nonce.unwrap_or(NO_NONCE);
+    let nonce = challenge.nonce.unwrap_or(NO_NONCE);
     checks.hold("nonce", &evidence.nonce, claims.nonce == nonce, Refusal::Nonce);
     let is_its_id = evidence.key_id == hex::encode(key.id().as_bytes());
     checks.hold("encapsulation key", key.id().to_string(), is_its_id, Refusal::KeyId);
-    let is_timely = at - now <= TOLERANCE && (asked.nonce.is_none() || now - at <= TOLERANCE);
+    let is_timely = at - now <= TOLERANCE && (challenge.nonce.is_none() || now - at <= TOLERANCE);
     checks.hold("timestamp", &evidence.timestamp, is_timely, Refusal::Timestamp);
 
     let Bound { report_data, measurement } = match evidence.platform.as_str() {
-        none::NAME => none::examine(checks, &report, policy),
-        tdx::NAME | tdx::PHALA => {
-            tdx::examine(checks, &report, &evidence.beside, evidence.collateral.tdx.as_ref(), policy, now)?
-        }
-        snp::NAME => snp::examine(checks, &report, evidence.collateral.snp.as_ref(), policy, now)?,
-        nitro::NAME => nitro::examine(checks, &report, &claims, asked.nonce.is_some(), policy, now)?,
+        none::NAME => none::appraise(checks, &report, policy),
+        tdx::NAME | tdx::PHALA => tdx::appraise(
+            checks,
+            &report,
+            &evidence.auxiliary_data,
+            evidence.collateral.tdx.as_ref(),
+            policy,
+            now,
+        )?,
+        snp::NAME => snp::appraise(checks, &report, evidence.collateral.snp.as_ref(), policy, now)?,
+        nitro::NAME => nitro::appraise(checks, &report, &claims, challenge.nonce.is_some(), policy, now)?,
         _ => return None,
     };
     let is_bound = bool::from(report_data.ct_eq(&claims.report_data(&evidence.platform)));
@@ -157,7 +168,7 @@ fn apply(
     checks.hold("configuration", found, is_one, Refusal::ConfigDigest);
     // What nobody signs binds no key: a public authority has to vouch for that connection, as for any.
     let tls_spki_sha256 = claims.tls_spki_sha256.filter(|_| evidence.platform != none::NAME);
-    examine_tls(checks, tls_spki_sha256, asked.tls_spki_sha256, policy);
+    appraise_tls(checks, tls_spki_sha256, challenge.tls_spki_sha256, policy);
 
     let platform = evidence.platform.clone();
     Some(VerifiedServer {
@@ -171,7 +182,12 @@ fn apply(
 }
 
 /// Where evidence binds a TLS key, that key is at the other end of this connection.
-fn examine_tls(checks: &mut Checks, bound: Option<[u8; 32]>, session: Option<[u8; 32]>, policy: &Policy) {
+fn appraise_tls(
+    checks: &mut Checks,
+    bound: Option<[u8; 32]>,
+    session: Option<[u8; 32]>,
+    policy: &AppraisalPolicy,
+) {
     match (bound, session) {
         (None, _) => checks.hold("TLS in the TEE", "no", !policy.tls_in_tee, Refusal::TlsNotInTee),
         (Some(bound), Some(session)) => {
@@ -218,7 +234,8 @@ mod tests {
 
     const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
     const NONCE: [u8; 32] = [4; 32];
-    const ASKED: Asked = Asked { purpose: Purpose::Service, nonce: Some(NONCE), tls_spki_sha256: None };
+    const ASKED: Challenge =
+        Challenge { purpose: Purpose::Service, nonce: Some(NONCE), tls_spki_sha256: None };
 
     fn evidence_with(change: impl FnOnce(&mut Claims<'_>)) -> Evidence {
         let key = DecapsulationKey::from_seed(&[1; 64]).encapsulation_key();
@@ -237,11 +254,11 @@ mod tests {
         none::evidence(&claims)
     }
 
-    fn no_tee() -> Policy {
-        Policy { allow_no_tee: true, ..Policy::default() }
+    fn no_tee() -> AppraisalPolicy {
+        AppraisalPolicy { allow_no_tee: true, ..AppraisalPolicy::default() }
     }
 
-    fn refusal(evidence: &Evidence, policy: &Policy) -> Refusal {
+    fn refusal(evidence: &Evidence, policy: &AppraisalPolicy) -> Refusal {
         verify(evidence, &ASKED, policy, NOW).expect_err("it must be refused")
     }
 
@@ -253,12 +270,15 @@ mod tests {
         assert_eq!((server.vault_id(), server.platform()), (&[2; 32], "none"));
         // Nobody signs that key.
         assert_eq!(server.tls_spki_sha256(), None);
-        assert_eq!(refusal(&evidence, &Policy { tls_in_tee: true, ..no_tee() }), Refusal::TlsNotInTee);
+        assert_eq!(
+            refusal(&evidence, &AppraisalPolicy { tls_in_tee: true, ..no_tee() }),
+            Refusal::TlsNotInTee
+        );
     }
 
     #[test]
     fn the_default_policy_wants_a_tee() {
-        assert_eq!(refusal(&evidence_with(|_| ()), &Policy::default()), Refusal::NoTee);
+        assert_eq!(refusal(&evidence_with(|_| ()), &AppraisalPolicy::default()), Refusal::NoTee);
     }
 
     /// Every field that a server shows is bound: changed after the report was made, it is refused.
@@ -311,9 +331,9 @@ mod tests {
 
         let imported = evidence_with(|claims| claims.key_origin = KeyOrigin::Imported);
         assert_eq!(refusal(&imported, &no_tee()), Refusal::ImportedKey);
-        let other_vault = Policy { vault_id: Some([0; 32]), ..no_tee() };
+        let other_vault = AppraisalPolicy { vault_id: Some([0; 32]), ..no_tee() };
         assert_eq!(refusal(&evidence_with(|_| ()), &other_vault), Refusal::VaultId);
-        let other_config = Policy { config_digests: vec![[0; 32], [1; 32]], ..no_tee() };
+        let other_config = AppraisalPolicy { config_digests: vec![[0; 32], [1; 32]], ..no_tee() };
         assert_eq!(refusal(&evidence_with(|_| ()), &other_config), Refusal::ConfigDigest);
     }
 
@@ -324,8 +344,8 @@ mod tests {
                 claims.timestamp = timestamp.to_owned();
                 claims.nonce = nonce.unwrap_or(NO_NONCE);
             });
-            let asked = Asked { nonce, ..Asked::default() };
-            verify(&evidence, &asked, &no_tee(), NOW).map(|_| ())
+            let challenge = Challenge { nonce, ..Challenge::default() };
+            verify(&evidence, &challenge, &no_tee(), NOW).map(|_| ())
         };
         assert_eq!(at("1970-01-01T00:05:00Z", Some(NONCE)), Ok(()));
         assert_eq!(at("1970-01-01T00:05:01Z", Some(NONCE)), Err(Refusal::Timestamp));

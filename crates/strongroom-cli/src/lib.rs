@@ -11,7 +11,7 @@ mod streams;
 use clap::Parser;
 use std::process::ExitCode;
 use std::sync::Arc;
-use strongroom_attest::Roots;
+use strongroom_attest::TrustAnchors;
 use strongroom_root::SecureModule;
 
 /// A core dump would hold keys. Where the limit cannot be set, the operating system's stands.
@@ -24,7 +24,7 @@ fn forbid_core_dumps() {
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
     /// Who vouches for the platforms of servers.
-    pub roots: Roots,
+    pub roots: TrustAnchors,
     /// What stands in for `/dev/nsm`.
     pub nsm: Option<Arc<dyn SecureModule>>,
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use strongroom::envelope::SealError;
 use strongroom::key::{DecapsulationKey, Recipient};
 use strongroom_attest::KeyOrigin;
-use strongroom_attest::root_transfer::handoff::{Grant, Handover, Received};
+use strongroom_attest::root_transfer::handoff::{HandoffGrant, Handover, ReceivedRoot};
 use strongroom_attest::root_transfer::root_envelope;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -69,7 +69,7 @@ impl Root {
 
     /// A root that another replica handed over, where it is this vault's.
     #[must_use]
-    pub fn received(received: Received) -> Option<Self> {
+    pub fn received(received: ReceivedRoot) -> Option<Self> {
         Self::of_vault(received.root, received.origin, &received.vault_id)
     }
 
@@ -92,7 +92,7 @@ impl Root {
 
     /// What carries the root to a replica that was verified.
     #[must_use]
-    pub fn hand_over(&self, grant: &Grant, rng: &mut impl CryptoRng) -> Handover {
+    pub fn hand_over(&self, grant: &HandoffGrant, rng: &mut impl CryptoRng) -> Handover {
         let recipient = [grant.joiner().encapsulation_key().clone().into()];
         let envelope = root_envelope::seal(&self.bytes, grant.transcript(), &recipient, rng);
         Handover::new(&envelope.expect("one recipient is a list that an envelope takes"))
@@ -226,7 +226,7 @@ mod tests {
         assert!(back.expose() == root.expose());
         assert!(Root::recovered(bytes.clone(), &[0; 32]).is_none());
         let received =
-            |vault_id| Received { root: bytes.clone(), origin: KeyOrigin::HandoffGenerated, vault_id };
+            |vault_id| ReceivedRoot { root: bytes.clone(), origin: KeyOrigin::HandoffGenerated, vault_id };
         let back = Root::received(received(vault_id)).expect("this vault's");
         assert_eq!((back.origin(), back.epoch()), (KeyOrigin::HandoffGenerated, root.epoch()));
         assert!(Root::received(received([0; 32])).is_none());

@@ -4,7 +4,7 @@ use crate::error::{ApiError, Code};
 use crate::vault::Vault;
 use axum::body::Bytes;
 use std::sync::{Arc, PoisonError, RwLock};
-use strongroom_attest::{Claims, Evidence, NO_NONCE, Purpose, Roots};
+use strongroom_attest::{Claims, Evidence, NO_NONCE, Purpose, TrustAnchors};
 use strongroom_root::collateral::Collaterals;
 use strongroom_root::{Platform, PlatformError};
 use time::format_description::well_known::Rfc3339;
@@ -20,25 +20,25 @@ pub struct Attestor {
     platform: Platform,
     collaterals: Option<Collaterals>,
     tls_spki_sha256: Option<[u8; 32]>,
-    roots: Roots,
+    roots: TrustAnchors,
 }
 
 impl Attestor {
     /// This platform, without collateral and without a TLS key inside of it. Its maker vouches for it.
     #[must_use]
     pub fn new(platform: Platform) -> Self {
-        Self { platform, collaterals: None, tls_spki_sha256: None, roots: Roots::default() }
+        Self { platform, collaterals: None, tls_spki_sha256: None, roots: TrustAnchors::default() }
     }
 
     /// Who vouches for the platforms of other replicas.
     #[must_use]
-    pub fn roots(&self) -> &Roots {
+    pub fn roots(&self) -> &TrustAnchors {
         &self.roots
     }
 
     /// Where others vouch for the platforms, as in tests.
     #[must_use]
-    pub fn with_roots(self, roots: Roots) -> Self {
+    pub fn with_roots(self, roots: TrustAnchors) -> Self {
         Self { roots, ..self }
     }
 

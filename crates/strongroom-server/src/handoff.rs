@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use strongroom::slh_dsa::PublicKey;
 use strongroom_attest::Purpose;
 use strongroom_attest::root_transfer::handoff::{
-    HandoffError, Handover, Hello, Offer, Offered, Offering, Request,
+    HandoffError, HandoffRequest, Handover, Hello, Offer, PendingOffer, ReceivedHello,
 };
 use strongroom_root::Root;
 
@@ -26,7 +26,7 @@ pub(crate) struct Donor {
 
 struct Waiting {
     since: Instant,
-    offered: Offered,
+    offered: PendingOffer,
 }
 
 impl Donor {
@@ -34,7 +34,7 @@ impl Donor {
         Self { root, release_key, waiting: Mutex::default() }
     }
 
-    fn remember(&self, offered: Offered) {
+    fn remember(&self, offered: PendingOffer) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.retain(|offer| offer.since.elapsed() < LIFETIME);
         if waiting.len() >= MAX_WAITING {
@@ -68,7 +68,7 @@ impl Vault {
     /// Answers a joiner's first message with what runs here.
     pub(crate) async fn offer_root(self: &Arc<Self>, hello: &Hello) -> Result<Offer, ApiError> {
         let donor = self.donor()?;
-        let offering = Offering::new(hello, &mut crate::rng()).map_err(refusal)?;
+        let offering = ReceivedHello::new(hello, &mut crate::rng()).map_err(refusal)?;
         let evidence = self.quote(Purpose::Handoff, offering.transcript()).await?;
         let (offer, offered) =
             offering.offer(evidence, self.bound.clone(), *self.vault_id.as_bytes()).map_err(refusal)?;
@@ -80,7 +80,7 @@ impl Vault {
     pub(crate) async fn hand_root_over(
         self: &Arc<Self>,
         client: &ClientAddress,
-        request: Request,
+        request: HandoffRequest,
     ) -> Result<Handover, ApiError> {
         let donor = self.donor()?;
         let waiting = donor.take(request.handoff()).ok_or_else(|| {

@@ -23,7 +23,7 @@ use std::time::Duration;
 use strongroom::encoding::{base64, from_base64};
 use strongroom::json::Object;
 use strongroom::key::{DecapsulationKey, EncapsulationKey, Recipient};
-use strongroom_attest::root_transfer::recovery::{BroughtRoot, WaitingServer};
+use strongroom_attest::root_transfer::recovery::{DeliveredRoot, WaitingServer};
 use strongroom_attest::root_transfer::root_envelope;
 use strongroom_attest::{Claims, Configuration, Evidence, Purpose};
 use strongroom_root::Root;
@@ -188,7 +188,7 @@ impl Waiting {
 
     fn take(&self, body: &[u8]) -> Result<(), ApiError> {
         let Awaiting { vault_id, key, .. } = &self.awaiting;
-        let Object(BroughtRoot { envelope }) = serde_json::from_slice(body)
+        let Object(DeliveredRoot { envelope }) = serde_json::from_slice(body)
             .map_err(|_| Code::MalformedRequest.because("the body is no {envelope}"))?;
         let envelope =
             from_base64(&envelope).ok_or_else(|| Code::MalformedRequest.because("envelope is no base64"))?;

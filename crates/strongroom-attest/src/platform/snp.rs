@@ -5,9 +5,9 @@ use super::Bound;
 use crate::certificates::{self, AMD};
 use crate::checks::Checks;
 use crate::evidence::SnpCollateral;
-use crate::policy::{Hex, MinimumTcb, Policy, SnpTcb};
+use crate::policy::{AppraisalPolicy, Hex, MinimumTcb, SnpTcb};
 use crate::refusal::Refusal;
-use crate::roots::SnpProduct;
+use crate::trust_anchors::SnpProduct;
 use strongroom::encoding::from_base64;
 use time::OffsetDateTime;
 use x509_cert::der::oid::ObjectIdentifier;
@@ -249,13 +249,13 @@ impl Vcek {
 fn verify_chain(
     report: &Parsed<'_>,
     collateral: &SnpCollateral,
-    policy: &Policy,
+    policy: &AppraisalPolicy,
     now: OffsetDateTime,
 ) -> Result<(SnpProduct, Vcek), Refusal> {
     let der = |text: &str| from_base64(text).ok_or(Refusal::Collateral);
     let (vcek, ask, crl) = (der(&collateral.vcek)?, der(&collateral.ask)?, der(&collateral.crl)?);
     let mut refused = Refusal::Chain;
-    for (product, ark) in &policy.roots.amd {
+    for (product, ark) in &policy.trust_anchors.amd {
         // A report of version 2 does not say: then the root does.
         if report.version() != 2 && report.product() != Some(*product) {
             continue;
@@ -274,11 +274,11 @@ fn verify_chain(
     Err(refused)
 }
 
-pub(crate) fn examine(
+pub(crate) fn appraise(
     checks: &mut Checks,
     report: &[u8],
     collateral: Option<&SnpCollateral>,
-    policy: &Policy,
+    policy: &AppraisalPolicy,
     now: OffsetDateTime,
 ) -> Option<Bound> {
     let Some(rules) = &policy.amd_sev_snp else {
@@ -364,7 +364,7 @@ mod tests {
     const DAY: OffsetDateTime = datetime!(2025-01-01 00:00 UTC);
 
     fn ark() -> Vec<u8> {
-        crate::Roots::default().amd[0].1.to_vec()
+        crate::TrustAnchors::default().amd[0].1.to_vec()
     }
 
     /// All but the revocation list, of which no real one is shipped anywhere.
@@ -385,7 +385,7 @@ mod tests {
         assert_eq!((parsed.version(), parsed.vmpl(), parsed.guest_policy()), (2, 0, 0x30000));
         // Another line's root, and its own without the certificate between.
         assert_eq!(
-            certificates::verify_path(&vcek, &[&ask], &crate::Roots::default().amd[1].1, AMD, DAY),
+            certificates::verify_path(&vcek, &[&ask], &crate::TrustAnchors::default().amd[1].1, AMD, DAY),
             Err(Refusal::Chain)
         );
         assert_eq!(certificates::verify_path(&vcek, &[], &ark(), AMD, DAY), Err(Refusal::Chain));

@@ -2,9 +2,9 @@
 
 use super::{Bound, dstack};
 use crate::checks::Checks;
-use crate::evidence::{Beside, TdxCollateral};
+use crate::evidence::{AuxiliaryData, TdxCollateral};
 use crate::policy::Hex;
-use crate::policy::{Policy, Tdx, TdxMeasurement};
+use crate::policy::{AppraisalPolicy, TdxMeasurement, TdxPolicy};
 use crate::refusal::Refusal;
 use dcap_qvl::config::PckCa;
 use dcap_qvl::configs::RustCryptoConfig;
@@ -203,15 +203,15 @@ fn to_library(collateral: &TdxCollateral) -> Result<QuoteCollateralV3, Refusal> 
     })
 }
 
-pub(crate) fn examine(
+pub(crate) fn appraise(
     checks: &mut Checks,
     report: &[u8],
-    beside: &Beside,
+    auxiliary_data: &AuxiliaryData,
     collateral: Option<&TdxCollateral>,
-    policy: &Policy,
+    policy: &AppraisalPolicy,
     now: OffsetDateTime,
 ) -> Option<Bound> {
-    let Policy { intel_tdx: Some(policy), roots, .. } = policy else {
+    let AppraisalPolicy { intel_tdx: Some(policy), trust_anchors, .. } = policy else {
         return checks.need("policy", Err(Refusal::PlatformNotInPolicy));
     };
     let parsed = checks.need("quote", Parsed::parse(report))?;
@@ -219,10 +219,10 @@ pub(crate) fn examine(
     let debug = u64::from_le_bytes(td.td_attributes) & TDATTRIBUTES_DEBUG;
     checks.hold("debug", if debug == 0 { "off" } else { "on" }, debug == 0, Refusal::Debug);
     let collateral = checks.need("collateral", collateral.ok_or(Refusal::MissingCollateral))?;
-    let claims = parsed.claims(collateral, &roots.intel, now);
+    let claims = parsed.claims(collateral, &trust_anchors.intel, now);
     let version = format!("version {}", parsed.version());
     let claims = checks.prove("quote, signed by Intel", claims, |_| version)?;
-    examine_platform(checks, &PlatformState::of(&claims), policy);
+    appraise_platform(checks, &PlatformState::of(&claims), policy);
 
     checks.hold("TDX module's signer", "Intel", td.mr_signer_seam == [0; 48], Refusal::Attributes);
 
@@ -238,9 +238,9 @@ pub(crate) fn examine(
     let is_listed = policy.measurements.contains(&measurement);
     checks.hold("MRTD, RTMR0, RTMR1, RTMR2", shown, is_listed, Refusal::Measurement);
 
-    match (&policy.dstack, beside) {
-        (Some(policy), Beside::Dstack { event_log, app_compose, .. }) => {
-            dstack::examine(checks, &td.rt_mr3, event_log, app_compose, policy)?;
+    match (&policy.dstack, auxiliary_data) {
+        (Some(policy), AuxiliaryData::Dstack { event_log, app_compose, .. }) => {
+            dstack::appraise(checks, &td.rt_mr3, event_log, app_compose, policy)?;
         }
         // Nothing else may have been measured later, and whoever runs dstack shows its log.
         _ => {
@@ -288,7 +288,7 @@ impl PlatformState {
     }
 }
 
-fn examine_platform(checks: &mut Checks, state: &PlatformState, policy: &Tdx) {
+fn appraise_platform(checks: &mut Checks, state: &PlatformState, policy: &TdxPolicy) {
     let taken = state.statuses.iter().all(|status| policy.tcb_statuses.contains(status));
     checks.hold("TCB status", state.statuses.join(", "), taken, Refusal::Tcb);
     let number = state.evaluation_number;
@@ -329,11 +329,11 @@ mod tests {
     const V4: OffsetDateTime = datetime!(2025-06-20 00:00 UTC);
     const V5: OffsetDateTime = datetime!(2026-10-10 00:00 UTC);
 
-    fn outcome(name: &str, now: OffsetDateTime, change: impl FnOnce(&mut Tdx)) -> Result<(), Refusal> {
+    fn outcome(name: &str, now: OffsetDateTime, change: impl FnOnce(&mut TdxPolicy)) -> Result<(), Refusal> {
         let (report, collateral) = sample(name);
         let parsed = Parsed::parse(&report).expect("a quote");
         let rtmr3_is_zero = parsed.report().rt_mr3 == [0; 48];
-        let mut tdx = Tdx {
+        let mut tdx = TdxPolicy {
             measurements: vec![parsed.measurement()],
             tcb_statuses: vec!["UpToDate".to_owned()],
             advisories: vec![],
@@ -344,9 +344,9 @@ mod tests {
             dstack: None,
         };
         change(&mut tdx);
-        let policy = Policy { intel_tdx: Some(tdx), ..Policy::default() };
+        let policy = AppraisalPolicy { intel_tdx: Some(tdx), ..AppraisalPolicy::default() };
         let mut checks = Checks::default();
-        let bound = examine(&mut checks, &report, &Beside::Tdx {}, Some(&collateral), &policy, now);
+        let bound = appraise(&mut checks, &report, &AuxiliaryData::Tdx {}, Some(&collateral), &policy, now);
         let refusals: Vec<_> = checks.refusals().collect();
         if let Some(bound) = bound {
             assert_eq!(bound.report_data, parsed.report().report_data);
@@ -409,7 +409,7 @@ mod tests {
     #[test]
     fn a_real_quote_with_any_bit_flipped_is_refused() {
         let (report, collateral) = sample("tdx_quote");
-        let root = crate::Roots::default().intel;
+        let root = crate::TrustAnchors::default().intel;
         // The chain's text holds line ends and base64, whose padding bits and case of headers have more than one form.
         let chain = 636 + 134 + 488;
         for at in (0..chain).step_by(7) {

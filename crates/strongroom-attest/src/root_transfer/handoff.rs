@@ -2,19 +2,19 @@
 //! anything secret moves (spec/attestation.md §9).
 //!
 //! ```text
-//! Joiner -hello-> Offering -offer-> Joiner.meet -> Met -request-> Offered.grant -> Grant -handover-> Met.take -> Received
+//! Joiner -hello-> ReceivedHello -offer-> Joiner.accept -> PendingRequest -request-> PendingOffer.grant -> HandoffGrant -handover-> PendingRequest.open -> ReceivedRoot
 //! ```
 //!
-//! The states are types: there is no [`Grant`] without a verified joiner, and no [`Received`] without a verified donor.
+//! The states are types: there is no [`HandoffGrant`] without a verified joiner, and no [`ReceivedRoot`] without a verified donor.
 
-use super::release_statement::{ReleaseStatement, StatementError};
-use super::root_envelope::{self, TransferError};
+use super::release_statement::{ReleaseStatement, ReleaseStatementError};
+use super::root_envelope::{self, RootEnvelopeError};
 use crate::configuration::{Configuration, KeyOrigin};
 use crate::evidence::{Claims, Evidence, Purpose};
-use crate::policy::{Hex, Policy};
+use crate::policy::{AppraisalPolicy, Hex};
 use crate::refusal::Refusal;
-use crate::roots::Roots;
-use crate::verify::{Asked, VerifiedServer, verify};
+use crate::trust_anchors::TrustAnchors;
+use crate::verify::{Challenge, VerifiedServer, verify};
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -48,14 +48,14 @@ pub struct Offer {
 /// The joiner's second message: what it runs, and who says that this may have the root.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Request {
+pub struct HandoffRequest {
     handoff: Hex<32>,
     evidence: Evidence,
     configuration: Configuration,
     release_statements: Vec<ReleaseStatement>,
 }
 
-impl Request {
+impl HandoffRequest {
     /// Which offer it answers.
     #[must_use]
     pub fn handoff(&self) -> &[u8; 32] {
@@ -106,32 +106,32 @@ pub enum HandoffError {
     ManyStatements,
     /// A statement that came along does not count.
     #[error(transparent)]
-    Statement(#[from] StatementError),
+    Statement(#[from] ReleaseStatementError),
     /// The donor's last message carries no root of this handoff.
     #[error(transparent)]
-    Transfer(#[from] TransferError),
+    Transfer(#[from] RootEnvelopeError),
 }
 
 /// Whom a replica takes for another of the vault: code that the release key signed. Its own evidence says nothing of that. A host that
 /// answers for the platform can put another guest's report in its place, which only its verifier would notice.
-pub struct Released(Vec<Policy>);
+pub struct ReleasePolicies(Vec<AppraisalPolicy>);
 
-impl Released {
+impl ReleasePolicies {
     /// By these statements.
     ///
     /// # Errors
     /// [`HandoffError::ManyStatements`]; [`HandoffError::Statement`]: one that does not count is none to leave out.
-    pub fn by(
+    pub fn from_statements(
         statements: &[ReleaseStatement],
         key: &PublicKey,
         vault_id: &[u8; 32],
-        roots: &Roots,
+        trust_anchors: &TrustAnchors,
         now: OffsetDateTime,
     ) -> Result<Self, HandoffError> {
         if statements.len() > MAX_STATEMENTS {
             return Err(HandoffError::ManyStatements);
         }
-        let policies = statements.iter().map(|statement| statement.verify(key, vault_id, roots, now));
+        let policies = statements.iter().map(|statement| statement.verify(key, vault_id, trust_anchors, now));
         Ok(Self(policies.collect::<Result<_, _>>()?))
     }
 
@@ -143,11 +143,12 @@ impl Released {
         vault_id: [u8; 32],
         now: OffsetDateTime,
     ) -> Result<VerifiedServer, HandoffError> {
-        let asked = Asked { purpose: Purpose::Handoff, nonce: Some(transcript), tls_spki_sha256: None };
+        let challenge =
+            Challenge { purpose: Purpose::Handoff, nonce: Some(transcript), tls_spki_sha256: None };
         let mut refusal = Refusal::PlatformNotInPolicy;
         for policy in &self.0 {
             // Whose settings and which vault is compared here; the exchange is its own channel, whoever ends the TLS.
-            let policy = Policy {
+            let policy = AppraisalPolicy {
                 vault_id: Some(vault_id),
                 config_digests: Vec::new(),
                 tls_in_tee: false,
@@ -155,7 +156,7 @@ impl Released {
                 allow_no_tee: false,
                 ..policy.clone()
             };
-            match verify(evidence, &asked, &policy, now) {
+            match verify(evidence, &challenge, &policy, now) {
                 Ok(server) => return Ok(server),
                 Err(refused) => refusal = refused,
             }
@@ -241,18 +242,18 @@ impl Joiner {
     ///
     /// # Errors
     /// [`HandoffError`].
-    pub fn meet(
+    pub fn accept(
         self,
         offer: &Offer,
-        released: &Released,
+        released: &ReleasePolicies,
         own: &Configuration,
         now: OffsetDateTime,
-    ) -> Result<Met, HandoffError> {
+    ) -> Result<PendingRequest, HandoffError> {
         let transcript = transcript_of_offer(&self.hello(), &offer.handoff.0, &self.public);
         let donor = released.verify(&offer.evidence, transcript, self.vault_id, now)?;
         compare(&offer.configuration, own, (&offer.configuration, &donor))?;
         let origin = offer.evidence.key_origin.handed_over().ok_or(HandoffError::Origin)?;
-        Ok(Met {
+        Ok(PendingRequest {
             transcript: transcript_of_request(&transcript, &offer.evidence),
             handoff: offer.handoff,
             epoch: offer.evidence.epoch,
@@ -263,7 +264,7 @@ impl Joiner {
 }
 
 /// A joiner that has verified the donor.
-pub struct Met {
+pub struct PendingRequest {
     joiner: Joiner,
     transcript: [u8; 32],
     handoff: Hex<32>,
@@ -271,7 +272,7 @@ pub struct Met {
     configuration: Configuration,
 }
 
-impl Met {
+impl PendingRequest {
     /// What the joiner's evidence is to bind.
     #[must_use]
     pub fn claims(&self, timestamp: String) -> Claims<'_> {
@@ -281,24 +282,24 @@ impl Met {
 
     /// The second message.
     #[must_use]
-    pub fn request(&self, evidence: Evidence, release_statements: Vec<ReleaseStatement>) -> Request {
+    pub fn request(&self, evidence: Evidence, release_statements: Vec<ReleaseStatement>) -> HandoffRequest {
         let configuration = self.configuration.clone();
-        Request { handoff: self.handoff, evidence, configuration, release_statements }
+        HandoffRequest { handoff: self.handoff, evidence, configuration, release_statements }
     }
 
     /// Opens the donor's last message.
     ///
     /// # Errors
     /// [`HandoffError::Malformed`], [`HandoffError::Transfer`].
-    pub fn take(self, handover: &Handover) -> Result<Received, HandoffError> {
+    pub fn open(self, handover: &Handover) -> Result<ReceivedRoot, HandoffError> {
         let envelope = from_base64(&handover.envelope).ok_or(HandoffError::Malformed("envelope"))?;
         let root = root_envelope::open(&envelope, &self.transcript, [&self.joiner.key])?;
-        Ok(Received { root, origin: self.configuration.key_origin, vault_id: self.joiner.vault_id })
+        Ok(ReceivedRoot { root, origin: self.configuration.key_origin, vault_id: self.joiner.vault_id })
     }
 }
 
 /// A root that a verified replica handed over. That it is this vault's is to be compared still.
-pub struct Received {
+pub struct ReceivedRoot {
     /// The 32 bytes.
     pub root: Zeroizing<[u8; 32]>,
     /// Where it comes from.
@@ -308,13 +309,13 @@ pub struct Received {
 }
 
 /// A donor's side that knows the joiner's first message.
-pub struct Offering {
+pub struct ReceivedHello {
     handoff: [u8; 32],
     key: EncapsulationKey,
     transcript: [u8; 32],
 }
 
-impl Offering {
+impl ReceivedHello {
     /// Answers a first message.
     ///
     /// # Errors
@@ -342,11 +343,11 @@ impl Offering {
         evidence: Evidence,
         configuration: Configuration,
         vault_id: [u8; 32],
-    ) -> Result<(Offer, Offered), HandoffError> {
+    ) -> Result<(Offer, PendingOffer), HandoffError> {
         if evidence.nonce != hex::encode(self.transcript) {
             return Err(HandoffError::Malformed("evidence"));
         }
-        let offered = Offered {
+        let offered = PendingOffer {
             handoff: self.handoff,
             transcript: transcript_of_request(&self.transcript, &evidence),
             origin: evidence.key_origin.handed_over().ok_or(HandoffError::Origin)?,
@@ -359,7 +360,7 @@ impl Offering {
 }
 
 /// A donor that waits for the joiner's second message. It answers one.
-pub struct Offered {
+pub struct PendingOffer {
     handoff: [u8; 32],
     transcript: [u8; 32],
     origin: KeyOrigin,
@@ -368,7 +369,7 @@ pub struct Offered {
     configuration: Configuration,
 }
 
-impl Offered {
+impl PendingOffer {
     /// Its name in the joiner's second message.
     #[must_use]
     pub fn handoff(&self) -> &[u8; 32] {
@@ -381,12 +382,18 @@ impl Offered {
     /// [`HandoffError`].
     pub fn grant(
         self,
-        request: &Request,
+        request: &HandoffRequest,
         release_key: &PublicKey,
-        roots: &Roots,
+        trust_anchors: &TrustAnchors,
         now: OffsetDateTime,
-    ) -> Result<Grant, HandoffError> {
-        let released = Released::by(&request.release_statements, release_key, &self.vault_id, roots, now)?;
+    ) -> Result<HandoffGrant, HandoffError> {
+        let released = ReleasePolicies::from_statements(
+            &request.release_statements,
+            release_key,
+            &self.vault_id,
+            trust_anchors,
+            now,
+        )?;
         let joiner = released.verify(&request.evidence, self.transcript, self.vault_id, now)?;
         compare(&self.configuration, &request.configuration, (&request.configuration, &joiner))?;
         if [request.evidence.key_origin, request.configuration.key_origin] != [self.origin; 2] {
@@ -395,17 +402,17 @@ impl Offered {
         if joiner.encapsulation_key() != &self.key {
             return Err(HandoffError::EphemeralKey);
         }
-        Ok(Grant { joiner, transcript: self.transcript })
+        Ok(HandoffGrant { joiner, transcript: self.transcript })
     }
 }
 
 /// A joiner that was verified: the root may be sealed to its key, for this handoff.
-pub struct Grant {
+pub struct HandoffGrant {
     joiner: VerifiedServer,
     transcript: [u8; 32],
 }
 
-impl Grant {
+impl HandoffGrant {
     /// Who gets the root, with the key of this handoff.
     #[must_use]
     pub fn joiner(&self) -> &VerifiedServer {

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use strongroom::signin::Origin;
-use strongroom_attest::{Beside, Collateral, Event, Report, platform};
+use strongroom_attest::{AuxiliaryData, Collateral, DstackEvent, Report, platform};
 use ureq::Agent;
 use zeroize::Zeroizing;
 
@@ -164,12 +164,12 @@ impl Dstack {
             .into_iter()
             .filter(|event| event["imr"] == RTMR3)
             .map(serde_json::from_value)
-            .collect::<Result<Vec<Event>, _>>()
+            .collect::<Result<Vec<DstackEvent>, _>>()
             .map_err(|_| answer("event_log"))?;
         Ok(Report {
             measurement: platform::tdx::measurement(&bytes).ok_or(answer("quote"))?,
             bytes,
-            beside: Beside::Dstack {
+            auxiliary_data: AuxiliaryData::Dstack {
                 event_log,
                 vm_config: quoted.vm_config,
                 app_compose: self.app_compose.clone(),

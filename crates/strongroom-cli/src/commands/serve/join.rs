@@ -5,7 +5,7 @@ use crate::error::{Hint, Refused};
 use anyhow::{Context, Result, anyhow};
 use std::sync::Arc;
 use strongroom_attest::Configuration;
-use strongroom_attest::root_transfer::handoff::{HandoffError, Joiner, Released};
+use strongroom_attest::root_transfer::handoff::{HandoffError, Joiner, ReleasePolicies};
 use strongroom_attest::root_transfer::release_statement::ReleaseStatement;
 use strongroom_client::Replica;
 use strongroom_root::Root;
@@ -52,13 +52,19 @@ impl Join {
         let now = OffsetDateTime::now_utc;
         let replica = Replica::at(&self.url)?;
         let joiner = Joiner::new(vault_id, &mut rng());
-        let released = Released::by(&self.statements, &release_key, &vault_id, attestor.roots(), now())
-            .context("--release-statement")?;
+        let released = ReleasePolicies::from_statements(
+            &self.statements,
+            &release_key,
+            &vault_id,
+            attestor.roots(),
+            now(),
+        )
+        .context("--release-statement")?;
         let offer = replica.offer(&joiner.hello())?;
-        let met = joiner.meet(&offer, &released, configuration, now())?;
+        let met = joiner.accept(&offer, &released, configuration, now())?;
         let evidence = attestor.quote(&met.claims(timestamp(now())))?;
         let handover = replica.root(&met.request(evidence, self.statements))?;
-        let root = Root::received(met.take(&handover)?);
+        let root = Root::received(met.open(&handover)?);
         root.ok_or_else(|| Refused("what it handed over is another vault's root".to_owned()).into())
     }
 }
