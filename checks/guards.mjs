@@ -369,7 +369,7 @@ const guards = [
     'if revoked { Err(Refusal::Revoked) }', 'if false { Err(Refusal::Revoked) }',
     'strongroom-attest', 'every_vector_has_its_outcome'],
   ['attestation: what nobody signs binds no TLS key', VERIFY,
-    '.filter(|_| evidence.platform != none::NAME);', ';',
+    '.filter(|_| evidence.platform != platform::NONE);', ';',
     'strongroom-cli', 'what_nobody_signs_replaces_no_certificate'],
   ['client: a certificate or a bound key', 'crates/strongroom-client/src/http.rs',
     'session.vouched_for.clone().map_err(ClientError::Certificate)?',

@@ -2,7 +2,7 @@
 
 use crate::configuration::KeyOrigin;
 use crate::evidence::{AuxiliaryData, Evidence};
-use crate::platform::{dstack, nitro, snp, tdx};
+use crate::platform::{self, dstack, nitro, snp, tdx};
 use crate::policy::{AppraisalPolicy, DstackPolicy, Hex, MinimumTcb, NitroPolicy, SnpPolicy, TdxPolicy};
 use crate::refusal::Refusal;
 use crate::trust_anchors::TrustAnchors;
@@ -36,13 +36,15 @@ impl AppraisalPolicy {
             ..Self::default()
         };
         match evidence.platform.as_str() {
-            tdx::NAME | tdx::PHALA => policy.intel_tdx = Some(of_tdx(evidence, &report, trust_anchors, now)?),
-            snp::NAME => policy.amd_sev_snp = Some(of_snp(&report)?),
-            nitro::NAME => {
+            platform::INTEL_TDX | platform::PHALA => {
+                policy.intel_tdx = Some(of_tdx(evidence, &report, trust_anchors, now)?)
+            }
+            platform::AMD_SEV_SNP => policy.amd_sev_snp = Some(of_snp(&report)?),
+            platform::AWS_NITRO => {
                 let measurement = nitro::Parsed::parse(&report)?.measurement().ok_or(Refusal::ZeroPcrs)?;
                 policy.aws_nitro = Some(NitroPolicy { measurements: vec![measurement] });
             }
-            "none" => return Err(Refusal::NoTee),
+            platform::NONE => return Err(Refusal::NoTee),
             _ => return Err(Refusal::UnknownPlatform),
         }
         Ok(policy)

@@ -147,7 +147,7 @@ impl Evidence {
     /// Whether it names a TLS key and somebody signs that.
     #[must_use]
     pub fn binds_tls(&self) -> bool {
-        !self.tls_spki_sha256.is_empty() && self.platform != crate::platform::none::NAME
+        !self.tls_spki_sha256.is_empty() && self.platform != crate::platform::NONE
     }
 
     /// Reads evidence as a server sends it.

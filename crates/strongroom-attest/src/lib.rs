@@ -44,7 +44,7 @@ pub mod root_transfer;
 pub mod trust_anchors;
 mod verify;
 
-pub use checks::{Appraisal, Check};
+pub use checks::Check;
 pub use configuration::{Configuration, KeyOrigin, Protection, RecoveryRecipients};
 pub use evidence::{
     AuxiliaryData, Claims, Collateral, DstackEvent, Evidence, MAX_EVIDENCE_BYTES, NO_NONCE, Purpose, Report,
@@ -53,4 +53,4 @@ pub use evidence::{
 pub use policy::AppraisalPolicy;
 pub use refusal::Refusal;
 pub use trust_anchors::TrustAnchors;
-pub use verify::{Challenge, VerifiedServer, appraise, verify};
+pub use verify::{Appraisal, Challenge, VerifiedServer, appraise, verify};

@@ -1,9 +1,9 @@
 //! The rules of verification, in the order of spec/attestation.md §3.
 
-use crate::checks::{Appraisal, Checks};
+use crate::checks::{Check, Checks};
 use crate::configuration::KeyOrigin;
 use crate::evidence::{AuxiliaryData, Claims, Evidence, NO_NONCE, Purpose, VERSION};
-use crate::platform::{Bound, nitro, none, snp, tdx};
+use crate::platform::{self, Bound, nitro, none, snp, tdx};
 use crate::policy::AppraisalPolicy;
 use crate::refusal::Refusal;
 use strongroom::encoding::from_base64;
@@ -76,6 +76,32 @@ impl VerifiedServer {
     }
 }
 
+/// All checks of one piece of evidence, in their order; what could not be reached after a failed one is not among them.
+#[derive(Debug)]
+pub struct Appraisal {
+    checks: Vec<Check>,
+    server: Option<VerifiedServer>,
+}
+
+impl Appraisal {
+    /// Each rule that was applied.
+    #[must_use]
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
+    /// The server, where every rule holds.
+    ///
+    /// # Errors
+    /// The first [`Refusal`].
+    pub fn verdict(self) -> Result<VerifiedServer, Refusal> {
+        match self.checks.into_iter().find_map(|check| check.refusal) {
+            Some(refusal) => Err(refusal),
+            None => self.server.ok_or(Refusal::NoEvidence),
+        }
+    }
+}
+
 /// Verifies evidence against a policy.
 ///
 /// # Errors
@@ -99,7 +125,7 @@ pub fn appraise(
 ) -> Appraisal {
     let mut checks = Checks::default();
     let server = apply(&mut checks, evidence, challenge, policy, now);
-    checks.finish(server)
+    Appraisal { checks: checks.into_list(), server }
 }
 
 fn apply(
@@ -118,12 +144,19 @@ fn apply(
     let report = checks.need("report", from_base64(&evidence.report).ok_or(malformed("report")))?;
 
     let fits = match (evidence.platform.as_str(), &evidence.auxiliary_data) {
-        (tdx::NAME, AuxiliaryData::Tdx {} | AuxiliaryData::Dstack { .. })
-        | (tdx::PHALA, AuxiliaryData::Dstack { .. }) => true,
-        (snp::NAME, AuxiliaryData::SevSnp {})
-        | (nitro::NAME, AuxiliaryData::Nitro {})
-        | (none::NAME, AuxiliaryData::Nothing {}) => true,
-        (tdx::NAME | tdx::PHALA | snp::NAME | nitro::NAME | none::NAME, _) => false,
+        (platform::INTEL_TDX, AuxiliaryData::Tdx {} | AuxiliaryData::Dstack { .. })
+        | (platform::PHALA, AuxiliaryData::Dstack { .. }) => true,
+        (platform::AMD_SEV_SNP, AuxiliaryData::SevSnp {})
+        | (platform::AWS_NITRO, AuxiliaryData::Nitro {})
+        | (platform::NONE, AuxiliaryData::Nothing {}) => true,
+        (
+            platform::INTEL_TDX
+            | platform::PHALA
+            | platform::AMD_SEV_SNP
+            | platform::AWS_NITRO
+            | platform::NONE,
+            _,
+        ) => false,
         _ => return checks.need("platform", Err(Refusal::UnknownPlatform)),
     };
     checks.hold("platform", &evidence.platform, fits, malformed("evidence"));
@@ -137,8 +170,8 @@ fn apply(
     checks.hold("timestamp", &evidence.timestamp, is_timely, Refusal::Timestamp);
 
     let Bound { report_data, measurement } = match evidence.platform.as_str() {
-        none::NAME => none::appraise(checks, &report, policy),
-        tdx::NAME | tdx::PHALA => tdx::appraise(
+        platform::NONE => none::appraise(checks, &report, policy),
+        platform::INTEL_TDX | platform::PHALA => tdx::appraise(
             checks,
             &report,
             &evidence.auxiliary_data,
@@ -146,8 +179,12 @@ fn apply(
             policy,
             now,
         )?,
-        snp::NAME => snp::appraise(checks, &report, evidence.collateral.snp.as_ref(), policy, now)?,
-        nitro::NAME => nitro::appraise(checks, &report, &claims, challenge.nonce.is_some(), policy, now)?,
+        platform::AMD_SEV_SNP => {
+            snp::appraise(checks, &report, evidence.collateral.snp.as_ref(), policy, now)?
+        }
+        platform::AWS_NITRO => {
+            nitro::appraise(checks, &report, &claims, challenge.nonce.is_some(), policy, now)?
+        }
         _ => return None,
     };
     let is_bound = bool::from(report_data.ct_eq(&claims.report_data(&evidence.platform)));
@@ -167,7 +204,7 @@ fn apply(
     let is_one = policy.config_digests.is_empty() || policy.config_digests.contains(&digest);
     checks.hold("configuration", found, is_one, Refusal::ConfigDigest);
     // What nobody signs binds no key: a public authority has to vouch for that connection, as for any.
-    let tls_spki_sha256 = claims.tls_spki_sha256.filter(|_| evidence.platform != none::NAME);
+    let tls_spki_sha256 = claims.tls_spki_sha256.filter(|_| evidence.platform != platform::NONE);
     appraise_tls(checks, tls_spki_sha256, challenge.tls_spki_sha256, policy);
 
     let platform = evidence.platform.clone();

@@ -128,8 +128,8 @@ impl Platform {
             Choice::Dstack => Dstack::find(places.dstack.as_deref())?
                 .map(Self::Dstack)
                 .ok_or_else(|| PlatformError::NotThere("dstack agent's socket".to_owned())),
-            Choice::IntelTdx => Self::tsm(places, Some(platform::tdx::NAME)),
-            Choice::AmdSevSnp => Self::tsm(places, Some(platform::snp::NAME)),
+            Choice::IntelTdx => Self::tsm(places, Some(platform::INTEL_TDX)),
+            Choice::AmdSevSnp => Self::tsm(places, Some(platform::AMD_SEV_SNP)),
             Choice::AwsNitro => Self::nitro(places)
                 .ok_or_else(|| PlatformError::NotThere("Nitro Secure Module (/dev/nsm)".to_owned())),
             Choice::Auto => match Dstack::find(places.dstack.as_deref())? {
@@ -159,10 +159,10 @@ impl Platform {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::None => platform::none::NAME,
+            Self::None => platform::NONE,
             Self::Dstack(dstack) => dstack.name(),
             Self::Tsm(tsm) => tsm.name(),
-            Self::Nitro(_) => platform::nitro::NAME,
+            Self::Nitro(_) => platform::AWS_NITRO,
         }
     }
 

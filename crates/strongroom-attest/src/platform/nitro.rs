@@ -12,9 +12,6 @@ use minicbor::{Decoder, Encoder};
 use std::collections::BTreeMap;
 use time::{Duration, OffsetDateTime};
 
-/// Its name on the wire.
-pub const NAME: &str = "aws-nitro";
-
 /// Bytes of a document.
 const MAX_DOCUMENT_BYTES: usize = 20 * 1024;
 const MAX_PAYLOAD_BYTES: usize = 16 * 1024;

@@ -12,8 +12,6 @@ use strongroom::encoding::from_base64;
 use time::OffsetDateTime;
 use x509_cert::der::oid::ObjectIdentifier;
 
-/// Its name on the wire.
-pub const NAME: &str = "amd-sev-snp";
 /// Bytes of a report.
 pub const REPORT_BYTES: usize = 1184;
 

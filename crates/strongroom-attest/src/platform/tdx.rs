@@ -17,11 +17,6 @@ use dcap_qvl::{QuoteClaims, QuoteCollateralV3, QuotePolicy};
 use std::collections::BTreeSet;
 use time::OffsetDateTime;
 
-/// The name of a TDX guest on the wire.
-pub const NAME: &str = "intel-tdx";
-/// The name of a dstack guest whose agent says that it runs at Phala. It answers to the same policies.
-pub const PHALA: &str = "phala";
-
 /// Bytes of a quote that are looked at.
 const MAX_QUOTE_BYTES: usize = 64 * 1024;
 /// Bits by which a host can look into a guest, or profile it (Intel TDX Module ABI, TD_ATTRIBUTES).

@@ -130,7 +130,7 @@ impl Dstack {
             base,
             place,
             is_tappd,
-            name: platform::tdx::NAME,
+            name: platform::INTEL_TDX,
             app_compose: String::new(),
             app_id: String::new(),
         };
@@ -146,7 +146,7 @@ impl Dstack {
         self.app_id = info.app_id.trim_start_matches("0x").to_lowercase();
         let names = format!("{} {}", info.cloud_vendor, info.cloud_product).to_lowercase();
         if names.contains("phala") {
-            self.name = platform::tdx::PHALA;
+            self.name = platform::PHALA;
         }
         Ok(())
     }

@@ -119,8 +119,8 @@ impl Tsm {
 
     pub(super) fn name(&self) -> &'static str {
         match self.provider {
-            Provider::Tdx => platform::tdx::NAME,
-            Provider::Snp => platform::snp::NAME,
+            Provider::Tdx => platform::INTEL_TDX,
+            Provider::Snp => platform::AMD_SEV_SNP,
         }
     }
 
