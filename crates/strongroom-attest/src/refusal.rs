@@ -20,7 +20,7 @@ pub enum Refusal {
     #[error("the evidence has a version that this client does not know")]
     Version,
     /// Evidence for another request.
-    #[error("the evidence does not carry the nonce that was challenge for")]
+    #[error("the evidence does not carry the nonce that was asked for")]
     Nonce,
     /// The key id is another key's.
     #[error("the key id is not that of the encapsulation key")]
@@ -138,7 +138,7 @@ pub enum Refusal {
     #[error("the chip's certificate is not for this report's chip and firmware")]
     ChipCertificate,
     /// Reported from a less privileged level than the guest's own.
-    #[error("the report was challenge for outside of VMPL 0")]
+    #[error("the report was asked for outside of VMPL 0")]
     Vmpl,
     /// Other data of the host than the policy pins.
     #[error("HOST_DATA is none of those that the policy lists")]
