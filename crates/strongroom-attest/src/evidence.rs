@@ -46,7 +46,7 @@ pub struct Evidence {
     pub tls_spki_sha256: String,
     /// What the platform's verifier needs beside the report.
     #[serde(rename = "evidence")]
-    pub beside: Beside,
+    pub auxiliary_data: AuxiliaryData,
     /// Signed things from the platform's maker.
     pub collateral: Collateral,
 }
@@ -55,7 +55,7 @@ pub struct Evidence {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 #[non_exhaustive]
-pub enum Beside {
+pub enum AuxiliaryData {
     /// No TEE.
     #[serde(rename = "none")]
     Nothing {},
@@ -66,7 +66,7 @@ pub enum Beside {
     #[serde(rename = "dstack-tdx", rename_all = "camelCase")]
     Dstack {
         /// The events of RTMR3, in their order.
-        event_log: Vec<Event>,
+        event_log: Vec<DstackEvent>,
         /// What the host was asked for, as JSON; nothing here reads it.
         vm_config: String,
         /// The exact text of app-compose.json.
@@ -82,7 +82,7 @@ pub enum Beside {
 
 /// An event of dstack's log, as its agent writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Event {
+pub struct DstackEvent {
     /// Which RTMR it extends.
     pub imr: u32,
     /// 0x08000001 for those of a running guest.
@@ -147,7 +147,7 @@ impl Evidence {
     /// Whether it names a TLS key and somebody signs that.
     #[must_use]
     pub fn binds_tls(&self) -> bool {
-        !self.tls_spki_sha256.is_empty() && self.platform != crate::platform::none::NAME
+        !self.tls_spki_sha256.is_empty() && self.platform != crate::platform::NONE
     }
 
     /// Reads evidence as a server sends it.
@@ -218,7 +218,7 @@ pub struct Report {
     /// A hint for people.
     pub measurement: String,
     /// What is needed beside it.
-    pub beside: Beside,
+    pub auxiliary_data: AuxiliaryData,
     /// What its maker signed, as far as it is at hand.
     pub collateral: Collateral,
 }
@@ -267,7 +267,7 @@ impl Claims<'_> {
             key_origin: self.key_origin,
             config_digest: hex::encode(self.config_digest),
             tls_spki_sha256: self.tls_spki_sha256.map(hex::encode).unwrap_or_default(),
-            beside: report.beside,
+            auxiliary_data: report.auxiliary_data,
             collateral: report.collateral,
         }
     }

@@ -13,9 +13,9 @@ use strongroom::policy::PolicyError;
 use strongroom::w3pk::ParseError;
 use strongroom::{OpenError, SealedError};
 use strongroom_attest::Refusal;
-use strongroom_attest::handoff::HandoffError;
-use strongroom_attest::recovery::RecoveryError;
-use strongroom_attest::release::StatementError;
+use strongroom_attest::root_transfer::handoff::HandoffError;
+use strongroom_attest::root_transfer::recovery::RecoveryError;
+use strongroom_attest::root_transfer::release_statement::ReleaseStatementError;
 use strongroom_client::ClientError;
 use strongroom_root::TokenError;
 use strongroom_root::handoff::JoinError;
@@ -107,7 +107,7 @@ fn is_refusal(cause: &(dyn std::error::Error + 'static)) -> bool {
         || cause.is::<RestoreError>()
         || cause.is::<HandoffError>()
         || cause.is::<RecoveryError>()
-        || cause.is::<StatementError>()
+        || cause.is::<ReleaseStatementError>()
 }
 
 fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {

@@ -4,7 +4,7 @@ use crate::error::Hint;
 use anyhow::anyhow;
 use std::path::Path;
 use strongroom_attest::Protection;
-use strongroom_attest::handoff::HandoffError;
+use strongroom_attest::root_transfer::handoff::HandoffError;
 use strongroom_client::ClientError;
 use strongroom_root::handoff::JoinError;
 use strongroom_root::{

@@ -1,6 +1,6 @@
 use crate::{quote, quote_of};
 use std::sync::Arc;
-use strongroom_attest::{Asked, Beside, NO_NONCE, Policy, Refusal, Roots, verify};
+use strongroom_attest::{AuxiliaryData, Challenge, NO_NONCE, Policy, Refusal, TrustAnchors, verify};
 use strongroom_root::{Platform, PlatformChoice, PlatformError, PlatformPaths, SecureModule};
 use strongroom_testkit::tee::aws::{FakeAws, NitroDocument};
 use time::OffsetDateTime;
@@ -27,10 +27,10 @@ impl SecureModule for Module {
 fn enclave(
     choice: PlatformChoice,
     answer: fn(NitroDocument, &FakeAws) -> Result<Vec<u8>, PlatformError>,
-) -> (Platform, Roots) {
+) -> (Platform, TrustAnchors) {
     // When crate::quote's claims say that they are made.
     let aws = FakeAws::new(1_767_225_600);
-    let roots = Roots { aws: aws.root_der().to_vec().into(), ..Roots::default() };
+    let roots = TrustAnchors { aws: aws.root_der().to_vec().into(), ..TrustAnchors::default() };
     let nsm: Arc<dyn SecureModule> = Arc::new(Module { aws, answer });
     let paths = PlatformPaths { nsm: Some(nsm), ..PlatformPaths::default() };
     (Platform::find(choice, &paths).expect("an enclave"), roots)
@@ -43,13 +43,13 @@ fn an_enclave_is_found_and_its_evidence_verified() {
         let (platform, roots) = enclave(choice, |document, aws| Ok(aws.document(&document)));
         assert_eq!((platform.name(), platform.is_none()), ("aws-nitro", false));
         let evidence = quote(&platform, None).expect("evidence");
-        assert_eq!(evidence.beside, Beside::Nitro {});
+        assert_eq!(evidence.auxiliary_data, AuxiliaryData::Nitro {});
         assert_eq!(evidence.measurement, hex::encode(NitroDocument::default().pcrs[0].1));
         let at = OffsetDateTime::from_unix_timestamp(1_767_225_600).expect("a time");
         let policy = Policy::draft(&evidence, &roots, at).expect("a policy");
-        let asked = Asked { nonce: Some([4; 32]), ..Asked::default() };
+        let asked = Challenge { nonce: Some([4; 32]), ..Challenge::default() };
         assert_eq!(verify(&evidence, &asked, &policy, at).expect("verified").platform(), "aws-nitro");
-        let other = Asked { nonce: Some([5; 32]), ..Asked::default() };
+        let other = Challenge { nonce: Some([5; 32]), ..Challenge::default() };
         assert_eq!(verify(&evidence, &other, &policy, at).err(), Some(Refusal::Nonce));
         let mut altered = evidence.clone();
         altered.epoch = 2;
@@ -64,9 +64,9 @@ fn an_enclave_is_found_and_its_evidence_verified() {
         assert_eq!(verify(&signed, &asked, &other_policy, at).err(), Some(Refusal::ReportData));
         // For nobody's nonce.
         let cached = quote_of(NO_NONCE, &platform).expect("evidence");
-        assert!(verify(&cached, &Asked::default(), &policy, at).is_ok());
+        assert!(verify(&cached, &Challenge::default(), &policy, at).is_ok());
         assert_eq!(verify(&cached, &asked, &policy, at).err(), Some(Refusal::Nonce));
-        let makers = Policy { roots: Roots::default(), ..policy };
+        let makers = Policy { roots: TrustAnchors::default(), ..policy };
         assert_eq!(verify(&evidence, &asked, &makers, at).err(), Some(Refusal::Chain));
         assert!(platform.tls_key("vault.example").expect("an answer").is_none());
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use strongroom_attest::transfer;
+use strongroom_attest::root_transfer::root_envelope;
 use strongroom_testkit::tee::dstack::{FakeDstack, Options};
 
 /// Where a guest's agent is, as the environment says it.
@@ -218,7 +218,7 @@ fn a_wrong_key_a_foreign_root_and_a_server_without_proof_bring_nothing_about() {
         (r#"{"envelope":"AAAA"}"#, 403),
         (r#"{"envelope":"AAAA","more":1}"#, 400),
         // One byte more than is read: of a longer one the rest would be cut off while it is sent.
-        (&*"x".repeat(2 * transfer::MAX_BYTES + 1), 413),
+        (&*"x".repeat(2 * root_envelope::MAX_BYTES + 1), 413),
     ] {
         assert_eq!(post(body), status, "{}", &body[..body.len().min(40)]);
     }

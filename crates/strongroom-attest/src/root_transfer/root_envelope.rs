@@ -19,7 +19,7 @@ pub const MAX_BYTES: usize = 64 * 1024;
 /// Why there is no root in an envelope.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum TransferError {
+pub enum RootEnvelopeError {
     /// It is no envelope.
     #[error("what should carry the root is no envelope")]
     Parse(#[from] ParseError),
@@ -51,14 +51,14 @@ pub fn seal(
 /// Opens what [`seal`] sealed for this subject.
 ///
 /// # Errors
-/// [`TransferError`].
+/// [`RootEnvelopeError`].
 pub fn open<'k, K: Into<IdentityRef<'k>>>(
     bytes: &[u8],
     subject: &[u8; 32],
     keys: impl IntoIterator<Item = K>,
-) -> Result<Zeroizing<[u8; 32]>, TransferError> {
+) -> Result<Zeroizing<[u8; 32]>, RootEnvelopeError> {
     if bytes.len() > MAX_BYTES {
-        return Err(TransferError::Subject);
+        return Err(RootEnvelopeError::Subject);
     }
     let opened = Envelope::parse(bytes.to_vec())?.open(keys)?;
     let root = || {
@@ -67,7 +67,7 @@ pub fn open<'k, K: Into<IdentityRef<'k>>>(
         let root: &[u8; 32] = root.try_into().ok()?;
         bool::from(found.ct_eq(subject)).then(|| Zeroizing::new(*root))
     };
-    root().ok_or(TransferError::Subject)
+    root().ok_or(RootEnvelopeError::Subject)
 }
 
 #[cfg(test)]
@@ -82,8 +82,8 @@ mod tests {
         let [mine, other] = [1, 2].map(|n| Identity::from(DecapsulationKey::from_seed(&[n; 64])));
         let sealed = seal(&[7; 32], &[8; 32], &[mine.recipient()], &mut rng()).expect("sealed");
         assert_eq!(*open(&sealed, &[8; 32], [&mine]).expect("opened"), [7; 32]);
-        assert!(matches!(open(&sealed, &[9; 32], [&mine]), Err(TransferError::Subject)));
-        assert!(matches!(open(&sealed, &[8; 32], [&other]), Err(TransferError::Open(_))));
+        assert!(matches!(open(&sealed, &[9; 32], [&mine]), Err(RootEnvelopeError::Subject)));
+        assert!(matches!(open(&sealed, &[8; 32], [&other]), Err(RootEnvelopeError::Open(_))));
         for at in 0..sealed.len() {
             let mut altered = sealed.clone();
             altered[at] ^= 1;
@@ -93,8 +93,8 @@ mod tests {
         for plaintext in [&longer[..], &longer[..longer.len() - 2], b"", b"strongroom/root/2\0"] {
             let sealed = envelope::seal(plaintext, &[mine.recipient()], Policy::default(), &mut rng());
             let sealed = sealed.expect("sealed");
-            assert!(matches!(open(sealed.as_bytes(), &[8; 32], [&mine]), Err(TransferError::Subject)));
+            assert!(matches!(open(sealed.as_bytes(), &[8; 32], [&mine]), Err(RootEnvelopeError::Subject)));
         }
-        assert!(matches!(open(&vec![0; MAX_BYTES + 1], &[8; 32], [&mine]), Err(TransferError::Subject)));
+        assert!(matches!(open(&vec![0; MAX_BYTES + 1], &[8; 32], [&mine]), Err(RootEnvelopeError::Subject)));
     }
 }

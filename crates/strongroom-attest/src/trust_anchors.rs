@@ -39,7 +39,7 @@ impl SnpProduct {
 
 /// Self-signed certificates, DER. The default ones are the makers'; others are for tests, whose platforms nobody made.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Roots {
+pub struct TrustAnchors {
     /// Intel SGX Root CA, which also signs for TDX.
     pub intel: Cow<'static, [u8]>,
     /// The ARK of each line.
@@ -48,7 +48,7 @@ pub struct Roots {
     pub aws: Cow<'static, [u8]>,
 }
 
-impl Default for Roots {
+impl Default for TrustAnchors {
     fn default() -> Self {
         Self {
             intel: Cow::Borrowed(include_bytes!("../roots/intel-sgx-root.der")),
@@ -62,9 +62,13 @@ impl Default for Roots {
     }
 }
 
-impl std::fmt::Debug for Roots {
+impl std::fmt::Debug for TrustAnchors {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if *self == Self::default() { "Roots(the makers')" } else { "Roots(of a test)" })
+        f.write_str(if *self == Self::default() {
+            "TrustAnchors(the makers')"
+        } else {
+            "TrustAnchors(of a test)"
+        })
     }
 }
 
@@ -76,7 +80,7 @@ mod tests {
     /// As their makers publish them.
     #[test]
     fn the_roots_are_the_makers() {
-        let roots = Roots::default();
+        let roots = TrustAnchors::default();
         let digest = |der: &[u8]| hex::encode(Sha256::digest(der));
         assert_eq!(digest(&roots.intel), "44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3");
         assert_eq!(digest(&roots.aws), "641a0321a3e244efe456463195d606317ed7cdcc3c1756e09893f3c68f79bb5b");

@@ -2,9 +2,9 @@
 
 use crate::configuration::Configuration;
 use crate::evidence::{Evidence, Purpose};
-use crate::policy::Policy;
+use crate::policy::AppraisalPolicy;
 use crate::refusal::Refusal;
-use crate::verify::{Asked, VerifiedServer, verify};
+use crate::verify::{Challenge, VerifiedServer, verify};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -16,7 +16,7 @@ pub struct WaitingServer {
     pub evidence: Evidence,
     /// What will run.
     pub configuration: Configuration,
-    /// Base64 of the envelope of the root, of [`transfer`](crate::transfer).
+    /// Base64 of the envelope of the root, of [`root_envelope`](super::root_envelope).
     pub envelope: String,
 }
 
@@ -46,13 +46,17 @@ impl WaitingServer {
     /// [`RecoveryError`].
     pub fn verify(
         &self,
-        asked: &Asked,
-        policy: &Policy,
+        challenge: &Challenge,
+        policy: &AppraisalPolicy,
         now: OffsetDateTime,
     ) -> Result<VerifiedServer, RecoveryError> {
-        let asked = Asked { purpose: Purpose::Recovery, ..*asked };
-        let server =
-            verify(&self.evidence, &asked, &Policy { config_digests: Vec::new(), ..policy.clone() }, now)?;
+        let challenge = Challenge { purpose: Purpose::Recovery, ..*challenge };
+        let server = verify(
+            &self.evidence,
+            &challenge,
+            &AppraisalPolicy { config_digests: Vec::new(), ..policy.clone() },
+            now,
+        )?;
         if &self.configuration.digest() != server.config_digest() {
             return Err(RecoveryError::Configuration);
         }
@@ -67,7 +71,7 @@ impl WaitingServer {
 /// The body of `POST /recovery`: the root, sealed to the key of the evidence.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct BroughtRoot {
-    /// Base64 of an envelope of [`transfer`](crate::transfer).
+pub struct DeliveredRoot {
+    /// Base64 of an envelope of [`root_envelope`](super::root_envelope).
     pub envelope: String,
 }
