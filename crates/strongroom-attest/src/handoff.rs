@@ -11,7 +11,7 @@ use crate::configuration::{Configuration, KeyOrigin};
 use crate::evidence::{Claims, Evidence, Purpose};
 use crate::policy::{Hex, Policy};
 use crate::refusal::Refusal;
-use crate::release::{ReleaseStatement, StatementError};
+use crate::release::{ReleaseStatement, ReleaseStatementError};
 use crate::roots::Roots;
 use crate::transfer::{self, TransferError};
 use crate::verify::{Asked, VerifiedServer, verify};
@@ -106,7 +106,7 @@ pub enum HandoffError {
     ManyStatements,
     /// A statement that came along does not count.
     #[error(transparent)]
-    Statement(#[from] StatementError),
+    Statement(#[from] ReleaseStatementError),
     /// The donor's last message carries no root of this handoff.
     #[error(transparent)]
     Transfer(#[from] TransferError),

@@ -18,7 +18,7 @@ pub const MAX_BYTES: usize = 512 * 1024;
 /// Why a statement lets nobody in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum StatementError {
+pub enum ReleaseStatementError {
     /// No JSON object of the known members.
     #[error("it is no release statement")]
     Malformed,
@@ -73,41 +73,41 @@ impl ReleaseStatement {
     /// Reads a statement's file.
     ///
     /// # Errors
-    /// [`StatementError::Malformed`].
-    pub fn from_json(json: &[u8]) -> Result<Self, StatementError> {
+    /// [`ReleaseStatementError::Malformed`].
+    pub fn from_json(json: &[u8]) -> Result<Self, ReleaseStatementError> {
         let Object(statement) = Some(json)
             .filter(|json| json.len() <= MAX_BYTES)
             .and_then(|json| serde_json::from_slice(json).ok())
-            .ok_or(StatementError::Malformed)?;
+            .ok_or(ReleaseStatementError::Malformed)?;
         Ok(statement)
     }
 
     /// The policy that it gives, where the key signed it for this vault and its time is not over.
     ///
     /// # Errors
-    /// [`StatementError`].
+    /// [`ReleaseStatementError`].
     pub fn verify(
         &self,
         key: &PublicKey,
         vault_id: &[u8; 32],
         roots: &Roots,
         now: OffsetDateTime,
-    ) -> Result<Policy, StatementError> {
+    ) -> Result<Policy, ReleaseStatementError> {
         let not_after =
-            OffsetDateTime::parse(&self.not_after, &Rfc3339).map_err(|_| StatementError::Malformed)?;
+            OffsetDateTime::parse(&self.not_after, &Rfc3339).map_err(|_| ReleaseStatementError::Malformed)?;
         // The second is what is signed: one spelling of it.
         let spelled = OffsetDateTime::from_unix_timestamp(not_after.unix_timestamp()).ok();
         let is_whole = spelled.and_then(|at| at.format(&Rfc3339).ok()).as_ref() == Some(&self.not_after);
         if self.version != VERSION || !is_whole {
-            return Err(StatementError::Malformed);
+            return Err(ReleaseStatementError::Malformed);
         }
-        let signature: Signature = self.signature.parse().map_err(|_| StatementError::Malformed)?;
+        let signature: Signature = self.signature.parse().map_err(|_| ReleaseStatementError::Malformed)?;
         key.verify(Context::RELEASE, &message(&self.vault_id.0, not_after, &self.policy), &signature)?;
         if self.vault_id.0 != *vault_id {
-            return Err(StatementError::OtherVault);
+            return Err(ReleaseStatementError::OtherVault);
         }
         if now > not_after {
-            return Err(StatementError::Expired);
+            return Err(ReleaseStatementError::Expired);
         }
         Ok(Policy { roots: roots.clone(), ..Policy::from_toml(&self.policy)? })
     }
@@ -163,10 +163,13 @@ mod tests {
         let other = SigningKey::from_seed(&[4; 96]);
         let refused =
             |statement: &ReleaseStatement| verify(statement, &key, VAULT, NOW).expect_err("refused");
-        assert_eq!(verify(&read, &other, VAULT, NOW).err(), Some(StatementError::Signature(BadSignature)));
-        assert_eq!(verify(&read, &key, [0; 32], NOW).err(), Some(StatementError::OtherVault));
+        assert_eq!(
+            verify(&read, &other, VAULT, NOW).err(),
+            Some(ReleaseStatementError::Signature(BadSignature))
+        );
+        assert_eq!(verify(&read, &key, [0; 32], NOW).err(), Some(ReleaseStatementError::OtherVault));
         let late = NOW + Duration::days(1) + Duration::SECOND;
-        assert_eq!(verify(&read, &key, VAULT, late).err(), Some(StatementError::Expired));
+        assert_eq!(verify(&read, &key, VAULT, late).err(), Some(ReleaseStatementError::Expired));
         let altered: [fn(&mut ReleaseStatement); 3] = [
             |s| s.vault_id = Hex([0; 32]),
             |s| s.not_after = "1999-01-01T00:00:00Z".to_owned(),
@@ -175,25 +178,28 @@ mod tests {
         for change in altered {
             let mut statement = read.clone();
             change(&mut statement);
-            assert_eq!(refused(&statement), StatementError::Signature(BadSignature), "{statement:?}");
+            assert_eq!(refused(&statement), ReleaseStatementError::Signature(BadSignature), "{statement:?}");
         }
         let version = ReleaseStatement { version: 2, ..read.clone() };
-        assert_eq!(refused(&version), StatementError::Malformed);
+        assert_eq!(refused(&version), ReleaseStatementError::Malformed);
         // A second spelling of the same second.
         for spelling in ["1970-01-02T00:00:00.5Z", "1970-01-02T01:00:00+01:00"] {
             let statement = ReleaseStatement { not_after: spelling.to_owned(), ..read.clone() };
-            assert_eq!(refused(&statement), StatementError::Malformed);
+            assert_eq!(refused(&statement), ReleaseStatementError::Malformed);
         }
         // Signed for something else.
         let session = key.sign(Context::SESSION, &message(&VAULT, NOW, ""));
         let signature = session.to_string();
-        assert_eq!(refused(&ReleaseStatement { signature, ..read }), StatementError::Signature(BadSignature));
+        assert_eq!(
+            refused(&ReleaseStatement { signature, ..read }),
+            ReleaseStatementError::Signature(BadSignature)
+        );
     }
 
     #[test]
     fn garbage_is_no_statement() {
         for garbage in [&b""[..], b"[]", b"{}", br#"{"version":1}"#, &vec![b' '; MAX_BYTES + 1]] {
-            assert_eq!(ReleaseStatement::from_json(garbage), Err(StatementError::Malformed));
+            assert_eq!(ReleaseStatement::from_json(garbage), Err(ReleaseStatementError::Malformed));
         }
     }
 }

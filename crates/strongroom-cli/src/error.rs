@@ -9,13 +9,13 @@ use strongroom::envelope;
 use strongroom::key::KeyError;
 use strongroom::keyfile::{KeyFileError, UnlockError};
 use strongroom::mnemonic::MnemonicError;
-use strongroom::policy::PolicyError;
-use strongroom::w3pk::ParseError;
-use strongroom::{OpenError, SealedError};
+use strongroom::policy::EnvelopePolicyError;
+use strongroom::w3pk::PayloadError;
+use strongroom::{OpenError, SealedSecretError};
 use strongroom_attest::Refusal;
 use strongroom_attest::handoff::HandoffError;
 use strongroom_attest::recovery::RecoveryError;
-use strongroom_attest::release::StatementError;
+use strongroom_attest::release::ReleaseStatementError;
 use strongroom_client::ClientError;
 use strongroom_enclave::TokenError;
 
@@ -90,15 +90,15 @@ fn is_refusal(cause: &(dyn std::error::Error + 'static)) -> bool {
         || cause.is::<Refused>()
         || cause.is::<OpenError>()
         || cause.is::<UnlockError>()
-        || cause.is::<ParseError>()
-        || cause.is::<SealedError>()
-        || cause.is::<envelope::ParseError>()
-        || cause.is::<backup::ParseError>()
+        || cause.is::<PayloadError>()
+        || cause.is::<SealedSecretError>()
+        || cause.is::<envelope::EnvelopeError>()
+        || cause.is::<backup::SignedBackupError>()
         || cause.is::<VerifyError>()
         || cause.is::<RestoreError>()
         || cause.is::<HandoffError>()
         || cause.is::<RecoveryError>()
-        || cause.is::<StatementError>()
+        || cause.is::<ReleaseStatementError>()
 }
 
 fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
@@ -128,7 +128,7 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     }
     if let Some(error) = cause.downcast_ref() {
         return match error {
-            backup::ParseError::Json { .. } | backup::ParseError::Fields => {
+            backup::SignedBackupError::Json { .. } | backup::SignedBackupError::Fields => {
                 Some("a backup is what `strongroom backup create` writes")
             }
             _ => Some("fetch it again: it was cut or altered on its way"),
@@ -147,11 +147,13 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     }
     if let Some(error) = cause.downcast_ref() {
         return match error {
-            envelope::ParseError::NotAnEnvelope => None,
-            envelope::ParseError::UnknownVersion
-            | envelope::ParseError::UnknownThreshold
-            | envelope::ParseError::UnknownKem { .. }
-            | envelope::ParseError::Policy(PolicyError::UnknownKey { .. }) => Some("update strongroom"),
+            envelope::EnvelopeError::NotAnEnvelope => None,
+            envelope::EnvelopeError::UnknownVersion
+            | envelope::EnvelopeError::UnknownThreshold
+            | envelope::EnvelopeError::UnknownKem { .. }
+            | envelope::EnvelopeError::Policy(EnvelopePolicyError::UnknownKey { .. }) => {
+                Some("update strongroom")
+            }
             _ => Some("fetch it again: it was cut or altered on its way"),
         };
     }

@@ -7,8 +7,8 @@
 use getrandom::rand_core::Rng;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use strongroom::principal::WalletAddress;
-use strongroom::signin::{CLOCK_SKEW, NONCE_LIFETIME};
+use strongroom::sign_in::{CLOCK_SKEW, NONCE_LIFETIME};
+use strongroom::wallet::WalletAddress;
 use strongroom_store::UnixSeconds;
 use subtle::ConstantTimeEq;
 use time::OffsetDateTime;

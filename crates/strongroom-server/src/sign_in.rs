@@ -7,10 +7,10 @@ use crate::session::{MAX_TOKEN_CHARS, PREFIX, SessionError};
 use crate::vault::Vault;
 use axum::http::{HeaderMap, header};
 use strongroom::encoding::from_base64;
-use strongroom::principal::{Principal, WalletAddress};
-use strongroom::signin::{Act, MAX_STATEMENT_BYTES, SignInError, Statement};
+use strongroom::principal::Principal;
+use strongroom::sign_in::{Act, MAX_STATEMENT_BYTES, SignInError, WalletStatement};
 use strongroom::slh_dsa::Owner;
-use strongroom::wallet::WalletSignature;
+use strongroom::wallet::{WalletAddress, WalletSignature};
 use zeroize::Zeroizing;
 
 const MESSAGE: &str = "x-siwe-message";
@@ -22,7 +22,7 @@ const MAX_SIGNATURE_CHARS: usize = 132;
 /// What a request brings to show who sends it; nothing is verified yet. No `Debug`: it signs in.
 pub(crate) enum SignIn {
     /// A statement for this request. It signs in until its nonce is spent.
-    Wallet { statement: Box<Statement>, signature: WalletSignature },
+    Wallet { statement: Box<WalletStatement>, signature: WalletSignature },
     /// A token.
     Session(Zeroizing<String>),
 }
@@ -41,7 +41,7 @@ impl SignIn {
         let text = from_base64(message)
             .and_then(|bytes| String::from_utf8(bytes).ok())
             .ok_or_else(|| malformed(format!("{MESSAGE} is not the base64 of a text")))?;
-        let statement = Statement::parse(&text).map_err(|error| malformed(error.to_string()))?;
+        let statement = WalletStatement::parse(&text).map_err(|error| malformed(error.to_string()))?;
         let signature = signature.parse().map_err(|error| malformed(format!("{SIGNATURE}: {error}")))?;
         Ok(Some(Self::Wallet { statement: Box::new(statement), signature }))
     }

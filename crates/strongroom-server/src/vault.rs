@@ -19,10 +19,10 @@ use std::time::{Duration, Instant};
 use strongroom::envelope::{self, Envelope};
 use strongroom::key::Recipient;
 use strongroom::key::{DecapsulationKey, EncapsulationKey};
-use strongroom::policy::Policy;
+use strongroom::policy::EnvelopePolicy;
 use strongroom::principal::Principal;
 use strongroom::w3pk;
-use strongroom::{Ciphertext, OpenError, Plaintext, Sealed, SlotId};
+use strongroom::{Ciphertext, OpenError, Plaintext, SealedSecret, SlotId};
 use strongroom_attest::{Configuration, KeyOrigin};
 use strongroom_enclave::{Opened, VaultId};
 use strongroom_store::{Content, Inserted, Place, Replaced, Row, Store, StoreError, Tag, UnixSeconds};
@@ -48,7 +48,7 @@ pub struct Vault {
     /// What its evidence binds of the settings.
     pub(crate) bound: Configuration,
     pub(crate) config: Config,
-    pub(crate) rules: strongroom::signin::Rules,
+    pub(crate) rules: strongroom::sign_in::Rules,
     clock: Clock,
     pub(crate) attestation: attestation::Cache,
     pub(crate) guard: Guard,
@@ -143,7 +143,7 @@ impl Vault {
             vault_id,
             attestor,
             bound,
-            rules: strongroom::signin::Rules {
+            rules: strongroom::sign_in::Rules {
                 origins: config.sign_in_origins.clone(),
                 chain_ids: config.chain_ids.clone(),
             },
@@ -319,7 +319,7 @@ impl Vault {
     /// Opens what a record keeps, if the policy that it carries lets it.
     pub(crate) fn open(&self, record: &Record) -> Result<Plaintext, ApiError> {
         let sealed = reread(record)?;
-        if let Sealed::Envelope(envelope) = &sealed {
+        if let SealedSecret::Envelope(envelope) = &sealed {
             let policy = envelope.header().policy();
             if envelope.header().stanza_for(&self.kem_key).is_some() {
                 self.check_policy(policy)?;
@@ -340,12 +340,13 @@ impl Vault {
     /// Opens what a record keeps, and seals it to one key.
     pub(crate) fn open_to(&self, record: &Record, recipient: Recipient) -> Result<Envelope, ApiError> {
         let plaintext = self.open(record)?;
-        let sealed = envelope::seal(plaintext.expose(), &[recipient], Policy::default(), &mut crate::rng());
+        let sealed =
+            envelope::seal(plaintext.expose(), &[recipient], EnvelopePolicy::default(), &mut crate::rng());
         sealed.map_err(|error| Code::Internal.because("internal error").caused_by(error))
     }
 
     /// Whether this vault is the one that the policy lets open, and does all that the policy asks.
-    fn check_policy(&self, policy: &Policy) -> Result<(), ApiError> {
+    fn check_policy(&self, policy: &EnvelopePolicy) -> Result<(), ApiError> {
         if policy.readers.is_empty() {
             return Err(Code::PolicyWithoutReaders.because("the envelope's policy names no readers"));
         }
@@ -361,7 +362,7 @@ impl Vault {
         Ok(())
     }
 
-    fn check_validity(&self, policy: &Policy, now: UnixSeconds) -> Result<(), ApiError> {
+    fn check_validity(&self, policy: &EnvelopePolicy, now: UnixSeconds) -> Result<(), ApiError> {
         let is = |limit: Option<u64>| limit.map(|at| i64::try_from(at).unwrap_or(i64::MAX) <= now);
         if is(policy.not_before) == Some(false) {
             return Err(Code::OutsideValidity.because("the envelope's policy lets it be opened later"));
@@ -380,7 +381,7 @@ impl Vault {
         mut owners: Vec<Principal>,
         created_at: i64,
     ) -> Result<(Record, Option<Tag>), ApiError> {
-        if let Sealed::Envelope(envelope) = &request.sealed {
+        if let SealedSecret::Envelope(envelope) = &request.sealed {
             let policy = envelope.header().policy();
             if !policy.owners.is_empty() {
                 owners.clone_from(&policy.owners);
@@ -389,7 +390,7 @@ impl Vault {
                 self.check_policy(policy)?;
                 // What may be opened later is taken now; what may no longer be is not.
                 self.check_validity(
-                    &Policy { not_before: None, ..policy.clone() },
+                    &EnvelopePolicy { not_before: None, ..policy.clone() },
                     self.now().unix_timestamp(),
                 )?;
             }
@@ -407,7 +408,7 @@ impl Vault {
     }
 
     /// The tag of the one KEM ciphertext for the vault, after it has opened; none where there is no entry.
-    fn entry_for_vault(&self, sealed: &Sealed) -> Result<Option<Tag>, ApiError> {
+    fn entry_for_vault(&self, sealed: &SealedSecret) -> Result<Option<Tag>, ApiError> {
         let Some(ciphertext) = self.ciphertext_for_vault(sealed)? else {
             return Ok(None);
         };
@@ -426,13 +427,15 @@ impl Vault {
     }
 
     /// The one KEM ciphertext for the vault; two are refused.
-    fn ciphertext_for_vault<'a>(&self, sealed: &'a Sealed) -> Result<Option<&'a Ciphertext>, ApiError> {
+    fn ciphertext_for_vault<'a>(&self, sealed: &'a SealedSecret) -> Result<Option<&'a Ciphertext>, ApiError> {
         match sealed {
-            Sealed::Envelope(envelope) => Ok(envelope.header().stanza_for(&self.kem_key).map(|stanza| {
-                stanza.enc().try_into().expect("a stanza of ML-KEM-1024 has an enc of its size")
-            })),
-            Sealed::W3pk(w3pk::Sealed::Older(older)) => Ok(Some(older.kem_ciphertext())),
-            Sealed::W3pk(w3pk::Sealed::Payload(payload)) => {
+            SealedSecret::Envelope(envelope) => {
+                Ok(envelope.header().stanza_for(&self.kem_key).map(|stanza| {
+                    stanza.enc().try_into().expect("a stanza of ML-KEM-1024 has an enc of its size")
+                }))
+            }
+            SealedSecret::W3pk(w3pk::AnyPayload::Older(older)) => Ok(Some(older.kem_ciphertext())),
+            SealedSecret::W3pk(w3pk::AnyPayload::Payload(payload)) => {
                 let mut ours =
                     payload.entries().iter().filter(|entry| self.kem_key.is_for(entry.encapsulation_key()));
                 let Some(entry) = ours.next() else {
@@ -460,14 +463,14 @@ impl Vault {
 }
 
 /// What a record keeps; it was read before it was kept.
-fn reread(record: &Record) -> Result<Sealed, ApiError> {
+fn reread(record: &Record) -> Result<SealedSecret, ApiError> {
     record.sealed().map_err(|error| Code::Internal.because("internal error").caused_by(error))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use strongroom::principal::WalletAddress;
+    use strongroom::wallet::WalletAddress;
     use strongroom_store::SqliteStore;
 
     /// A vault that keeps nothing.
@@ -510,12 +513,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let vault = vault(folder.path());
         let wallet = |n| Principal::from(WalletAddress::from_bytes([n; 20]));
-        let good = Policy {
+        let good = EnvelopePolicy {
             readers: vec![wallet(1)],
             audience: Some(*vault.vault_id.as_bytes()),
-            ..Policy::default()
+            ..EnvelopePolicy::default()
         };
-        let open = |policy: Policy, readers: Vec<Principal>| {
+        let open = |policy: EnvelopePolicy, readers: Vec<Principal>| {
             let keys = [vault.encapsulation_key.clone().into()];
             let sealed = envelope::seal(b"secret", &keys, policy, &mut crate::rng()).expect("one recipient");
             let kept = Kept::of(&sealed.into());
@@ -525,10 +528,13 @@ mod tests {
         };
         assert_eq!(open(good.clone(), good.readers.clone()), Ok(()));
         assert_eq!(open(good.clone(), vec![wallet(1), wallet(2)]), Err(Code::Internal));
-        let refused = |policy: Policy| open(policy.clone(), policy.readers);
-        assert_eq!(refused(Policy { audience: None, ..good.clone() }), Err(Code::WrongAudience));
-        assert_eq!(refused(Policy { one_time: true, ..good.clone() }), Err(Code::UnsupportedPolicy));
-        assert_eq!(refused(Policy { not_after: Some(1), ..good.clone() }), Err(Code::OutsideValidity));
-        assert_eq!(refused(Policy { readers: vec![], ..good }), Err(Code::PolicyWithoutReaders));
+        let refused = |policy: EnvelopePolicy| open(policy.clone(), policy.readers);
+        assert_eq!(refused(EnvelopePolicy { audience: None, ..good.clone() }), Err(Code::WrongAudience));
+        assert_eq!(refused(EnvelopePolicy { one_time: true, ..good.clone() }), Err(Code::UnsupportedPolicy));
+        assert_eq!(
+            refused(EnvelopePolicy { not_after: Some(1), ..good.clone() }),
+            Err(Code::OutsideValidity)
+        );
+        assert_eq!(refused(EnvelopePolicy { readers: vec![], ..good }), Err(Code::PolicyWithoutReaders));
     }
 }

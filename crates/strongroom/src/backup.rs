@@ -43,10 +43,10 @@ use sha3::Keccak256;
 use std::borrow::Cow;
 use zeroize::Zeroizing;
 
-pub use compatible::{Cipher, Kem};
-pub use dated::{DatedMessage, Spelling};
+pub use compatible::{CapsuleKem, PayloadCipher};
+pub use dated::{DateOrder, DatedMessage};
 pub use keys::Keys;
-pub use statement::{MAX_COUNTER, Position, Statement, StatementError};
+pub use statement::{BackupStatement, BackupStatementError, MAX_COUNTER, Position};
 pub use user_id::{UserId, UserIdError};
 
 /// Seconds since 1970, UTC.
@@ -65,7 +65,7 @@ pub struct ArchiveError {
 /// Why a text is no signed backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ParseError {
+pub enum SignedBackupError {
     /// Not JSON, or a field that is no string, or one twice.
     #[error("no JSON object of strings: line {line}, column {column}")]
     Json {
@@ -79,7 +79,7 @@ pub enum ParseError {
     Fields,
     /// Not hex, or of another length.
     #[error("signature: {0}")]
-    Signature(slh_dsa::ParseError),
+    Signature(slh_dsa::FormatError),
     /// Not `0x` and an even number of hex digits.
     #[error("payload: 0x and an even number of hex digits is expected")]
     Payload,
@@ -94,13 +94,13 @@ pub enum ParseError {
     },
     /// No envelope.
     #[error("envelope: {0}")]
-    Envelope(envelope::ParseError),
+    Envelope(envelope::EnvelopeError),
     /// Its payload is none.
     #[error("envelope: its payload is cut short")]
     EnvelopeCut,
     /// No statement.
     #[error("statement: {0}")]
-    Statement(StatementError),
+    Statement(BackupStatementError),
 }
 
 /// Why a backup is not its owner's.
@@ -197,10 +197,13 @@ impl Archive {
     ) -> SignedBackup {
         let manifest = Manifest { created, counter: position.counter(), sha256: self.sha256() };
         let envelope = native::seal(&manifest, &self.0, &keys.recipient(), rng);
-        let statement =
-            Statement::new(keys.public_key().owner(), position, Sha256::digest(envelope.as_bytes()).into());
+        let statement = BackupStatement::new(
+            keys.public_key().owner(),
+            position,
+            Sha256::digest(envelope.as_bytes()).into(),
+        );
         let signature = keys.signing_key().sign(Context::BACKUP, &statement.to_bytes());
-        SignedBackup { content: Content::Native { envelope: Box::new(envelope), statement }, signature }
+        SignedBackup { content: BackupContent::Native { envelope: Box::new(envelope), statement }, signature }
     }
 
     /// The form that wallets in the field read. Takes 32 bytes and a nonce from `rng`.
@@ -208,26 +211,26 @@ impl Archive {
     pub fn sign_compatible(
         &self,
         keys: &Keys,
-        kem: Kem,
-        cipher: Cipher,
+        kem: CapsuleKem,
+        cipher: PayloadCipher,
         rng: &mut impl CryptoRng,
     ) -> SignedBackup {
         let payload = compatible::seal(&self.0, keys, kem, cipher, rng);
         let signature = keys.signing_key().sign(Context::NONE, &Keccak256::digest(&payload));
-        SignedBackup { content: Content::Compatible { payload }, signature }
+        SignedBackup { content: BackupContent::Compatible { payload }, signature }
     }
 }
 
 /// A backup as it is stored and sent. Who signed it is not known before [`verify`](Self::verify).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedBackup {
-    content: Content,
+    content: BackupContent,
     signature: Signature,
 }
 
 /// What is signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Content {
+pub enum BackupContent {
     /// spec/backup.md §2.
     Compatible {
         /// The bytes of a JSON text, which nobody but its owner looks into.
@@ -238,22 +241,22 @@ pub enum Content {
         /// What the statement is about.
         envelope: Box<Envelope>,
         /// What is signed.
-        statement: Statement,
+        statement: BackupStatement,
     },
 }
 
 impl SignedBackup {
     /// A backup of its parts.
     #[must_use]
-    pub fn from_parts(content: Content, signature: Signature) -> Self {
+    pub fn from_parts(content: BackupContent, signature: Signature) -> Self {
         Self { content, signature }
     }
 
     /// Reads the JSON of either form; unknown fields are dropped.
     ///
     /// # Errors
-    /// [`ParseError`].
-    pub fn from_json(text: &[u8]) -> Result<Self, ParseError> {
+    /// [`SignedBackupError`].
+    pub fn from_json(text: &[u8]) -> Result<Self, SignedBackupError> {
         #[derive(Deserialize)]
         struct Raw<'a> {
             #[serde(borrow)]
@@ -266,27 +269,28 @@ impl SignedBackup {
             statement: Option<Cow<'a, str>>,
         }
         let Object(raw): Object<Raw<'_>> = serde_json::from_slice(text)
-            .map_err(|error| ParseError::Json { line: error.line(), column: error.column() })?;
-        let signature = raw.signature.ok_or(ParseError::Fields)?;
-        let signature = signature.parse().map_err(ParseError::Signature)?;
-        let base64 = |field, text: &str| encoding::from_base64(text).ok_or(ParseError::Base64 { field });
+            .map_err(|error| SignedBackupError::Json { line: error.line(), column: error.column() })?;
+        let signature = raw.signature.ok_or(SignedBackupError::Fields)?;
+        let signature = signature.parse().map_err(SignedBackupError::Signature)?;
+        let base64 =
+            |field, text: &str| encoding::from_base64(text).ok_or(SignedBackupError::Base64 { field });
         let content = match (&raw.payload, &raw.envelope, &raw.statement) {
             (Some(payload), None, None) => {
-                let payload = encoding::from_prefixed_hex(payload).ok_or(ParseError::Payload)?;
+                let payload = encoding::from_prefixed_hex(payload).ok_or(SignedBackupError::Payload)?;
                 // A signature without context could be over anything: what is kept looks like a payload at least.
                 serde_json::from_slice::<Object<IgnoredAny>>(&payload)
-                    .map_err(|_| ParseError::PayloadNotJson)?;
-                Content::Compatible { payload }
+                    .map_err(|_| SignedBackupError::PayloadNotJson)?;
+                BackupContent::Compatible { payload }
             }
             (None, Some(envelope), Some(statement)) => {
                 let envelope =
-                    Envelope::parse(base64("envelope", envelope)?).map_err(ParseError::Envelope)?;
-                envelope.plaintext_bytes().ok_or(ParseError::EnvelopeCut)?;
-                let statement =
-                    Statement::from_bytes(&base64("statement", statement)?).map_err(ParseError::Statement)?;
-                Content::Native { envelope: Box::new(envelope), statement }
+                    Envelope::parse(base64("envelope", envelope)?).map_err(SignedBackupError::Envelope)?;
+                envelope.plaintext_bytes().ok_or(SignedBackupError::EnvelopeCut)?;
+                let statement = BackupStatement::from_bytes(&base64("statement", statement)?)
+                    .map_err(SignedBackupError::Statement)?;
+                BackupContent::Native { envelope: Box::new(envelope), statement }
             }
-            _ => return Err(ParseError::Fields),
+            _ => return Err(SignedBackupError::Fields),
         };
         Ok(Self { content, signature })
     }
@@ -296,10 +300,10 @@ impl SignedBackup {
     pub fn to_fields(&self) -> Vec<(&'static str, String)> {
         let signature = ("signature", self.signature.to_string());
         match &self.content {
-            Content::Compatible { payload } => {
+            BackupContent::Compatible { payload } => {
                 vec![signature, ("payload", encoding::prefixed_hex(payload))]
             }
-            Content::Native { envelope, statement } => vec![
+            BackupContent::Native { envelope, statement } => vec![
                 ("envelope", encoding::base64(envelope.as_bytes())),
                 ("statement", encoding::base64(&statement.to_bytes())),
                 signature,
@@ -318,7 +322,7 @@ impl SignedBackup {
 
     /// What is signed.
     #[must_use]
-    pub fn content(&self) -> &Content {
+    pub fn content(&self) -> &BackupContent {
         &self.content
     }
 
@@ -330,10 +334,10 @@ impl SignedBackup {
 
     /// The statement of a native backup.
     #[must_use]
-    pub fn statement(&self) -> Option<&Statement> {
+    pub fn statement(&self) -> Option<&BackupStatement> {
         match &self.content {
-            Content::Compatible { .. } => None,
-            Content::Native { statement, .. } => Some(statement),
+            BackupContent::Compatible { .. } => None,
+            BackupContent::Native { statement, .. } => Some(statement),
         }
     }
 
@@ -341,8 +345,8 @@ impl SignedBackup {
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         match &self.content {
-            Content::Compatible { payload } => Keccak256::digest(payload).into(),
-            Content::Native { envelope, .. } => Sha256::digest(envelope.as_bytes()).into(),
+            BackupContent::Compatible { payload } => Keccak256::digest(payload).into(),
+            BackupContent::Native { envelope, .. } => Sha256::digest(envelope.as_bytes()).into(),
         }
     }
 
@@ -352,10 +356,10 @@ impl SignedBackup {
     /// [`VerifyError`].
     pub fn verify(self, public_key: &PublicKey) -> Result<VerifiedBackup, VerifyError> {
         match &self.content {
-            Content::Compatible { .. } => {
+            BackupContent::Compatible { .. } => {
                 public_key.verify(Context::NONE, &self.digest(), &self.signature)?;
             }
-            Content::Native { statement, .. } => {
+            BackupContent::Native { statement, .. } => {
                 // Before the signature, which costs a thousand times as much.
                 if statement.owner() != public_key.owner() {
                     return Err(VerifyError::Owner);
@@ -404,11 +408,11 @@ impl VerifiedBackup {
     /// [`RestoreError`].
     pub fn restore(&self, keys: &Keys) -> Result<Restored, RestoreError> {
         match &self.backup.content {
-            Content::Compatible { payload } => {
+            BackupContent::Compatible { payload } => {
                 let archive = Archive::from_wiped(compatible::open(payload, keys)?)?;
                 Ok(Restored { archive, created: None })
             }
-            Content::Native { envelope, statement } => {
+            BackupContent::Native { envelope, statement } => {
                 let (manifest, data) = native::open(envelope, keys)?;
                 if manifest.counter != statement.counter() {
                     let (archive, statement) = (manifest.counter, statement.counter());

@@ -10,11 +10,11 @@
 //! use std::io::{Read, Write};
 //! use strongroom::envelope::{Opener, Sealer};
 //! use strongroom::key::{DecapsulationKey, Identity};
-//! use strongroom::policy::Policy;
+//! use strongroom::policy::EnvelopePolicy;
 //! # let mut rng = getrandom::rand_core::UnwrapErr(getrandom::SysRng);
 //!
 //! let mine = Identity::from(DecapsulationKey::generate(&mut rng));
-//! let sealer = Sealer::new(&[mine.recipient()], Policy::default(), &mut rng)?;
+//! let sealer = Sealer::new(&[mine.recipient()], EnvelopePolicy::default(), &mut rng)?;
 //! let mut writer = sealer.into_writer(Vec::new())?;
 //! writer.write_all(b"four years")?;
 //! let sealed = writer.finish()?;
@@ -36,7 +36,7 @@ mod wrap;
 use crate::key::{IdentityRef, KeyId, Recipient};
 use crate::open_error::OpenError;
 use crate::plaintext::Plaintext;
-use crate::policy::{Policy, PolicyError};
+use crate::policy::{EnvelopePolicy, EnvelopePolicyError};
 use header::Head;
 use payload::{Direction, PayloadKey};
 use rand_core::CryptoRng;
@@ -45,7 +45,7 @@ use std::num::NonZeroUsize;
 use wrap::FileKey;
 
 pub use header::{
-    ENVELOPE_ID_BYTES, Header, MAGIC, MAX_HEADER_BYTES, MAX_RECIPIENTS, ParseError, ReadError, Stanza,
+    ENVELOPE_ID_BYTES, EnvelopeError, Header, MAGIC, MAX_HEADER_BYTES, MAX_RECIPIENTS, ReadError, Stanza,
 };
 pub use payload::CHUNK_BYTES;
 pub use stream::{OpenReader, SealWriter, SeekReader, StreamError};
@@ -69,7 +69,7 @@ pub enum SealError {
     },
     /// The policy is out of its bounds.
     #[error(transparent)]
-    Policy(#[from] PolicyError),
+    Policy(#[from] EnvelopePolicyError),
 }
 
 /// Why an envelope was not rewrapped.
@@ -112,7 +112,7 @@ pub struct Envelope {
 pub fn seal(
     plaintext: &[u8],
     recipients: &[Recipient],
-    policy: Policy,
+    policy: EnvelopePolicy,
     rng: &mut impl CryptoRng,
 ) -> Result<Envelope, SealError> {
     let Sealer { head, key } = Sealer::new(recipients, policy, rng)?;
@@ -127,8 +127,8 @@ impl Envelope {
     /// Takes in the bytes of an envelope. The payload is looked at when it is opened.
     ///
     /// # Errors
-    /// [`ParseError`].
-    pub fn parse(bytes: Vec<u8>) -> Result<Self, ParseError> {
+    /// [`EnvelopeError`].
+    pub fn parse(bytes: Vec<u8>) -> Result<Self, EnvelopeError> {
         let (head, _) = Head::parse(&bytes)?;
         Ok(Self { head, bytes })
     }
@@ -207,7 +207,7 @@ impl Sealer {
     /// [`SealError`].
     pub fn new(
         recipients: &[Recipient],
-        policy: Policy,
+        policy: EnvelopePolicy,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, SealError> {
         let ids: Vec<KeyId> = recipients.iter().map(Recipient::id).collect();

@@ -3,7 +3,7 @@
 use crate::aead::{self, NONCE_BYTES, TAG_BYTES};
 use crate::encoding;
 use crate::key::{Identity, KeyError};
-use crate::stretch::Stretch;
+use crate::passphrase_kdf::PassphraseKdf;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -61,7 +61,7 @@ pub enum KeyFile {
 /// A key behind a passphrase: Argon2id (RFC 9106) and AES-256-GCM.
 #[derive(Debug)]
 pub struct LockedKey {
-    stretch: Stretch,
+    kdf: PassphraseKdf,
     /// With its tag.
     sealed: Vec<u8>,
 }
@@ -70,10 +70,10 @@ impl LockedKey {
     /// Locks a key. Takes 64 MiB and about a tenth of a second.
     #[must_use]
     pub fn lock(identity: &Identity, passphrase: &[u8], rng: &mut impl CryptoRng) -> Self {
-        let mut locked = Self { stretch: Stretch::new(rng), sealed: Vec::new() };
+        let mut locked = Self { kdf: PassphraseKdf::new(rng), sealed: Vec::new() };
         let mut body = identity.to_secret_body();
         // Salt and key serve once, so that the nonce is zero.
-        let key = locked.stretch.key(passphrase);
+        let key = locked.kdf.derive_key(passphrase);
         let tag = aead::seal_in_place(&key, &[0; NONCE_BYTES], &locked.aad(), &mut body);
         locked.sealed = [&body[..], &tag[..]].concat();
         locked
@@ -85,28 +85,28 @@ impl LockedKey {
     /// [`UnlockError`].
     pub fn unlock(&self, passphrase: &[u8]) -> Result<Identity, UnlockError> {
         let (body, tag) = self.sealed.split_last_chunk().ok_or(UnlockError)?;
-        let body = aead::open(&self.stretch.key(passphrase), &[0; NONCE_BYTES], &self.aad(), body, tag)
+        let body = aead::open(&self.kdf.derive_key(passphrase), &[0; NONCE_BYTES], &self.aad(), body, tag)
             .map_err(|_| UnlockError)?;
         Identity::from_secret_body(&body).map_err(|_| UnlockError)
     }
 
     fn aad(&self) -> Vec<u8> {
-        [LOCKED_PREFIX.as_bytes(), &self.stretch.to_bytes()].concat()
+        [LOCKED_PREFIX.as_bytes(), &self.kdf.to_bytes()].concat()
     }
 
     fn to_text(&self) -> Zeroizing<String> {
-        encoding::key_text(LOCKED_PREFIX, &[&self.stretch.to_bytes()[..], &self.sealed].concat())
+        encoding::key_text(LOCKED_PREFIX, &[&self.kdf.to_bytes()[..], &self.sealed].concat())
     }
 
     fn from_text(text: &str, line: usize) -> Result<Self, KeyFileError> {
         let refused = KeyFileError::Key { line, source: KeyError::Text };
         let body = encoding::from_key_text(LOCKED_PREFIX, text).ok_or(refused)?;
-        let (stretch, sealed) = body.split_first_chunk().ok_or(refused)?;
+        let (kdf, sealed) = body.split_first_chunk().ok_or(refused)?;
         if sealed.len() <= TAG_BYTES {
             return Err(refused);
         }
-        let stretch = Stretch::from_bytes(stretch).map_err(|_| KeyFileError::Lock { line })?;
-        Ok(Self { stretch, sealed: sealed.to_vec() })
+        let kdf = PassphraseKdf::from_bytes(kdf).map_err(|_| KeyFileError::Lock { line })?;
+        Ok(Self { kdf, sealed: sealed.to_vec() })
     }
 }
 
@@ -222,11 +222,11 @@ mod tests {
     #[test]
     fn what_a_lock_may_ask_for_is_bounded() {
         let text = |body: &[u8]| encoding::key_text(LOCKED_PREFIX, body);
-        let stretch = Stretch::new(&mut rng()).to_bytes();
-        let dear = [&[0xFF; 4][..], &stretch[4..], &[0; 99]].concat();
+        let kdf = PassphraseKdf::new(&mut rng()).to_bytes();
+        let dear = [&[0xFF; 4][..], &kdf[4..], &[0; 99]].concat();
         assert_eq!(refusal(text(&dear).as_bytes()), KeyFileError::Lock { line: 1 });
-        assert!(parse(text(&[&stretch[..], &[0; 99]].concat()).as_bytes()).is_ok());
-        let empty = [&stretch[..], &[0; 16]].concat();
+        assert!(parse(text(&[&kdf[..], &[0; 99]].concat()).as_bytes()).is_ok());
+        let empty = [&kdf[..], &[0; 16]].concat();
         assert_eq!(refusal(text(&empty).as_bytes()), KeyFileError::Key { line: 1, source: KeyError::Text });
     }
 }

@@ -6,14 +6,14 @@
 //! ```
 //! use strongroom::envelope::{self, Envelope};
 //! use strongroom::key::{DecapsulationKey, Identity};
-//! use strongroom::policy::Policy;
+//! use strongroom::policy::EnvelopePolicy;
 //! # let mut rng = getrandom::rand_core::UnwrapErr(getrandom::SysRng);
 //!
 //! let mine = Identity::from(DecapsulationKey::generate(&mut rng));
 //! let vault = Identity::from(DecapsulationKey::generate(&mut rng));
 //! let recipients = [mine.recipient(), vault.recipient()];
 //!
-//! let sealed = envelope::seal("苟全性命於亂世".as_bytes(), &recipients, Policy::default(), &mut rng)?;
+//! let sealed = envelope::seal("苟全性命於亂世".as_bytes(), &recipients, EnvelopePolicy::default(), &mut rng)?;
 //! let stored = Envelope::parse(sealed.as_bytes().to_vec())?;
 //! assert_eq!(stored.open([&vault])?.expose(), "苟全性命於亂世".as_bytes());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -24,9 +24,9 @@
 //! ```text
 //! plaintext -seal-> Envelope -open-> Plaintext                      envelope (the native format), policy
 //! plaintext -seal-> Payload -open-> Plaintext                       w3pk
-//! text or bytes -parse-> Sealed -open-> Plaintext                   sealed (either of them)
-//! Draft -write-> Statement -sign-> WalletSignature                  signin, wallet
-//! Statement + WalletSignature + Act -verify-> SignedIn              signin
+//! text or bytes -parse-> SealedSecret -open-> Plaintext             sealed_secret (either of them)
+//! Draft -write-> WalletStatement -sign-> WalletSignature            sign_in, wallet
+//! WalletStatement + WalletSignature + Act -verify-> SignedIn        sign_in
 //! Archive -sign-> SignedBackup -verify-> VerifiedBackup -restore-> Archive   backup, mnemonic, slh_dsa
 //! ```
 
@@ -41,14 +41,14 @@ pub mod key;
 pub mod keyfile;
 pub mod mnemonic;
 mod open_error;
+pub mod passphrase_kdf;
 mod plaintext;
 pub mod policy;
 pub mod principal;
-mod sealed;
-pub mod signin;
+mod sealed_secret;
+pub mod sign_in;
 pub mod slh_dsa;
 mod slot;
-pub mod stretch;
 #[cfg(test)]
 mod vectors;
 pub mod w3pk;
@@ -61,5 +61,5 @@ pub use kem::{
 };
 pub use open_error::OpenError;
 pub use plaintext::Plaintext;
-pub use sealed::{Sealed, SealedError};
+pub use sealed_secret::{SealedSecret, SealedSecretError};
 pub use slot::{SlotId, SlotIdError};

@@ -39,7 +39,7 @@ impl Context {
 /// Why a text or bytes are no public key or no signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ParseError {
+pub enum FormatError {
     /// Not `0x` and an even number of hex digits.
     #[error("0x and an even number of hex digits is expected")]
     Hex,
@@ -113,12 +113,12 @@ impl fmt::Debug for PublicKey {
 }
 
 impl FromStr for PublicKey {
-    type Err = ParseError;
+    type Err = FormatError;
 
-    fn from_str(text: &str) -> Result<Self, ParseError> {
+    fn from_str(text: &str) -> Result<Self, FormatError> {
         let bytes = Box::<[u8; PUBLIC_KEY_BYTES]>::try_from(decode(text, PUBLIC_KEY_BYTES)?);
         let key = Self(*bytes.expect("the length was checked"));
-        if key.to_string() == text { Ok(key) } else { Err(ParseError::Case) }
+        if key.to_string() == text { Ok(key) } else { Err(FormatError::Case) }
     }
 }
 
@@ -167,9 +167,9 @@ impl Signature {
     /// The signature of these bytes.
     ///
     /// # Errors
-    /// [`ParseError::Length`].
-    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, ParseError> {
-        let length = |error: slh_shake::LengthError| ParseError::Length {
+    /// [`FormatError::Length`].
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, FormatError> {
+        let length = |error: slh_shake::LengthError| FormatError::Length {
             expected: error.expected,
             found: error.found,
         };
@@ -197,17 +197,21 @@ impl fmt::Debug for Signature {
 }
 
 impl FromStr for Signature {
-    type Err = ParseError;
+    type Err = FormatError;
 
-    fn from_str(text: &str) -> Result<Self, ParseError> {
+    fn from_str(text: &str) -> Result<Self, FormatError> {
         Self::from_bytes(decode(text, SIGNATURE_BYTES)?)
     }
 }
 
 /// `0x` and hex digits of so many bytes.
-fn decode(text: &str, expected: usize) -> Result<Vec<u8>, ParseError> {
-    let bytes = encoding::from_prefixed_hex(text).ok_or(ParseError::Hex)?;
-    if bytes.len() == expected { Ok(bytes) } else { Err(ParseError::Length { expected, found: bytes.len() }) }
+fn decode(text: &str, expected: usize) -> Result<Vec<u8>, FormatError> {
+    let bytes = encoding::from_prefixed_hex(text).ok_or(FormatError::Hex)?;
+    if bytes.len() == expected {
+        Ok(bytes)
+    } else {
+        Err(FormatError::Length { expected, found: bytes.len() })
+    }
 }
 
 /// A secret key, wiped on drop.
@@ -265,14 +269,14 @@ mod tests {
         let key = PublicKey::from_bytes([0xAB; PUBLIC_KEY_BYTES]);
         let text = key.to_string();
         assert_eq!(text.parse(), Ok(key));
-        let length = |expected, found| ParseError::Length { expected, found };
+        let length = |expected, found| FormatError::Length { expected, found };
         for (bad, error) in [
-            (text.to_uppercase().replace("0X", "0x"), ParseError::Case),
-            (text[2..].to_owned(), ParseError::Hex),
-            (text[..129].to_owned(), ParseError::Hex),
+            (text.to_uppercase().replace("0X", "0x"), FormatError::Case),
+            (text[2..].to_owned(), FormatError::Hex),
+            (text[..129].to_owned(), FormatError::Hex),
             (text[..128].to_owned(), length(64, 63)),
             (format!("{text}ab"), length(64, 65)),
-            (text.replace("ab", "ag"), ParseError::Hex),
+            (text.replace("ab", "ag"), FormatError::Hex),
         ] {
             assert_eq!(bad.parse::<PublicKey>(), Err(error), "{bad}");
         }
@@ -281,8 +285,8 @@ mod tests {
         for (bad, error) in [
             (format!("0x{}", &digits[2..]), length(49_856, 49_855)),
             (format!("0x{digits}00"), length(49_856, 49_857)),
-            (format!("0x{}", &digits[1..]), ParseError::Hex),
-            (digits, ParseError::Hex),
+            (format!("0x{}", &digits[1..]), FormatError::Hex),
+            (digits, FormatError::Hex),
         ] {
             assert_eq!(bad.parse::<Signature>(), Err(error));
         }

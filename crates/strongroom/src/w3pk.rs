@@ -1,7 +1,7 @@
 //! The w3pk payload in both generations, and the older payload (spec/envelope.md §2, §3).
 //!
 //! ```text
-//! plaintext -seal-> Payload -to_json-> text -from_json-> Sealed -open-> Plaintext
+//! plaintext -seal-> Payload -to_json-> text -from_json-> AnyPayload -open-> Plaintext
 //! ```
 
 mod json;
@@ -11,12 +11,12 @@ use crate::aead;
 use crate::kem::{self, Ciphertext};
 use crate::key::{DecapsulationKey, EncapsulationKey};
 use crate::plaintext::Plaintext;
-use key_wrap::FileKey;
+use key_wrap::ContentKey;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 pub use crate::open_error::OpenError;
-pub use json::ParseError;
+pub use json::PayloadError;
 
 /// Recipients that a payload may have.
 pub const MAX_RECIPIENTS: usize = 256;
@@ -65,7 +65,7 @@ impl Entry {
 
 /// AES-256-GCM data: ciphertext, iv and tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Data {
+pub struct EncryptedData {
     /// As long as the plaintext.
     pub ciphertext: Vec<u8>,
     /// 12 bytes.
@@ -74,7 +74,7 @@ pub struct Data {
     pub tag: [u8; TAG_BYTES],
 }
 
-impl Data {
+impl EncryptedData {
     fn open(&self, key: &[u8; aead::KEY_BYTES]) -> Result<Plaintext, OpenError> {
         aead::open(key, &self.iv, &[], &self.ciphertext, &self.tag)
             .map(Plaintext::from)
@@ -87,19 +87,19 @@ impl Data {
 pub struct Payload {
     generation: Generation,
     entries: Vec<Entry>,
-    data: Data,
+    data: EncryptedData,
 }
 
 /// The older payload: one recipient, who is not named (spec/envelope.md §3). Read only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OlderPayload {
     kem_ciphertext: Box<Ciphertext>,
-    data: Data,
+    data: EncryptedData,
 }
 
 /// Either payload, as a reader meets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sealed {
+pub enum AnyPayload {
     /// For several recipients.
     Payload(Payload),
     /// For one, in the older shape.
@@ -109,7 +109,7 @@ pub enum Sealed {
 /// Why nothing was sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum SealError {
+pub enum RecipientsError {
     /// No recipient.
     #[error("a payload needs a recipient")]
     NoRecipient,
@@ -126,23 +126,23 @@ pub enum SealError {
 /// Takes 32 + 12 + 32 bytes a recipient from `rng`.
 ///
 /// # Errors
-/// [`SealError`]: no, too many or repeated recipients.
+/// [`RecipientsError`]: no, too many or repeated recipients.
 pub fn seal(
     plaintext: &[u8],
     recipients: &[EncapsulationKey],
     generation: Generation,
     rng: &mut impl CryptoRng,
-) -> Result<Payload, SealError> {
+) -> Result<Payload, RecipientsError> {
     check_recipients(recipients)?;
     let mut randomness =
         Zeroizing::new(vec![0; aead::KEY_BYTES + IV_BYTES + recipients.len() * kem::SHARED_SECRET_BYTES]);
     rng.fill_bytes(&mut randomness);
     let (key, rest) = randomness.split_first_chunk().expect("it was made long enough");
     let (iv, messages) = rest.split_first_chunk().expect("it was made long enough");
-    let file_key = FileKey::new(key);
+    let content_key = ContentKey::new(key);
 
     let mut ciphertext = plaintext.to_vec();
-    let tag = aead::seal_in_place(file_key.expose(), iv, &[], &mut ciphertext);
+    let tag = aead::seal_in_place(content_key.expose(), iv, &[], &mut ciphertext);
     let entries = recipients
         .iter()
         .zip(messages.as_chunks().0)
@@ -151,22 +151,22 @@ pub fn seal(
             Entry {
                 encapsulation_key: Box::new(*recipient.as_bytes()),
                 kem_ciphertext: Box::new(kem_ciphertext),
-                wrapped_key: file_key.wrap(generation, &shared_secret),
+                wrapped_key: content_key.wrap(generation, &shared_secret),
             }
         })
         .collect();
-    Ok(Payload { generation, entries, data: Data { ciphertext, iv: *iv, tag } })
+    Ok(Payload { generation, entries, data: EncryptedData { ciphertext, iv: *iv, tag } })
 }
 
-fn check_recipients(recipients: &[EncapsulationKey]) -> Result<(), SealError> {
+fn check_recipients(recipients: &[EncapsulationKey]) -> Result<(), RecipientsError> {
     match recipients.len() {
-        0 => return Err(SealError::NoRecipient),
+        0 => return Err(RecipientsError::NoRecipient),
         1..=MAX_RECIPIENTS => {}
-        _ => return Err(SealError::TooManyRecipients),
+        _ => return Err(RecipientsError::TooManyRecipients),
     }
     let repeated = |(at, key)| recipients[..at].contains(key);
     if recipients.iter().enumerate().any(repeated) {
-        return Err(SealError::RepeatedRecipient);
+        return Err(RecipientsError::RepeatedRecipient);
     }
     Ok(())
 }
@@ -186,7 +186,7 @@ impl Payload {
 
     /// The encrypted data.
     #[must_use]
-    pub fn data(&self) -> &Data {
+    pub fn data(&self) -> &EncryptedData {
         &self.data
     }
 
@@ -202,9 +202,9 @@ impl Payload {
             .find(|entry| key.is_for(&entry.encapsulation_key))
             .ok_or(OpenError::NotMine)?;
         let shared_secret = key.decapsulator().decapsulate(&entry.kem_ciphertext);
-        let file_key =
-            FileKey::unwrap(self.generation, &shared_secret, &entry.wrapped_key).ok_or(OpenError::Damaged)?;
-        self.data.open(file_key.expose())
+        let content_key = ContentKey::unwrap(self.generation, &shared_secret, &entry.wrapped_key)
+            .ok_or(OpenError::Damaged)?;
+        self.data.open(content_key.expose())
     }
 }
 
@@ -217,7 +217,7 @@ impl OlderPayload {
 
     /// The encrypted data.
     #[must_use]
-    pub fn data(&self) -> &Data {
+    pub fn data(&self) -> &EncryptedData {
         &self.data
     }
 
@@ -230,10 +230,10 @@ impl OlderPayload {
     }
 }
 
-impl Sealed {
+impl AnyPayload {
     /// The encrypted data.
     #[must_use]
-    pub fn data(&self) -> &Data {
+    pub fn data(&self) -> &EncryptedData {
         match self {
             Self::Payload(payload) => payload.data(),
             Self::Older(payload) => payload.data(),
@@ -252,7 +252,7 @@ impl Sealed {
     }
 }
 
-impl From<Payload> for Sealed {
+impl From<Payload> for AnyPayload {
     fn from(payload: Payload) -> Self {
         Self::Payload(payload)
     }
@@ -308,7 +308,7 @@ mod tests {
     fn an_older_payload_is_a_first_generation_entry_with_a_zero_wrap() {
         let keys = keys(1);
         let sealed = strongroom_testkit::older_payload_json(keys[0].encapsulation_key().as_bytes(), b"old");
-        let Ok(Sealed::Older(older)) = Sealed::from_json(sealed.as_bytes()) else {
+        let Ok(AnyPayload::Older(older)) = AnyPayload::from_json(sealed.as_bytes()) else {
             panic!("the older shape");
         };
         assert_eq!(older.open(&keys[0]).expect("its recipient").expose(), b"old");
@@ -330,8 +330,8 @@ mod tests {
             seal(b"", recipients, Generation::First, &mut rng()).expect_err("a bad list")
         };
         let one = public(&keys(1));
-        assert_eq!(refusal(&[]), SealError::NoRecipient);
-        assert_eq!(refusal(&[one[0].clone(), one[0].clone()]), SealError::RepeatedRecipient);
-        assert_eq!(refusal(&vec![one[0].clone(); MAX_RECIPIENTS + 1]), SealError::TooManyRecipients);
+        assert_eq!(refusal(&[]), RecipientsError::NoRecipient);
+        assert_eq!(refusal(&[one[0].clone(), one[0].clone()]), RecipientsError::RepeatedRecipient);
+        assert_eq!(refusal(&vec![one[0].clone(); MAX_RECIPIENTS + 1]), RecipientsError::TooManyRecipients);
     }
 }

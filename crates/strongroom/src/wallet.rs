@@ -1,9 +1,12 @@
 //! Ethereum keys and `personal_sign` (EIP-191) over one secp256k1 backend: bitcoin-core's, or k256 in wasm.
 
-use crate::principal::WalletAddress;
+mod address;
+
 use sha3::{Digest, Keccak256};
 use std::str::FromStr;
 use zeroize::Zeroizing;
+
+pub use address::{ADDRESS_BYTES, WalletAddress, WalletAddressError};
 
 /// Bytes of a signature r ‖ s ‖ v.
 pub const SIGNATURE_BYTES: usize = 65;

@@ -7,9 +7,9 @@ use proptest::sample::{Index, select, subsequence};
 use strongroom::SlotId;
 use strongroom::key::{DecapsulationKey, EncapsulationKey, Identity};
 use strongroom::keyfile::{self, KeyFile};
-use strongroom::principal::WalletAddress;
-use strongroom::signin::{Draft, Statement};
-use strongroom::w3pk::{self, Generation, OpenError, Payload, Sealed};
+use strongroom::sign_in::{Draft, WalletStatement};
+use strongroom::w3pk::{self, AnyPayload, Generation, OpenError, Payload};
+use strongroom::wallet::WalletAddress;
 use strongroom_testkit::rng;
 use time::{OffsetDateTime, UtcOffset};
 
@@ -31,8 +31,8 @@ fn seal(plaintext: &[u8], keys: &[DecapsulationKey], generation: Generation) -> 
     w3pk::seal(plaintext, &recipients, generation, &mut rng()).expect("distinct recipients")
 }
 
-fn through_json(payload: &Payload) -> Sealed {
-    Sealed::from_json(payload.to_json().as_bytes()).expect("our own JSON")
+fn through_json(payload: &Payload) -> AnyPayload {
+    AnyPayload::from_json(payload.to_json().as_bytes()).expect("our own JSON")
 }
 
 proptest! {
@@ -49,7 +49,7 @@ proptest! {
         let stranger = key(&seed, recipients);
         let payload = seal(&plaintext, &keys, generation);
         let read = through_json(&payload);
-        prop_assert_eq!(&read, &Sealed::Payload(payload.clone()));
+        prop_assert_eq!(&read, &AnyPayload::Payload(payload.clone()));
         prop_assert_eq!(read.to_json(), payload.to_json());
         prop_assert_eq!(payload.generation(), generation);
         prop_assert_eq!(payload.data().ciphertext.len(), plaintext.len());
@@ -133,7 +133,7 @@ impl Fields {
     /// What opening says after a bit of a field was flipped.
     fn refusal_of_flipped(&mut self, field: usize, bit: usize, key: &DecapsulationKey) -> Option<OpenError> {
         self.0[field][bit / 8] ^= 1 << (bit % 8);
-        let sealed = Sealed::from_json(self.to_json().as_bytes()).expect("the shape is whole");
+        let sealed = AnyPayload::from_json(self.to_json().as_bytes()).expect("the shape is whole");
         self.0[field][bit / 8] ^= 1 << (bit % 8);
         sealed.open(key).err()
     }
@@ -155,7 +155,7 @@ proptest! {
     ) {
         let key = key(&seed, 0);
         let mut fields = Fields::of(&seal(&plaintext, std::slice::from_ref(&key), Generation::Second));
-        let whole = Sealed::from_json(fields.to_json().as_bytes()).expect("ours").open(&key);
+        let whole = AnyPayload::from_json(fields.to_json().as_bytes()).expect("ours").open(&key);
         prop_assert!(whole.expect("nothing is flipped").expose() == plaintext);
         for (field, bit) in bits {
             let bit = bit.index(fields.0[field].len() * 8);
@@ -236,7 +236,7 @@ proptest! {
         let last_lines: Vec<&str> = text.lines().rev().take(draft.resources.len()).collect();
         let resources: Vec<String> = draft.resources.iter().rev().map(|uri| format!("- {uri}")).collect();
         prop_assert_eq!(last_lines, resources);
-        prop_assert_eq!(Statement::parse(&text), Ok(written));
+        prop_assert_eq!(WalletStatement::parse(&text), Ok(written));
     }
 
     /// A field cannot bring a line of its own.

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::time::Instant;
 use strongroom::derive::{self, W3PK_DEFAULT_CONTEXT};
 use strongroom::envelope;
-use strongroom::policy::Policy as EnvelopePolicy;
-use strongroom::signin::Act;
+use strongroom::policy::EnvelopePolicy;
+use strongroom::sign_in::Act;
 use strongroom::wallet::WalletKey;
-use strongroom::{Plaintext, Sealed};
+use strongroom::{Plaintext, SealedSecret};
 use strongroom_attest::Roots;
 use strongroom_client::{BackupServer, Policy, SignIn, Vault};
 use strongroom_enclave::{PlainSealer, Platform};
@@ -97,7 +97,7 @@ fn flow(url: &str, policy: &Policy) -> Result<()> {
             ..EnvelopePolicy::default()
         };
         let sealed = steps.step("Seal for two: the client and the vault", || {
-            Ok(Sealed::from(envelope::seal(text.as_bytes(), &recipients, policy, &mut rng())?))
+            Ok(SealedSecret::from(envelope::seal(text.as_bytes(), &recipients, policy, &mut rng())?))
         })?;
         let stored = steps.step("Store the one envelope", || Ok(vault.store(&sealed, &[], None, None)?))?;
         show("slot", stored.slot);

@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use strongroom::key::DecapsulationKey;
-use strongroom::signin::Origin;
+use strongroom::sign_in::Origin;
 use strongroom_enclave::collateral::{Collaterals, Services};
 use strongroom_enclave::{Choice, Places, Platform, TlsKey};
 use strongroom_server::config::sign_in_origins;

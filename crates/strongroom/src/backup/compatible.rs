@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 /// Which ML-KEM makes the `capsule`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kem {
+pub enum CapsuleKem {
     /// ML-KEM-768, as wallets in the field write.
     MlKem768,
     /// ML-KEM-1024.
@@ -25,7 +25,7 @@ pub enum Kem {
 
 /// What makes the `symmetricCiphertext`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cipher {
+pub enum PayloadCipher {
     /// XSalsa20-Poly1305, with a nonce of 24 bytes.
     XSalsa20Poly1305,
     /// AES-256-GCM, with a nonce of 12 bytes.
@@ -38,15 +38,15 @@ const TAG_BYTES: usize = 16;
 pub(super) fn seal(
     plaintext: &[u8],
     keys: &Keys,
-    kem: Kem,
-    cipher: Cipher,
+    kem: CapsuleKem,
+    cipher: PayloadCipher,
     rng: &mut impl CryptoRng,
 ) -> Vec<u8> {
     let (capsule, secret) = encapsulate(keys, kem, rng);
     // Encrypted in place, so that the buffer holds plaintext while it grows no more.
     let mut data = Vec::with_capacity(plaintext.len() + TAG_BYTES);
     let nonce: Vec<u8> = match cipher {
-        Cipher::XSalsa20Poly1305 => {
+        PayloadCipher::XSalsa20Poly1305 => {
             let mut nonce = [0; SALSA_NONCE_BYTES];
             rng.fill_bytes(&mut nonce);
             data.resize(TAG_BYTES, 0);
@@ -58,7 +58,7 @@ pub(super) fn seal(
             tag.copy_from_slice(&made);
             nonce.to_vec()
         }
-        Cipher::Aes256Gcm => {
+        PayloadCipher::Aes256Gcm => {
             let mut nonce = [0; aead::NONCE_BYTES];
             rng.fill_bytes(&mut nonce);
             data.extend_from_slice(plaintext);
@@ -71,15 +71,15 @@ pub(super) fn seal(
     format!(r#"{{"capsule":"{capsule}","symmetricCiphertext":"{data}","nonce":"{nonce}"}}"#).into_bytes()
 }
 
-fn encapsulate(keys: &Keys, kem: Kem, rng: &mut impl CryptoRng) -> (Vec<u8>, SharedSecret) {
+fn encapsulate(keys: &Keys, kem: CapsuleKem, rng: &mut impl CryptoRng) -> (Vec<u8>, SharedSecret) {
     match kem {
-        Kem::MlKem768 => {
+        CapsuleKem::MlKem768 => {
             let mut message = Zeroizing::new([0; kem::SHARED_SECRET_BYTES]);
             rng.fill_bytes(message.as_mut_slice());
             let (ciphertext, secret) = keys.ml_kem_768().encapsulate(&message);
             (ciphertext.to_vec(), secret)
         }
-        Kem::MlKem1024 => Recipient::encapsulate(&keys.recipient(), rng),
+        CapsuleKem::MlKem1024 => Recipient::encapsulate(&keys.recipient(), rng),
     }
 }
 

@@ -9,7 +9,7 @@ const SKEW: Duration = Duration::minutes(10);
 
 /// How a day is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Spelling {
+pub enum DateOrder {
     /// `YYYY-MM-DD`, as the seed document has it.
     YearFirst,
     /// `MM-DD-YYYY`, as servers in the field have it.
@@ -30,15 +30,15 @@ pub enum DatedMessage {
 impl DatedMessage {
     /// The message of a day, UTC's.
     #[must_use]
-    pub fn on(&self, now: OffsetDateTime, spelling: Spelling) -> String {
+    pub fn on(&self, now: OffsetDateTime, spelling: DateOrder) -> String {
         self.of_day(now.to_offset(UtcOffset::UTC).date(), spelling)
     }
 
-    fn of_day(&self, day: Date, spelling: Spelling) -> String {
+    fn of_day(&self, day: Date, spelling: DateOrder) -> String {
         let (year, month, day) = (day.year(), u8::from(day.month()), day.day());
         let date = match spelling {
-            Spelling::YearFirst => format!("{year:04}-{month:02}-{day:02}"),
-            Spelling::MonthFirst => format!("{month:02}-{day:02}-{year:04}"),
+            DateOrder::YearFirst => format!("{year:04}-{month:02}-{day:02}"),
+            DateOrder::MonthFirst => format!("{month:02}-{day:02}-{year:04}"),
         };
         match self {
             Self::List(key) => format!("{key}-GET-BACKUPS-{date}"),
@@ -55,7 +55,7 @@ impl DatedMessage {
             let day = now.checked_add(offset).map(|at| at.to_offset(UtcOffset::UTC).date());
             days.extend(day.filter(|day| !days.contains(day)));
         }
-        let spellings = [Spelling::YearFirst, Spelling::MonthFirst];
+        let spellings = [DateOrder::YearFirst, DateOrder::MonthFirst];
         days.iter().flat_map(|day| spellings.map(|spelling| self.of_day(*day, spelling))).collect()
     }
 }
@@ -92,11 +92,11 @@ mod tests {
         let user_id = UserId::from_bytes([0xAB; 16]);
         let now = OffsetDateTime::UNIX_EPOCH;
         assert_eq!(
-            DatedMessage::List(key).on(now, Spelling::YearFirst),
+            DatedMessage::List(key).on(now, DateOrder::YearFirst),
             format!("0x{}-GET-BACKUPS-1970-01-01", "01".repeat(64))
         );
         assert_eq!(
-            DatedMessage::Delete(user_id).on(now, Spelling::MonthFirst),
+            DatedMessage::Delete(user_id).on(now, DateOrder::MonthFirst),
             "abababab-abab-abab-abab-abababababab-DELETE-BACKUP-01-01-1970"
         );
     }

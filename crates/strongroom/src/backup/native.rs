@@ -3,7 +3,7 @@
 use super::{Keys, MAX_COUNTER, RestoreError, UnixSeconds};
 use crate::envelope::{self, Envelope};
 use crate::key::Recipient;
-use crate::policy::{MAX_UNIX_SECONDS, Policy};
+use crate::policy::{EnvelopePolicy, MAX_UNIX_SECONDS};
 use minicbor::{Decoder, Encoder};
 use rand_core::CryptoRng;
 use std::convert::Infallible;
@@ -60,7 +60,7 @@ pub(super) fn seal(
     plaintext.extend_from_slice(&length.to_be_bytes());
     plaintext.extend_from_slice(&manifest);
     plaintext.extend_from_slice(data);
-    envelope::seal(&plaintext, std::slice::from_ref(recipient), Policy::default(), rng)
+    envelope::seal(&plaintext, std::slice::from_ref(recipient), EnvelopePolicy::default(), rng)
         .expect("one recipient and no policy are within every bound")
 }
 

@@ -13,7 +13,7 @@ pub const MAX_COUNTER: u64 = (1 << 53) - 1;
 /// The bytes are no statement, or not in their one encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no statement of a backup in its one encoding")]
-pub struct StatementError;
+pub struct BackupStatementError;
 
 /// Where a version stands: under which name, as which number, after which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Position {
 
     /// The version after the one of this statement; `None` after the last counter.
     #[must_use]
-    pub fn after(statement: &Statement) -> Option<Self> {
+    pub fn after(statement: &BackupStatement) -> Option<Self> {
         let position = &statement.position;
         Self::new(position.user_id, position.counter.checked_add(1)?, statement.digest())
     }
@@ -64,13 +64,13 @@ impl Position {
 
 /// A statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Statement {
+pub struct BackupStatement {
     owner: Owner,
     position: Position,
     envelope_sha256: [u8; 32],
 }
 
-impl Statement {
+impl BackupStatement {
     pub(super) fn new(owner: Owner, position: &Position, envelope_sha256: [u8; 32]) -> Self {
         Self { owner, position: *position, envelope_sha256 }
     }
@@ -121,11 +121,11 @@ impl Statement {
     /// Reads the one encoding.
     ///
     /// # Errors
-    /// [`StatementError`].
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, StatementError> {
-        let statement = Self::read(bytes).ok_or(StatementError)?;
+    /// [`BackupStatementError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, BackupStatementError> {
+        let statement = Self::read(bytes).ok_or(BackupStatementError)?;
         // Shortest heads, nothing after.
-        if statement.to_bytes() == bytes { Ok(statement) } else { Err(StatementError) }
+        if statement.to_bytes() == bytes { Ok(statement) } else { Err(BackupStatementError) }
     }
 
     fn read(bytes: &[u8]) -> Option<Self> {
@@ -149,30 +149,34 @@ impl Statement {
 mod tests {
     use super::*;
 
-    fn statement(counter: u64, previous: [u8; 32]) -> Statement {
+    fn statement(counter: u64, previous: [u8; 32]) -> BackupStatement {
         let position = Position::new(UserId::from_bytes([1; 16]), counter, previous).expect("a counter");
-        Statement::new(Owner::from_bytes([2; 32]), &position, [3; 32])
+        BackupStatement::new(Owner::from_bytes([2; 32]), &position, [3; 32])
     }
 
     #[test]
     fn one_encoding() {
         for statement in [statement(1, [0; 32]), statement(2, [9; 32]), statement(MAX_COUNTER, [9; 32])] {
             let bytes = statement.to_bytes();
-            assert_eq!(Statement::from_bytes(&bytes), Ok(statement));
+            assert_eq!(BackupStatement::from_bytes(&bytes), Ok(statement));
             for cut in 0..bytes.len() {
-                assert_eq!(Statement::from_bytes(&bytes[..cut]), Err(StatementError), "{cut} bytes");
+                assert_eq!(
+                    BackupStatement::from_bytes(&bytes[..cut]),
+                    Err(BackupStatementError),
+                    "{cut} bytes"
+                );
             }
-            assert_eq!(Statement::from_bytes(&[&bytes[..], &[0]].concat()), Err(StatementError));
+            assert_eq!(BackupStatement::from_bytes(&[&bytes[..], &[0]].concat()), Err(BackupStatementError));
         }
         // The counter's head in two bytes where one does.
         let bytes = statement(2, [9; 32]).to_bytes();
         let at = 1 + 1 + 34 + 17;
         assert_eq!(bytes[at], 2);
         let longer = [&bytes[..at], &[0x18, 2], &bytes[at + 1..]].concat();
-        assert_eq!(Statement::from_bytes(&longer), Err(StatementError));
+        assert_eq!(BackupStatement::from_bytes(&longer), Err(BackupStatementError));
         let mut other_version = bytes;
         other_version[1] = 2;
-        assert_eq!(Statement::from_bytes(&other_version), Err(StatementError));
+        assert_eq!(BackupStatement::from_bytes(&other_version), Err(BackupStatementError));
     }
 
     #[test]
@@ -180,7 +184,7 @@ mod tests {
         assert_eq!(Position::new(UserId::from_bytes([1; 16]), 0, [0; 32]), None);
         assert_eq!(Position::new(UserId::from_bytes([1; 16]), MAX_COUNTER + 1, [9; 32]), None);
         for wrong in [statement(1, [9; 32]), statement(2, [0; 32])] {
-            assert_eq!(Statement::from_bytes(&wrong.to_bytes()), Err(StatementError));
+            assert_eq!(BackupStatement::from_bytes(&wrong.to_bytes()), Err(BackupStatementError));
         }
         let first = statement(1, [0; 32]);
         let next = Position::after(&first).expect("a second");

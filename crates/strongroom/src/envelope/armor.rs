@@ -1,6 +1,6 @@
 //! An envelope as text, for where bytes do not pass (spec/envelope.md §4.7).
 
-use super::ParseError;
+use super::EnvelopeError;
 use crate::encoding;
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 
@@ -69,7 +69,7 @@ impl<W: Write> Write for ArmorWriter<W> {
     }
 }
 
-/// Reads what armor holds. Anything else is an error of kind `InvalidData` around [`ParseError::Armor`].
+/// Reads what armor holds. Anything else is an error of kind `InvalidData` around [`EnvelopeError::Armor`].
 pub struct ArmorReader<R> {
     input: R,
     bytes: Vec<u8>,
@@ -181,7 +181,7 @@ impl<R: BufRead> Read for ArmorReader<R> {
 }
 
 fn bad() -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, ParseError::Armor)
+    io::Error::new(ErrorKind::InvalidData, EnvelopeError::Armor)
 }
 
 #[cfg(test)]

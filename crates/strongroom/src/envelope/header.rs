@@ -4,7 +4,7 @@ use super::wrap::{FILE_KEY_BYTES, FileKey, WRAPPED_BYTES};
 use crate::kem;
 use crate::key::{IdentityRef, KeyId, Recipient};
 use crate::open_error::OpenError;
-use crate::policy::{MAX_POLICY_BYTES, Policy, PolicyError};
+use crate::policy::{EnvelopePolicy, EnvelopePolicyError, MAX_POLICY_BYTES};
 use hmac::{Hmac, KeyInit, Mac};
 use minicbor::{Decoder, Encoder};
 use rand_core::CryptoRng;
@@ -31,7 +31,7 @@ const VERSION: u8 = 1;
 /// Why bytes are no envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ParseError {
+pub enum EnvelopeError {
     /// Another magic.
     #[error("this is no Strongroom envelope")]
     NotAnEnvelope,
@@ -52,7 +52,7 @@ pub enum ParseError {
     Encoding,
     /// The policy is none.
     #[error(transparent)]
-    Policy(#[from] PolicyError),
+    Policy(#[from] EnvelopePolicyError),
     /// A threshold, which no version defines yet.
     #[error("the envelope has a threshold, which this version does not know: a newer Strongroom may open it")]
     UnknownThreshold,
@@ -85,7 +85,7 @@ pub enum ReadError {
     Io(#[source] io::Error),
     /// What it gave is no envelope.
     #[error(transparent)]
-    Parse(#[from] ParseError),
+    Parse(#[from] EnvelopeError),
 }
 
 /// Armor in between wraps its refusal into an I/O error.
@@ -149,7 +149,7 @@ pub(crate) type Binding = [u8; 32];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     envelope_id: [u8; ENVELOPE_ID_BYTES],
-    policy: Policy,
+    policy: EnvelopePolicy,
     stanzas: Vec<Stanza>,
 }
 
@@ -162,7 +162,7 @@ impl Header {
 
     /// Who may open it, where, and when.
     #[must_use]
-    pub fn policy(&self) -> &Policy {
+    pub fn policy(&self) -> &EnvelopePolicy {
         &self.policy
     }
 
@@ -179,35 +179,35 @@ impl Header {
         self.stanzas.iter().find(|stanza| stanza.is_for(&key))
     }
 
-    fn decode(bytes: &[u8]) -> Result<Self, ParseError> {
+    fn decode(bytes: &[u8]) -> Result<Self, EnvelopeError> {
         let header = Self::read(&mut Decoder::new(bytes))?;
         // One encoding: shortest heads, definite lengths, nothing after.
-        if header.encode() == bytes { Ok(header) } else { Err(ParseError::Encoding) }
+        if header.encode() == bytes { Ok(header) } else { Err(EnvelopeError::Encoding) }
     }
 
-    fn read(d: &mut Decoder<'_>) -> Result<Self, ParseError> {
-        let encoding = |_| ParseError::Encoding;
-        let items = d.array().map_err(encoding)?.ok_or(ParseError::Encoding)?;
+    fn read(d: &mut Decoder<'_>) -> Result<Self, EnvelopeError> {
+        let encoding = |_| EnvelopeError::Encoding;
+        let items = d.array().map_err(encoding)?.ok_or(EnvelopeError::Encoding)?;
         if d.u64().map_err(encoding)? != u64::from(VERSION) {
-            return Err(ParseError::UnknownVersion);
+            return Err(EnvelopeError::UnknownVersion);
         }
         if items != 5 {
-            return Err(ParseError::Encoding);
+            return Err(EnvelopeError::Encoding);
         }
-        let envelope_id = d.bytes().map_err(encoding)?.try_into().map_err(|_| ParseError::Encoding)?;
-        let policy = Policy::decode(d.bytes().map_err(encoding)?)?;
+        let envelope_id = d.bytes().map_err(encoding)?.try_into().map_err(|_| EnvelopeError::Encoding)?;
+        let policy = EnvelopePolicy::decode(d.bytes().map_err(encoding)?)?;
         if d.datatype().map_err(encoding)? != minicbor::data::Type::Null {
-            return Err(ParseError::UnknownThreshold);
+            return Err(EnvelopeError::UnknownThreshold);
         }
         d.null().map_err(encoding)?;
-        let count = d.array().map_err(encoding)?.ok_or(ParseError::Encoding)?;
+        let count = d.array().map_err(encoding)?.ok_or(EnvelopeError::Encoding)?;
         if !(1..=MAX_RECIPIENTS as u64).contains(&count) {
-            return Err(ParseError::Recipients { count });
+            return Err(EnvelopeError::Recipients { count });
         }
         let stanzas = (0..count).map(|_| stanza(d)).collect::<Result<Vec<_>, _>>()?;
         let mut names = HashSet::with_capacity(stanzas.len());
         if !stanzas.iter().all(|stanza| names.insert((stanza.kem_id, stanza.key_id))) {
-            return Err(ParseError::RepeatedRecipient);
+            return Err(EnvelopeError::RepeatedRecipient);
         }
         Ok(Self { envelope_id, policy, stanzas })
     }
@@ -249,23 +249,23 @@ impl Header {
     }
 }
 
-fn stanza(d: &mut Decoder<'_>) -> Result<Stanza, ParseError> {
-    let encoding = |_| ParseError::Encoding;
+fn stanza(d: &mut Decoder<'_>) -> Result<Stanza, EnvelopeError> {
+    let encoding = |_| EnvelopeError::Encoding;
     if d.array().map_err(encoding)? != Some(4) {
-        return Err(ParseError::Encoding);
+        return Err(EnvelopeError::Encoding);
     }
     let kem_id = d.u64().map_err(encoding)?;
     let (kem_id, enc_bytes) = match u16::try_from(kem_id) {
         Ok(kem::KEM_ID) => (kem::KEM_ID, kem::CIPHERTEXT_BYTES),
         Ok(kem::HYBRID_KEM_ID) => (kem::HYBRID_KEM_ID, kem::HYBRID_CIPHERTEXT_BYTES),
-        _ => return Err(ParseError::UnknownKem { kem_id }),
+        _ => return Err(EnvelopeError::UnknownKem { kem_id }),
     };
-    let key_id = d.bytes().map_err(encoding)?.try_into().map_err(|_| ParseError::Encoding)?;
+    let key_id = d.bytes().map_err(encoding)?.try_into().map_err(|_| EnvelopeError::Encoding)?;
     let enc = d.bytes().map_err(encoding)?;
     if enc.len() != enc_bytes {
-        return Err(ParseError::Encoding);
+        return Err(EnvelopeError::Encoding);
     }
-    let wrapped = d.bytes().map_err(encoding)?.try_into().map_err(|_| ParseError::Encoding)?;
+    let wrapped = d.bytes().map_err(encoding)?.try_into().map_err(|_| EnvelopeError::Encoding)?;
     Ok(Stanza { kem_id, key_id: KeyId::from_bytes(key_id), enc: enc.to_vec(), wrapped })
 }
 
@@ -291,14 +291,14 @@ impl Head {
     }
 
     /// The head of an envelope in memory, and its payload.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), ParseError> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), EnvelopeError> {
         check_magic(&bytes[..bytes.len().min(MAGIC.len())])?;
         let end = PREFIX_BYTES + header_bytes(bytes)? + MAC_BYTES;
-        let (head, payload) = bytes.split_at_checked(end).ok_or(ParseError::Truncated)?;
+        let (head, payload) = bytes.split_at_checked(end).ok_or(EnvelopeError::Truncated)?;
         Ok((Self::from_checked(head.to_vec())?, payload))
     }
 
-    fn from_checked(bytes: Vec<u8>) -> Result<Self, ParseError> {
+    fn from_checked(bytes: Vec<u8>) -> Result<Self, EnvelopeError> {
         let header = Header::decode(&bytes[PREFIX_BYTES..bytes.len() - MAC_BYTES])?;
         let binding = header.binding();
         Ok(Self { header, binding, bytes })
@@ -307,7 +307,7 @@ impl Head {
     /// A new envelope's head. The recipients have been checked, and the policy has been encoded once.
     pub(crate) fn seal(
         file_key: &FileKey,
-        policy: Policy,
+        policy: EnvelopePolicy,
         recipients: &[Recipient],
         rng: &mut impl CryptoRng,
     ) -> Self {
@@ -382,34 +382,34 @@ fn mac(file_key: &FileKey, covered: &[u8]) -> Hmac<Sha256> {
     Hmac::<Sha256>::new_from_slice(&key[..]).expect("HMAC takes any key").chain_update(covered)
 }
 
-fn check_magic(bytes: &[u8]) -> Result<(), ParseError> {
+fn check_magic(bytes: &[u8]) -> Result<(), EnvelopeError> {
     if bytes == MAGIC {
         return Ok(());
     }
     let is_family = bytes.len() == MAGIC.len() && bytes.starts_with(&MAGIC[..FAMILY_BYTES]);
     let cut = !bytes.is_empty() && MAGIC.starts_with(bytes);
     Err(match (is_family, cut) {
-        (true, _) => ParseError::UnknownVersion,
-        (_, true) => ParseError::Truncated,
-        _ => ParseError::NotAnEnvelope,
+        (true, _) => EnvelopeError::UnknownVersion,
+        (_, true) => EnvelopeError::Truncated,
+        _ => EnvelopeError::NotAnEnvelope,
     })
 }
 
 /// `header_len`, within its bounds.
-fn header_bytes(bytes: &[u8]) -> Result<usize, ParseError> {
-    let length = bytes.get(MAGIC.len()..PREFIX_BYTES).ok_or(ParseError::Truncated)?;
+fn header_bytes(bytes: &[u8]) -> Result<usize, EnvelopeError> {
+    let length = bytes.get(MAGIC.len()..PREFIX_BYTES).ok_or(EnvelopeError::Truncated)?;
     let bytes = u32::from_be_bytes(length.try_into().expect("the range is as long as a u32"));
     if (1..=MAX_HEADER_BYTES as u32).contains(&bytes) {
         Ok(bytes as usize)
     } else {
-        Err(ParseError::HeaderLength { bytes })
+        Err(EnvelopeError::HeaderLength { bytes })
     }
 }
 
 /// Appends exactly `count` bytes; the buffer grows with what is there.
 fn fill(input: &mut impl Read, bytes: &mut Vec<u8>, count: usize) -> Result<(), ReadError> {
     let got = input.by_ref().take(count as u64).read_to_end(bytes)?;
-    if got == count { Ok(()) } else { Err(ParseError::Truncated.into()) }
+    if got == count { Ok(()) } else { Err(EnvelopeError::Truncated.into()) }
 }
 
 const _: () = assert!(WRAPPED_BYTES == FILE_KEY_BYTES + 16);
@@ -428,7 +428,7 @@ mod tests {
     }
 
     fn sealed(file_key: &FileKey, label: &str) -> Head {
-        let policy = Policy { label: Some(label.to_owned()), ..Policy::default() };
+        let policy = EnvelopePolicy { label: Some(label.to_owned()), ..EnvelopePolicy::default() };
         Head::seal(file_key, policy, &identities().map(|identity| identity.recipient()), &mut rng())
     }
 
@@ -531,16 +531,16 @@ mod tests {
         };
         let length = |bytes: u32| [&MAGIC[..], &bytes.to_be_bytes()].concat();
         for bytes in [0, MAX_HEADER_BYTES as u32 + 1, u32::MAX] {
-            assert_eq!(refused(&length(bytes)), (ParseError::HeaderLength { bytes }, PREFIX_BYTES));
+            assert_eq!(refused(&length(bytes)), (EnvelopeError::HeaderLength { bytes }, PREFIX_BYTES));
         }
-        assert_eq!(refused(b"-----BEG"), (ParseError::NotAnEnvelope, MAGIC.len()));
-        assert_eq!(refused(b"SRENV\0\0\x02"), (ParseError::UnknownVersion, MAGIC.len()));
+        assert_eq!(refused(b"-----BEG"), (EnvelopeError::NotAnEnvelope, MAGIC.len()));
+        assert_eq!(refused(b"SRENV\0\0\x02"), (EnvelopeError::UnknownVersion, MAGIC.len()));
         for count in [MAX_RECIPIENTS as u64 + 1, 1_000_000, u64::MAX] {
             let mut header = vec![0x85, 0x01, 0x50];
             header.extend_from_slice(&[0; 16]);
             header.extend_from_slice(&[0x41, 0xA0, 0xF6, 0x9B]);
             header.extend_from_slice(&count.to_be_bytes());
-            assert_eq!(Header::decode(&header), Err(ParseError::Recipients { count }));
+            assert_eq!(Header::decode(&header), Err(EnvelopeError::Recipients { count }));
         }
     }
 
@@ -550,7 +550,7 @@ mod tests {
         use crate::key::HybridDecapsulationKey;
         let bytes = |recipients: &[Recipient]| {
             let file_key = FileKey::random(&mut rng());
-            Head::seal(&file_key, Policy::default(), recipients, &mut rng()).bytes.len()
+            Head::seal(&file_key, EnvelopePolicy::default(), recipients, &mut rng()).bytes.len()
         };
         let [ann, bob, _] = identities().map(|identity| identity.recipient());
         let both = HybridDecapsulationKey::from_seed(&[1; 32]).expect("a seed").encapsulation_key().into();
@@ -564,7 +564,7 @@ mod tests {
     fn the_most_recipients_fit() {
         let header = Header {
             envelope_id: [0; ENVELOPE_ID_BYTES],
-            policy: Policy::default(),
+            policy: EnvelopePolicy::default(),
             stanzas: (0..MAX_RECIPIENTS as u16)
                 .map(|n| Stanza {
                     kem_id: kem::HYBRID_KEM_ID,

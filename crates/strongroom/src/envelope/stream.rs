@@ -1,7 +1,7 @@
 //! Payloads of any size in constant memory: all of a stream on some threads, or piece by piece through `Write`, `Read`
 //! and `Seek`.
 
-use super::ParseError;
+use super::EnvelopeError;
 use super::payload::{
     self, CHUNK_BYTES, CryptError, Direction, PREFIX_BYTES, PayloadKey, SEALED_CHUNK_BYTES, Segment,
 };
@@ -35,7 +35,7 @@ impl StreamError {
     pub(super) fn read(error: io::Error) -> Self {
         let inner = error.get_ref();
         let refused = inner.and_then(|inner| inner.downcast_ref::<OpenError>()).copied();
-        let armor = inner.is_some_and(|inner| inner.is::<ParseError>());
+        let armor = inner.is_some_and(|inner| inner.is::<EnvelopeError>());
         match refused.or_else(|| armor.then_some(OpenError::Damaged)) {
             Some(refusal) => Self::Open(refusal),
             None => Self::Read(error),

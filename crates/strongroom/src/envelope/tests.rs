@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::key::{DecapsulationKey, HybridDecapsulationKey, Identity};
-use crate::principal::WalletAddress;
+use crate::wallet::WalletAddress;
 use proptest::prelude::*;
 use std::io::{Cursor, ErrorKind, SeekFrom};
 use strongroom_testkit::rng;
@@ -48,7 +48,7 @@ const SIZES: [usize; 11] = {
 fn every_recipient_opens_it() {
     let identities = [ml_kem(1), hybrid(2), ml_kem(3)];
     let recipients = identities.each_ref().map(Identity::recipient);
-    let envelope = seal(b"four years", &recipients, Policy::default(), &mut rng()).expect("three");
+    let envelope = seal(b"four years", &recipients, EnvelopePolicy::default(), &mut rng()).expect("three");
     for identity in &identities {
         assert_eq!(envelope.open([identity]).expect("a recipient").expose(), b"four years");
     }
@@ -67,10 +67,10 @@ fn every_way_gives_the_same() {
         let plaintext = bytes(size);
         let sealer = || {
             let rng = &mut SeededRandom::new(7);
-            Sealer::new(&[identity.recipient()], Policy::default(), rng).expect("one recipient")
+            Sealer::new(&[identity.recipient()], EnvelopePolicy::default(), rng).expect("one recipient")
         };
         let envelope =
-            seal(&plaintext, &[identity.recipient()], Policy::default(), &mut SeededRandom::new(7));
+            seal(&plaintext, &[identity.recipient()], EnvelopePolicy::default(), &mut SeededRandom::new(7));
         let sealed = envelope.expect("one recipient").as_bytes().to_vec();
 
         let mut writer = sealer().into_writer(Vec::new()).expect("memory");
@@ -104,7 +104,8 @@ fn every_way_gives_the_same() {
 #[test]
 fn any_part_is_read_at_random() {
     let (identity, plaintext) = (ml_kem(1), bytes(5 * CHUNK_BYTES + 100));
-    let envelope = seal(&plaintext, &[identity.recipient()], Policy::default(), &mut rng()).expect("one");
+    let envelope =
+        seal(&plaintext, &[identity.recipient()], EnvelopePolicy::default(), &mut rng()).expect("one");
     // It may stand anywhere in a file.
     let mut file = Cursor::new([b"before".to_vec(), envelope.as_bytes().to_vec()].concat());
     file.set_position(6);
@@ -131,7 +132,8 @@ fn any_part_is_read_at_random() {
 #[test]
 fn chunks_cut_off_moved_repeated_or_added_are_noticed() {
     let (identity, plaintext) = (ml_kem(1), bytes(20 * CHUNK_BYTES + 100));
-    let envelope = seal(&plaintext, &[identity.recipient()], Policy::default(), &mut rng()).expect("one");
+    let envelope =
+        seal(&plaintext, &[identity.recipient()], EnvelopePolicy::default(), &mut rng()).expect("one");
     let start = envelope.head.as_bytes().len() + payload::PREFIX_BYTES;
     let (head, chunks) = envelope.as_bytes().split_at(start);
     let chunks: Vec<&[u8]> = chunks.chunks(payload::SEALED_CHUNK_BYTES).collect();
@@ -199,7 +201,7 @@ fn a_payload_is_bound_to_its_header() {
     assert_eq!(PayloadKey::open(&input_key, sealed.prefix(), &[2; 32]).err(), Some(OpenError::Damaged));
     let identity = ml_kem(1);
     let of = |label: &str| {
-        let policy = Policy { label: Some(label.to_owned()), ..Policy::default() };
+        let policy = EnvelopePolicy { label: Some(label.to_owned()), ..EnvelopePolicy::default() };
         // The same file key and salt, so that nothing but the binding differs.
         seal(b"text", &[identity.recipient()], policy, &mut SeededRandom::new(1)).expect("one recipient")
     };
@@ -211,7 +213,7 @@ fn a_payload_is_bound_to_its_header() {
 #[test]
 fn rewrapping_changes_recipients_and_leaves_the_payload() {
     let [ann, bob, eve] = [ml_kem(1), hybrid(2), ml_kem(3)];
-    let policy = Policy { label: Some("for two".to_owned()), ..Policy::default() };
+    let policy = EnvelopePolicy { label: Some("for two".to_owned()), ..EnvelopePolicy::default() };
     let before = seal(b"text", &[ann.recipient(), eve.recipient()], policy, &mut rng()).expect("two");
     let after =
         before.rewrap([&ann], &[bob.recipient()], &[eve.recipient().id()], &mut rng()).expect("a recipient");
@@ -258,15 +260,15 @@ fn rewrapping_changes_recipients_and_leaves_the_payload() {
 #[test]
 fn lists_of_recipients_are_checked() {
     let refusal = |recipients: &[Recipient]| {
-        seal(b"", recipients, Policy::default(), &mut rng()).expect_err("a bad list")
+        seal(b"", recipients, EnvelopePolicy::default(), &mut rng()).expect_err("a bad list")
     };
     let one = ml_kem(1).recipient();
     assert_eq!(refusal(&[]), SealError::NoRecipient);
     assert_eq!(refusal(&[one.clone(), one.clone()]), SealError::RepeatedRecipient { id: one.id() });
     assert_eq!(refusal(&vec![one.clone(); MAX_RECIPIENTS + 1]), SealError::TooManyRecipients);
-    let policy = Policy { approvals: Some(1), ..Policy::default() };
+    let policy = EnvelopePolicy { approvals: Some(1), ..EnvelopePolicy::default() };
     let error = seal(b"", &[one], policy, &mut rng()).expect_err("approvals without readers");
-    assert_eq!(error, SealError::Policy(PolicyError::Field { field: "approvals" }));
+    assert_eq!(error, SealError::Policy(EnvelopePolicyError::Field { field: "approvals" }));
 }
 
 /// A stream that fails or panics after some bytes.
@@ -287,7 +289,7 @@ impl Read for Failing {
 #[test]
 fn streams_that_fail_say_which_and_panics_pass() {
     let identity = ml_kem(1);
-    let sealer = || Sealer::new(&[identity.recipient()], Policy::default(), &mut rng()).expect("one");
+    let sealer = || Sealer::new(&[identity.recipient()], EnvelopePolicy::default(), &mut rng()).expect("one");
     for count in 1..=2 {
         let error = sealer().seal(Failing(3_000_000, false), io::sink(), threads(count));
         assert!(matches!(error, Err(StreamError::Read(_))));
@@ -318,7 +320,7 @@ fn a_writer_whose_output_failed_writes_nothing_more() {
             Ok(())
         }
     }
-    let sealer = Sealer::new(&[ml_kem(1).recipient()], Policy::default(), &mut rng()).expect("one");
+    let sealer = Sealer::new(&[ml_kem(1).recipient()], EnvelopePolicy::default(), &mut rng()).expect("one");
     let mut output = Once(Vec::new(), false);
     let mut writer = sealer.into_writer(&mut output).expect("some room");
     let plaintext = bytes(3 * 16 * CHUNK_BYTES);
@@ -342,7 +344,8 @@ fn a_reader_whose_input_failed_gives_nothing_more() {
         }
     }
     let identity = ml_kem(1);
-    let envelope = seal(&bytes(3000), &[identity.recipient()], Policy::default(), &mut rng()).expect("one");
+    let envelope =
+        seal(&bytes(3000), &[identity.recipient()], EnvelopePolicy::default(), &mut rng()).expect("one");
     let opener = Opener::new(Once(envelope.as_bytes(), false)).expect("an envelope");
     let mut reader = opener.into_reader([&identity]).expect("its recipient");
     let mut out = [0; 100];
@@ -355,7 +358,7 @@ proptest! {
     #[test]
     fn what_is_sealed_opens(plaintext in proptest::collection::vec(any::<u8>(), 0..40_000), label in "[a-z]{1,20}") {
         let identity = ml_kem(1);
-        let policy = Policy { label: Some(label), ..Policy::default() };
+        let policy = EnvelopePolicy { label: Some(label), ..EnvelopePolicy::default() };
         let envelope = seal(&plaintext, &[identity.recipient()], policy.clone(), &mut rng()).expect("one");
         let back = Envelope::parse(envelope.as_bytes().to_vec()).expect("our own");
         prop_assert_eq!(back.header().policy(), &policy);
@@ -367,7 +370,7 @@ proptest! {
     #[test]
     fn any_altered_byte_is_noticed(at in any::<proptest::sample::Index>(), flip in 1_u8..) {
         let identity = ml_kem(1);
-        let envelope = seal(b"four years", &[identity.recipient()], Policy::default(), &mut rng()).expect("one");
+        let envelope = seal(b"four years", &[identity.recipient()], EnvelopePolicy::default(), &mut rng()).expect("one");
         let mut bytes = envelope.as_bytes().to_vec();
         let at = at.index(bytes.len());
         bytes[at] ^= flip;
@@ -384,11 +387,11 @@ fn the_worked_example_is_in_the_spec() {
     const FENCE: &str = "```example\n";
     let seed: [u8; 64] = std::array::from_fn(|at| at as u8);
     let identity = Identity::from(DecapsulationKey::from_seed(&seed));
-    let policy = Policy {
+    let policy = EnvelopePolicy {
         readers: vec![WalletAddress::from_bytes([0x11; 20]).into()],
         audience: Some([0xAA; 32]),
         label: Some("example".to_owned()),
-        ..Policy::default()
+        ..EnvelopePolicy::default()
     };
     let sealed =
         seal(b"four years", &[identity.recipient()], policy.clone(), &mut SeededRandom::new(4)).expect("one");

@@ -15,9 +15,9 @@ pub(crate) const SECOND_BYTES: usize = 40;
 
 /// K, wiped on drop.
 #[derive(Zeroize, ZeroizeOnDrop)]
-pub(crate) struct FileKey([u8; aead::KEY_BYTES]);
+pub(crate) struct ContentKey([u8; aead::KEY_BYTES]);
 
-impl FileKey {
+impl ContentKey {
     pub(crate) fn new(bytes: &[u8; aead::KEY_BYTES]) -> Self {
         Self(*bytes)
     }
@@ -53,15 +53,15 @@ impl FileKey {
 }
 
 /// RFC 3394 §2.2.2, of 40 bytes only.
-pub(crate) fn unwrap(kek: &KwAes256, wrapped: &[u8]) -> Option<FileKey> {
+pub(crate) fn unwrap(kek: &KwAes256, wrapped: &[u8]) -> Option<ContentKey> {
     let wrapped: &[u8; SECOND_BYTES] = wrapped.try_into().ok()?;
-    let mut key = FileKey([0; aead::KEY_BYTES]);
+    let mut key = ContentKey([0; aead::KEY_BYTES]);
     kek.unwrap_key(wrapped, &mut key.0).ok()?;
     Some(key)
 }
 
-fn xor(a: &[u8; aead::KEY_BYTES], b: &[u8; aead::KEY_BYTES]) -> FileKey {
-    FileKey(std::array::from_fn(|at| a[at] ^ b[at]))
+fn xor(a: &[u8; aead::KEY_BYTES], b: &[u8; aead::KEY_BYTES]) -> ContentKey {
+    ContentKey(std::array::from_fn(|at| a[at] ^ b[at]))
 }
 
 /// The key encryption key: HKDF-SHA256 of the shared secret, empty salt, info `w3pk-mlkem-kek-v2`.

@@ -1,8 +1,9 @@
 //! The text of an EIP-4361 statement, or of an SLH-DSA key's, which differs in its head: one grammar to read, one way to write
 //! (spec/access.md, spec/backup.md §4).
 
-use crate::principal::{Principal, WalletAddress};
+use crate::principal::Principal;
 use crate::slh_dsa::Owner;
+use crate::wallet::WalletAddress;
 use fluent_uri::Uri;
 use std::fmt;
 use time::OffsetDateTime;
@@ -17,7 +18,7 @@ const MAX_NONCE_CHARS: usize = 128;
 /// Why a text is no statement: the line, from 1, and what should have stood there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("line {line} of the statement: expected {expected}")]
-pub struct StatementError {
+pub struct SignInStatementError {
     /// From 1.
     pub line: usize,
     /// What the grammar has there.
@@ -92,13 +93,13 @@ impl Account for Owner {
 }
 
 /// A wallet's statement, EIP-4361.
-pub type Statement = StatementOf<WalletAddress>;
+pub type WalletStatement = SignInStatement<WalletAddress>;
 /// A statement of who holds an SLH-DSA key.
-pub type SlhDsaStatement = StatementOf<Owner>;
+pub type SlhDsaStatement = SignInStatement<Owner>;
 
 /// A statement. [`Display`](fmt::Display) writes the very bytes that were parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StatementOf<A> {
+pub struct SignInStatement<A> {
     pub(super) scheme: Option<String>,
     pub(super) domain: String,
     pub(super) address: A,
@@ -142,11 +143,11 @@ impl<A: Account> Draft<'_, A> {
     /// The statement of this draft.
     ///
     /// # Errors
-    /// [`StatementError`] for a field that the grammar does not take.
-    pub fn write(&self) -> Result<StatementOf<A>, StatementError> {
+    /// [`SignInStatementError`] for a field that the grammar does not take.
+    pub fn write(&self) -> Result<SignInStatement<A>, SignInStatementError> {
         let time = |at: OffsetDateTime| {
             at.format(&Rfc3339)
-                .map_err(|_| StatementError { line: 0, expected: "a time before the year 10000" })
+                .map_err(|_| SignInStatementError { line: 0, expected: "a time before the year 10000" })
         };
         let mut text = format!("{}{}\n{}\n\n", self.domain, A::WANTS, self.address);
         if let Some(statement) = self.statement {
@@ -166,18 +167,18 @@ impl<A: Account> Draft<'_, A> {
             text += "\nResources:";
             self.resources.iter().for_each(|uri| text += &format!("\n- {uri}"));
         }
-        StatementOf::parse(&text)
+        SignInStatement::parse(&text)
     }
 }
 
-impl<A: Account> StatementOf<A> {
+impl<A: Account> SignInStatement<A> {
     /// Reads a statement under the ABNF of spec/access.md.
     ///
     /// # Errors
-    /// [`StatementError`]: the line, and what the grammar has there.
-    pub fn parse(text: &str) -> Result<Self, StatementError> {
+    /// [`SignInStatementError`]: the line, and what the grammar has there.
+    pub fn parse(text: &str) -> Result<Self, SignInStatementError> {
         if text.len() > MAX_STATEMENT_BYTES {
-            return Err(StatementError { line: 1, expected: "at most 6144 bytes in all" });
+            return Err(SignInStatementError { line: 1, expected: "at most 6144 bytes in all" });
         }
         let mut lines = Lines::new(text);
         let (scheme, domain) = parse_head::<A>(&mut lines)?;
@@ -237,7 +238,7 @@ impl<A: Account> StatementOf<A> {
         if parsed.to_string() == text {
             Ok(parsed)
         } else {
-            Err(StatementError { line: 1, expected: "the one spelling of this statement" })
+            Err(SignInStatementError { line: 1, expected: "the one spelling of this statement" })
         }
     }
 
@@ -260,7 +261,7 @@ impl<A: Account> StatementOf<A> {
     }
 }
 
-impl<A: Account> fmt::Display for StatementOf<A> {
+impl<A: Account> fmt::Display for SignInStatement<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(scheme) = &self.scheme {
             write!(f, "{scheme}://")?;
@@ -308,15 +309,15 @@ impl<'a> Lines<'a> {
         self.lines.clone().nth(ahead)
     }
 
-    fn expected(&self, expected: &'static str) -> StatementError {
-        StatementError { line: self.line, expected }
+    fn expected(&self, expected: &'static str) -> SignInStatementError {
+        SignInStatementError { line: self.line, expected }
     }
 
     fn take<T>(
         &mut self,
         expected: &'static str,
         read: impl FnOnce(&'a str) -> Option<T>,
-    ) -> Result<T, StatementError> {
+    ) -> Result<T, SignInStatementError> {
         let value = self.peek(0).and_then(read).ok_or(self.expected(expected))?;
         self.lines.next();
         self.line += 1;
@@ -329,7 +330,7 @@ impl<'a> Lines<'a> {
         name: &str,
         expected: &'static str,
         read: impl FnOnce(&'a str) -> Option<T>,
-    ) -> Result<Option<T>, StatementError> {
+    ) -> Result<Option<T>, SignInStatementError> {
         match self.peek(0).and_then(|line| line.strip_prefix(name)) {
             Some(value) => self.take(expected, |_| read(value)).map(Some),
             None => Ok(None),
@@ -337,7 +338,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-fn parse_head<A: Account>(lines: &mut Lines<'_>) -> Result<(Option<String>, String), StatementError> {
+fn parse_head<A: Account>(lines: &mut Lines<'_>) -> Result<(Option<String>, String), SignInStatementError> {
     lines.take(A::FIRST_LINE, |line| {
         let origin = line.strip_suffix(A::WANTS)?;
         let (scheme, domain) = match origin.split_once("://") {
@@ -351,7 +352,7 @@ fn parse_head<A: Account>(lines: &mut Lines<'_>) -> Result<(Option<String>, Stri
     })
 }
 
-fn parse_resources(lines: &mut Lines<'_>) -> Result<Option<Vec<String>>, StatementError> {
+fn parse_resources(lines: &mut Lines<'_>) -> Result<Option<Vec<String>>, SignInStatementError> {
     if lines.peek(0) != Some("Resources:") {
         return Ok(None);
     }
@@ -424,10 +425,10 @@ mod tests {
         let empty_resources = format!("{BARE}\nResources:");
         let uri_as_statement = BARE.replace("\n\n\n", "\n\nURI: x\n\n");
         for text in [FULL, BARE, &one_blank_line, &empty_resources, &uri_as_statement] {
-            assert_eq!(Statement::parse(text).expect("a valid statement").to_string(), text);
+            assert_eq!(WalletStatement::parse(text).expect("a valid statement").to_string(), text);
         }
-        assert_eq!(Statement::parse(&uri_as_statement).expect("valid").statement(), Some("URI: x"));
-        assert_eq!(Statement::parse(&one_blank_line).expect("valid").statement(), None);
+        assert_eq!(WalletStatement::parse(&uri_as_statement).expect("valid").statement(), Some("URI: x"));
+        assert_eq!(WalletStatement::parse(&one_blank_line).expect("valid").statement(), None);
     }
 
     /// Each row: what is replaced in [`FULL`] by what, and the line that is then at fault.
@@ -479,7 +480,7 @@ mod tests {
         for (from, to, line) in rows {
             assert!(FULL.contains(from), "{from}");
             let text = FULL.replacen(from, to, 1);
-            let error = Statement::parse(&text).expect_err(to);
+            let error = WalletStatement::parse(&text).expect_err(to);
             assert_eq!(error.line, *line, "{to}: {error}");
         }
     }
@@ -487,13 +488,13 @@ mod tests {
     #[test]
     fn bounds_hold() {
         let resources = format!("{BARE}\nResources:{}", "\n- urn:a:b".repeat(MAX_RESOURCES));
-        assert!(Statement::parse(&resources).is_ok());
-        assert_eq!(Statement::parse(&format!("{resources}\n- urn:a:b")).map_err(|e| e.line), Err(43));
+        assert!(WalletStatement::parse(&resources).is_ok());
+        assert_eq!(WalletStatement::parse(&format!("{resources}\n- urn:a:b")).map_err(|e| e.line), Err(43));
         let long = BARE.replace("\n\n\n", &format!("\n\n{}\n\n", "a".repeat(MAX_STATEMENT_BYTES)));
-        assert!(Statement::parse(&long).is_err());
+        assert!(WalletStatement::parse(&long).is_err());
         let nonce = |n| BARE.replace("abcdefgh", &"a".repeat(n));
-        assert!(Statement::parse(&nonce(128)).is_ok());
-        assert!(Statement::parse(&nonce(129)).is_err());
+        assert!(WalletStatement::parse(&nonce(128)).is_ok());
+        assert!(WalletStatement::parse(&nonce(129)).is_err());
     }
 
     /// The rest of the grammar is the same code.
@@ -505,7 +506,7 @@ mod tests {
             .replace("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", &owner.to_string());
         let parsed = SlhDsaStatement::parse(&text).expect("a statement");
         assert_eq!((parsed.address(), parsed.to_string()), (owner, text.clone()));
-        assert!(Statement::parse(&text).is_err(), "a wallet's is another");
+        assert!(WalletStatement::parse(&text).is_err(), "a wallet's is another");
         assert!(SlhDsaStatement::parse(FULL).is_err(), "and no wallet's is one");
         let line = |text: &str| SlhDsaStatement::parse(text).expect_err("none").line;
         assert_eq!(line(&text.replace("slh-dsa:0xab", "slh-dsa:0xAB")), 2);

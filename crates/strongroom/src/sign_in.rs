@@ -1,15 +1,15 @@
 //! Signing in with Ethereum (EIP-4361): strict to read, verified in one order, for one act
 //! (spec/access.md, "Signing in"); and with an SLH-DSA key, for a session (spec/backup.md §4).
 //!
-//! The nonce is not spent here: that takes a store. A [`SignedIn`], or a [`SessionAsked`], is what this module can know.
+//! The nonce is not spent here: that takes a store. A [`SignedIn`], or a [`SessionRequest`], is what this module can know.
 
 mod statement;
 
 use crate::backup::UserId;
 use crate::key::Recipient;
-use crate::principal::WalletAddress;
 use crate::slh_dsa::{Context, Owner, PublicKey, Signature};
 use crate::slot::SlotId;
+use crate::wallet::WalletAddress;
 use crate::wallet::{WalletError, WalletSignature};
 use fluent_uri::Uri;
 use sha2::{Digest, Sha256};
@@ -18,8 +18,8 @@ use std::str::FromStr;
 use time::{Duration, OffsetDateTime};
 
 pub use statement::{
-    Account, DateTime, Draft, MAX_RESOURCES, MAX_STATEMENT_BYTES, SlhDsaStatement, Statement, StatementError,
-    StatementOf,
+    Account, DateTime, Draft, MAX_RESOURCES, MAX_STATEMENT_BYTES, SignInStatement, SignInStatementError,
+    SlhDsaStatement, WalletStatement,
 };
 
 /// How long a nonce can be used after it was issued.
@@ -247,7 +247,7 @@ impl SignedIn {
     }
 }
 
-impl Statement {
+impl WalletStatement {
     /// Checks everything that needs no store, in the order of spec/access.md: origin, chain, times, act,
     /// signature.
     ///
@@ -281,13 +281,13 @@ impl Statement {
 
 /// The holder of an SLH-DSA key who signed a statement for a session. The nonce is still to be spent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionAsked {
+pub struct SessionRequest {
     owner: Owner,
     nonce: String,
     scope: Vec<String>,
 }
 
-impl SessionAsked {
+impl SessionRequest {
     /// Who signed.
     #[must_use]
     pub fn owner(&self) -> Owner {
@@ -318,7 +318,7 @@ impl SlhDsaStatement {
         signature: &Signature,
         rules: &Rules,
         now: OffsetDateTime,
-    ) -> Result<SessionAsked, SignInError> {
+    ) -> Result<SessionRequest, SignInError> {
         self.check(rules, now)?;
         if public_key.owner() != self.address {
             return Err(SignInError::SlhDsaSigner);
@@ -327,11 +327,11 @@ impl SlhDsaStatement {
             .verify(Context::SESSION, self.to_string().as_bytes(), signature)
             .map_err(|_| SignInError::SlhDsaSigner)?;
         let scope = self.scope().map(str::to_owned).collect();
-        Ok(SessionAsked { owner: self.address, nonce: self.nonce.clone(), scope })
+        Ok(SessionRequest { owner: self.address, nonce: self.nonce.clone(), scope })
     }
 }
 
-impl<A: Account> StatementOf<A> {
+impl<A: Account> SignInStatement<A> {
     /// What every statement is held to, whoever signs it and for what.
     fn check(&self, rules: &Rules, now: OffsetDateTime) -> Result<(), SignInError> {
         self.check_origin(rules)?;
@@ -408,7 +408,7 @@ mod tests {
     }
 
     fn verify_text(text: &str, act: Act, rules: &Rules) -> Result<SignedIn, SignInError> {
-        let statement = Statement::parse(text).expect("a valid statement");
+        let statement = WalletStatement::parse(text).expect("a valid statement");
         statement.verify(&wallet().sign(text), &act, rules, NOW)
     }
 
