@@ -846,7 +846,7 @@ const guards = [
   ['slh-shake: weak hashes', slh('message.rs'),
     'if hash.function.strength_bits() < 8 * P::N {', 'if false {',
     'slh-shake', 'weak_hashes_are_refused'],
-  ['slh-shake: lengths', slh('key.rs'),
+  ['slh-shake: lengths', slh('error.rs'),
     'if expected == found {', 'if true {',
     'slh-shake', 'lengths_have_their_errors'],
   ['slh-shake: long contexts', slh('message.rs'),

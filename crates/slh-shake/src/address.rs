@@ -1,7 +1,7 @@
 //! ADRS (FIPS 205 §4.2): 32 bytes that name the place of a hash, as the four little-endian words that Keccak absorbs.
 
-use crate::hash::Node;
 use crate::lanes::Row;
+use crate::node::Node;
 
 /// What a hash is for (§4.2): ADRS's type word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,8 +2,9 @@
 
 use crate::address::{Adrs, AdrsType, Places};
 use crate::digest::{Digest, Idx};
-use crate::hash::{Hasher, Node, Nodes};
+use crate::hash::Hasher;
 use crate::lanes::Lanes;
+use crate::node::{Node, Nodes};
 use crate::params::ParameterSet;
 use crate::sign::{Opened, Secrets};
 use crate::tree::Tree;

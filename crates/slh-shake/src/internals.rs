@@ -3,14 +3,13 @@
 
 use crate::digest::Digest;
 use crate::lanes::{Lanes, Portable, States, with_lanes};
-use crate::params::ParameterSet;
-use crate::verify::Opening;
+use crate::params::{ParameterSet, RawClaim};
 use crate::{sign, verify};
 use alloc::vec::Vec;
 use core::num::NonZeroUsize;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-pub use crate::lanes::Backend;
+pub use crate::lanes::backend::Backend;
 
 /// Algorithm 18, line 3: PK.root of SK.seed and PK.seed.
 #[must_use]
@@ -50,14 +49,17 @@ pub fn sign_digest<P: ParameterSet>(backend: Backend, private_key: &[u8], digest
 /// Algorithm 20, of signatures side by side: public key, message and signature each. A signature of another length is none.
 #[must_use]
 pub fn slh_verify_internal<P: ParameterSet>(backend: Backend, claims: &[(&[u8], &[u8], &[u8])]) -> Vec<bool> {
-    let whole: Vec<Opening<'_, P>> = claims
-        .iter()
-        .filter(|(_, _, signature)| signature.len() == P::SIGNATURE_BYTES)
-        .map(|(key, message, signature)| Opening::new(key, &[message], signature))
-        .collect();
+    let whole: Vec<RawClaim<'_>> =
+        claims.iter().filter(|(_, _, signature)| signature.len() == P::SIGNATURE_BYTES).map(raw).collect();
     let mut verified = P::slh_verify_internal(backend, &whole).into_iter();
     let outcome = |whole: bool| whole && verified.next().expect("there is one of each");
     claims.iter().map(|(_, _, signature)| signature.len() == P::SIGNATURE_BYTES).map(outcome).collect()
+}
+
+/// M' in one part.
+fn raw<'a>(claim: &(&'a [u8], &'a [u8], &'a [u8])) -> RawClaim<'a> {
+    let (public_key, message, signature) = *claim;
+    RawClaim { public_key, message: [message, &[], &[], &[]], signature }
 }
 
 /// Counts the permutations of the portable back end.
@@ -92,10 +94,6 @@ pub fn permutations_of_signing<P: ParameterSet>(private_key: &[u8], message: &[u
 #[must_use]
 pub fn permutations_of_verifying<P: ParameterSet>(claim: (&[u8], &[u8], &[u8])) -> u64 {
     let count = AtomicU64::new(0);
-    let (public_key, message, signature) = claim;
-    verify::slh_verify_internal::<P, _, 1>(
-        Counting(&count),
-        &[Opening::new(public_key, &[message], signature)],
-    );
+    verify::slh_verify_internal::<P, _, 1>(Counting(&count), &[raw(&claim)]);
     count.into_inner()
 }

@@ -1,9 +1,9 @@
 //! Keys and signatures (FIPS 205 §9 and §10).
 
+use crate::error::{BadSignature, LengthError, PrivateKeyError};
 use crate::lanes::Backend;
 use crate::message::Message;
-use crate::params::ParameterSet;
-use crate::verify::Opening;
+use crate::params::{ParameterSet, RawClaim};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
@@ -15,40 +15,6 @@ use zeroize::Zeroizing;
 
 /// Bytes of the longest public key.
 const MAX_PUBLIC_KEY_BYTES: usize = 64;
-
-/// Something has another number of bytes than its parameter set or hash function says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{expected} bytes were expected, these are {found}")]
-#[non_exhaustive]
-pub struct LengthError {
-    /// Bytes of the thing.
-    pub expected: usize,
-    /// Bytes that were there.
-    pub found: usize,
-}
-
-impl LengthError {
-    pub(crate) fn check(expected: usize, found: usize) -> Result<(), Self> {
-        if expected == found { Ok(()) } else { Err(Self { expected, found }) }
-    }
-}
-
-/// Why bytes are no private key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PrivateKeyError {
-    /// Another number of bytes.
-    #[error(transparent)]
-    Length(#[from] LengthError),
-    /// PK.root does not follow from the seeds: the key was damaged, or is of another parameter set.
-    #[error("the root is not that of the seeds")]
-    Root,
-}
-
-/// The signature is another key's, over another message, or in another context.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the SLH-DSA signature does not verify")]
-pub struct BadSignature;
 
 /// A public key PK.seed ‖ PK.root, 2n bytes. Every value is one.
 #[derive(Clone, Copy)]
@@ -168,14 +134,13 @@ pub struct Claim<'a, P> {
 /// one, since lanes that one signature leaves idle are another's.
 #[must_use]
 pub fn verify_batch<P: ParameterSet>(claims: &[Claim<'_, P>]) -> Vec<Result<(), BadSignature>> {
-    let openings: Vec<Opening<'_, P>> = claims.iter().map(Claim::opening).collect();
-    P::slh_verify_internal(Backend::fastest(), &openings).into_iter().map(outcome).collect()
+    let claims: Vec<RawClaim<'_>> = claims.iter().map(Claim::raw).collect();
+    P::slh_verify_internal(Backend::fastest(), &claims).into_iter().map(outcome).collect()
 }
 
 /// The same of a number that is known.
 fn verify_all<P: ParameterSet, const N: usize>(claims: [Claim<'_, P>; N]) -> [Result<(), BadSignature>; N] {
-    let openings = claims.map(|claim| claim.opening());
-    let verified = P::slh_verify_internal(Backend::fastest(), &openings);
+    let verified = P::slh_verify_internal(Backend::fastest(), &claims.map(|claim| claim.raw()));
     core::array::from_fn(|i| outcome(verified[i]))
 }
 
@@ -184,9 +149,9 @@ fn outcome(verified: bool) -> Result<(), BadSignature> {
 }
 
 impl<'a, P: ParameterSet> Claim<'a, P> {
-    fn opening(&self) -> Opening<'a, P> {
-        let Self { public_key, message, signature } = self;
-        Opening::new(public_key.as_bytes(), &message.parts(), &signature.bytes)
+    fn raw(&self) -> RawClaim<'a> {
+        let Self { public_key, message, signature } = *self;
+        RawClaim { public_key: public_key.as_bytes(), message: message.parts(), signature: &signature.bytes }
     }
 }
 

@@ -47,7 +47,9 @@
 extern crate alloc;
 
 mod address;
+mod block;
 mod digest;
+mod error;
 mod fors;
 mod hash;
 #[cfg(feature = "internals")]
@@ -55,14 +57,16 @@ pub mod internals;
 mod key;
 mod lanes;
 mod message;
+mod node;
 mod params;
+mod sets;
 mod sign;
 mod tree;
 mod verify;
 mod wots;
 
-pub use key::{
-    BadSignature, Claim, LengthError, PrivateKey, PrivateKeyError, PublicKey, Signature, verify_batch,
-};
+pub use error::{BadSignature, LengthError, PrivateKeyError};
+pub use key::{Claim, PrivateKey, PublicKey, Signature, verify_batch};
 pub use message::{Context, ContextTooLong, HashFunction, Message, PreHashed, WeakHash};
-pub use params::{ParameterSet, Shake128f, Shake128s, Shake192f, Shake192s, Shake256f, Shake256s};
+pub use params::ParameterSet;
+pub use sets::{Shake128f, Shake128s, Shake192f, Shake192s, Shake256f, Shake256s};

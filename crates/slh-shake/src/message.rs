@@ -1,6 +1,6 @@
 //! What is signed: M' of FIPS 205 §10.2.
 
-use crate::LengthError;
+use crate::error::LengthError;
 use crate::params::ParameterSet;
 use alloc::boxed::Box;
 use core::fmt;

@@ -5,8 +5,9 @@
 
 use crate::address::{Adrs, AdrsType};
 use crate::digest::{Digest, Idx};
-use crate::hash::{Hasher, Node, Nodes, node_from_bytes, node_to_bytes, shake256};
+use crate::hash::{Hasher, shake256};
 use crate::lanes::Lanes;
+use crate::node::{Node, Nodes, node_from_bytes, node_to_bytes};
 use crate::params::{ParameterSet, W};
 use crate::tree::Tree;
 use crate::wots::digits;

@@ -1,8 +1,9 @@
 //! Merkle trees, those of XMSS (FIPS 205 §6) and of FORS (§8).
 
 use crate::address::{Adrs, Places};
-use crate::hash::{Hasher, Node, Nodes};
+use crate::hash::Hasher;
 use crate::lanes::Lanes;
+use crate::node::{Node, Nodes};
 use crate::params::ParameterSet;
 use alloc::vec::Vec;
 

@@ -2,14 +2,15 @@
 
 use crate::address::{Adrs, AdrsType, Places};
 use crate::digest::{Digest, Idx};
-use crate::hash::{Hasher, Node, Nodes, node_from_bytes};
+use crate::hash::Hasher;
 use crate::lanes::Lanes;
-use crate::params::{ParameterSet, W};
+use crate::node::{Node, Nodes, node_from_bytes};
+use crate::params::{ParameterSet, RawClaim, W};
 use crate::wots::{Chain, digits};
 use alloc::vec::Vec;
 
 /// A signature as it is verified: what it opens, and by which digest.
-pub struct Opening<'a, P> {
+pub(crate) struct Opening<'a, P> {
     pub(crate) pk_seed: Node,
     pk_root: Node,
     pub(crate) digest: Digest<P>,
@@ -18,14 +19,14 @@ pub struct Opening<'a, P> {
 }
 
 impl<'a, P: ParameterSet> Opening<'a, P> {
-    /// Of a public key, the parts of M', and a signature of the right length.
-    pub(crate) fn new(public_key: &[u8], message: &[&[u8]], signature: &'a [u8]) -> Self {
+    fn new(claim: &RawClaim<'a>) -> Self {
+        let RawClaim { public_key, message, signature } = *claim;
         let (pk_seed, pk_root) = public_key.split_at(P::N);
         let (randomizer, nodes) = signature.split_at(P::N);
         Self {
             pk_seed: node_from_bytes(pk_seed),
             pk_root: node_from_bytes(pk_root),
-            digest: Digest::new(randomizer, public_key, message),
+            digest: Digest::new(randomizer, public_key, &message),
             nodes,
         }
     }
@@ -35,12 +36,13 @@ impl<'a, P: ParameterSet> Opening<'a, P> {
     }
 }
 
-/// Algorithm 20, `slh_verify_internal`, of each opening: whether its signature is one.
+/// Algorithm 20, `slh_verify_internal`, of each claim: whether its signature is one.
 pub(crate) fn slh_verify_internal<P: ParameterSet, L: Lanes<LANES>, const LANES: usize>(
     lanes: L,
-    openings: &[Opening<'_, P>],
+    claims: &[RawClaim<'_>],
 ) -> Vec<bool> {
-    let roots = Hasher::<P, L, LANES>::new(lanes).roots_from_sigs(openings);
+    let openings: Vec<Opening<'_, P>> = claims.iter().map(Opening::new).collect();
+    let roots = Hasher::<P, L, LANES>::new(lanes).roots_from_sigs(&openings);
     openings.iter().zip(roots).map(|(opening, root)| opening.pk_root == root).collect()
 }
 

@@ -1,8 +1,9 @@
 //! WOTS+ (FIPS 205 §5): chains of F.
 
 use crate::address::{Adrs, AdrsType, Places};
-use crate::hash::{Hasher, Node, Nodes, node_to_bytes};
+use crate::hash::Hasher;
 use crate::lanes::Lanes;
+use crate::node::{Node, Nodes, node_to_bytes};
 use crate::params::{ParameterSet, W};
 use alloc::vec::Vec;
 use zeroize::Zeroize;

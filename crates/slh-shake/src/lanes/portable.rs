@@ -1,11 +1,9 @@
 //! One state, in ordinary words, anywhere.
 
+use super::permutation::Lanes;
+use super::proof::Portable;
 use super::rounds::permute;
-use super::{Lanes, States};
-
-/// The back end that is always there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Portable;
+use super::states::States;
 
 impl Lanes<1> for Portable {
     #[inline(never)]
