@@ -1,6 +1,7 @@
 //! MLKEM1024-P384 keys.
 
-use super::{FORM_SEED, KeyError, KeyId, recipient};
+use super::error::KeyError;
+use super::id::KeyId;
 use crate::kem::{self, HybridDecapsulator, HybridEncapsulator};
 use rand_core::CryptoRng;
 use std::fmt;
@@ -59,13 +60,6 @@ impl fmt::Debug for HybridEncapsulationKey {
     }
 }
 
-/// The public key text, `strongroom-pk-1…`.
-impl fmt::Display for HybridEncapsulationKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&recipient::public_text(kem::HYBRID_KEM_ID, &self.bytes[..]))
-    }
-}
-
 /// An MLKEM1024-P384 secret key, wiped on drop.
 pub struct HybridDecapsulationKey {
     seed: Box<Zeroizing<[u8; kem::HYBRID_SEED_BYTES]>>,
@@ -115,13 +109,8 @@ impl HybridDecapsulationKey {
         self.id
     }
 
-    /// kem_id ‖ form ‖ seed.
-    pub(super) fn secret_body(&self) -> Zeroizing<Vec<u8>> {
-        let mut body = Zeroizing::new(Vec::with_capacity(3 + kem::HYBRID_SEED_BYTES));
-        body.extend_from_slice(&kem::HYBRID_KEM_ID.to_be_bytes());
-        body.push(FORM_SEED);
-        body.extend_from_slice(&self.seed[..]);
-        body
+    pub(super) fn seed(&self) -> &[u8; kem::HYBRID_SEED_BYTES] {
+        &self.seed
     }
 
     pub(crate) fn decapsulator(&self) -> &HybridDecapsulator {
@@ -130,4 +119,32 @@ impl HybridDecapsulationKey {
 }
 
 #[cfg(test)]
-static_assertions::assert_not_impl_any!(HybridDecapsulationKey: fmt::Debug, fmt::Display, Clone, PartialEq, serde::Serialize);
+mod tests {
+    use super::*;
+
+    static_assertions::assert_not_impl_any!(HybridDecapsulationKey: fmt::Debug, fmt::Display, Clone, PartialEq, serde::Serialize);
+
+    fn key() -> HybridDecapsulationKey {
+        HybridDecapsulationKey::from_seed(&[4; 32]).expect("a seed")
+    }
+
+    #[test]
+    fn a_point_off_the_curve_or_compressed_is_refused() {
+        let good = key().encapsulation_key().as_bytes().to_vec();
+        let refusal = |change: &dyn Fn(&mut [u8])| {
+            let mut bytes = good.clone();
+            change(&mut bytes);
+            HybridEncapsulationKey::from_bytes(&bytes)
+        };
+        assert_eq!(refusal(&|b| b[1664] ^= 1), Err(KeyError::Point));
+        assert_eq!(refusal(&|b| b[1568] = 2), Err(KeyError::Point));
+        // 0xFFF is above q = 3329.
+        assert_eq!(
+            refusal(&|b| {
+                b[0] = 0xFF;
+                b[1] |= 0x0F;
+            }),
+            Err(KeyError::Point)
+        );
+    }
+}
