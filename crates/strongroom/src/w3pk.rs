@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 pub use crate::open_error::OpenError;
 pub use json::PayloadError;
+pub use key_wrap::Generation;
 
 /// Recipients that a payload may have.
 pub const MAX_RECIPIENTS: usize = 256;
@@ -24,15 +25,6 @@ pub const MAX_RECIPIENTS: usize = 256;
 pub const IV_BYTES: usize = aead::NONCE_BYTES;
 /// Bytes of an authentication tag.
 pub const TAG_BYTES: usize = aead::TAG_BYTES;
-
-/// How a payload wraps its key K under a shared secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Generation {
-    /// No `version`: K xor the shared secret, entries of 1,600 bytes.
-    First,
-    /// `"version":2`: AES-KW under a key derived from the shared secret, entries of 1,608 bytes.
-    Second,
-}
 
 /// One recipient's entry: its encapsulation key, the KEM ciphertext for it, and K wrapped.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! An envelope as text, for where bytes do not pass (spec/envelope.md §4.7).
 
-use super::EnvelopeError;
+use super::error::EnvelopeError;
 use crate::encoding;
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 

@@ -1,10 +1,9 @@
 //! Payloads of any size in constant memory: all of a stream on some threads, or piece by piece through `Write`, `Read`
 //! and `Seek`.
 
-use super::EnvelopeError;
-use super::payload::{
-    self, CHUNK_BYTES, CryptError, Direction, PREFIX_BYTES, PayloadKey, SEALED_CHUNK_BYTES, Segment,
-};
+use super::error::EnvelopeError;
+use super::payload::{self, CHUNK_BYTES, PREFIX_BYTES, PayloadKey, SEALED_CHUNK_BYTES};
+use super::segment::{CryptError, Direction, Segment};
 use crate::aead::TAG_BYTES;
 use crate::open_error::OpenError;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};

@@ -1,10 +1,13 @@
 //! What crosses the files of this folder; `testdata/envelope/` has the refusals.
 
+use super::payload::{self, PayloadKey};
 use super::*;
 use crate::key::{DecapsulationKey, HybridDecapsulationKey, Identity};
+use crate::policy::EnvelopePolicyError;
 use crate::wallet::WalletAddress;
 use proptest::prelude::*;
-use std::io::{Cursor, ErrorKind, SeekFrom};
+use std::io::{self, Cursor, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::num::NonZeroUsize;
 use strongroom_testkit::rng;
 use strongroom_testkit::seeded_random::SeededRandom;
 
@@ -192,7 +195,7 @@ fn chunks_cut_off_moved_repeated_or_added_are_noticed() {
     }
 }
 
-/// Rests on `head.binding()` as the payload's context: a payload belongs to one policy and one id, whatever its key.
+/// Rests on the binding as the payload's context: a payload belongs to one policy and one id, whatever its key.
 #[test]
 fn a_payload_is_bound_to_its_header() {
     let input_key = [5; 32];
@@ -430,9 +433,9 @@ fn the_worked_example_is_in_the_spec() {
     line("binding", head.binding());
     line("shared secret", shared_secret.expose());
     line("wrapped", wrapped);
-    line("mac key", &file_key.expand(b"strongroom/envelope/1 header")[..]);
+    line("mac key", &file_key.mac_key()[..]);
     line("header_mac", &head.as_bytes()[head.as_bytes().len() - 32..]);
-    line("payload key", &file_key.expand(PAYLOAD_INFO)[..]);
+    line("payload key", &file_key.payload_input_key()[..]);
     line("salt", &prefix[..24]);
     line("commitment", &prefix[24..]);
     line("chunk 0", chunks);

@@ -1,12 +1,20 @@
 //! The payload's key K, and how each generation wraps it.
 
-use super::Generation;
 use crate::aead;
 use crate::kem::SharedSecret;
 use aes_kw::{KeyInit, KwAes256};
 use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+/// How a payload wraps its key K under a shared secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Generation {
+    /// No `version`: K xor the shared secret, entries of 1,600 bytes.
+    First,
+    /// `"version":2`: AES-KW under a key derived from the shared secret, entries of 1,608 bytes.
+    Second,
+}
 
 /// Bytes of a wrapped K in the first generation.
 pub(crate) const FIRST_BYTES: usize = 32;

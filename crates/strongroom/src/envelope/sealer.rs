@@ -1,0 +1,114 @@
+//! A new envelope, whose plaintext comes as a stream.
+
+use super::authenticated_header::AuthenticatedHeader;
+use super::error::MAX_RECIPIENTS;
+use super::file_key::FileKey;
+use super::header::Header;
+use super::payload::{PayloadKey, SALT_BYTES};
+use super::segment::Direction;
+use super::stream::{self, SealWriter, StreamError};
+use crate::key::{KeyId, Recipient};
+use crate::policy::{EnvelopePolicy, EnvelopePolicyError};
+use rand_core::CryptoRng;
+use std::io::{self, Read, Write};
+use std::num::NonZeroUsize;
+
+/// Why nothing was sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SealError {
+    /// No recipient.
+    #[error("an envelope needs a recipient")]
+    NoRecipient,
+    /// More than [`MAX_RECIPIENTS`].
+    #[error("an envelope has at most {MAX_RECIPIENTS} recipients")]
+    TooManyRecipients,
+    /// The same key twice, or added where it is already.
+    #[error("the recipient {id} is named twice")]
+    RepeatedRecipient {
+        /// Which.
+        id: KeyId,
+    },
+    /// The policy is out of its bounds.
+    #[error(transparent)]
+    Policy(#[from] EnvelopePolicyError),
+}
+
+/// A new envelope that waits for its plaintext.
+pub struct Sealer {
+    head: AuthenticatedHeader,
+    key: PayloadKey,
+}
+
+impl Sealer {
+    /// For 1 to [`MAX_RECIPIENTS`] recipients. Takes from `rng` as [`seal`](super::seal) does.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub fn new(
+        recipients: &[Recipient],
+        policy: EnvelopePolicy,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, SealError> {
+        let ids: Vec<KeyId> = recipients.iter().map(Recipient::id).collect();
+        check_recipients(&ids)?;
+        let policy = policy.normalised();
+        policy.encode()?;
+        let file_key = FileKey::random(rng);
+        let head = AuthenticatedHeader::seal(&file_key, policy, recipients, rng);
+        let mut salt = [0; SALT_BYTES];
+        rng.fill_bytes(&mut salt);
+        let key = head.new_payload_key(&file_key, &salt);
+        Ok(Self { head, key })
+    }
+
+    pub(super) fn into_parts(self) -> (AuthenticatedHeader, PayloadKey) {
+        (self.head, self.key)
+    }
+
+    /// What the envelope will say without a key.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        self.head.header()
+    }
+
+    /// Writes what stands before the chunks; the plaintext is then written to what this returns.
+    ///
+    /// # Errors
+    /// Those of `output`.
+    pub fn into_writer<W: Write>(self, mut output: W) -> io::Result<SealWriter<W>> {
+        self.write_start(&mut output)?;
+        Ok(SealWriter::new(output, self.key))
+    }
+
+    /// Seals everything that `input` gives, on so many threads, and says how many bytes that were. Nothing is flushed.
+    ///
+    /// # Errors
+    /// [`StreamError`]; what was written is then no envelope.
+    pub fn seal(
+        self,
+        input: impl Read + Send,
+        mut output: impl Write + Send,
+        threads: NonZeroUsize,
+    ) -> Result<u64, StreamError> {
+        self.write_start(&mut output).map_err(StreamError::Write)?;
+        stream::pump(Direction::Seal, &self.key, input, output, threads)
+    }
+
+    fn write_start(&self, output: &mut impl Write) -> io::Result<()> {
+        output.write_all(&[self.head.as_bytes(), self.key.prefix()].concat())
+    }
+}
+
+pub(super) fn check_recipients(ids: &[KeyId]) -> Result<(), SealError> {
+    match ids.len() {
+        0 => return Err(SealError::NoRecipient),
+        1..=MAX_RECIPIENTS => {}
+        _ => return Err(SealError::TooManyRecipients),
+    }
+    let repeated = |(at, id): &(usize, &KeyId)| ids[..*at].contains(*id);
+    match ids.iter().enumerate().find(repeated) {
+        Some((_, id)) => Err(SealError::RepeatedRecipient { id: *id }),
+        None => Ok(()),
+    }
+}
