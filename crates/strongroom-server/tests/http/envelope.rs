@@ -309,7 +309,7 @@ async fn an_answer_comes_sealed_to_ones_own_key() {
     }
 }
 
-/// Guard: the act is bound to slot and key (strongroom/sign_in.rs, `is_bound` and `resource`).
+/// Guard: the act is bound to slot and key (strongroom/sign_in/act.rs, `is_bound` and `resource`).
 #[tokio::test]
 async fn a_statement_for_one_key_serves_no_other() {
     let vault = TestVault::new();

@@ -94,7 +94,7 @@ async fn a_session_serves_the_acts_of_its_scope() {
     assert_eq!(vault.call("DELETE", &elsewhere, &deleting, b"").await.code(), other);
 }
 
-/// Guard: key, context, origin, times and nonce are checked (strongroom/sign_in.rs, `SlhDsaStatement::verify`; routes/auth.rs).
+/// Guard: key, context, origin, times and nonce are checked (strongroom/sign_in/verify.rs, `SlhDsaStatement::verify`; routes/auth.rs).
 #[tokio::test]
 async fn a_statement_is_traded_once_by_its_key_for_this_vault() {
     let vault = TestVault::new();

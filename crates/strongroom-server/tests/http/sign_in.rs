@@ -97,7 +97,7 @@ async fn chains_and_times_are_checked() {
     assert_eq!(case.with_draft(|draft| draft.expiration_time = Some(draft.issued_at)).await.code(), expired);
 }
 
-/// Guard: the recovered address is compared (strongroom/sign_in.rs, `WalletStatement::verify`).
+/// Guard: the recovered address is compared (strongroom/sign_in/verify.rs, `WalletStatement::verify`).
 #[tokio::test]
 async fn another_wallets_signature_is_refused() {
     let case = Case::new().await;
@@ -136,7 +136,7 @@ async fn fifty_copies_at_once_are_one_sign_in() {
     assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 49);
 }
 
-/// Guard: the resource is compared (strongroom/sign_in.rs, `check_act`).
+/// Guard: the resource is compared (strongroom/sign_in/verify.rs, `check_act`).
 #[tokio::test]
 async fn a_captured_sign_in_serves_no_other_act() {
     let case = Case::new().await;

@@ -1,6 +1,7 @@
 //! The payload of wallets in the field (spec/backup.md §2).
 
-use super::{Keys, RestoreError};
+use super::keys::Keys;
+use super::restore_error::RestoreError;
 use crate::aead;
 use crate::encoding;
 use crate::json::Object;

@@ -1,6 +1,6 @@
 //! What wallets in the field sign to read and delete: an act and a day (spec/backup.md §4).
 
-use super::UserId;
+use super::user_id::UserId;
 use crate::slh_dsa::PublicKey;
 use time::{Date, Duration, OffsetDateTime, UtcOffset};
 

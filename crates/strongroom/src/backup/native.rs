@@ -1,6 +1,9 @@
 //! The archive in a native backup's envelope: manifest and data (spec/backup.md §3).
 
-use super::{Keys, MAX_COUNTER, RestoreError, UnixSeconds};
+use super::archive::UnixSeconds;
+use super::keys::Keys;
+use super::restore_error::RestoreError;
+use super::statement::MAX_COUNTER;
 use crate::envelope::{self, Envelope};
 use crate::key::Recipient;
 use crate::policy::{EnvelopePolicy, MAX_UNIX_SECONDS};

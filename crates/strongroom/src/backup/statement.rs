@@ -1,6 +1,6 @@
 //! What the owner of a native backup signs (spec/backup.md §3): deterministic CBOR, one encoding.
 
-use super::UserId;
+use super::user_id::UserId;
 use crate::slh_dsa::Owner;
 use minicbor::{Decoder, Encoder};
 use sha2::{Digest, Sha256};

@@ -1,7 +1,13 @@
+use super::native::Manifest;
 use super::*;
+use crate::encoding;
+use crate::envelope::{self, Envelope};
 use crate::mnemonic::Mnemonic;
+use crate::open_error::OpenError;
 use crate::policy::EnvelopePolicy;
+use crate::slh_dsa::{self, BadSignature, Context};
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 use static_assertions::assert_not_impl_any;
 use strongroom_testkit::rng;
 

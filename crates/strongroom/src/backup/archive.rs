@@ -1,0 +1,51 @@
+//! A wallet's data: what a backup holds.
+
+use serde::de::IgnoredAny;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+/// Seconds since 1970, UTC.
+pub type UnixSeconds = u64;
+
+/// The bytes are no JSON text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no JSON text: line {line}, column {column}")]
+pub struct ArchiveError {
+    /// From 1.
+    pub line: usize,
+    /// From 1.
+    pub column: usize,
+}
+
+/// A wallet's data: a JSON text, kept byte for byte, wiped on drop.
+pub struct Archive(Zeroizing<Vec<u8>>);
+
+impl Archive {
+    /// Takes in a JSON text (RFC 8259) as it is.
+    ///
+    /// # Errors
+    /// [`ArchiveError`], which repeats nothing of it.
+    pub fn from_json(text: &[u8]) -> Result<Self, ArchiveError> {
+        Self::from_wiped(Zeroizing::new(text.to_vec()))
+    }
+
+    pub(super) fn from_wiped(text: Zeroizing<Vec<u8>>) -> Result<Self, ArchiveError> {
+        match serde_json::from_slice::<IgnoredAny>(&text) {
+            Ok(_) if std::str::from_utf8(&text).is_ok() => Ok(Self(text)),
+            Ok(_) => Err(ArchiveError { line: 1, column: 1 }),
+            Err(error) => Err(ArchiveError { line: error.line(), column: error.column() }),
+        }
+    }
+
+    /// The text. Keep the borrow short.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// What the compatible form leaves to the wallet to keep, and to compare after a restore.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        Sha256::digest(&self.0).into()
+    }
+}
