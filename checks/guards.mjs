@@ -636,7 +636,7 @@ const guards = [
     'plaintext_bytes(self.bytes as u64).ok_or(OpenError::Damaged)? as usize', 'plaintext_bytes(self.bytes as u64).map_or(self.bytes / SEALED_CHUNK_BYTES * CHUNK_BYTES, |bytes| bytes as usize)',
     'strongroom', 'chunks_cut_off_moved_repeated_or_added_are_noticed'],
   ['envelope: what was not opened is not given out', library('envelope/stream.rs'),
-    '// What the segment holds is no plaintext, and never becomes one.\n        self.segment.renew(self.number);\n        self.ended = Some(Err(OpenError::Damaged));', '',
+    '// The segment holds no plaintext, and must never pass for plaintext.\n        self.segment.renew(self.number);\n        self.ended = Some(Err(OpenError::Damaged));', '',
     'strongroom', 'a_reader_whose_input_failed_gives_nothing_more'],
   ['envelope: what failed to go out is not sealed again', library('envelope/stream.rs'),
     'if std::mem::replace(&mut self.failed, true) {', 'if false {',

@@ -1,4 +1,5 @@
-//! One block of SHAKE256 (FIPS 202 §6.2): its rate and padding, and hashes so short that one block holds all of them.
+//! One block of SHAKE256 (FIPS 202 §6.2): its rate and padding, and hashes so short that one block
+//! holds all of them.
 
 use crate::address::Places;
 use crate::lanes::States;
@@ -12,7 +13,7 @@ pub(crate) const DOMAIN: u64 = 0x1F;
 /// The last bit of the padding, at the end of the rate.
 pub(crate) const LAST: u64 = 1 << 63;
 
-/// The states of hashes of so few nodes that SHAKE256's rate holds all of it: PK.seed ‖ ADRS ‖ nodes, and the padding.
+/// Fills the states of hashes that fit in one block: PK.seed ‖ ADRS ‖ nodes, and the padding.
 #[inline(always)]
 pub(crate) fn fill<P: ParameterSet, const LANES: usize, const M: usize>(
     states: &mut States<LANES>,
@@ -34,7 +35,7 @@ pub(crate) fn fill<P: ParameterSet, const LANES: usize, const M: usize>(
     rows[RATE_WORDS - 1].iter_mut().for_each(|word| *word ^= LAST);
 }
 
-/// The hashes, when the states were permuted.
+/// Takes the hashes out of the permuted states.
 #[inline(always)]
 pub(crate) fn squeeze<P: ParameterSet, const LANES: usize>(states: &States<LANES>, node: &mut Nodes<LANES>) {
     node.0[..P::N / 8].copy_from_slice(&states.0[..P::N / 8]);

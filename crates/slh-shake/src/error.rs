@@ -1,13 +1,13 @@
-//! What keys and signatures are refused for.
+//! Errors of reading keys and of verifying signatures.
 
-/// Something has another number of bytes than its parameter set or hash function says.
+/// A key, signature or hash does not have the length of its parameter set or hash function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{expected} bytes were expected, these are {found}")]
 #[non_exhaustive]
 pub struct LengthError {
-    /// Bytes of the thing.
+    /// Bytes that the parameter set or the hash function says.
     pub expected: usize,
-    /// Bytes that were there.
+    /// Bytes that were given.
     pub found: usize,
 }
 
@@ -17,19 +17,19 @@ impl LengthError {
     }
 }
 
-/// Why bytes are no private key.
+/// Why bytes cannot be read as a private key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PrivateKeyError {
-    /// Another number of bytes.
+    /// The bytes do not have the length of the parameter set.
     #[error(transparent)]
     Length(#[from] LengthError),
-    /// PK.root does not follow from the seeds: the key was damaged, or is of another parameter set.
+    /// PK.root does not follow from the seeds. The key was damaged, or is of another parameter set.
     #[error("the root is not that of the seeds")]
     Root,
 }
 
-/// The signature is another key's, over another message, or in another context.
+/// The signature is not one of this key over this message in this context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the SLH-DSA signature does not verify")]
 pub struct BadSignature;

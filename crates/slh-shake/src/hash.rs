@@ -1,5 +1,6 @@
-//! The tweakable hashes of the SHAKE sets (FIPS 205 §11.1), `LANES` at once: PRF, F, H and T_l are all SHAKE256(PK.seed ‖ ADRS ‖ M, 8n).
-//! Everything is whole 64-bit words, since n is a multiple of eight.
+//! The tweakable hashes of the SHAKE sets (FIPS 205 §11.1), `LANES` at once. PRF, F, H and T_l are
+//! all SHAKE256(PK.seed ‖ ADRS ‖ M, 8n). Their inputs are whole 64-bit words, since n is a multiple
+//! of eight.
 
 use crate::address::Places;
 use crate::block::{DOMAIN, LAST, RATE_WORDS, squeeze};
@@ -11,14 +12,15 @@ use shake::Shake256;
 use shake::digest::{ExtendableOutput, Update, XofReader};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// SHAKE256 over some parts: H_msg and PRF_msg (§11.1).
+/// SHAKE256 over the concatenation of some parts: H_msg and PRF_msg (§11.1).
 pub(crate) fn shake256(parts: &[&[u8]], out: &mut [u8]) {
     let mut hash = Shake256::default();
     parts.iter().for_each(|part| hash.update(part));
     hash.finalize_xof().read(out);
 }
 
-/// Hashes of a parameter set. The states that secrets go through are kept, and wiped on drop.
+/// The hashes of a parameter set. It keeps the states that secrets go through, and wipes them on
+/// drop.
 pub(crate) struct Hasher<P, L: Lanes<LANES>, const LANES: usize> {
     lanes: L,
     states: States<LANES>,
@@ -39,7 +41,7 @@ impl<P, L: Lanes<LANES>, const LANES: usize> Drop for Hasher<P, L, LANES> {
 
 impl<P, L: Lanes<LANES>, const LANES: usize> ZeroizeOnDrop for Hasher<P, L, LANES> {}
 
-/// A hash of many nodes, of which some were taken in.
+/// A hash of many nodes, which are absorbed one by one.
 pub(crate) struct Compression<const LANES: usize> {
     states: States<LANES>,
     at: usize,
@@ -51,7 +53,7 @@ impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
         Self { lanes, states: States::new(), set: PhantomData }
     }
 
-    /// PRF, of SK.seed in all lanes: each becomes the secret value of its place.
+    /// PRF of SK.seed in all lanes: each lane gets the secret value of its place.
     pub(crate) fn prf(&mut self, places: &Places<LANES>, sk_seed: &mut Nodes<LANES>) {
         self.f(places, sk_seed, LANES);
     }
@@ -62,7 +64,7 @@ impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
         self.lanes.hash::<P, 0>(&mut self.states, places, node, [], used);
     }
 
-    /// H, likewise: each left node becomes the hash of both.
+    /// H in the first `used` lanes: each left node becomes the hash of both nodes.
     #[inline(never)]
     pub(crate) fn h(
         &mut self,
@@ -74,7 +76,8 @@ impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
         self.lanes.hash::<P, 1>(&mut self.states, places, left, [right], used);
     }
 
-    /// T_l, whose nodes [`Self::absorb`] takes one by one. They are public ones: these states are not wiped.
+    /// Starts T_l, whose nodes [`Self::absorb`] takes one by one. The nodes are public, so these
+    /// states are not wiped.
     pub(crate) fn compress(&self, places: &Places<LANES>, used: usize) -> Compression<LANES> {
         let mut compression = Compression { states: States::new(), at: 0, used };
         let seeds = &places.seeds[..P::N / 8];
@@ -123,7 +126,7 @@ mod tests {
     assert_impl_all!(Hasher<Shake128f, Portable, 1>: ZeroizeOnDrop);
     assert_impl_all!(Secrets<8>: ZeroizeOnDrop);
 
-    /// What a signature chooses from is of a type that wipes it.
+    /// The values that a signature chooses from have a type that wipes them.
     const _: fn(&Opened) -> &Zeroizing<alloc::vec::Vec<Node>> = |opened| &opened.shown;
 
     #[test]

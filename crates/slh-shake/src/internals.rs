@@ -1,5 +1,5 @@
-//! What tests and benches look at: each back end by itself, the internal functions of FIPS 205 §9, for which NIST's vectors are, and how
-//! many permutations they take.
+//! For tests and benches: each back end, the internal functions of FIPS 205 §9, which NIST's
+//! vectors test, and the number of permutations that they take.
 
 use crate::digest::Digest;
 use crate::lanes::{Lanes, Portable, States, with_lanes};
@@ -17,7 +17,8 @@ pub fn pk_root<P: ParameterSet>(backend: Backend, sk_seed: &[u8], pk_seed: &[u8]
     P::pk_root(backend, sk_seed, pk_seed)
 }
 
-/// Algorithm 19, for a private key of 4n bytes; `opt_rand` is addrnd or PK.seed. `threads` count with the feature of that name.
+/// Algorithm 19, for a private key of 4n bytes. `opt_rand` is addrnd or PK.seed. `threads` has an
+/// effect only with the feature `threads`.
 #[must_use]
 pub fn slh_sign_internal<P: ParameterSet>(
     backend: Backend,
@@ -29,8 +30,8 @@ pub fn slh_sign_internal<P: ParameterSet>(
     P::slh_sign_internal(backend, private_key, &[message], opt_rand, threads)
 }
 
-/// Algorithm 19 from line 11 on, for a digest of m bytes that is given: what of signing goes through secrets, the same for all keys but for
-/// their values.
+/// Algorithm 19 from line 11 on, for a given digest of m bytes. This is the part of signing that
+/// handles secrets, and it must do the same for all keys.
 #[must_use]
 #[inline(never)]
 pub fn sign_digest<P: ParameterSet>(backend: Backend, private_key: &[u8], digest: &[u8]) -> Vec<u8> {
@@ -46,7 +47,8 @@ pub fn sign_digest<P: ParameterSet>(backend: Backend, private_key: &[u8], digest
     signature
 }
 
-/// Algorithm 20, of signatures side by side: public key, message and signature each. A signature of another length is none.
+/// Algorithm 20 for several claims of public key, message and signature at once. A signature of
+/// another length is not valid.
 #[must_use]
 pub fn slh_verify_internal<P: ParameterSet>(backend: Backend, claims: &[(&[u8], &[u8], &[u8])]) -> Vec<bool> {
     let whole: Vec<RawClaim<'_>> =
@@ -56,7 +58,7 @@ pub fn slh_verify_internal<P: ParameterSet>(backend: Backend, claims: &[(&[u8], 
     claims.iter().map(|(_, _, signature)| signature.len() == P::SIGNATURE_BYTES).map(outcome).collect()
 }
 
-/// M' in one part.
+/// A claim whose M' is given as one part.
 fn raw<'a>(claim: &(&'a [u8], &'a [u8], &'a [u8])) -> RawClaim<'a> {
     let (public_key, message, signature) = *claim;
     RawClaim { public_key, message: [message, &[], &[], &[]], signature }
@@ -73,7 +75,7 @@ impl Lanes<1> for Counting<'_> {
     }
 }
 
-/// Permutations of a key generation, those of the digests apart.
+/// Permutations of a key generation, without those of the digests.
 #[must_use]
 pub fn permutations_of_keygen<P: ParameterSet>() -> u64 {
     let count = AtomicU64::new(0);
@@ -81,7 +83,8 @@ pub fn permutations_of_keygen<P: ParameterSet>() -> u64 {
     count.into_inner()
 }
 
-/// Permutations of a signature, those of the digests apart: as many for every key and message.
+/// Permutations of a signature, without those of the digests. The number is the same for every key
+/// and message.
 #[must_use]
 pub fn permutations_of_signing<P: ParameterSet>(private_key: &[u8], message: &[u8]) -> u64 {
     let count = AtomicU64::new(0);
@@ -90,7 +93,8 @@ pub fn permutations_of_signing<P: ParameterSet>(private_key: &[u8], message: &[u
     count.into_inner()
 }
 
-/// Permutations of verifying this public key, message and signature, those of the digest apart: as many as the digits ask for.
+/// Permutations of verifying this public key, message and signature, without those of the digest.
+/// The number depends on the digits that were signed.
 #[must_use]
 pub fn permutations_of_verifying<P: ParameterSet>(claim: (&[u8], &[u8], &[u8])) -> u64 {
     let count = AtomicU64::new(0);

@@ -1,4 +1,4 @@
-//! Keccak-f\[1600\] (FIPS 202 §3.4) of several states at once, and which back end does it.
+//! Keccak-f\[1600\] (FIPS 202 §3.4) of several states at once, and its back ends.
 
 pub(crate) mod backend;
 mod permutation;
@@ -21,7 +21,8 @@ pub(crate) use states::{ALL_ROWS, HASH_ROWS, Row, States};
 mod tests {
     use super::{ALL_ROWS, Backend, Lanes, States, with_lanes};
 
-    /// Other words in every lane, permuted by each back end for each number of used lanes, against RustCrypto's permutation.
+    /// Each back end permutes other words in every lane, for each number of used lanes.
+    /// RustCrypto's permutation gives the same.
     #[test]
     fn every_lane_of_every_back_end_is_keccak() {
         for backend in Backend::all() {

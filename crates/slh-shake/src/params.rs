@@ -1,9 +1,10 @@
 //! What a parameter set is (FIPS 205 §11): its constants, and the internal functions of §9.
 
-/// w of all sets (§11, lg_w = 4): chains of 16 values.
+/// w of all sets (§11, lg_w = 4): a chain has 16 values.
 pub(crate) const W: u32 = 16;
 
-/// That a key signed a message, as bytes: the parts of M' (§10.2), and a signature of the right length.
+/// The claim that a key signed a message, in bytes: the parts of M' (§10.2), and a signature of the
+/// right length.
 #[derive(Clone, Copy)]
 pub struct RawClaim<'a> {
     /// PK.seed ‖ PK.root.
@@ -18,7 +19,8 @@ pub(crate) mod sealed {
     use alloc::vec::Vec;
     use core::num::NonZeroUsize;
 
-    /// The internal functions (§9) of a set, so that they are compiled here and once, as this crate is compiled.
+    /// The internal functions (§9) of a set. As methods of a type they are compiled once, with the
+    /// settings of this crate.
     pub trait Sealed: Sized {
         fn pk_root(backend: Backend, sk_seed: &[u8], pk_seed: &[u8]) -> Vec<u8>;
         fn slh_sign_internal(
@@ -34,25 +36,25 @@ pub(crate) mod sealed {
 
 /// A parameter set. The names of its constants are the standard's.
 pub trait ParameterSet: sealed::Sealed + Copy + Send + Sync + 'static {
-    /// Its name, such as `SLH-DSA-SHAKE-256f`.
+    /// The standard's name, such as `SLH-DSA-SHAKE-256f`.
     const NAME: &'static str;
-    /// Security parameter: bytes of a node.
+    /// n: the security parameter, the bytes of a node.
     const N: usize;
-    /// Height of the hypertree.
+    /// h: the height of the hypertree.
     const H: usize;
-    /// Its layers.
+    /// d: the number of layers of the hypertree.
     const D: usize;
-    /// Height of one XMSS tree.
+    /// h': the height of one XMSS tree.
     const H_PRIME: usize = Self::H / Self::D;
-    /// Height of a FORS tree.
+    /// a: the height of a FORS tree.
     const A: usize;
-    /// FORS trees.
+    /// k: the number of FORS trees.
     const K: usize;
-    /// Bytes of a message digest.
+    /// m: the bytes of a message digest.
     const M: usize = (Self::K * Self::A).div_ceil(8)
         + (Self::H - Self::H / Self::D).div_ceil(8)
         + (Self::H / Self::D).div_ceil(8);
-    /// Chains of a WOTS+ key (equation 5.4, for lg_w = 4).
+    /// len: the number of chains of a WOTS+ key (equation 5.4, for lg_w = 4).
     const LEN: usize = 2 * Self::N + 3;
     /// Bytes of a public key PK.seed ‖ PK.root.
     const PUBLIC_KEY_BYTES: usize = 2 * Self::N;

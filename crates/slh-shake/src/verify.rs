@@ -9,7 +9,7 @@ use crate::params::{ParameterSet, RawClaim, W};
 use crate::wots::{Chain, digits};
 use alloc::vec::Vec;
 
-/// A signature as it is verified: what it opens, and by which digest.
+/// A signature that is being verified: the digest, and the nodes that it opens.
 pub(crate) struct Opening<'a, P> {
     pub(crate) pk_seed: Node,
     pk_root: Node,
@@ -36,7 +36,7 @@ impl<'a, P: ParameterSet> Opening<'a, P> {
     }
 }
 
-/// Algorithm 20, `slh_verify_internal`, of each claim: whether its signature is one.
+/// Algorithm 20, `slh_verify_internal`, for each claim.
 pub(crate) fn slh_verify_internal<P: ParameterSet, L: Lanes<LANES>, const LANES: usize>(
     lanes: L,
     claims: &[RawClaim<'_>],
@@ -47,7 +47,8 @@ pub(crate) fn slh_verify_internal<P: ParameterSet, L: Lanes<LANES>, const LANES:
 }
 
 impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
-    /// PK.root as it follows from each signature: the FORS public key, then layer by layer what it signs (algorithm 13, `ht_verify`).
+    /// The PK.root that follows from each signature: first the FORS public key, then layer by layer
+    /// the root that signs it (algorithm 13, `ht_verify`).
     fn roots_from_sigs(&mut self, openings: &[Opening<'_, P>]) -> Vec<Node> {
         let mut nodes = self.fors_pks_from_sigs(openings);
         let mut places: Vec<Idx> = openings.iter().map(|opening| opening.digest.idx).collect();
@@ -60,7 +61,8 @@ impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
         nodes
     }
 
-    /// Algorithm 8, `wots_pkFromSig`, of each opening, whose nodes are from `at` on: the chains of all go through the lanes together.
+    /// Algorithm 8, `wots_pkFromSig`, for each opening, whose nodes begin at `at`. The chains of
+    /// all openings share the lanes.
     fn wots_pks_from_sigs(
         &mut self,
         openings: &[Opening<'_, P>],
@@ -85,7 +87,7 @@ impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
         self.compress_each(openings, P::LEN, place, &ends)
     }
 
-    /// Algorithm 11, `xmss_pkFromSig`, lines 8 to 18, of each opening.
+    /// Algorithm 11, `xmss_pkFromSig`, lines 8 to 18, for each opening.
     fn xmss_pks_from_sigs(
         &mut self,
         openings: &[Opening<'_, P>],
@@ -110,7 +112,7 @@ impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
         roots
     }
 
-    /// T_l of `l` nodes for each opening, in the lanes side by side.
+    /// T_l of `l` nodes for each opening. The openings share the lanes.
     pub(crate) fn compress_each(
         &mut self,
         openings: &[Opening<'_, P>],

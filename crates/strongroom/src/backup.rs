@@ -1,10 +1,12 @@
-//! Wallet backups: a wallet's JSON, sealed to its own ML-KEM key and signed with its own SLH-DSA key (spec/backup.md).
+//! Wallet backups (spec/backup.md): a wallet's JSON, sealed to the wallet's own ML-KEM key and
+//! signed with its own SLH-DSA key.
 //!
 //! ```text
 //! Archive -sign-> SignedBackup -verify-> VerifiedBackup -restore-> Archive
 //! ```
 //!
-//! Anybody can parse a [`SignedBackup`]; only one that its owner signed becomes a [`VerifiedBackup`], and only that can be restored.
+//! Anybody can parse a [`SignedBackup`]. It becomes a [`VerifiedBackup`] only if its owner signed
+//! it, and only a verified backup can be restored.
 //!
 //! ```
 //! use strongroom::backup::{Archive, Keys, Position, SignedBackup, UserId};

@@ -1,5 +1,5 @@
-//! The native envelope: for up to 512 recipients of either KEM, with a policy bound in, of any size
-//! (spec/envelope.md §4).
+//! The native envelope (spec/envelope.md §4): a plaintext of any size for 1 to 512 recipients of
+//! either KEM, with a policy that is bound to it.
 //!
 //! ```text
 //! plaintext -seal-> Envelope -parse-> Envelope -open-> Plaintext                in memory
@@ -58,16 +58,16 @@ pub use sealer::{SealError, Sealer};
 pub use stream::{OpenReader, SealWriter, SeekReader, StreamError};
 pub use wrap::WRAPPED_BYTES;
 
-/// An envelope in memory, as it was parsed or sealed. Its bytes are the one way to write it.
+/// An envelope in memory. It keeps the bytes that were parsed or sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
     head: AuthenticatedHeader,
     bytes: Vec<u8>,
 }
 
-/// Seals `plaintext` for every one of `recipients`, in memory.
+/// Seals `plaintext` in memory. Each of the `recipients` can open it.
 ///
-/// Takes 32 + 16 + 24 bytes from `rng`, and a recipient 32, or 80 for a hybrid one.
+/// Takes 32 + 16 + 24 bytes from `rng`, and for each recipient 32 more, or 80 for a hybrid one.
 ///
 /// # Errors
 /// [`SealError`].
@@ -86,7 +86,7 @@ pub fn seal(
 }
 
 impl Envelope {
-    /// Takes in the bytes of an envelope. The payload is looked at when it is opened.
+    /// Reads the header of an envelope. The payload is not looked at before it is opened.
     ///
     /// # Errors
     /// [`EnvelopeError`].
@@ -95,19 +95,21 @@ impl Envelope {
         Ok(Self { head, bytes })
     }
 
-    /// What it says without a key.
+    /// The header, which can be read without a key. Nothing in it is authenticated before a key has
+    /// opened the envelope.
     #[must_use]
     pub fn header(&self) -> &Header {
         self.head.header()
     }
 
-    /// Its bytes.
+    /// The bytes of the whole envelope.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// How many bytes of plaintext it says that it holds; `None` where no payload is that long.
+    /// Bytes of plaintext, which follow from the payload's length; `None` if no payload has that
+    /// length.
     #[must_use]
     pub fn plaintext_bytes(&self) -> Option<u64> {
         payload_plaintext_bytes(self.payload().len() as u64)
@@ -117,7 +119,7 @@ impl Envelope {
         &self.bytes[self.head.as_bytes().len()..]
     }
 
-    /// Opens it with the first of `keys` that it names.
+    /// Opens the envelope with the first of `keys` for which it has a stanza.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -130,7 +132,9 @@ impl Envelope {
         self.head.payload_key(&file_key, prefix)?.open_all(chunks).map(Plaintext::from)
     }
 
-    /// The same envelope for other recipients; its payload is not touched, and only its beginning and length are checked. Who is removed keeps what he could read before.
+    /// The same envelope for other recipients. The payload stays as it is: only its beginning and
+    /// its length are checked. A recipient who is removed may have read the plaintext, and may have
+    /// kept the file key.
     ///
     /// # Errors
     /// [`RewrapError`].

@@ -1,4 +1,5 @@
-//! Keys as people and programs hold them (spec/envelope.md §1): of ML-KEM-1024, of the hybrid, and of either KEM.
+//! Keys (spec/envelope.md §1). `EncapsulationKey` and `DecapsulationKey` are of ML-KEM-1024, their
+//! hybrid counterparts of MLKEM1024-P384. A `Recipient` or an `Identity` is of either KEM.
 
 mod error;
 mod hybrid;

@@ -1,4 +1,4 @@
-//! The secret-key file: comments, then one secret key text, perhaps locked with a passphrase (spec/envelope.md §1).
+//! Key files: comments, and one secret key text, which a passphrase may lock (spec/envelope.md §1).
 
 use crate::aead::{self, NONCE_BYTES, TAG_BYTES};
 use crate::encoding;
@@ -7,82 +7,83 @@ use crate::passphrase_kdf::PassphraseKdf;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-/// Bytes that a key file may have.
+/// The most bytes that a key file may have.
 pub const MAX_KEY_FILE_BYTES: usize = 64 * 1024;
 const MAX_LINE_BYTES: usize = 8 * 1024;
 const LOCKED_PREFIX: &str = "STRONGROOM-ENCRYPTED-KEY-1";
 
-/// Why a file is no key file. No variant repeats what the file holds.
+/// Why a file cannot be read as a key file. No variant repeats what the file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyFileError {
-    /// More than [`MAX_KEY_FILE_BYTES`], or a line of more than 8 KiB.
+    /// The file has more than [`MAX_KEY_FILE_BYTES`], or a line of more than 8 KiB.
     #[error("the file is too large to be a key file")]
     TooLarge,
-    /// Not UTF-8.
+    /// The file is not UTF-8.
     #[error("the file is not text")]
     NotText,
-    /// Only comments.
+    /// Every line is empty or a comment.
     #[error("the file holds no key")]
     NoKey,
-    /// More than one line that is no comment.
+    /// More than one line is neither empty nor a comment.
     #[error("the file holds more than one key")]
     ManyKeys,
-    /// The line is no key.
+    /// The line cannot be read as a key.
     #[error("line {line} holds no usable key")]
     Key {
-        /// The line, from 1.
+        /// The line's number, counted from 1.
         line: usize,
-        /// What is wrong with it.
+        /// Why the line is refused.
         source: KeyError,
     },
-    /// It is locked in a way that is not taken: less than 8 MiB or more than 1 GiB of memory, no or more than 16 passes.
+    /// The key is locked with parameters out of range: 8 MiB to 1 GiB of memory, and 1 to 16
+    /// passes.
     #[error("line {line} holds a key that is locked with parameters out of bounds")]
     Lock {
-        /// The line, from 1.
+        /// The line's number, counted from 1.
         line: usize,
     },
 }
 
-/// The passphrase is another, or the text was altered.
+/// The passphrase is wrong, or the text was altered. Nobody can tell which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the passphrase does not open this key")]
 pub struct UnlockError;
 
-/// What a key file holds.
+/// The key of a key file, which may be locked.
 #[non_exhaustive]
 pub enum KeyFile {
-    /// A key.
+    /// A key that is not locked.
     Open(Identity),
-    /// A key behind a passphrase.
+    /// A key that needs its passphrase.
     Locked(LockedKey),
 }
 
-/// A key behind a passphrase: Argon2id (RFC 9106) and AES-256-GCM.
+/// A key that is locked with a passphrase, by Argon2id (RFC 9106) and AES-256-GCM.
 #[derive(Debug)]
 pub struct LockedKey {
     kdf: PassphraseKdf,
-    /// With its tag.
+    /// The ciphertext of the key, and its tag.
     sealed: Vec<u8>,
 }
 
 impl LockedKey {
-    /// Locks a key. Takes 64 MiB and about a tenth of a second.
+    /// Locks a key. Takes 64 MiB of memory and about a tenth of a second.
     #[must_use]
     pub fn lock(identity: &Identity, passphrase: &[u8], rng: &mut impl CryptoRng) -> Self {
         let mut locked = Self { kdf: PassphraseKdf::new(rng), sealed: Vec::new() };
         let mut body = identity.to_secret_body();
-        // Salt and key serve once, so that the nonce is zero.
+        // Each salt gives a single-use key, so a zero nonce is safe.
         let key = locked.kdf.derive_key(passphrase);
         let tag = aead::seal_in_place(&key, &[0; NONCE_BYTES], &locked.aad(), &mut body);
         locked.sealed = [&body[..], &tag[..]].concat();
         locked
     }
 
-    /// Takes the key out.
+    /// Unlocks the key, at the cost that its parameters ask for.
     ///
     /// # Errors
-    /// [`UnlockError`].
+    /// [`UnlockError`]: the passphrase is wrong, or the text was altered.
     pub fn unlock(&self, passphrase: &[u8]) -> Result<Identity, UnlockError> {
         let (body, tag) = self.sealed.split_last_chunk().ok_or(UnlockError)?;
         let body = aead::open(&self.kdf.derive_key(passphrase), &[0; NONCE_BYTES], &self.aad(), body, tag)
@@ -113,7 +114,7 @@ impl LockedKey {
 /// Reads a key file.
 ///
 /// # Errors
-/// [`KeyFileError`]; see its variants.
+/// [`KeyFileError`].
 pub fn parse(bytes: &[u8]) -> Result<KeyFile, KeyFileError> {
     if bytes.len() > MAX_KEY_FILE_BYTES {
         return Err(KeyFileError::TooLarge);
@@ -139,8 +140,8 @@ pub fn parse(bytes: &[u8]) -> Result<KeyFile, KeyFileError> {
     Ok(KeyFile::Open(identity))
 }
 
-/// Writes a key file; `created` is a date for the reader, RFC 3339 by custom. Control characters in it become spaces, so
-/// that it stays on its comment line.
+/// Writes a key file. `created` is a date for people, by custom RFC 3339. Control characters in it
+/// become spaces, so it cannot leave its comment line.
 #[must_use]
 pub fn write(identity: &Identity, created: &str) -> Zeroizing<String> {
     with_comments(identity, created, &identity.to_secret_text())

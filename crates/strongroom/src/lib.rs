@@ -1,7 +1,7 @@
 //! Post-quantum envelopes, keys and sign-in statements: bytes in, bytes out.
 //!
-//! The crate is pure. The clock and the randomness are arguments; it reads no file and opens no
-//! connection. It refuses every encoding but one, and names what it refused.
+//! The crate is pure: clock and randomness are arguments, and it uses no files and no network. It
+//! accepts exactly one encoding of each thing, and names what it refuses.
 //!
 //! ```
 //! use strongroom::envelope::{self, Envelope};
@@ -19,7 +19,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The arrows, and where each is made:
+//! The flows, and the module of each:
 //!
 //! ```text
 //! plaintext -seal-> Envelope -open-> Plaintext                      envelope (the native format), policy

@@ -1,4 +1,5 @@
-//! Keys from passphrases: Argon2id (RFC 9106), with what is remembered beside, for key files and sealed roots.
+//! Keys from passphrases by Argon2id (RFC 9106), for key files and sealed roots. Parameters and
+//! salt are stored with what the key seals.
 
 use crate::aead::KEY_BYTES;
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -6,16 +7,16 @@ use rand_core::CryptoRng;
 use std::ops::RangeInclusive;
 use zeroize::Zeroizing;
 
-/// Bytes of a [`PassphraseKdf`].
+/// Bytes of an encoded [`PassphraseKdf`].
 pub const PASSPHRASE_KDF_BYTES: usize = 24;
 const SALT_BYTES: usize = 16;
 const MEMORY_KIB: u32 = 64 * 1024;
 const PASSES: u32 = 3;
-/// What a file may ask for: from 8 MiB to 1 GiB.
+/// Memory that a file may ask for: 8 MiB to 1 GiB.
 const MEMORY_KIB_TAKEN: RangeInclusive<u32> = 8 * 1024..=1024 * 1024;
 const PASSES_TAKEN: RangeInclusive<u32> = 1..=16;
 
-/// How a passphrase becomes a key: memory, passes, and a salt of its own.
+/// Argon2id's parameters, and the salt: how a passphrase becomes a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PassphraseKdf {
     memory_kib: u32,
@@ -23,13 +24,13 @@ pub struct PassphraseKdf {
     salt: [u8; SALT_BYTES],
 }
 
-/// More work than a file may ask for, or less than protects.
+/// The parameters ask for more work than a file may, or for too little to protect anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Argon2id with this much memory or this many passes is not done")]
 pub struct PassphraseKdfError;
 
 impl PassphraseKdf {
-    /// A new salt: 64 MiB and three passes, about a tenth of a second.
+    /// A new salt with the default parameters: 64 MiB and three passes, about a tenth of a second.
     #[must_use]
     pub fn new(rng: &mut impl CryptoRng) -> Self {
         let mut salt = [0; SALT_BYTES];
@@ -37,7 +38,7 @@ impl PassphraseKdf {
         Self { memory_kib: MEMORY_KIB, passes: PASSES, salt }
     }
 
-    /// The 32 bytes that follow from a passphrase.
+    /// Derives a key of 32 bytes from a passphrase.
     #[must_use]
     pub fn derive_key(&self, passphrase: &[u8]) -> Zeroizing<[u8; KEY_BYTES]> {
         let params = Params::new(self.memory_kib, self.passes, 1, Some(KEY_BYTES))
@@ -49,7 +50,7 @@ impl PassphraseKdf {
         key
     }
 
-    /// memory in KiB u32 ‖ passes u32 ‖ salt 16.
+    /// Memory in KiB (u32) ‖ passes (u32) ‖ salt (16 bytes), big-endian.
     #[must_use]
     pub fn to_bytes(&self) -> [u8; PASSPHRASE_KDF_BYTES] {
         let mut bytes = [0; PASSPHRASE_KDF_BYTES];
@@ -59,10 +60,10 @@ impl PassphraseKdf {
         bytes
     }
 
-    /// Reads what [`Self::to_bytes`] wrote.
+    /// Reads the encoding that [`Self::to_bytes`] writes.
     ///
     /// # Errors
-    /// [`PassphraseKdfError`]: other than 8 MiB to 1 GiB, or 1 to 16 passes.
+    /// [`PassphraseKdfError`] unless there are 8 MiB to 1 GiB and 1 to 16 passes.
     pub fn from_bytes(bytes: &[u8; PASSPHRASE_KDF_BYTES]) -> Result<Self, PassphraseKdfError> {
         let word = |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         let mut salt = [0; SALT_BYTES];

@@ -1,65 +1,68 @@
-//! What an envelope binds: who may open it, where, and when (spec/envelope.md §4.4).
+//! The policy of an envelope: who may open it, where, and when (spec/envelope.md §4.4).
 
 use crate::principal::Principal;
 use minicbor::{Decoder, Encoder};
 use std::convert::Infallible;
 
-/// Principals that a policy can name in one role.
+/// The most principals that a policy may name in one role.
 pub const MAX_PRINCIPALS: usize = 100;
-/// Bytes of a label.
+/// The most bytes of a label.
 pub const MAX_LABEL_BYTES: usize = 256;
-/// Bytes of an encoded policy.
+/// The most bytes of an encoded policy.
 pub const MAX_POLICY_BYTES: usize = 16 * 1024;
-/// The last second of the year 9999.
+/// The last second of the year 9999, the latest time that a policy may name.
 pub const MAX_UNIX_SECONDS: u64 = 253_402_300_799;
 
-/// A policy. The default one asks nothing.
+/// The conditions that are bound to an envelope. The default policy has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EnvelopePolicy {
-    /// Who may have a vault open it; at most [`MAX_PRINCIPALS`]. Encoded ascending, each once.
+    /// The principals that may have a vault open it, at most [`MAX_PRINCIPALS`]. They are encoded
+    /// in ascending order, each once.
     pub readers: Vec<Principal>,
-    /// Who may replace and delete it in a vault; at most [`MAX_PRINCIPALS`]. Encoded ascending, each once.
+    /// The principals that may replace and delete it in a vault, at most [`MAX_PRINCIPALS`]. They
+    /// are encoded in ascending order, each once.
     pub owners: Vec<Principal>,
     /// How many readers must approve each opening: 1 to their number.
     pub approvals: Option<u8>,
     /// The id of the one vault that may open it.
     pub audience: Option<[u8; 32]>,
-    /// Unix seconds from which on it may be opened.
+    /// The Unix time in seconds before which it must not be opened.
     pub not_before: Option<u64>,
-    /// Unix seconds from which on it may no longer be opened.
+    /// The Unix time in seconds from which on it must not be opened.
     pub not_after: Option<u64>,
-    /// It may be opened once.
+    /// Whether it may be opened only once.
     pub one_time: bool,
-    /// For people: 1 to [`MAX_LABEL_BYTES`] bytes without controls, also of the text's direction.
+    /// A note for people: 1 to [`MAX_LABEL_BYTES`] bytes, without control characters and without
+    /// those that change the direction of text.
     pub label: Option<String>,
 }
 
-/// Why a policy is none. The keys are those of spec/envelope.md §4.4.
+/// Why a policy is refused. Keys are numbers of spec/envelope.md §4.4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvelopePolicyError {
-    /// A key that this version does not know.
+    /// The policy has a key that this crate does not know.
     #[error("the policy has the unknown key {key}: a newer Strongroom may know it")]
     UnknownKey {
-        /// Which.
+        /// What was found there.
         key: u64,
     },
     /// A field is out of its bounds.
     #[error("the policy's {field} is out of bounds")]
     Field {
-        /// Which.
+        /// What was found there.
         field: &'static str,
     },
-    /// More than [`MAX_POLICY_BYTES`].
+    /// The encoded policy has more than [`MAX_POLICY_BYTES`].
     #[error("the policy has more than {MAX_POLICY_BYTES} bytes")]
     TooLarge,
-    /// No CBOR map, or not in its one encoding.
+    /// The bytes are not a CBOR map, or not in its one encoding.
     #[error("the policy is no deterministic CBOR map of the known kinds")]
     Encoding,
 }
 
 impl EnvelopePolicy {
-    /// The same policy with its lists as they are encoded: ascending, each principal once.
+    /// The same policy with its lists in the order of the encoding: ascending, each principal once.
     #[must_use]
     pub fn normalised(mut self) -> Self {
         for list in [&mut self.readers, &mut self.owners] {
@@ -91,7 +94,8 @@ impl EnvelopePolicy {
             return Err(EnvelopePolicyError::TooLarge);
         }
         let policy = Self::read(&mut Decoder::new(bytes))?;
-        // One encoding: ascending keys and principals, shortest heads, nothing left out that could be, nothing after.
+        // Refuses a second encoding: unsorted keys or principals, longer heads, empty lists,
+        // trailing bytes.
         if policy.encode()? == bytes { Ok(policy) } else { Err(EnvelopePolicyError::Encoding) }
     }
 
@@ -152,7 +156,7 @@ impl EnvelopePolicy {
         let encoding = |_| EnvelopePolicyError::Encoding;
         let mut policy = Self::default();
         let entries = d.map().map_err(encoding)?.ok_or(EnvelopePolicyError::Encoding)?;
-        // Each entry takes at least two bytes, so that a count of many ends where the bytes do.
+        // Each entry takes at least two bytes, so a large count ends where the bytes end.
         for _ in 0..entries {
             match d.u64().map_err(encoding)? {
                 1 => policy.readers = principals(d, "readers")?,
@@ -174,7 +178,8 @@ impl EnvelopePolicy {
     }
 }
 
-/// Controls, and what turns the direction of the text around it: people read labels on terminals.
+/// Control characters, and characters that change the direction of text: people read labels on
+/// terminals.
 fn is_unshowable(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }

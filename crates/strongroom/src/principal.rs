@@ -1,4 +1,4 @@
-//! Who may open: a wallet, or the holder of an SLH-DSA key.
+//! Principals, which policies name: a wallet, or the holder of an SLH-DSA key.
 
 use crate::wallet::{ADDRESS_BYTES, WalletAddress};
 use std::fmt;
@@ -8,17 +8,17 @@ use std::str::FromStr;
 pub const SLH_DSA_HASH_BYTES: usize = 32;
 const SLH_DSA_PREFIX: &str = "slh-dsa:0x";
 
-/// Whom a policy can name. Ascending by the number of its kind, then by its bytes.
+/// A principal. The order is by the number of its kind, then by its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Principal {
-    /// Who can sign with this Ethereum address.
+    /// The holder of the key of this Ethereum address.
     Wallet(WalletAddress),
-    /// Who can sign with the SLH-DSA key whose public half has this SHA-256.
+    /// The holder of the SLH-DSA key whose public half has this SHA-256.
     SlhDsa([u8; SLH_DSA_HASH_BYTES]),
 }
 
-/// A text that names no principal.
+/// The text does not name a principal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a principal is 0x and 40 hex digits, with its checksum where their case is mixed, or slh-dsa:0x and 64 hex digits"
@@ -31,7 +31,7 @@ impl From<WalletAddress> for Principal {
     }
 }
 
-/// `0x…` with its EIP-55 checksum, or `slh-dsa:0x…`.
+/// Writes `0x…` with its EIP-55 checksum, or `slh-dsa:0x…`.
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -41,7 +41,8 @@ impl fmt::Display for Principal {
     }
 }
 
-/// Digits of one case, or an address with its EIP-55 checksum: a slip of the hand would name somebody else.
+/// Reads digits of one case, or an address with its EIP-55 checksum. The checksum matters, since a
+/// typing error would name somebody else.
 impl FromStr for Principal {
     type Err = PrincipalError;
 
@@ -59,7 +60,7 @@ impl FromStr for Principal {
     }
 }
 
-/// CBOR `[1, 20 bytes]` or `[2, 32 bytes]`.
+/// Writes CBOR `[1, 20 bytes]` for a wallet, `[2, 32 bytes]` for an SLH-DSA key.
 impl<C> minicbor::Encode<C> for Principal {
     fn encode<W: minicbor::encode::Write>(
         &self,
@@ -88,7 +89,7 @@ impl<'b, C> minicbor::Decode<'b, C> for Principal {
             }
             _ => return Err(unknown()),
         };
-        // A head of more bytes is a second encoding of the same thing (RFC 8949 §4.2.1).
+        // Refuses longer heads, which would be a second encoding (RFC 8949 §4.2.1).
         (d.position() - start == canonical_bytes).then_some(principal).ok_or_else(unknown)
     }
 }

@@ -1,4 +1,4 @@
-//! A sealed secret of either format, in memory, as a vault's HTTP interface passes it.
+//! A sealed secret of either format, with the JSON of a vault's HTTP interface.
 
 use crate::encoding;
 use crate::envelope::{self, Envelope};
@@ -12,23 +12,23 @@ use std::borrow::Cow;
 /// A native envelope, or a payload of w3pk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SealedSecret {
-    /// spec/envelope.md §4.
+    /// The native format (spec/envelope.md §4).
     Envelope(Envelope),
-    /// spec/envelope.md §2 and §3.
+    /// The formats of w3pk (spec/envelope.md §2 and §3).
     W3pk(w3pk::AnyPayload),
 }
 
-/// Why something is no sealed secret.
+/// Why JSON cannot be read as a sealed secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealedSecretError {
-    /// It begins as `{"envelope":…}` and goes on otherwise.
+    /// It begins like `{"envelope":…}`, and goes on in another way.
     #[error("the object is no {{\"envelope\": base64}}")]
     Wrapper,
-    /// It is no envelope.
+    /// The base64 does not hold an envelope.
     #[error(transparent)]
     Envelope(#[from] envelope::EnvelopeError),
-    /// It is no w3pk payload.
+    /// The object is not a w3pk payload.
     #[error(transparent)]
     W3pk(#[from] w3pk::PayloadError),
 }
@@ -48,7 +48,8 @@ impl SealedSecret {
         if !names_envelope_first(json) {
             return Ok(Self::W3pk(w3pk::AnyPayload::from_json(json)?));
         }
-        // It begins with a brace, so serde reads an object, and one whose only field this is.
+        // It begins with a brace, so serde reads an object; that object may have this one field
+        // only.
         let wrapper: Wrapper<'_> = serde_json::from_slice(json).map_err(|_| SealedSecretError::Wrapper)?;
         let bytes = encoding::from_base64(&wrapper.envelope).ok_or(SealedSecretError::Wrapper)?;
         Ok(Self::Envelope(Envelope::parse(bytes)?))
@@ -69,7 +70,7 @@ impl SealedSecret {
         }
     }
 
-    /// Opens either.
+    /// Opens an envelope or a payload.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -93,7 +94,7 @@ impl From<w3pk::Payload> for SealedSecret {
     }
 }
 
-/// The wrapper has one field, so it is the first; an object that begins otherwise is none.
+/// The wrapper has one field, which must then be the first. Any other object is a w3pk payload.
 fn names_envelope_first(json: &[u8]) -> bool {
     json.trim_ascii_start()
         .strip_prefix(b"{")

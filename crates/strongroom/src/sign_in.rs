@@ -1,7 +1,8 @@
-//! Signing in with Ethereum (EIP-4361): strict to read, verified in one order, for one act
-//! (spec/access.md, "Signing in"); and with an SLH-DSA key, for a session (spec/backup.md §4).
+//! Signing in: with a wallet for one act (EIP-4361; spec/access.md, "Signing in"), or with an
+//! SLH-DSA key for a session (spec/backup.md §4). Statements are read strictly, and checked in one
+//! order.
 //!
-//! The nonce is not spent here: that takes a store. A [`SignedIn`], or a [`SessionRequest`], is what this module can know.
+//! A [`SignedIn`] or a [`SessionRequest`] still has its nonce to be spent, which takes a store.
 
 mod account;
 mod act;

@@ -1,4 +1,5 @@
-//! SLH-DSA-SHAKE-256f (FIPS 205) over one backend, which no other file names: pure, deterministic, with a context string.
+//! SLH-DSA-SHAKE-256f (FIPS 205): pure, deterministic, with a context string. Only this file names
+//! the backend.
 
 use crate::encoding;
 use crate::principal::{Principal, SLH_DSA_HASH_BYTES};
@@ -14,12 +15,12 @@ pub const PUBLIC_KEY_BYTES: usize = 64;
 /// Bytes of a signature (FIPS 205 table 2).
 pub const SIGNATURE_BYTES: usize = 49_856;
 
-/// What a signature is for (FIPS 205 §10.2): one under one context is none under another.
+/// What a signature is for (FIPS 205 §10.2). A signature in one context is not valid in another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Context(slh_shake::Context<'static>);
 
 impl Context {
-    /// The empty one, of wallets in the field.
+    /// The empty context, which wallets in the field use.
     pub const NONE: Self = Self(slh_shake::Context::EMPTY);
     /// Statements of native backups.
     pub const BACKUP: Self = Self::new(b"strongroom/backup/1");
@@ -36,43 +37,43 @@ impl Context {
     }
 }
 
-/// Why a text or bytes are no public key or no signature.
+/// Why a text or bytes cannot be read as a public key or a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FormatError {
-    /// Not `0x` and an even number of hex digits.
+    /// The text is not `0x` and an even number of hex digits.
     #[error("0x and an even number of hex digits is expected")]
     Hex,
-    /// A letter of a public key is not in lower case, so that it has a second spelling.
+    /// A public key has upper-case digits, which would be a second spelling.
     #[error("a public key is 0x and 128 lower-case hex digits")]
     Case,
-    /// Another number of bytes.
+    /// The bytes do not have the right length.
     #[error("{expected} bytes were expected, these are {found}")]
     Length {
-        /// Bytes of the thing.
+        /// Bytes that were expected.
         expected: usize,
-        /// Bytes that were there.
+        /// Bytes that were given.
         found: usize,
     },
 }
 
-/// The signature is another key's, over other bytes, or in another context.
+/// The signature is not one of this key over these bytes in this context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the SLH-DSA signature does not verify")]
 pub struct BadSignature;
 
-/// A public key, 64 bytes. Every value is one.
+/// A public key, 64 bytes. Every value is valid.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicKey([u8; PUBLIC_KEY_BYTES]);
 
 impl PublicKey {
-    /// The key of these bytes.
+    /// The key of these 64 bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; PUBLIC_KEY_BYTES]) -> Self {
         Self(bytes)
     }
 
-    /// The 64 bytes.
+    /// The bytes PK.seed ‖ PK.root.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; PUBLIC_KEY_BYTES] {
         &self.0
@@ -84,7 +85,7 @@ impl PublicKey {
         Owner(Sha256::digest(self.0).into())
     }
 
-    /// FIPS 205 algorithm 24.
+    /// Verifies a signature (FIPS 205 algorithm 24).
     ///
     /// # Errors
     /// [`BadSignature`].
@@ -99,7 +100,7 @@ impl PublicKey {
     }
 }
 
-/// `0x` and 128 lower-case hex digits.
+/// Writes `0x` and 128 lower-case hex digits.
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&encoding::prefixed_hex(&self.0))
@@ -122,18 +123,18 @@ impl FromStr for PublicKey {
     }
 }
 
-/// The SHA-256 of a public key: who signs with it.
+/// The SHA-256 of a public key, which stands for the key's holder.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Owner([u8; SLH_DSA_HASH_BYTES]);
 
 impl Owner {
-    /// The owner of this hash.
+    /// The owner of the public key with this SHA-256.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; SLH_DSA_HASH_BYTES]) -> Self {
         Self(bytes)
     }
 
-    /// The 32 bytes.
+    /// The SHA-256 of the public key, 32 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; SLH_DSA_HASH_BYTES] {
         &self.0
@@ -146,7 +147,7 @@ impl From<Owner> for Principal {
     }
 }
 
-/// `slh-dsa:0x…`, as of the [`Principal`].
+/// Writes `slh-dsa:0x…`, as the [`Principal`] does.
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Principal::from(*self).fmt(f)
@@ -164,7 +165,7 @@ impl fmt::Debug for Owner {
 pub struct Signature(slh_shake::Signature<Shake256f>);
 
 impl Signature {
-    /// The signature of these bytes.
+    /// The signature of these 49,856 bytes. Nothing else is checked here.
     ///
     /// # Errors
     /// [`FormatError::Length`].
@@ -176,14 +177,14 @@ impl Signature {
         slh_shake::Signature::from_bytes(bytes).map(Self).map_err(length)
     }
 
-    /// The 49,856 bytes.
+    /// The bytes R ‖ SIG_FORS ‖ SIG_HT.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; SIGNATURE_BYTES] {
         self.0.as_bytes().try_into().expect("the length was checked")
     }
 }
 
-/// `0x` and 99,712 lower-case hex digits.
+/// Writes `0x` and 99,712 lower-case hex digits.
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&encoding::prefixed_hex(self.0.as_bytes()))
@@ -204,7 +205,7 @@ impl FromStr for Signature {
     }
 }
 
-/// `0x` and hex digits of so many bytes.
+/// Decodes `0x` and the hex digits of `expected` bytes.
 fn decode(text: &str, expected: usize) -> Result<Vec<u8>, FormatError> {
     let bytes = encoding::from_prefixed_hex(text).ok_or(FormatError::Hex)?;
     if bytes.len() == expected {
@@ -218,19 +219,20 @@ fn decode(text: &str, expected: usize) -> Result<Vec<u8>, FormatError> {
 pub struct SigningKey(PrivateKey<Shake256f>);
 
 impl SigningKey {
-    /// FIPS 205 algorithm 18 on SK.seed ‖ SK.prf ‖ PK.seed.
+    /// Derives the key from SK.seed ‖ SK.prf ‖ PK.seed (FIPS 205 algorithm 18).
     #[must_use]
     pub fn from_seed(seed: &[u8; SEED_BYTES]) -> Self {
         Self(PrivateKey::from_seed(seed).expect("as long"))
     }
 
-    /// The public half.
+    /// The public half of the key.
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
         PublicKey(self.0.public_key().as_bytes().try_into().expect("as long"))
     }
 
-    /// FIPS 205 algorithm 22, deterministic: the same bytes in the same context have one signature.
+    /// Signs deterministically (FIPS 205 algorithm 22): the same bytes in the same context have one
+    /// signature.
     #[must_use]
     pub fn sign(&self, context: Context, message: &[u8]) -> Signature {
         Signature(self.0.sign(&Message::pure(context.0, message)))

@@ -1,4 +1,4 @@
-//! The w3pk payload in both generations, and the older payload (spec/envelope.md §2, §3).
+//! Payloads of w3pk: both generations, and the older one (spec/envelope.md §2, §3).
 //!
 //! ```text
 //! plaintext -seal-> Payload -to_json-> text -from_json-> AnyPayload -open-> Plaintext
@@ -19,7 +19,7 @@ pub use crate::open_error::OpenError;
 pub use json::PayloadError;
 pub use key_wrap::Generation;
 
-/// Recipients that a payload may have.
+/// The most recipients that a payload may have.
 pub const MAX_RECIPIENTS: usize = 256;
 /// Bytes of an initialisation vector.
 pub const IV_BYTES: usize = aead::NONCE_BYTES;
@@ -36,7 +36,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The encapsulation key that the entry claims to be for, 1,568 bytes that nobody has checked.
+    /// The encapsulation key that the entry claims to be for: 1,568 bytes, which are not checked.
     #[must_use]
     pub fn encapsulation_key(&self) -> &[u8; kem::ENCAPSULATION_KEY_BYTES] {
         &self.encapsulation_key
@@ -55,14 +55,14 @@ impl Entry {
     }
 }
 
-/// AES-256-GCM data: ciphertext, iv and tag.
+/// The encrypted data (AES-256-GCM).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncryptedData {
-    /// As long as the plaintext.
+    /// The ciphertext, as long as the plaintext.
     pub ciphertext: Vec<u8>,
-    /// 12 bytes.
+    /// The initialisation vector, 12 bytes.
     pub iv: [u8; IV_BYTES],
-    /// 16 bytes.
+    /// The authentication tag, 16 bytes.
     pub tag: [u8; TAG_BYTES],
 }
 
@@ -74,7 +74,7 @@ impl EncryptedData {
     }
 }
 
-/// A payload for one to 256 recipients (spec/envelope.md §2).
+/// A payload for 1 to 256 recipients (spec/envelope.md §2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payload {
     generation: Generation,
@@ -82,43 +82,44 @@ pub struct Payload {
     data: EncryptedData,
 }
 
-/// The older payload: one recipient, who is not named (spec/envelope.md §3). Read only.
+/// The older payload (spec/envelope.md §3), which is only read: it has one recipient, and does not
+/// name them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OlderPayload {
     kem_ciphertext: Box<Ciphertext>,
     data: EncryptedData,
 }
 
-/// Either payload, as a reader meets it.
+/// A payload of either shape, as a reader meets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AnyPayload {
-    /// For several recipients.
+    /// The payload for several recipients.
     Payload(Payload),
-    /// For one, in the older shape.
+    /// The older payload for one recipient.
     Older(OlderPayload),
 }
 
-/// Why nothing was sealed.
+/// Why a list of recipients is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecipientsError {
-    /// No recipient.
+    /// The list of recipients is empty.
     #[error("a payload needs a recipient")]
     NoRecipient,
-    /// More than [`MAX_RECIPIENTS`].
+    /// There are more than [`MAX_RECIPIENTS`].
     #[error("a payload has at most {MAX_RECIPIENTS} recipients")]
     TooManyRecipients,
-    /// The same key twice.
+    /// A key is in the list twice.
     #[error("a recipient is named twice")]
     RepeatedRecipient,
 }
 
-/// Seals `plaintext` for every one of `recipients`.
+/// Seals `plaintext`. Each of the `recipients` can open it.
 ///
-/// Takes 32 + 12 + 32 bytes a recipient from `rng`.
+/// Takes 32 + 12 bytes from `rng`, and 32 more for each recipient.
 ///
 /// # Errors
-/// [`RecipientsError`]: no, too many or repeated recipients.
+/// [`RecipientsError`]: there are no recipients, too many, or one twice.
 pub fn seal(
     plaintext: &[u8],
     recipients: &[EncapsulationKey],
@@ -164,7 +165,7 @@ fn check_recipients(recipients: &[EncapsulationKey]) -> Result<(), RecipientsErr
 }
 
 impl Payload {
-    /// How K is wrapped.
+    /// How the payload wraps its key K.
     #[must_use]
     pub fn generation(&self) -> Generation {
         self.generation
@@ -176,17 +177,18 @@ impl Payload {
         &self.entries
     }
 
-    /// The encrypted data.
+    /// Ciphertext, initialisation vector and tag.
     #[must_use]
     pub fn data(&self) -> &EncryptedData {
         &self.data
     }
 
-    /// Opens the payload with the first entry that is for `key` by its encapsulation key; ML-KEM rejects
-    /// implicitly, so nothing is ever tried out.
+    /// Opens the payload with the first entry that has the encapsulation key of `key`. Other
+    /// entries are not tried, since ML-KEM's implicit rejection could not tell that they are for
+    /// other keys.
     ///
     /// # Errors
-    /// [`OpenError::NotMine`] without such an entry, else [`OpenError::Damaged`].
+    /// [`OpenError::NotMine`] if there is no such entry, else [`OpenError::Damaged`].
     pub fn open(&self, key: &DecapsulationKey) -> Result<Plaintext, OpenError> {
         let entry = self
             .entries
@@ -201,29 +203,29 @@ impl Payload {
 }
 
 impl OlderPayload {
-    /// The KEM ciphertext, 1,568 bytes, for a recipient that is not named.
+    /// The KEM ciphertext, 1,568 bytes, for a recipient who is not named.
     #[must_use]
     pub fn kem_ciphertext(&self) -> &Ciphertext {
         &self.kem_ciphertext
     }
 
-    /// The encrypted data.
+    /// Ciphertext, initialisation vector and tag.
     #[must_use]
     pub fn data(&self) -> &EncryptedData {
         &self.data
     }
 
-    /// Opens the payload: the shared secret is the AES key.
+    /// Opens the payload. The shared secret is the AES key.
     ///
     /// # Errors
-    /// [`OpenError::Damaged`], also where it was sealed for another key.
+    /// [`OpenError::Damaged`], also if the payload was sealed for another key.
     pub fn open(&self, key: &DecapsulationKey) -> Result<Plaintext, OpenError> {
         self.data.open(key.decapsulator().decapsulate(&self.kem_ciphertext).expose())
     }
 }
 
 impl AnyPayload {
-    /// The encrypted data.
+    /// Ciphertext, initialisation vector and tag.
     #[must_use]
     pub fn data(&self) -> &EncryptedData {
         match self {
@@ -232,7 +234,7 @@ impl AnyPayload {
         }
     }
 
-    /// Opens either payload.
+    /// Opens the payload.
     ///
     /// # Errors
     /// [`OpenError`]; an older payload is never [`OpenError::NotMine`].

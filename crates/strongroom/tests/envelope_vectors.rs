@@ -1,5 +1,5 @@
-//! `testdata/envelope/`: one file, one outcome. All of them are walked, by this and by the reader in `testdata/reader/`.
-//! `UPDATE_GOLDEN=1` writes them anew, the same in every run.
+//! Walks `testdata/envelope/`, where each file has one outcome. The reader in `testdata/reader/`
+//! walks the same files. `UPDATE_GOLDEN=1` writes them again; every run writes the same bytes.
 
 #![expect(clippy::disallowed_methods, reason = "the vectors are files")]
 
@@ -24,18 +24,18 @@ const SEALED_CHUNK: usize = CHUNK_BYTES + 16;
 
 #[derive(Serialize, Deserialize)]
 struct Vector {
-    /// What is special about it.
+    /// What is special about this vector.
     comment: String,
     /// Secret key texts.
     keys: Vec<String>,
     /// `opened`, `not mine`, `damaged`, or `refused: ` and why.
     outcome: String,
-    /// Of what opens: hex.
+    /// The plaintext in hex, if it opens.
     #[serde(skip_serializing_if = "Option::is_none")]
     plaintext: Option<String>,
-    /// Base64; empty beside a text.
+    /// The envelope in base64; empty if `armored` is there.
     envelope: String,
-    /// Instead of it: the text.
+    /// The envelope as text, instead of base64.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     armored: String,
 }
@@ -143,7 +143,7 @@ impl Vectors {
     }
 }
 
-/// The parts of a header, to be put together wrongly.
+/// The parts of a header, which are put together wrongly.
 struct Parts {
     version: Vec<u8>,
     id: Vec<u8>,
@@ -177,7 +177,7 @@ impl Parts {
     }
 }
 
-/// A stanza of no use, but of the right shape.
+/// A stanza of the right shape that nobody can open.
 fn stanza(kem_id: u32, key_id: u8, enc: usize, wrapped: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut e = Encoder::new(&mut bytes);
@@ -429,7 +429,7 @@ fn refused_headers(vectors: &mut Vectors) {
     let mut add = |name: &str, comment: &str, header: &[u8]| {
         vectors.add(&format!("refused-{name}"), comment, &[&ann], &envelope_of(header));
     };
-    // So that what follows is refused for what it says, and for nothing else.
+    // Without any change it opens, so each refusal below has no other reason than its change.
     let good = Parts::good().header();
     assert!(Envelope::parse(envelope_of(&good)).is_ok());
     let with = |change: &dyn Fn(&mut Parts)| {
@@ -481,7 +481,7 @@ fn refused_policies(vectors: &mut Vectors) {
     let readers = |principals: &[Vec<u8>]| {
         [&[0xA1, 0x01, 0x80 + principals.len() as u8][..], &principals.concat()].concat()
     };
-    // With the shortest head, so that the text alone is refused.
+    // The head is the shortest, so the refusal is for the text only.
     let label = |text: &[u8]| {
         let head = match text.len() {
             bytes @ 0..24 => vec![0x60 + bytes as u8],

@@ -1,4 +1,4 @@
-//! What holds of all keys, payloads and statements, tried on random ones.
+//! Properties of all keys, payloads and statements, tried on random ones.
 
 use base64ct::{Base64, Encoding};
 use proptest::collection::vec;
@@ -13,7 +13,7 @@ use strongroom::wallet::WalletAddress;
 use strongroom_testkit::rng;
 use time::{OffsetDateTime, UtcOffset};
 
-/// The key number `n` of those that follow from a seed: other numbers are other keys.
+/// The key with the number `n`; each number gives another key.
 fn key(seed: &[u8; 32], n: usize) -> DecapsulationKey {
     let mut d_and_z = [0; 64];
     d_and_z[..32].copy_from_slice(seed);
@@ -109,7 +109,8 @@ proptest! {
     }
 }
 
-/// The decoded fields of a second-generation payload for one recipient, to be flipped and written again.
+/// The decoded fields of a second-generation payload for one recipient, to be flipped and written
+/// again.
 struct Fields([Vec<u8>; 5]);
 
 const NAMES: [&str; 5] = ["publicKey", "ciphertext", "encryptedData", "iv", "authTag"];
@@ -130,7 +131,7 @@ impl Fields {
         )
     }
 
-    /// What opening says after a bit of a field was flipped.
+    /// The outcome of opening after a bit of a field was flipped.
     fn refusal_of_flipped(&mut self, field: usize, bit: usize, key: &DecapsulationKey) -> Option<OpenError> {
         self.0[field][bit / 8] ^= 1 << (bit % 8);
         let sealed = AnyPayload::from_json(self.to_json().as_bytes()).expect("the shape is whole");
@@ -165,7 +166,7 @@ proptest! {
     }
 }
 
-/// Every bit of the short fields, and of each byte of the long ones one bit, walking.
+/// Every bit of the short fields, and one bit of each byte of the long ones.
 #[test]
 fn no_byte_of_a_payload_may_change() {
     let key = DecapsulationKey::from_seed(&[9; 64]);
@@ -239,7 +240,7 @@ proptest! {
         prop_assert_eq!(WalletStatement::parse(&text), Ok(written));
     }
 
-    /// A field cannot bring a line of its own.
+    /// A field cannot add a line.
     #[test]
     fn a_draft_with_a_line_feed_is_refused(
         field in 0..5_usize,

@@ -6,7 +6,7 @@ use super::proof::Two;
 #[cfg(all(target_arch = "x86_64", any(feature = "std", target_feature = "avx2")))]
 use super::proof::{Eight, Four};
 
-/// What permutes: found out once, and a proof that this processor has it.
+/// A back end. The value is a proof that this processor has what it needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backend(pub(crate) Kind);
 
@@ -22,7 +22,7 @@ pub(crate) enum Kind {
 }
 
 impl Backend {
-    /// The fastest that this processor has.
+    /// The fastest back end of this processor.
     #[must_use]
     pub fn fastest() -> Self {
         #[cfg(all(target_arch = "x86_64", any(feature = "std", target_feature = "avx2")))]
@@ -38,7 +38,7 @@ impl Backend {
         Self(kind)
     }
 
-    /// All that this processor has, the slowest first.
+    /// All back ends of this processor, the slowest first.
     #[cfg(feature = "internals")]
     #[must_use]
     pub fn all() -> alloc::vec::Vec<Self> {
@@ -54,7 +54,7 @@ impl Backend {
         all
     }
 
-    /// Its name, and how many states it permutes at once.
+    /// The back end's name, and the number of states that it permutes at once.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self.0 {
@@ -69,7 +69,7 @@ impl Backend {
     }
 }
 
-/// Runs what is written once for whatever number of lanes a back end has.
+/// Runs code that is generic over the number of lanes with the number of a back end.
 macro_rules! with_lanes {
     ($backend:expr, |$lanes:ident, $n:ident| $body:expr) => {{
         use crate::lanes::Kind;

@@ -1,4 +1,4 @@
-//! What every back end does: Keccak-f\[1600\] (FIPS 202 §3.4) of several states at once.
+//! The trait of the back ends: Keccak-f\[1600\] (FIPS 202 §3.4) of several states at once.
 
 use super::states::{HASH_ROWS, States};
 use crate::address::Places;
@@ -8,12 +8,13 @@ use crate::params::ParameterSet;
 
 /// A way to permute `LANES` states at once.
 pub(crate) trait Lanes<const LANES: usize>: Copy + Send + Sync {
-    /// Keccak-p\[1600, 24\] of the first `used` states, of which there is at least one: of the result the first `ROWS` rows. What the other
-    /// rows and states are afterwards is open.
+    /// Applies Keccak-p\[1600, 24\] to the first `used` states, at least one. Only the first `ROWS`
+    /// rows of the result are defined, and nothing of the other states.
     fn permute<const ROWS: usize>(self, states: &mut States<LANES>, used: usize);
 
-    /// The hash of `node`, and of one more, in its place. Back ends do all of it in one function that has their vectors: what is stored in
-    /// halves and loaded whole waits for the store.
+    /// Replaces `node` by the hash of itself and of `more`. Back ends do all of it in one function
+    /// that has their vector instructions, since loading a whole vector that was stored in halves
+    /// has to wait for the store.
     #[inline(always)]
     fn hash<P: ParameterSet, const M: usize>(
         self,

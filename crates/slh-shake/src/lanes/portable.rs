@@ -1,4 +1,4 @@
-//! One state, in ordinary words, anywhere.
+//! The portable back end: one state in ordinary 64-bit words.
 
 use super::permutation::Lanes;
 use super::proof::Portable;
@@ -12,7 +12,7 @@ impl Lanes<1> for Portable {
     }
 }
 
-/// Inlined, so that whoever may use more of the processor does.
+/// Inlined, so a caller with more of the processor's instructions uses them here too.
 #[inline(always)]
 pub(super) fn permute_words<const ROWS: usize>(words: &mut [u64; 25]) {
     macro_rules! rol {

@@ -1,22 +1,25 @@
-//! Proofs of what a processor has: a value of one of these types is made only where its vectors are there.
+//! Proofs of what the processor has. A value of one of these types exists only if the processor has
+//! the instructions.
 
 #[cfg(all(target_arch = "x86_64", any(feature = "std", target_feature = "avx2")))]
 pub(super) use x86::Feature;
 #[cfg(all(target_arch = "x86_64", any(feature = "std", target_feature = "avx2")))]
 pub(crate) use x86::{Eight, Four};
 
-/// The back end that is always there.
+/// The portable back end, which every processor has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Portable;
 
-/// The back end of a build that has simd128.
+/// The back end of a WebAssembly build with simd128.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Two;
 
 #[cfg(all(target_arch = "x86_64", any(feature = "std", target_feature = "avx2")))]
 mod x86 {
-    /// Whether the processor and its system have it, with what the compiler takes to come with it: asked at run time where there is `std`, else known from the compiler's target.
+    /// Whether the processor and the operating system have these features, with those that the
+    /// compiler takes to come with them. With `std` it is asked at run time, else the compiler's
+    /// target says it.
     macro_rules! has {
         ($($feature:tt),+) => {{
             #[cfg(feature = "std")]
@@ -27,7 +30,8 @@ mod x86 {
         }};
     }
 
-    /// A processor with AVX2, BMI1 and BMI2, or with AVX-512F and AVX-512VL: the value is the proof.
+    /// A processor with AVX2, BMI1 and BMI2, or with AVX-512F and AVX-512VL: the value is the
+    /// proof.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub(crate) struct Four(Feature);
 

@@ -1,4 +1,5 @@
-//! Two states in WebAssembly's vectors, where a build has them (`-C target-feature=+simd128`): a module cannot ask at run time.
+//! Two states in WebAssembly's vectors. A build must enable them (`-C target-feature=+simd128`),
+//! since a module cannot ask at run time.
 
 use super::permutation::Lanes;
 use super::proof::Two;

@@ -1,11 +1,11 @@
-//! Keccak states, several of them word by word.
+//! Several Keccak states, word by word.
 
 use zeroize::Zeroize;
 
 /// One 64-bit word of each of `LANES` states.
 pub(crate) type Row<const LANES: usize> = [u64; LANES];
 
-/// `LANES` Keccak states, word by word: row `5y + x` has lane (x, y) of each.
+/// `LANES` Keccak states, word by word. Row `5y + x` has lane (x, y) of each state.
 #[derive(Clone)]
 #[repr(C, align(64))]
 pub(crate) struct States<const LANES: usize>(pub(crate) [Row<LANES>; 25]);

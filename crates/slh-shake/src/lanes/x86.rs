@@ -1,4 +1,5 @@
-//! Four states in AVX2's or AVX-512VL's registers, eight in AVX-512F's.
+//! The back ends of x86-64: four states in registers of AVX2 or AVX-512VL, eight in those of
+//! AVX-512F.
 #![expect(
     unsafe_code,
     reason = "functions that need a feature of the processor, and vector loads and stores"
@@ -104,7 +105,7 @@ fn hash_avx512<P: ParameterSet, const M: usize>(
     squeeze::<P, 8>(states, node);
 }
 
-/// One state alone takes less time in words, with ANDN and RORX, than in vectors.
+/// A single state takes less time in words, with ANDN and RORX, than in vectors.
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 fn permute_avx2<const ROWS: usize>(states: &mut States<4>, used: usize) {
     if used > 1 {
@@ -117,7 +118,7 @@ fn permute_avx2<const ROWS: usize>(states: &mut States<4>, used: usize) {
     }
 }
 
-/// Up to four states take less time in half vectors.
+/// Up to four states take less time in vectors of half the width.
 #[target_feature(enable = "avx512f,avx512vl")]
 fn permute_avx512<const ROWS: usize>(states: &mut States<8>, used: usize) {
     if used > 4 { eight_avx512::<ROWS>(states) } else { four_avx512vl::<8, ROWS>(states) }

@@ -4,27 +4,27 @@ use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-/// Seconds since 1970, UTC.
+/// Seconds since 1970-01-01T00:00:00Z.
 pub type UnixSeconds = u64;
 
-/// The bytes are no JSON text.
+/// The bytes are not a JSON text, which must also be UTF-8 (RFC 8259 §8.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no JSON text: line {line}, column {column}")]
 pub struct ArchiveError {
-    /// From 1.
+    /// Counted from 1.
     pub line: usize,
-    /// From 1.
+    /// Counted from 1.
     pub column: usize,
 }
 
-/// A wallet's data: a JSON text, kept byte for byte, wiped on drop.
+/// A wallet's data: a JSON text that is kept byte for byte and wiped on drop.
 pub struct Archive(Zeroizing<Vec<u8>>);
 
 impl Archive {
-    /// Takes in a JSON text (RFC 8259) as it is.
+    /// Takes a JSON text (RFC 8259) as it is.
     ///
     /// # Errors
-    /// [`ArchiveError`], which repeats nothing of it.
+    /// [`ArchiveError`], which never repeats the text.
     pub fn from_json(text: &[u8]) -> Result<Self, ArchiveError> {
         Self::from_wiped(Zeroizing::new(text.to_vec()))
     }
@@ -43,7 +43,8 @@ impl Archive {
         &self.0
     }
 
-    /// What the compatible form leaves to the wallet to keep, and to compare after a restore.
+    /// The SHA-256 of the text. The compatible form does not carry it: the wallet keeps it, and
+    /// compares it after a restore.
     #[must_use]
     pub fn sha256(&self) -> [u8; 32] {
         Sha256::digest(&self.0).into()

@@ -1,4 +1,4 @@
-//! The payload of wallets in the field (spec/backup.md §2).
+//! The compatible payload, which wallets in the field write and read (spec/backup.md §2).
 
 use super::keys::Keys;
 use super::restore_error::RestoreError;
@@ -15,16 +15,16 @@ use serde::Deserialize;
 use std::borrow::Cow;
 use zeroize::Zeroizing;
 
-/// Which ML-KEM makes the `capsule`.
+/// The KEM of the `capsule`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CapsuleKem {
-    /// ML-KEM-768, as wallets in the field write.
+    /// ML-KEM-768, which wallets in the field use: 1,088 bytes.
     MlKem768,
-    /// ML-KEM-1024.
+    /// ML-KEM-1024: 1,568 bytes.
     MlKem1024,
 }
 
-/// What makes the `symmetricCiphertext`.
+/// The cipher of the `symmetricCiphertext`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PayloadCipher {
     /// XSalsa20-Poly1305, with a nonce of 24 bytes.
@@ -44,7 +44,7 @@ pub(super) fn seal(
     rng: &mut impl CryptoRng,
 ) -> Vec<u8> {
     let (capsule, secret) = encapsulate(keys, kem, rng);
-    // Encrypted in place, so that the buffer holds plaintext while it grows no more.
+    // The buffer never grows while it holds plaintext, since growing would leave a copy behind.
     let mut data = Vec::with_capacity(plaintext.len() + TAG_BYTES);
     let nonce: Vec<u8> = match cipher {
         PayloadCipher::XSalsa20Poly1305 => {
@@ -112,7 +112,7 @@ pub(super) fn open(payload: &[u8], keys: &Keys) -> Result<Zeroizing<Vec<u8>>, Re
             .decapsulate(capsule[..].try_into().expect("the length was matched")),
         _ => return Err(refused("capsule is of neither ML-KEM-768 nor ML-KEM-1024")),
     };
-    // A foreign capsule gives a secret too, with which no tag fits.
+    // A capsule for another key gives a secret as well (implicit rejection); the tag then fails.
     let damaged = RestoreError::Open(OpenError::Damaged);
     match nonce.len() {
         SALSA_NONCE_BYTES => {

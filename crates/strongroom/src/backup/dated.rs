@@ -1,34 +1,34 @@
-//! What wallets in the field sign to read and delete: an act and a day (spec/backup.md §4).
+//! Dated messages, which wallets in the field sign to read and delete (spec/backup.md §4).
 
 use super::user_id::UserId;
 use crate::slh_dsa::PublicKey;
 use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
-/// How far two clocks may be apart.
+/// How far the clocks of client and server may be apart.
 const SKEW: Duration = Duration::minutes(10);
 
-/// How a day is written.
+/// The order of year, month and day in a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DateOrder {
-    /// `YYYY-MM-DD`, as the seed document has it.
+    /// `YYYY-MM-DD`, of the original specification.
     YearFirst,
-    /// `MM-DD-YYYY`, as servers in the field have it.
+    /// `MM-DD-YYYY`, of servers in the field.
     MonthFirst,
 }
 
-/// An act that is signed with its day.
+/// An act that is signed together with a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DatedMessage {
     /// List the backups of a key.
     List(PublicKey),
-    /// Read a backup.
+    /// Read the backup of this name.
     Read(UserId),
-    /// Delete a backup.
+    /// Delete the backup of this name.
     Delete(UserId),
 }
 
 impl DatedMessage {
-    /// The message of a day, UTC's.
+    /// The message for the day of `now` in UTC.
     #[must_use]
     pub fn on(&self, now: OffsetDateTime, spelling: DateOrder) -> String {
         self.of_day(now.to_offset(UtcOffset::UTC).date(), spelling)
@@ -47,7 +47,8 @@ impl DatedMessage {
         }
     }
 
-    /// The distinct messages that count now, at most four, the likeliest first: each costs a verification to try.
+    /// The messages that are valid at `now`: at most four, the most likely first, since each costs
+    /// a verification to try.
     #[must_use]
     pub fn candidates(&self, now: OffsetDateTime) -> Vec<String> {
         let mut days: Vec<Date> = Vec::new();

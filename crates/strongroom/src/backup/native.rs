@@ -16,12 +16,12 @@ const VERSION: u8 = 1;
 const MAX_MANIFEST_BYTES: usize = 1024;
 const CONTENT_TYPE: &str = "application/json";
 
-/// What stands before the data.
+/// Describes the data, and precedes it in the envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Manifest {
     pub(super) created: UnixSeconds,
     pub(super) counter: u64,
-    /// Of the data.
+    /// SHA-256 of the data.
     pub(super) sha256: [u8; 32],
 }
 
@@ -46,7 +46,8 @@ impl Manifest {
         let sha256 = d.bytes().ok()?.try_into().ok()?;
         let manifest = Self { created, counter, sha256 };
         let bounded = created <= MAX_UNIX_SECONDS && (1..=MAX_COUNTER).contains(&counter);
-        // The content type too has one value, until there is a second kind of archive.
+        // This check covers the content type too: it has one value until there is a second kind of
+        // archive.
         (bounded && manifest.to_bytes() == bytes).then_some(manifest)
     }
 }

@@ -1,33 +1,33 @@
-//! Why a verified backup gives no archive.
+//! Why a verified backup cannot be restored.
 
 use super::archive::ArchiveError;
 use crate::open_error::OpenError;
 
-/// Why a verified backup gives no archive.
+/// Why a verified backup cannot be restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RestoreError {
-    /// It does not open with these keys.
+    /// The keys do not open it, or it was damaged before it was signed.
     #[error("it is signed by these keys, and does not open with them")]
     Open(OpenError),
-    /// The payload is not what the compatible form has (spec/backup.md §2).
+    /// The payload does not have the compatible form (spec/backup.md §2).
     #[error("the payload is none: {0}")]
     Payload(&'static str),
-    /// What the envelope holds does not begin with a manifest.
+    /// The envelope's plaintext does not begin with a manifest.
     #[error("the envelope holds no archive")]
     NoArchive,
-    /// The manifest's counter is not the statement's.
+    /// Manifest and statement have different counters.
     #[error("the archive has the counter {archive}, and its statement {statement}")]
     Counter {
-        /// Of the manifest.
+        /// The manifest's counter.
         archive: u64,
-        /// Of the statement.
+        /// The statement's counter.
         statement: u64,
     },
-    /// The data's SHA-256 is not the manifest's.
+    /// The data does not have the SHA-256 that the manifest says.
     #[error("the archive's SHA-256 is not that of its manifest")]
     Sha256,
-    /// What came out is no JSON.
+    /// The data is not JSON.
     #[error("the archive is {0}")]
     Archive(#[from] ArchiveError),
 }

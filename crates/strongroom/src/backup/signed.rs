@@ -1,4 +1,5 @@
-//! A signed backup: how an archive becomes one, and its JSON, read strictly and written in one way.
+//! Signed backups: signing an archive, and the JSON of the result, which is read strictly and
+//! written in one way.
 
 use super::archive::{Archive, UnixSeconds};
 use super::compatible::{self, CapsuleKem, PayloadCipher};
@@ -16,79 +17,81 @@ use sha2::{Digest, Sha256};
 use sha3::Keccak256;
 use std::borrow::Cow;
 
-/// Why a text is no signed backup.
+/// Why a text cannot be read as a signed backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignedBackupError {
-    /// Not JSON, or a field that is no string, or one twice.
+    /// Not JSON, or a field is not a string, or is there twice.
     #[error("no JSON object of strings: line {line}, column {column}")]
     Json {
-        /// From 1.
+        /// Counted from 1.
         line: usize,
-        /// From 1.
+        /// Counted from 1.
         column: usize,
     },
-    /// Neither signature and payload, nor signature, statement and envelope.
+    /// The fields are neither `signature` and `payload`, nor `signature`, `statement` and
+    /// `envelope`.
     #[error("a backup has signature and payload, or signature, statement and envelope")]
     Fields,
-    /// Not hex, or of another length.
+    /// The signature is not hex, or has another length.
     #[error("signature: {0}")]
     Signature(slh_dsa::FormatError),
-    /// Not `0x` and an even number of hex digits.
+    /// The payload is not `0x` and an even number of hex digits.
     #[error("payload: 0x and an even number of hex digits is expected")]
     Payload,
-    /// Not the bytes of a JSON object: perhaps something else that the key signed.
+    /// The payload is not a JSON object. The key may have signed it for some other purpose.
     #[error("payload: the hex of a JSON object is expected")]
     PayloadNotJson,
-    /// No base64.
+    /// A field is not base64.
     #[error("{field}: base64 is expected")]
     Base64 {
-        /// Which.
+        /// `envelope` or `statement`.
         field: &'static str,
     },
-    /// No envelope.
+    /// The envelope cannot be read.
     #[error("envelope: {0}")]
     Envelope(envelope::EnvelopeError),
-    /// Its payload is none.
+    /// The envelope's payload has a length that no payload has.
     #[error("envelope: its payload is cut short")]
     EnvelopeCut,
-    /// No statement.
+    /// The statement cannot be read.
     #[error("statement: {0}")]
     Statement(BackupStatementError),
 }
 
-/// A backup as it is stored and sent. Who signed it is not known before [`verify`](Self::verify).
+/// A backup as it is stored and sent. Its signature has not been checked: [`verify`](Self::verify)
+/// does that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedBackup {
     content: BackupContent,
     signature: Signature,
 }
 
-/// What is signed.
+/// The signed content, in one of two forms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackupContent {
-    /// spec/backup.md §2.
+    /// The form of wallets in the field (spec/backup.md §2).
     Compatible {
-        /// The bytes of a JSON text, which nobody but its owner looks into.
+        /// A JSON object, encrypted inside; servers do not interpret it.
         payload: Vec<u8>,
     },
-    /// spec/backup.md §3.
+    /// The form of this project (spec/backup.md §3).
     Native {
-        /// What the statement is about.
+        /// The sealed archive.
         envelope: Box<Envelope>,
-        /// What is signed.
+        /// The signed content, in one of two forms.
         statement: BackupStatement,
     },
 }
 
 impl SignedBackup {
-    /// A backup of its parts.
+    /// Puts a backup together. Nothing is checked here.
     #[must_use]
     pub fn from_parts(content: BackupContent, signature: Signature) -> Self {
         Self { content, signature }
     }
 
-    /// Reads the JSON of either form; unknown fields are dropped.
+    /// Reads the JSON of either form, and ignores unknown fields.
     ///
     /// # Errors
     /// [`SignedBackupError`].
@@ -113,7 +116,8 @@ impl SignedBackup {
         let content = match (&raw.payload, &raw.envelope, &raw.statement) {
             (Some(payload), None, None) => {
                 let payload = encoding::from_prefixed_hex(payload).ok_or(SignedBackupError::Payload)?;
-                // A signature without context could be over anything: what is kept looks like a payload at least.
+                // A signature without a context could be over anything, so only what looks like a
+                // payload is kept.
                 serde_json::from_slice::<Object<IgnoredAny>>(&payload)
                     .map_err(|_| SignedBackupError::PayloadNotJson)?;
                 BackupContent::Compatible { payload }
@@ -131,7 +135,7 @@ impl SignedBackup {
         Ok(Self { content, signature })
     }
 
-    /// The fields of its JSON, in their order, as text.
+    /// The names and values of the JSON's fields, in the order in which they are written.
     #[must_use]
     pub fn to_fields(&self) -> Vec<(&'static str, String)> {
         let signature = ("signature", self.signature.to_string());
@@ -150,25 +154,25 @@ impl SignedBackup {
     /// Writes the JSON that [`from_json`](Self::from_json) reads.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // Hex and base64 need no escapes.
+        // Hex and base64 contain nothing that JSON escapes.
         let fields: Vec<String> =
             self.to_fields().iter().map(|(name, text)| format!(r#""{name}":"{text}""#)).collect();
         format!("{{{}}}", fields.join(","))
     }
 
-    /// What is signed.
+    /// The signed content, in one of two forms.
     #[must_use]
     pub fn content(&self) -> &BackupContent {
         &self.content
     }
 
-    /// The signature.
+    /// The signature: over the Keccak-256 of a compatible payload, or over a native statement.
     #[must_use]
     pub fn signature(&self) -> &Signature {
         &self.signature
     }
 
-    /// The statement of a native backup.
+    /// The statement, which only a native backup has.
     #[must_use]
     pub fn statement(&self) -> Option<&BackupStatement> {
         match &self.content {
@@ -177,7 +181,8 @@ impl SignedBackup {
         }
     }
 
-    /// What tells one backup of an owner from another: the Keccak-256 of a compatible payload, the SHA-256 of a native envelope.
+    /// Identifies a backup among those of its owner: the Keccak-256 of a compatible payload, or the
+    /// SHA-256 of a native envelope.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         match &self.content {
@@ -188,8 +193,8 @@ impl SignedBackup {
 }
 
 impl Archive {
-    /// The native form: sealed to the keys' ML-KEM-1024 key, signed for a position among its owner's versions. Takes from `rng` as
-    /// [`envelope::seal`] does.
+    /// Makes a native backup: sealed to the ML-KEM-1024 key, and signed for a position among the
+    /// owner's versions. Takes from `rng` what [`envelope::seal`] takes.
     #[must_use]
     pub fn sign(
         &self,
@@ -209,7 +214,8 @@ impl Archive {
         SignedBackup { content: BackupContent::Native { envelope: Box::new(envelope), statement }, signature }
     }
 
-    /// The form that wallets in the field read. Takes 32 bytes and a nonce from `rng`.
+    /// Makes a compatible backup, which wallets in the field can read. Takes 32 bytes and a nonce
+    /// of 24 or 12 bytes from `rng`.
     #[must_use]
     pub fn sign_compatible(
         &self,

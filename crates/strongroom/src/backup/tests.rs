@@ -96,7 +96,7 @@ fn nothing_altered_is_verified() {
     let verify = |backup: SignedBackup| backup.verify(&keys.public_key()).err();
     assert_eq!(verify(with(envelope.clone(), statement)), None);
     assert_eq!(verify(with(other.clone(), statement)), Some(VerifyError::Envelope));
-    // A statement that fits what was put in its place is not signed.
+    // A statement that matches the other envelope is not signed.
     let forged = BackupStatement::new(
         statement.owner(),
         statement.position(),
@@ -124,7 +124,8 @@ fn a_compatible_signature_is_over_the_payload_alone_and_of_its_key() {
     assert_eq!(backup.verify(&Keys::compatible(&mnemonic(), 1).public_key()).err(), bad);
 }
 
-/// Who has the ML-KEM key alone, or signs carelessly, cannot have an archive under another counter or SHA-256 restored.
+/// Nobody who has only the ML-KEM key can get an archive restored under another counter or SHA-256,
+/// not even if the owner signs carelessly.
 #[test]
 fn an_archive_is_held_against_its_statement_and_its_manifest() {
     let keys = native_keys(0);
@@ -268,8 +269,8 @@ fn an_archive_is_json_and_nothing_else() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// A payload that was altered anywhere opens to what it was or to nothing, and never panics. Behind a signature, so that no fuzz
-    /// target outside reaches it.
+    /// A payload that was altered anywhere opens to what it was or is refused, and never panics. It
+    /// is tested here, since it is behind a signature that a fuzz target cannot make.
     #[test]
     fn an_altered_payload_opens_to_what_it_was_or_to_nothing(
         aes: bool,
@@ -290,7 +291,7 @@ proptest! {
         }
     }
 
-    /// The same of what stands in an envelope.
+    /// The same for the archive in an envelope.
     #[test]
     fn a_manifest_that_is_read_is_written_the_same(bytes in prop::collection::vec(any::<u8>(), 0..100), keep: bool) {
         let keys = keys_once();

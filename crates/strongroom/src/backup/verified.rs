@@ -1,4 +1,4 @@
-//! A backup that its owner signed: the check that makes it, and what it gives back.
+//! Verified backups: checking the signature, and restoring the archive.
 
 use super::archive::{Archive, UnixSeconds};
 use super::keys::Keys;
@@ -7,22 +7,22 @@ use super::signed::{BackupContent, SignedBackup};
 use super::{compatible, native};
 use crate::slh_dsa::{BadSignature, Context, Owner, PublicKey};
 
-/// Why a backup is not its owner's.
+/// Why the owner of a key did not sign this backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// The statement names another owner than the key.
+    /// The statement names another owner than that of the key.
     #[error("the statement is another owner's")]
     Owner,
-    /// The statement is about another envelope.
+    /// The statement has the SHA-256 of another envelope.
     #[error("the statement is about another envelope")]
     Envelope,
-    /// The signature is another key's, or over something else.
+    /// The signature is not one of this key over this content.
     #[error(transparent)]
     Signature(#[from] BadSignature),
 }
 
-/// A backup that its owner signed.
+/// A backup whose owner's signature was verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedBackup {
     owner: Owner,
@@ -30,7 +30,7 @@ pub struct VerifiedBackup {
 }
 
 impl SignedBackup {
-    /// Whether the owner of this key signed it. The only way to a [`VerifiedBackup`].
+    /// Checks that the owner of this key signed the backup. Only this makes a [`VerifiedBackup`].
     ///
     /// # Errors
     /// [`VerifyError`].
@@ -40,7 +40,7 @@ impl SignedBackup {
                 public_key.verify(Context::NONE, &self.digest(), self.signature())?;
             }
             BackupContent::Native { statement, .. } => {
-                // Before the signature, which costs a thousand times as much.
+                // These checks come first, since the signature costs a thousand times as much.
                 if statement.owner() != public_key.owner() {
                     return Err(VerifyError::Owner);
                 }
@@ -54,28 +54,29 @@ impl SignedBackup {
     }
 }
 
-/// What a backup held.
+/// The content of a backup after it was restored.
 pub struct Restored {
-    /// The wallet's data.
+    /// The wallet's data, as it was backed up.
     pub archive: Archive,
-    /// When a native backup was made, by the clock of who made it.
+    /// When a native backup was made, by the clock of its maker; compatible backups do not say it.
     pub created: Option<UnixSeconds>,
 }
 
 impl VerifiedBackup {
-    /// Who signed it.
+    /// The owner whose signature was verified.
     #[must_use]
     pub fn owner(&self) -> Owner {
         self.owner
     }
 
-    /// What was verified.
+    /// The backup that was verified.
     #[must_use]
     pub fn backup(&self) -> &SignedBackup {
         &self.backup
     }
 
-    /// Opens it. Of a native backup, counter and SHA-256 are compared with the manifest's.
+    /// Decrypts the archive. For a native backup, the manifest must have the statement's counter
+    /// and the archive's SHA-256.
     ///
     /// # Errors
     /// [`RestoreError`].

@@ -20,7 +20,8 @@ const MAC_BYTES: usize = 32;
 const LENGTH_BYTES: usize = 4;
 const PREFIX_BYTES: usize = MAGIC.len() + LENGTH_BYTES;
 
-/// Everything before the payload: magic, length, header, MAC, with the bytes that the MAC is over.
+/// Everything before the payload: magic, length, header and MAC, with the bytes that the MAC
+/// covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AuthenticatedHeader {
     header: Header,
@@ -29,8 +30,8 @@ pub(crate) struct AuthenticatedHeader {
 }
 
 impl AuthenticatedHeader {
-    /// Reads up to the payload. Nothing is allocated for a length before it is within bounds, nor for more than the
-    /// stream gives.
+    /// Reads up to the payload. A length is checked before anything is allocated for it, and the
+    /// buffer never grows beyond what the stream gave.
     pub(crate) fn read(input: &mut impl Read) -> Result<Self, ReadError> {
         let mut bytes = Vec::with_capacity(4096);
         let magic_bytes = input.by_ref().take(MAGIC.len() as u64).read_to_end(&mut bytes)?;
@@ -41,7 +42,7 @@ impl AuthenticatedHeader {
         Ok(Self::from_checked(bytes)?)
     }
 
-    /// The head of an envelope in memory, and its payload.
+    /// Parses an envelope in memory, and returns its payload as well.
     pub(crate) fn parse(bytes: &[u8]) -> Result<(Self, &[u8]), EnvelopeError> {
         check_magic(&bytes[..bytes.len().min(MAGIC.len())])?;
         let end = PREFIX_BYTES + header_bytes(bytes)? + MAC_BYTES;
@@ -55,7 +56,7 @@ impl AuthenticatedHeader {
         Ok(Self { header, binding, bytes })
     }
 
-    /// A new envelope's head. The recipients have been checked, and the policy has been encoded once.
+    /// For a new envelope. The caller has checked the recipients, and has encoded the policy once.
     pub(crate) fn seal(
         file_key: &FileKey,
         policy: EnvelopePolicy,
@@ -71,7 +72,7 @@ impl AuthenticatedHeader {
         Self::write(header, binding, file_key)
     }
 
-    /// The same envelope's head with other stanzas.
+    /// For the same envelope with other stanzas.
     pub(crate) fn rewrap(
         &self,
         file_key: &FileKey,
@@ -98,7 +99,8 @@ impl AuthenticatedHeader {
         Self { header, binding, bytes }
     }
 
-    /// Takes the file key out with the first of the keys that a stanza is for, and checks the MAC with it.
+    /// Unwraps the file key with the first of the keys that has a stanza, and checks the MAC with
+    /// it.
     pub(crate) fn open<'k>(
         &self,
         keys: impl IntoIterator<Item = IdentityRef<'k>>,
@@ -109,17 +111,18 @@ impl AuthenticatedHeader {
             .ok_or(OpenError::NotMine)?;
         let file_key = FileKey::unwrap(key, stanza.enc(), stanza.wrapped(), &self.binding)?;
         let (covered, mac_bytes) = self.bytes.split_at(self.bytes.len() - MAC_BYTES);
-        // Constant time. Without it, who keeps the bytes could drop, add and move stanzas.
+        // Constant time. Without this check, whoever stores the envelope could drop, add and move
+        // stanzas.
         mac(&file_key, covered).verify_slice(mac_bytes).map_err(|_| OpenError::Damaged)?;
         Ok(file_key)
     }
 
-    /// The key of a new payload.
+    /// The key of a new payload with this salt.
     pub(crate) fn new_payload_key(&self, file_key: &FileKey, salt: &[u8; SALT_BYTES]) -> PayloadKey {
         PayloadKey::derive(&file_key.payload_input_key(), salt, &self.binding)
     }
 
-    /// The key of a payload that begins with `prefix`, if its commitment says that it is.
+    /// The key of a payload that begins with `prefix`, if the prefix commits to that key.
     pub(crate) fn payload_key(
         &self,
         file_key: &FileKey,
@@ -132,7 +135,7 @@ impl AuthenticatedHeader {
         &self.header
     }
 
-    /// For the worked example.
+    /// Only for the worked example in the specification.
     #[cfg(test)]
     pub(super) fn binding(&self) -> &Binding {
         &self.binding
@@ -161,7 +164,7 @@ fn check_magic(bytes: &[u8]) -> Result<(), EnvelopeError> {
     })
 }
 
-/// `header_len`, within its bounds.
+/// Reads `header_len`, and checks its bounds.
 fn header_bytes(bytes: &[u8]) -> Result<usize, EnvelopeError> {
     let length = bytes.get(MAGIC.len()..PREFIX_BYTES).ok_or(EnvelopeError::Truncated)?;
     let bytes = u32::from_be_bytes(length.try_into().expect("the range is as long as a u32"));
@@ -172,7 +175,7 @@ fn header_bytes(bytes: &[u8]) -> Result<usize, EnvelopeError> {
     }
 }
 
-/// Appends exactly `count` bytes; the buffer grows with what is there.
+/// Appends exactly `count` bytes. The buffer grows only as far as the stream goes.
 fn fill(input: &mut impl Read, bytes: &mut Vec<u8>, count: usize) -> Result<(), ReadError> {
     let got = input.by_ref().take(count as u64).read_to_end(bytes)?;
     if got == count { Ok(()) } else { Err(EnvelopeError::Truncated.into()) }
@@ -200,7 +203,7 @@ mod tests {
         )
     }
 
-    /// The head with another header and the MAC that it had: what somebody without the file key can make.
+    /// Another header under the old MAC: what an attacker without the file key can make.
     fn edited(head: &AuthenticatedHeader, edit: impl FnOnce(&mut Header)) -> AuthenticatedHeader {
         let mut header = head.header.clone();
         edit(&mut header);
@@ -238,8 +241,8 @@ mod tests {
         }
     }
 
-    /// Rests on `binding` being the wrap's associated data: the MAC is made anew here, by a recipient who knows the file
-    /// key, and the others notice all the same.
+    /// Rests on `binding` as the associated data of the wrap. A recipient knows the file key and
+    /// can make a new MAC, as this test does; the other recipients notice it all the same.
     #[test]
     fn not_even_a_recipient_edits_policy_or_id_under_the_others_stanzas() {
         let file_key = FileKey::random(&mut rng());
@@ -256,7 +259,7 @@ mod tests {
         }
     }
 
-    /// Rests on the MAC: it fits one file key, so that two recipients cannot be given different ones.
+    /// Rests on the MAC: it matches one file key, so two recipients cannot get different ones.
     #[test]
     fn stanzas_of_two_file_keys_do_not_both_open() {
         let (first, second) = (FileKey::random(&mut rng()), FileKey::random(&mut rng()));
@@ -276,7 +279,7 @@ mod tests {
         assert_eq!(head.open([(&stranger).into(), (&identities()[2]).into()]).err(), None);
     }
 
-    /// A stream that never ends and says how much of it was read.
+    /// A stream that never ends, and counts the bytes that were read.
     struct Endless<'a>(&'a [u8], usize);
 
     impl Read for Endless<'_> {
@@ -314,7 +317,7 @@ mod tests {
         }
     }
 
-    /// Rests on binary framing, and on key ids in the place of keys.
+    /// Rests on binary framing, and on naming keys by their ids.
     #[test]
     fn a_recipient_costs_1641_bytes_and_a_hybrid_one_1738() {
         use crate::key::HybridDecapsulationKey;

@@ -1,4 +1,4 @@
-//! The file key, from which every other key of an envelope follows, and what all of them are bound to.
+//! The file key, from which all other keys of an envelope follow, and the binding of these keys.
 
 use hkdf::Hkdf;
 use rand_core::CryptoRng;
@@ -8,10 +8,10 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 /// Bytes of a file key.
 pub(crate) const FILE_KEY_BYTES: usize = 32;
 
-/// SHA-256 over version, id, policy and threshold: what stanzas and payload are bound to.
+/// SHA-256 over version, id, policy and threshold. Stanzas and payload are bound to it.
 pub(crate) type Binding = [u8; 32];
 
-/// What everything in one envelope hangs on, wiped on drop.
+/// The one key of an envelope that is wrapped for each recipient; wiped on drop.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct FileKey(pub(super) [u8; FILE_KEY_BYTES]);
 
@@ -22,7 +22,7 @@ impl FileKey {
         key
     }
 
-    /// For the worked example.
+    /// Only for the worked example in the specification.
     #[cfg(test)]
     pub(super) fn expose(&self) -> &[u8; FILE_KEY_BYTES] {
         &self.0

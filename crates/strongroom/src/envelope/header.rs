@@ -1,4 +1,5 @@
-//! The header: who may open the envelope, and under what policy. Deterministic CBOR, read strictly (spec/envelope.md §4.1).
+//! The header: id, policy and stanzas, as deterministic CBOR that is read strictly
+//! (spec/envelope.md §4.1).
 
 use super::error::{EnvelopeError, MAX_HEADER_BYTES, MAX_RECIPIENTS};
 use super::file_key::{Binding, FILE_KEY_BYTES, FileKey};
@@ -16,7 +17,7 @@ use std::convert::Infallible;
 pub const ENVELOPE_ID_BYTES: usize = 16;
 const VERSION: u8 = 1;
 
-/// What a stanza says without a key.
+/// The entry of one recipient: whose it is, and the file key wrapped for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stanza {
     kem_id: u16,
@@ -26,13 +27,13 @@ pub struct Stanza {
 }
 
 impl Stanza {
-    /// HPKE's code point of the KEM.
+    /// The KEM's code point in HPKE's registry.
     #[must_use]
     pub fn kem_id(&self) -> u16 {
         self.kem_id
     }
 
-    /// For which key it claims to be.
+    /// The id of the key that the stanza claims to be for.
     #[must_use]
     pub fn key_id(&self) -> KeyId {
         self.key_id
@@ -65,7 +66,7 @@ impl Stanza {
     }
 }
 
-/// What an envelope says before its payload. Nothing in it is to be believed before a key has opened it.
+/// The header of an envelope. Do not trust anything in it before a key has opened the envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     pub(super) envelope_id: [u8; ENVELOPE_ID_BYTES],
@@ -80,13 +81,13 @@ impl Header {
         &self.envelope_id
     }
 
-    /// Who may open it, where, and when.
+    /// The conditions under which the envelope may be opened.
     #[must_use]
     pub fn policy(&self) -> &EnvelopePolicy {
         &self.policy
     }
 
-    /// One a recipient, 1 to [`MAX_RECIPIENTS`].
+    /// One stanza for each recipient, 1 to [`MAX_RECIPIENTS`].
     #[must_use]
     pub fn stanzas(&self) -> &[Stanza] {
         &self.stanzas
@@ -101,7 +102,7 @@ impl Header {
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, EnvelopeError> {
         let header = Self::read(&mut Decoder::new(bytes))?;
-        // One encoding: shortest heads, definite lengths, nothing after.
+        // Refuses a second encoding: longer heads, indefinite lengths, trailing bytes.
         if header.encode() == bytes { Ok(header) } else { Err(EnvelopeError::Encoding) }
     }
 
@@ -150,7 +151,7 @@ impl Header {
         bytes
     }
 
-    /// Version, id, policy and threshold: the items that are bound.
+    /// Writes version, id, policy and threshold: the items that the binding covers.
     fn write_bound(&self, bytes: &mut Vec<u8>) -> Result<(), minicbor::encode::Error<Infallible>> {
         let policy = self.policy.encode().expect("a header's policy was encoded before");
         let mut e = Encoder::new(bytes);
@@ -190,7 +191,8 @@ fn stanza(d: &mut Decoder<'_>) -> Result<Stanza, EnvelopeError> {
 }
 
 const _: () = assert!(WRAPPED_BYTES == FILE_KEY_BYTES + 16);
-// Heads of a stanza take less than 128 bytes with key id and wrapped key, those of the header less than 64.
+// Besides `enc`, a stanza takes less than 128 bytes. Besides policy and stanzas, the header takes
+// less than 64.
 const _: () =
     assert!(MAX_RECIPIENTS * (kem::HYBRID_CIPHERTEXT_BYTES + 128) + MAX_POLICY_BYTES + 64 < MAX_HEADER_BYTES);
 

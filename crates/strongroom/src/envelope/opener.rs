@@ -16,14 +16,14 @@ use std::num::NonZeroUsize;
 /// Bytes of a payload that are copied at a time.
 const COPY_BYTES: usize = 256 * 1024;
 
-/// An envelope in a stream, read up to its payload.
+/// An envelope in a stream, of which everything before the payload has been read.
 pub struct Opener<R> {
     head: AuthenticatedHeader,
     input: R,
 }
 
 impl<R: Read> Opener<R> {
-    /// Reads magic, header and MAC, and no byte further.
+    /// Reads magic, header and MAC, and not one byte more.
     ///
     /// # Errors
     /// [`ReadError`].
@@ -31,19 +31,20 @@ impl<R: Read> Opener<R> {
         Ok(Self { head: AuthenticatedHeader::read(&mut input)?, input })
     }
 
-    /// What it says without a key.
+    /// The header, which can be read without a key. Nothing in it is authenticated before a key has
+    /// opened the envelope.
     #[must_use]
     pub fn header(&self) -> &Header {
         self.head.header()
     }
 
-    /// Bytes of magic, header and MAC, and the input, which stands at the payload.
+    /// The number of bytes before the payload, and the input, which is at the payload.
     #[must_use]
     pub fn into_parts(self) -> (usize, R) {
         (self.head.as_bytes().len(), self.input)
     }
 
-    /// A reader of the plaintext.
+    /// A reader of the plaintext, from its first byte on.
     ///
     /// # Errors
     /// [`StreamError`].
@@ -55,10 +56,11 @@ impl<R: Read> Opener<R> {
         Ok(OpenReader::new(self.input, key))
     }
 
-    /// Opens everything into `output`, on so many threads, and says how many bytes that were. Nothing is flushed.
+    /// Opens all of the plaintext into `output`, on up to `threads` threads. Returns the bytes of
+    /// plaintext. The output is not flushed.
     ///
     /// # Errors
-    /// [`StreamError`]; what was written is then authentic, but not the whole.
+    /// [`StreamError`]. What was written before it is authentic, but incomplete.
     pub fn open<'k, K: Into<IdentityRef<'k>>>(
         mut self,
         keys: impl IntoIterator<Item = K>,
@@ -72,7 +74,8 @@ impl<R: Read> Opener<R> {
         stream::pump(Direction::Open, &key, self.input, output, threads)
     }
 
-    /// A reader of any part of the plaintext. Checks the last chunk, and with it the length.
+    /// A reader that can seek in the plaintext. It opens the last chunk first, which authenticates
+    /// the length.
     ///
     /// # Errors
     /// [`StreamError`].
@@ -87,8 +90,9 @@ impl<R: Read> Opener<R> {
         SeekReader::new(self.input, key).map_err(StreamError::read)
     }
 
-    /// Writes the same envelope for other recipients; its payload is copied as it is, and only its beginning and
-    /// length are checked. Who is removed keeps what he could read before.
+    /// Writes the same envelope for other recipients. The payload is copied as it is: only its
+    /// beginning and its length are checked. A recipient who is removed may have read the
+    /// plaintext, and may have kept the file key.
     ///
     /// # Errors
     /// [`RewrapError`].
@@ -117,7 +121,7 @@ impl<R: Read> Opener<R> {
                 Err(error) => return Err(read_failed(StreamError::read(error))),
             }
         }
-        // What was cut is not passed on as whole.
+        // A payload that was cut short must not pass as a whole one.
         payload_plaintext_bytes(copied).map(drop).ok_or_else(|| OpenError::Damaged.into())
     }
 

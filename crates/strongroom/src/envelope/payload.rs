@@ -7,17 +7,17 @@ use sha2::Sha512;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-/// Bytes of plaintext in every chunk but the last, which has fewer.
+/// Bytes of plaintext in a chunk; the last chunk has fewer.
 pub const CHUNK_BYTES: usize = 16 * 1024;
-/// Bytes that a full chunk takes in an envelope.
+/// Bytes of a full chunk with its tag.
 pub(crate) const SEALED_CHUNK_BYTES: usize = CHUNK_BYTES + TAG_BYTES;
 pub(crate) const SALT_BYTES: usize = 24;
 const COMMITMENT_BYTES: usize = 32;
-/// Salt and commitment.
+/// The salt and the commitment, with which a payload begins.
 pub(crate) const PREFIX_BYTES: usize = SALT_BYTES + COMMITMENT_BYTES;
 pub(super) const MAX_CHUNKS: u64 = 1 << 38;
 
-/// What chunks are sealed with: key, base nonce, and what shows that the key is the right one.
+/// The key of a payload's chunks, with their base nonce, and the prefix that commits to the key.
 pub(crate) struct PayloadKey {
     cipher: Cipher,
     base_nonce: [u8; NONCE_BYTES],
@@ -40,7 +40,7 @@ impl PayloadKey {
         Self { cipher: Cipher::new(key), base_nonce: *base_nonce, prefix }
     }
 
-    /// The key of a payload that begins with `prefix`, if its commitment says that it is.
+    /// The key of a payload that begins with `prefix`, if the prefix commits to that key.
     pub(crate) fn open(
         input_key: &[u8; KEY_BYTES],
         prefix: &[u8; PREFIX_BYTES],
@@ -48,11 +48,12 @@ impl PayloadKey {
     ) -> Result<Self, OpenError> {
         let salt = prefix.first_chunk().expect("a prefix begins with its salt");
         let key = Self::derive(input_key, salt, context);
-        // Constant time. Without it, a ciphertext could be made that opens to two plaintexts under two keys.
+        // Constant time. Without this check, a ciphertext can be made that opens to two plaintexts
+        // under two keys.
         if bool::from(key.prefix.ct_eq(prefix)) { Ok(key) } else { Err(OpenError::Damaged) }
     }
 
-    /// Salt and commitment.
+    /// The salt and the commitment, with which a payload begins.
     pub(crate) fn prefix(&self) -> &[u8; PREFIX_BYTES] {
         &self.prefix
     }
@@ -81,7 +82,7 @@ impl PayloadKey {
         self.cipher.open_in_place(&self.nonce(number), &[], sealed).map_err(|_| OpenError::Damaged)
     }
 
-    /// Appends prefix and chunks of a plaintext in memory.
+    /// Appends the payload of a plaintext in memory: prefix and chunks.
     pub(crate) fn seal_into(&self, plaintext: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(&self.prefix);
         let (full, last) = plaintext.as_chunks::<CHUNK_BYTES>();
@@ -96,7 +97,7 @@ impl PayloadKey {
     /// Opens the chunks of a payload in memory, which follow its prefix.
     pub(crate) fn open_all(&self, chunks: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let bytes = plaintext_bytes(chunks.len() as u64).ok_or(OpenError::Damaged)?;
-        // Room for a tag, so that it never moves and leaves a copy behind.
+        // There is room for a tag: the buffer never grows, since growing would leave a copy behind.
         let mut plaintext = Zeroizing::new(Vec::with_capacity(bytes as usize + TAG_BYTES));
         for (number, sealed) in (0..).zip(chunks.chunks(SEALED_CHUNK_BYTES)) {
             let start = plaintext.len();
@@ -110,8 +111,8 @@ impl PayloadKey {
 
 fn hkdf_expand(prk: &[u8; KEY_BYTES], info: &[&[u8]], out: &mut [u8]) {
     use hmac::{Hmac, KeyInit, Mac};
-    // HKDF-Expand (RFC 5869 §2.3) with a PRK of 32 bytes, as the specification has it; the `hkdf` crate takes no PRK that
-    // is shorter than its hash's 64.
+    // HKDF-Expand (RFC 5869 §2.3) with a PRK of 32 bytes, as chunked-encryption says. The `hkdf`
+    // crate refuses a PRK that is shorter than its hash, 64 bytes.
     let mut block = Zeroizing::new(Vec::new());
     for (number, part) in (1..).zip(out.chunks_mut(64)) {
         let mut mac = Hmac::<Sha512>::new_from_slice(prk).expect("HMAC takes any key");
@@ -124,13 +125,13 @@ fn hkdf_expand(prk: &[u8; KEY_BYTES], info: &[&[u8]], out: &mut [u8]) {
     }
 }
 
-/// How much plaintext a payload of that many bytes holds; `None` where no payload is that long.
+/// Bytes of plaintext in a payload of this many bytes; `None` if no payload has that length.
 #[must_use]
 pub fn payload_plaintext_bytes(payload: u64) -> Option<u64> {
     plaintext_bytes(payload.checked_sub(PREFIX_BYTES as u64)?)
 }
 
-/// How much plaintext chunks of that many bytes hold; `None` where no payload is that long.
+/// Bytes of plaintext in chunks of this many bytes; `None` if no payload has that length.
 pub(crate) fn plaintext_bytes(chunks: u64) -> Option<u64> {
     let (full, last) = (chunks / SEALED_CHUNK_BYTES as u64, chunks % SEALED_CHUNK_BYTES as u64);
     Some(full * CHUNK_BYTES as u64 + last.checked_sub(TAG_BYTES as u64)?)

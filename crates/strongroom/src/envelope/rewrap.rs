@@ -1,4 +1,4 @@
-//! The same envelope for other recipients: a new header over the payload as it is.
+//! Rewrapping: a new header for other recipients, before the same payload.
 
 use super::authenticated_header::AuthenticatedHeader;
 use super::file_key::FileKey;
@@ -9,31 +9,32 @@ use crate::open_error::OpenError;
 use rand_core::CryptoRng;
 use std::io;
 
-/// Why an envelope was not rewrapped.
+/// Why an envelope could not be rewrapped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RewrapError {
-    /// It does not open with the keys at hand.
+    /// None of the given keys opens it.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The new list of recipients is none.
+    /// The new list of recipients is refused.
     #[error(transparent)]
     Recipients(#[from] SealError),
-    /// Somebody is to be removed who is not there.
+    /// A key is to be removed that is not among the recipients.
     #[error("{id} is not among the recipients")]
     NotARecipient {
-        /// Who.
+        /// The id of that key.
         id: KeyId,
     },
-    /// The input failed.
+    /// The input returned an error.
     #[error("the payload cannot be read")]
     Read(#[source] io::Error),
-    /// The output failed.
+    /// The output returned an error.
     #[error("the envelope cannot be written")]
     Write(#[source] io::Error),
 }
 
-/// The header for the recipients that stay and those that are added, and the file key.
+/// Makes the header for the recipients that stay and those that are added. Returns the file key
+/// too.
 pub(super) fn rewrapped<'k, K: Into<IdentityRef<'k>>>(
     head: &AuthenticatedHeader,
     keys: impl IntoIterator<Item = K>,

@@ -13,35 +13,36 @@ use rand_core::CryptoRng;
 use std::io::{self, Read, Write};
 use std::num::NonZeroUsize;
 
-/// Why nothing was sealed.
+/// Why nothing could be sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealError {
-    /// No recipient.
+    /// The list of recipients is empty.
     #[error("an envelope needs a recipient")]
     NoRecipient,
-    /// More than [`MAX_RECIPIENTS`].
+    /// There are more than [`MAX_RECIPIENTS`].
     #[error("an envelope has at most {MAX_RECIPIENTS} recipients")]
     TooManyRecipients,
-    /// The same key twice, or added where it is already.
+    /// A key is in the list twice, or is added although it is a recipient already.
     #[error("the recipient {id} is named twice")]
     RepeatedRecipient {
-        /// Which.
+        /// The id of that key.
         id: KeyId,
     },
-    /// The policy is out of its bounds.
+    /// A field of the policy is out of its bounds.
     #[error(transparent)]
     Policy(#[from] EnvelopePolicyError),
 }
 
-/// A new envelope that waits for its plaintext.
+/// A new envelope, whose plaintext is still to come.
 pub struct Sealer {
     head: AuthenticatedHeader,
     key: PayloadKey,
 }
 
 impl Sealer {
-    /// For 1 to [`MAX_RECIPIENTS`] recipients. Takes from `rng` as [`seal`](super::seal) does.
+    /// Starts an envelope for 1 to [`MAX_RECIPIENTS`] recipients. Takes from `rng` what
+    /// [`seal`](super::seal) takes.
     ///
     /// # Errors
     /// [`SealError`].
@@ -66,25 +67,26 @@ impl Sealer {
         (self.head, self.key)
     }
 
-    /// What the envelope will say without a key.
+    /// The header that the envelope will have.
     #[must_use]
     pub fn header(&self) -> &Header {
         self.head.header()
     }
 
-    /// Writes what stands before the chunks; the plaintext is then written to what this returns.
+    /// Writes everything before the chunks, and returns a writer for the plaintext.
     ///
     /// # Errors
-    /// Those of `output`.
+    /// The errors of `output`.
     pub fn into_writer<W: Write>(self, mut output: W) -> io::Result<SealWriter<W>> {
         self.write_start(&mut output)?;
         Ok(SealWriter::new(output, self.key))
     }
 
-    /// Seals everything that `input` gives, on so many threads, and says how many bytes that were. Nothing is flushed.
+    /// Seals all of `input` on up to `threads` threads. Returns the bytes of plaintext. The output
+    /// is not flushed.
     ///
     /// # Errors
-    /// [`StreamError`]; what was written is then no envelope.
+    /// [`StreamError`]. What was written before it is not an envelope.
     pub fn seal(
         self,
         input: impl Read + Send,

@@ -1,4 +1,4 @@
-//! Some chunks of a payload in memory, which are read, sealed and written together.
+//! Segments: some chunks of a payload that are read, sealed and written together.
 
 use super::payload::{CHUNK_BYTES, MAX_CHUNKS, PayloadKey, SEALED_CHUNK_BYTES, plaintext_bytes};
 use crate::aead::TAG_BYTES;
@@ -6,22 +6,23 @@ use crate::open_error::OpenError;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use zeroize::Zeroizing;
 
-/// Chunks of a segment: enough for the calls not to count, few enough to stay in a core's cache.
+/// Chunks of a segment: enough that calls cost little, few enough to stay in a core's cache.
 const SEGMENT_CHUNKS: usize = 16;
 
-/// Which way a segment goes.
+/// Whether chunks are sealed or opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
     Seal,
     Open,
 }
 
-/// Some chunks in memory, each in the place that it takes when it is sealed, so that nothing is ever moved. Wiped on drop.
+/// Some chunks in memory, wiped on drop. Each has the place that it takes when it is sealed, so
+/// none is ever moved.
 pub(super) struct Segment {
     buffer: Zeroizing<Vec<u8>>,
-    /// The number of the first chunk.
+    /// The number of the first chunk, counted from 0.
     first: u64,
-    /// Of plaintext, or where it was read to be opened and has not been yet, of sealed chunks.
+    /// Bytes of plaintext; or of sealed chunks, between reading them and opening them.
     bytes: usize,
 }
 
@@ -29,19 +30,19 @@ impl Segment {
     pub(super) const PLAINTEXT_BYTES: usize = SEGMENT_CHUNKS * CHUNK_BYTES;
     const SEALED_BYTES: usize = SEGMENT_CHUNKS * SEALED_CHUNK_BYTES;
 
-    /// The segment of that number, empty.
+    /// An empty segment of this number, counted from 0.
     pub(super) fn new(number: u64) -> Self {
         let mut segment = Self { buffer: Zeroizing::new(vec![0; Self::SEALED_BYTES]), first: 0, bytes: 0 };
         segment.renew(number);
         segment
     }
 
-    /// Makes it the segment of another number, empty.
+    /// Empties the segment, and gives it another number.
     pub(super) fn renew(&mut self, number: u64) {
         (self.first, self.bytes) = (number * SEGMENT_CHUNKS as u64, 0);
     }
 
-    /// Fills it from a stream; what does not fill it is the last.
+    /// Fills the segment from a stream. A segment that does not become full is the last.
     pub(super) fn load(&mut self, direction: Direction, input: &mut impl Read) -> io::Result<()> {
         let capacity = Self::capacity(direction);
         while self.bytes < capacity {
@@ -75,7 +76,7 @@ impl Segment {
         }
     }
 
-    /// Appends plaintext, as much as there is room for, and says how much that was.
+    /// Appends plaintext up to the end of the current chunk, and returns how many bytes that were.
     pub(super) fn push(&mut self, plaintext: &[u8]) -> usize {
         let count = plaintext.len().min(CHUNK_BYTES - self.bytes % CHUNK_BYTES);
         let start = self.bytes / CHUNK_BYTES * SEALED_CHUNK_BYTES + self.bytes % CHUNK_BYTES;
@@ -84,12 +85,12 @@ impl Segment {
         count
     }
 
-    /// Whether it is full, and so not the last.
+    /// Whether the segment is full, and so not the last.
     pub(super) fn is_full(&self, direction: Direction) -> bool {
         self.bytes == Self::capacity(direction)
     }
 
-    /// Seals or opens every chunk in its place.
+    /// Seals or opens every chunk in place.
     pub(super) fn crypt(&mut self, direction: Direction, key: &PayloadKey) -> Result<(), CryptError> {
         match direction {
             Direction::Seal => self.seal(key),
@@ -110,7 +111,7 @@ impl Segment {
     }
 
     fn open(&mut self, key: &PayloadKey) -> Result<(), OpenError> {
-        // The last chunk is shorter than the others: a segment that ends where a chunk does is cut.
+        // The last chunk is shorter than the others. A payload that ends with a full chunk was cut.
         let plaintext = if self.is_full(Direction::Open) {
             Self::PLAINTEXT_BYTES
         } else {
@@ -124,12 +125,12 @@ impl Segment {
         Ok(())
     }
 
-    /// How many bytes of plaintext it holds, before it is sealed or after it was opened.
+    /// Bytes of plaintext, before sealing or after opening.
     pub(super) fn plaintext_bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Writes what [`crypt`](Self::crypt) made.
+    /// Writes the result of [`crypt`](Self::crypt).
     pub(super) fn store(&self, direction: Direction, output: &mut impl Write) -> io::Result<()> {
         if direction == Direction::Seal {
             let bytes: usize = sealed_lengths(self.bytes).map(|bytes| bytes + TAG_BYTES).sum();
@@ -138,7 +139,7 @@ impl Segment {
         let chunks: Vec<&[u8]> = self.chunks().collect();
         let mut slices: Vec<IoSlice<'_>> = chunks.into_iter().map(IoSlice::new).collect();
         let mut left = &mut slices[..];
-        // Empty slices would make a write of nothing look like a closed output.
+        // With empty slices, a write of no bytes would look like a closed output.
         IoSlice::advance_slices(&mut left, 0);
         while !left.is_empty() {
             match output.write_vectored(left) {
@@ -151,7 +152,8 @@ impl Segment {
         Ok(())
     }
 
-    /// The opened plaintext from `position` on, up to the end of its chunk; empty at the end.
+    /// The opened plaintext from `position` to the end of its chunk; empty at the end of the
+    /// segment.
     pub(super) fn plaintext_at(&self, position: usize) -> &[u8] {
         let chunk = self.chunks().nth(position / CHUNK_BYTES).unwrap_or(&[]);
         &chunk[(position % CHUNK_BYTES).min(chunk.len())..]
@@ -163,19 +165,20 @@ impl Segment {
     }
 }
 
-/// The plaintext lengths of a segment's chunks: a full segment has only full ones, another ends in a short one.
+/// Bytes of plaintext in each chunk. A full segment has only full chunks; any other ends with a
+/// short one.
 fn sealed_lengths(plaintext: usize) -> impl Iterator<Item = usize> {
     let full = plaintext / CHUNK_BYTES;
     let last = (full < SEGMENT_CHUNKS).then_some(plaintext % CHUNK_BYTES);
     std::iter::repeat_n(CHUNK_BYTES, full).chain(last)
 }
 
-/// Why a segment was not sealed or opened.
+/// Why a segment could not be sealed or opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CryptError {
-    /// More than 2^38 chunks.
+    /// The payload would have more than 2^38 chunks.
     TooLarge,
-    /// Altered.
+    /// A chunk was altered.
     Open(OpenError),
 }
 

@@ -1,5 +1,5 @@
-//! Payloads of any size in constant memory: all of a stream on some threads, or piece by piece through `Write`, `Read`
-//! and `Seek`.
+//! Payloads of any size in constant memory: a whole stream on several threads, or piece by piece
+//! through `Write`, `Read` and `Seek`.
 
 use super::error::EnvelopeError;
 use super::payload::{self, CHUNK_BYTES, PREFIX_BYTES, PayloadKey, SEALED_CHUNK_BYTES};
@@ -11,26 +11,27 @@ use std::num::NonZeroUsize;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use zeroize::Zeroizing;
 
-/// Why a stream was not sealed or opened whole.
+/// Why a stream was not sealed or opened to its end.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StreamError {
-    /// The input failed.
+    /// The input returned an error.
     #[error("the input cannot be read")]
     Read(#[source] io::Error),
-    /// The output failed.
+    /// The output returned an error.
     #[error("the output cannot be written")]
     Write(#[source] io::Error),
-    /// The envelope does not open. What was written before is authentic, but not the whole.
+    /// The envelope does not open. What was written before is authentic, but incomplete.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// More than 2^38 chunks of 16 KiB.
+    /// The plaintext takes more than 2^38 chunks of 16 KiB.
     #[error("the input is larger than an envelope can be")]
     TooLarge,
 }
 
 impl StreamError {
-    /// Of an input. Armor and readers of ours wrap what they refuse into I/O errors.
+    /// An error of the input. Armor and the readers here wrap their refusals in I/O errors; this
+    /// takes them out.
     pub(super) fn read(error: io::Error) -> Self {
         let inner = error.get_ref();
         let refused = inner.and_then(|inner| inner.downcast_ref::<OpenError>()).copied();
@@ -51,10 +52,11 @@ impl From<CryptError> for StreamError {
     }
 }
 
-/// Seals or opens everything that `input` gives, on so many threads, and says how many bytes of plaintext that were.
+/// Seals or opens all of `input` on up to `threads` threads. Returns the bytes of plaintext.
 ///
-/// Who waits for input when another finds damage notices once there is some, or an end.
-/// Each thread takes the next segment under the input's lock, works on it, and writes it under the output's lock when it is its turn.
+/// Each thread takes the next segment under the input's lock, works on it, and writes it under the
+/// output's lock when it is its turn. After one thread has found damage, a thread that waits for
+/// input notices only when there is some, or its end.
 pub(super) fn pump(
     direction: Direction,
     key: &PayloadKey,
@@ -69,12 +71,13 @@ pub(super) fn pump(
         sink: Mutex::new(Sink { output, next: 0, bytes: 0, stopped: None }),
         turn: Condvar::new(),
     };
-    // The first segment alone: it is all of most inputs, and where it does not open nothing more is read.
+    // The first segment is worked on before any thread starts. Most inputs are no longer, and if it
+    // does not open nothing more is read.
     let mut segment = Segment::new(0);
     if work.step(&mut segment) {
         std::thread::scope(|scope| {
             for _ in 1..threads.get() {
-                // With fewer threads than wanted it takes longer, no more.
+                // Fewer threads than wanted only take longer.
                 if std::thread::Builder::new().spawn_scoped(scope, || work.run(Segment::new(0))).is_err() {
                     break;
                 }
@@ -118,7 +121,7 @@ impl<I: Read, O: Write> Work<'_, I, O> {
         while self.step(&mut segment) {}
     }
 
-    /// Reads, works on and writes a segment. Whether there may be another.
+    /// Reads, works on and writes a segment. Returns whether there may be another.
     fn step(&self, segment: &mut Segment) -> bool {
         let Some((number, loaded)) = self.take(segment) else {
             return false;
@@ -145,7 +148,8 @@ impl<I: Read, O: Write> Work<'_, I, O> {
         Some((number, loaded))
     }
 
-    /// Writes a segment when all before it have been written. Whether to go on.
+    /// Waits until all segments before this one are written, and writes it. Returns whether to go
+    /// on.
     fn give(&self, number: u64, segment: &Segment, done: Result<usize, StreamError>) -> bool {
         let mut sink = lock(&self.sink);
         while sink.next != number && sink.stopped.is_none() {
@@ -170,7 +174,8 @@ impl<I: Read, O: Write> Work<'_, I, O> {
     }
 }
 
-/// A caller's stream may panic. Those who wait for a turn that never comes must go on; the panic itself passes the scope.
+/// A caller's stream may panic. Threads that wait for a turn would then wait for ever, so they are
+/// woken; the panic itself leaves through the scope.
 struct EndOnPanic<'a, 'b, I, O>(&'a Work<'b, I, O>);
 
 impl<I, O> Drop for EndOnPanic<'_, '_, I, O> {
@@ -187,7 +192,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Seals what is written to it. [`finish`](Self::finish) makes it whole: an envelope without its end does not open.
+/// Seals what is written to it. Without [`finish`](Self::finish), the envelope has no end and does
+/// not open.
 pub struct SealWriter<W: Write> {
     output: W,
     key: PayloadKey,
@@ -201,23 +207,23 @@ impl<W: Write> SealWriter<W> {
         Self { output, key, segment: Segment::new(0), number: 0, failed: false }
     }
 
-    /// Seals the last chunk, flushes, and gives the output back.
+    /// Seals the last chunk, flushes, and returns the output.
     ///
     /// # Errors
-    /// Those of the output.
+    /// The errors of the output.
     pub fn finish(mut self) -> io::Result<W> {
         if self.segment.is_full(Direction::Seal) {
             self.send()?;
         }
-        // What is left is the last, perhaps empty.
+        // The rest is the last chunk, which may be empty.
         self.send()?;
         self.output.flush()?;
         Ok(self.output)
     }
 
     fn send(&mut self) -> io::Result<()> {
-        // A segment is sealed in its place, once: a second time would give the plaintext back. So an output that failed
-        // gets no second chance.
+        // A segment is sealed in place, and only once: sealing it again would give the plaintext
+        // back. So after the output has failed, nothing more is written to it.
         if std::mem::replace(&mut self.failed, true) {
             return Err(io::Error::other("the output failed before: the envelope cannot be finished"));
         }
@@ -240,20 +246,22 @@ impl<W: Write> Write for SealWriter<W> {
         Ok(self.segment.push(plaintext))
     }
 
-    /// Flushes the output; a chunk that is not full stays here, since only the last may be short.
+    /// Flushes the output. A chunk that is not full stays in this writer, since only the last may
+    /// be short.
     fn flush(&mut self) -> io::Result<()> {
         self.output.flush()
     }
 }
 
-/// Opens what it reads. Damage is an error of kind `InvalidData` around an [`OpenError`]; what was read before it is authentic, but not the whole.
+/// Reads the plaintext. Damage is an error of kind `InvalidData` that wraps an [`OpenError`]; what
+/// was read before it is authentic, but incomplete.
 pub struct OpenReader<R> {
     input: R,
     key: PayloadKey,
     segment: Segment,
     number: u64,
     position: usize,
-    /// The last segment has been read, or nothing more can be.
+    /// Set once the last segment has been read, or nothing more can be read.
     ended: Option<Result<(), OpenError>>,
 }
 
@@ -276,7 +284,7 @@ impl<R: Read> OpenReader<R> {
             self.ended = is_last.then_some(Ok(()));
             return Ok(());
         };
-        // What the segment holds is no plaintext, and never becomes one.
+        // The segment holds no plaintext, and must never pass for plaintext.
         self.segment.renew(self.number);
         self.ended = Some(Err(OpenError::Damaged));
         match error {
@@ -309,7 +317,7 @@ fn damaged(error: OpenError) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, error)
 }
 
-/// Opens any part of an envelope that can be sought in: reads one chunk at a time. Its length has been authenticated.
+/// Reads any part of the plaintext, one chunk at a time. The length has been authenticated.
 pub struct SeekReader<R> {
     input: R,
     key: PayloadKey,
@@ -323,7 +331,7 @@ pub struct SeekReader<R> {
 }
 
 impl<R: Read + Seek> SeekReader<R> {
-    /// Takes an input that stands at chunk 0, and checks the last chunk, and with it the length.
+    /// Takes an input that is at chunk 0. Opens the last chunk, which authenticates the length.
     pub(super) fn new(mut input: R, key: PayloadKey) -> io::Result<Self> {
         let start = input.stream_position()?;
         let chunks = input.seek(SeekFrom::End(0))?.saturating_sub(start);
@@ -334,7 +342,7 @@ impl<R: Read + Seek> SeekReader<R> {
         Ok(reader)
     }
 
-    /// Bytes of the plaintext.
+    /// Bytes of the whole plaintext.
     #[must_use]
     pub fn plaintext_bytes(&self) -> u64 {
         self.bytes
@@ -372,7 +380,7 @@ impl<R: Read + Seek> Read for SeekReader<R> {
     }
 }
 
-/// A position may lie beyond the end, where nothing is to be read.
+/// A position may be beyond the end; reading there gives nothing.
 impl<R> Seek for SeekReader<R> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let position = match to {

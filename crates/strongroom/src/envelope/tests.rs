@@ -1,4 +1,4 @@
-//! What crosses the files of this folder; `testdata/envelope/` has the refusals.
+//! Tests across the files of this folder. The refusals are in `testdata/envelope/`.
 
 use super::payload::{self, PayloadKey};
 use super::*;
@@ -29,7 +29,7 @@ fn threads(count: usize) -> NonZeroUsize {
     NonZeroUsize::new(count).expect("some threads")
 }
 
-/// The sizes where something changes: chunks end, segments end.
+/// Sizes at which something changes: the ends of chunks and of segments.
 const SIZES: [usize; 11] = {
     let (chunk, segment) = (CHUNK_BYTES, 16 * CHUNK_BYTES);
     [
@@ -61,8 +61,8 @@ fn every_recipient_opens_it() {
     assert_eq!(envelope.plaintext_bytes(), Some(10));
 }
 
-/// In memory, through `Write` in odd pieces, and whole on one to three threads: the same bytes, and all of them open in
-/// all the ways.
+/// Sealing in memory, through `Write` in odd pieces, and as a whole on one to three threads gives
+/// the same bytes. Every way of opening opens them.
 #[test]
 fn every_way_gives_the_same() {
     let identity = ml_kem(1);
@@ -109,7 +109,7 @@ fn any_part_is_read_at_random() {
     let (identity, plaintext) = (ml_kem(1), bytes(5 * CHUNK_BYTES + 100));
     let envelope =
         seal(&plaintext, &[identity.recipient()], EnvelopePolicy::default(), &mut rng()).expect("one");
-    // It may stand anywhere in a file.
+    // An envelope may be anywhere in a file.
     let mut file = Cursor::new([b"before".to_vec(), envelope.as_bytes().to_vec()].concat());
     file.set_position(6);
     let opener = Opener::new(file).expect("an envelope");
@@ -130,8 +130,8 @@ fn any_part_is_read_at_random() {
     assert!(reader.seek(SeekFrom::Current(i64::MIN)).is_err());
 }
 
-/// Rests on the number in a chunk's nonce, and on the last chunk being short. Nothing of the place of the damage or behind it is given
-/// out, and the damage is found by every reader.
+/// Rests on the number in a chunk's nonce, and on the short last chunk. Every reader finds the
+/// damage, and gives out nothing from the damaged chunk on.
 #[test]
 fn chunks_cut_off_moved_repeated_or_added_are_noticed() {
     let (identity, plaintext) = (ml_kem(1), bytes(20 * CHUNK_BYTES + 100));
@@ -186,7 +186,7 @@ fn chunks_cut_off_moved_repeated_or_added_are_noticed() {
         assert!(reader.read(&mut [0; 16]).is_err(), "{name}: it stays so");
         let parsed = Envelope::parse(altered.clone()).expect("the header is whole");
         assert_eq!(parsed.open([&identity]).err(), Some(OpenError::Damaged), "{name}");
-        // Who reads at random meets the damage at the end at once, and another where he reads it.
+        // A seeking reader notices damage at the end at once, and any other when it reads there.
         let found = Opener::new(Cursor::new(&altered))
             .expect("the header is whole")
             .into_seek_reader([&identity])
@@ -195,7 +195,8 @@ fn chunks_cut_off_moved_repeated_or_added_are_noticed() {
     }
 }
 
-/// Rests on the binding as the payload's context: a payload belongs to one policy and one id, whatever its key.
+/// Rests on the binding as the payload's context: a payload belongs to one policy and one id,
+/// whatever its key.
 #[test]
 fn a_payload_is_bound_to_its_header() {
     let input_key = [5; 32];
@@ -205,7 +206,7 @@ fn a_payload_is_bound_to_its_header() {
     let identity = ml_kem(1);
     let of = |label: &str| {
         let policy = EnvelopePolicy { label: Some(label.to_owned()), ..EnvelopePolicy::default() };
-        // The same file key and salt, so that nothing but the binding differs.
+        // File key and salt are the same, so only the binding differs.
         seal(b"text", &[identity.recipient()], policy, &mut SeededRandom::new(1)).expect("one recipient")
     };
     let (a, b) = (of("a"), of("b"));
@@ -234,7 +235,7 @@ fn rewrapping_changes_recipients_and_leaves_the_payload() {
     opener.rewrap([&ann], &[], &[eve.recipient().id()], &mut rng(), &mut streamed).expect("a recipient");
     assert_eq!(Envelope::parse(streamed).expect("whole").open([&eve]).err(), Some(OpenError::NotMine));
 
-    // What was cut, or is another's payload, is not passed on.
+    // A payload that was cut, or belongs to another envelope, is not passed on.
     for bytes in [
         before.as_bytes()[..before.as_bytes().len() - 10].to_vec(),
         [before.head.as_bytes(), &[0; 100]].concat(),
@@ -305,8 +306,8 @@ fn streams_that_fail_say_which_and_panics_pass() {
     }
 }
 
-/// An output that fails once and would go on: what was sealed in its place is never sealed a second time, which would
-/// give the plaintext back.
+/// An output that fails once and would then go on. What was sealed in place is never sealed a
+/// second time, which would give the plaintext back.
 #[test]
 fn a_writer_whose_output_failed_writes_nothing_more() {
     struct Once(Vec<u8>, bool);
@@ -333,7 +334,8 @@ fn a_writer_whose_output_failed_writes_nothing_more() {
     assert!(!output.0.windows(64).any(|window| window == &plaintext[..64]));
 }
 
-/// An input that fails once and would go on: what was read up to there is never given out as plaintext.
+/// An input that fails once and would then go on. What was read before the failure is never given
+/// out as plaintext.
 #[test]
 fn a_reader_whose_input_failed_gives_nothing_more() {
     struct Once<'a>(&'a [u8], bool);
@@ -369,7 +371,7 @@ proptest! {
         prop_assert!(opened.expose() == plaintext);
     }
 
-    /// Any single byte that is altered is noticed.
+    /// Every altered byte is noticed.
     #[test]
     fn any_altered_byte_is_noticed(at in any::<proptest::sample::Index>(), flip in 1_u8..) {
         let identity = ml_kem(1);
@@ -382,7 +384,8 @@ proptest! {
     }
 }
 
-/// The example of spec/envelope.md §4.9; `UPDATE_GOLDEN=1` writes it there, and as the vector of the same name.
+/// The example of spec/envelope.md §4.9; `UPDATE_GOLDEN=1` writes it there, and as the vector of
+/// the same name.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the test reads and writes the page")]
 fn the_worked_example_is_in_the_spec() {
@@ -409,7 +412,7 @@ fn the_worked_example_is_in_the_spec() {
         use sha2::Digest;
         sha2::Sha256::digest(identity.recipient().as_bytes()).into()
     };
-    // What the seeded randomness gave between envelope id and salt.
+    // The seeded randomness between envelope id and salt.
     let message = {
         let mut random = SeededRandom::new(4);
         let (_file_key, _envelope_id) = (random.bytes::<32>(), random.bytes::<16>());

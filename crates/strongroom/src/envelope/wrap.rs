@@ -1,4 +1,5 @@
-//! How a stanza wraps the file key: HPKE in base mode, one message (RFC 9180 §5.1, §6.1; spec/envelope.md §4.2).
+//! Wrapping the file key for a recipient: HPKE in base mode, one message (RFC 9180 §5.1, §6.1;
+//! spec/envelope.md §4.2).
 
 use super::file_key::{Binding, FILE_KEY_BYTES, FileKey};
 use crate::aead::{self, NONCE_BYTES, TAG_BYTES};
@@ -10,7 +11,7 @@ use rand_core::CryptoRng;
 use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
 
-/// Bytes of a wrapped file key.
+/// Bytes of a wrapped file key: the key and a tag.
 pub const WRAPPED_BYTES: usize = FILE_KEY_BYTES + TAG_BYTES;
 const INFO: &[u8] = b"strongroom/envelope/1";
 const MODE_BASE: u8 = 0;
@@ -18,7 +19,7 @@ const KDF_HKDF_SHA256: u16 = 0x0001;
 const AEAD_AES_256_GCM: u16 = 0x0002;
 
 impl FileKey {
-    /// `enc` and the wrapped key.
+    /// Returns the KEM ciphertext `enc`, and the wrapped key.
     pub(crate) fn wrap(
         &self,
         recipient: &Recipient,
@@ -58,7 +59,7 @@ fn key_schedule(
     for (at, id) in [kem_id, KDF_HKDF_SHA256, AEAD_AES_256_GCM].into_iter().enumerate() {
         suite_id[4 + 2 * at..6 + 2 * at].copy_from_slice(&id.to_be_bytes());
     }
-    // LabeledExtract and LabeledExpand of §4.
+    // LabeledExtract and LabeledExpand of RFC 9180 §4.
     let extract = |salt: &[u8], label: &[u8], ikm: &[u8]| {
         Hkdf::<Sha256>::extract(Some(salt), &[b"HPKE-v1", &suite_id[..], label, ikm].concat())
     };

@@ -1,32 +1,33 @@
-//! What keys are refused for.
+//! Errors of reading keys.
 
 use crate::kem::KeyCheck;
 
-/// Why bytes or text are no key.
+/// Why bytes or a text cannot be read as a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// Another number of bytes than the form asks for.
+    /// The bytes do not have the length of the form.
     #[error("a key of {expected} bytes was expected, this one has {found}")]
     Length {
-        /// Bytes of the form that was expected.
+        /// Bytes that the form has.
         expected: usize,
-        /// Bytes that were there.
+        /// Bytes that were given.
         found: usize,
     },
-    /// Neither a Strongroom key text nor bare base64 of the right size.
+    /// The text is neither a Strongroom key text nor bare base64 of the right length.
     #[error("the text is no key: wrong characters, size or checksum")]
     Text,
-    /// A key text of an algorithm or a form that is not known here.
+    /// The key text has an algorithm or a form that this crate does not know.
     #[error("the key is of an unknown algorithm or form")]
     UnknownForm,
-    /// A hybrid key, where only ML-KEM-1024 serves.
+    /// The key is hybrid, but only ML-KEM-1024 is possible here.
     #[error("the key is of MLKEM1024-P384, and only ML-KEM-1024 serves here")]
     Hybrid,
-    /// The point is not on P-384, or the seed gives no scalar.
+    /// The hybrid key's point is not on P-384, its seed gives no scalar, or its ML-KEM half fails
+    /// FIPS 203 §7.2.
     #[error("the key's P-384 half is none")]
     Point,
-    /// The numbers in the key are no key.
+    /// The numbers in the key fail a check.
     #[error(transparent)]
     Check(#[from] KeyCheck),
 }

@@ -1,4 +1,4 @@
-//! MLKEM1024-P384 keys.
+//! MLKEM1024-P384 keys: encapsulation keys from bytes, decapsulation keys from seeds.
 
 use super::error::KeyError;
 use super::id::KeyId;
@@ -7,7 +7,8 @@ use rand_core::CryptoRng;
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// An MLKEM1024-P384 encapsulation key, 1,665 bytes: FIPS 203 §7.2 holds for its first part, the second is a point of P-384.
+/// An MLKEM1024-P384 encapsulation key, 1,665 bytes. Its first part passed the check of FIPS
+/// 203 §7.2, its second is a point of P-384.
 #[derive(Clone)]
 pub struct HybridEncapsulationKey {
     bytes: Box<[u8; kem::HYBRID_ENCAPSULATION_KEY_BYTES]>,
@@ -74,17 +75,17 @@ impl HybridDecapsulationKey {
         loop {
             let mut seed = Zeroizing::new([0; kem::HYBRID_SEED_BYTES]);
             rng.fill_bytes(seed.as_mut_slice());
-            // Once in 2^192 times a seed is none.
+            // One seed in 2^192 gives no scalar.
             if let Ok(key) = Self::from_seed(&seed) {
                 return key;
             }
         }
     }
 
-    /// The key of a seed.
+    /// Derives the key from a seed of 32 bytes.
     ///
     /// # Errors
-    /// [`KeyError::Point`] for one seed of 2^192.
+    /// [`KeyError::Point`] for one seed in 2^192.
     pub fn from_seed(seed: &[u8; kem::HYBRID_SEED_BYTES]) -> Result<Self, KeyError> {
         let decapsulator = HybridDecapsulator::from_seed(seed).ok_or(KeyError::Point)?;
         let encapsulation_key = decapsulator.encapsulation_key();
@@ -96,7 +97,7 @@ impl HybridDecapsulationKey {
         })
     }
 
-    /// The public half.
+    /// The public half of the key.
     #[must_use]
     pub fn encapsulation_key(&self) -> HybridEncapsulationKey {
         HybridEncapsulationKey::from_bytes(&self.encapsulation_key[..])

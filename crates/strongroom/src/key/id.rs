@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// Sixteen bytes that stand for an encapsulation key in look-ups; they never decide anything.
+/// 16 bytes that identify an encapsulation key in look-ups. No security decision depends on them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyId([u8; 16]);
 
@@ -17,20 +17,20 @@ impl KeyId {
         Self(digest[..16].try_into().expect("a SHA-256 digest has 32 bytes"))
     }
 
-    /// The id of these bytes.
+    /// The id of these 16 bytes. Every value is valid.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// The sixteen bytes.
+    /// The 16 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 }
 
-/// The fingerprint, `sr:xxxx-xxxx-xxxx-xxxx`: the first eight bytes.
+/// Writes the fingerprint, `sr:xxxx-xxxx-xxxx-xxxx`: the first eight bytes in hex.
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = hex::encode(&self.0[..8]);

@@ -1,4 +1,4 @@
-//! The secret key of either KEM, which opens envelopes.
+//! Identities: secret keys of either KEM, which open envelopes.
 
 use super::hybrid::HybridDecapsulationKey;
 use super::id::KeyId;
@@ -6,7 +6,7 @@ use super::ml_kem_1024::DecapsulationKey;
 use super::recipient::Recipient;
 use crate::kem::{self, SharedSecret};
 
-/// Who opens an envelope: a secret key of either KEM, wiped on drop.
+/// A secret key of either KEM, which opens envelopes. Wiped on drop.
 #[non_exhaustive]
 pub enum Identity {
     /// ML-KEM-1024: a seed of 64 bytes, or 3,168 bytes expanded.
@@ -16,7 +16,7 @@ pub enum Identity {
 }
 
 impl Identity {
-    /// The public half.
+    /// The public half of the key.
     #[must_use]
     pub fn recipient(&self) -> Recipient {
         match self {
@@ -25,7 +25,7 @@ impl Identity {
         }
     }
 
-    /// The ML-KEM-1024 key, where this is one: the older formats know no other.
+    /// The ML-KEM-1024 key, if this is one. The older formats take no other.
     #[must_use]
     pub fn ml_kem_1024(&self) -> Option<&DecapsulationKey> {
         match self {
@@ -51,14 +51,14 @@ impl From<HybridDecapsulationKey> for Identity {
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum IdentityRef<'a> {
-    /// ML-KEM-1024.
+    /// A key of ML-KEM-1024.
     MlKem1024(&'a DecapsulationKey),
-    /// MLKEM1024-P384.
+    /// A key of MLKEM1024-P384.
     MlKem1024P384(&'a HybridDecapsulationKey),
 }
 
 impl IdentityRef<'_> {
-    /// HPKE's code point of the KEM.
+    /// The KEM's code point in HPKE's registry.
     #[must_use]
     pub fn kem_id(&self) -> u16 {
         match self {
@@ -76,7 +76,7 @@ impl IdentityRef<'_> {
         }
     }
 
-    /// `None` for another size, or a point that is none.
+    /// `None` if `enc` has another length, or its point is not on the curve.
     pub(crate) fn decapsulate(&self, enc: &[u8]) -> Option<SharedSecret> {
         match self {
             Self::MlKem1024(key) => Some(key.decapsulator().decapsulate(enc.try_into().ok()?)),

@@ -8,7 +8,7 @@ use rand_core::CryptoRng;
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// An ML-KEM-1024 encapsulation key: a recipient. 1,568 bytes that passed the modulus check of FIPS 203 §7.2.
+/// An ML-KEM-1024 encapsulation key: 1,568 bytes that passed the modulus check of FIPS 203 §7.2.
 #[derive(Clone)]
 pub struct EncapsulationKey {
     bytes: Box<[u8; kem::ENCAPSULATION_KEY_BYTES]>,
@@ -66,10 +66,10 @@ impl fmt::Debug for EncapsulationKey {
     }
 }
 
-/// An ML-KEM-1024 decapsulation key, wiped on drop: who holds it opens what was sealed for its
+/// An ML-KEM-1024 decapsulation key, wiped on drop. It opens what was sealed for its
 /// [`EncapsulationKey`].
 pub struct DecapsulationKey {
-    /// Kept where there is one, since an expanded key does not give its seed back.
+    /// Kept if it is known, since the seed does not follow from an expanded key.
     seed: Option<Box<Zeroizing<[u8; kem::SEED_BYTES]>>>,
     decapsulator: Decapsulator,
     encapsulation_key: Box<[u8; kem::ENCAPSULATION_KEY_BYTES]>,
@@ -91,7 +91,7 @@ impl DecapsulationKey {
         Self::from_decapsulator(Decapsulator::from_seed(&seed), Some(seed))
     }
 
-    /// Imports the expanded form of 3,168 bytes after the checks of spec/envelope.md §1.
+    /// Imports the expanded form, 3,168 bytes, after the checks of spec/envelope.md §1.
     ///
     /// # Errors
     /// [`KeyError::Length`] or [`KeyError::Check`], which names the check that failed.
@@ -111,7 +111,7 @@ impl DecapsulationKey {
         Self { seed, decapsulator, encapsulation_key, id }
     }
 
-    /// The expanded form, 3,168 bytes, as w3pk and the `ADMIN_MLKEM_PRIVATE_KEY` variable hold it.
+    /// The expanded form, 3,168 bytes, which w3pk and the variable `ADMIN_MLKEM_PRIVATE_KEY` hold.
     #[must_use]
     pub fn to_expanded(&self) -> Box<Zeroizing<[u8; kem::DECAPSULATION_KEY_BYTES]>> {
         self.decapsulator.expanded()
@@ -123,7 +123,7 @@ impl DecapsulationKey {
         Zeroizing::new(<base64ct::Base64 as base64ct::Encoding>::encode_string(&self.to_expanded()[..]))
     }
 
-    /// The public half.
+    /// The public half of the key.
     #[must_use]
     pub fn encapsulation_key(&self) -> EncapsulationKey {
         EncapsulationKey::from_bytes(&self.encapsulation_key[..])
@@ -173,7 +173,7 @@ mod tests {
         };
         assert_eq!(refusal(&|b| b[3104] ^= 1), KeyCheck::Hash.into());
         assert_eq!(refusal(&|b| b[1600] ^= 1), KeyCheck::Hash.into());
-        // 0xFFF is above q = 3329; the hash is made to fit, so only the modulus check is left.
+        // 0xFFF is above q = 3329. The hash is made to match, so only the modulus check can notice.
         assert_eq!(
             refusal(&|b| {
                 b[1536] = 0xFF;
@@ -183,7 +183,7 @@ mod tests {
             }),
             KeyCheck::Modulus.into()
         );
-        // dk_PKE is under no hash: only decapsulation notices.
+        // The hash does not cover dk_PKE: only decapsulation notices.
         assert_eq!(refusal(&|b| b[0] ^= 1), KeyCheck::SelfTest.into());
         // The same key in another encoding: q is added to a coefficient that leaves room for it.
         assert_eq!(

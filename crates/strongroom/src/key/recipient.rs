@@ -1,4 +1,4 @@
-//! The public key of either KEM, for which an envelope is sealed.
+//! Recipients: public keys of either KEM, for which envelopes are sealed.
 
 use super::hybrid::HybridEncapsulationKey;
 use super::id::KeyId;
@@ -7,7 +7,7 @@ use crate::kem::{self, SharedSecret};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-/// For whom an envelope is sealed.
+/// A public key of either KEM, for which an envelope is sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Recipient {
@@ -18,7 +18,7 @@ pub enum Recipient {
 }
 
 impl Recipient {
-    /// HPKE's code point of the KEM.
+    /// The KEM's code point in HPKE's registry.
     #[must_use]
     pub fn kem_id(&self) -> u16 {
         match self {
@@ -42,7 +42,7 @@ impl Recipient {
         KeyId::of(self.kem_id(), self.as_bytes())
     }
 
-    /// The KEM ciphertext, which HPKE calls `enc`, and the shared secret.
+    /// Returns the KEM ciphertext, which HPKE calls `enc`, and the shared secret.
     pub(crate) fn encapsulate(&self, rng: &mut impl CryptoRng) -> (Vec<u8>, SharedSecret) {
         match self {
             Self::MlKem1024(key) => {

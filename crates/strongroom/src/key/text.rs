@@ -1,4 +1,5 @@
-//! Key texts (spec/envelope.md §1): `strongroom-pk-1…` and `STRONGROOM-SECRET-KEY-1…`, and the bare base64 of w3pk.
+//! Key texts (spec/envelope.md §1): `strongroom-pk-1…` and `STRONGROOM-SECRET-KEY-1…`, and the bare
+//! base64 of w3pk.
 
 use super::error::KeyError;
 use super::hybrid::{HybridDecapsulationKey, HybridEncapsulationKey};
@@ -24,7 +25,7 @@ fn secret_text(body: &[u8]) -> Zeroizing<String> {
     encoding::key_text(SECRET_PREFIX, body)
 }
 
-/// The public key text, `strongroom-pk-1…`.
+/// Writes the public key text, `strongroom-pk-1…`.
 impl fmt::Display for Recipient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -34,7 +35,7 @@ impl fmt::Display for Recipient {
     }
 }
 
-/// A public key text, or the bare base64 of the 1,568 bytes of an ML-KEM-1024 key.
+/// Reads a public key text, or the bare base64 of the 1,568 bytes of an ML-KEM-1024 key.
 impl FromStr for Recipient {
     type Err = KeyError;
 
@@ -53,14 +54,14 @@ impl FromStr for Recipient {
     }
 }
 
-/// The public key text, `strongroom-pk-1…`.
+/// Writes the public key text, `strongroom-pk-1…`.
 impl fmt::Display for EncapsulationKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&public_text(kem::KEM_ID, self.as_bytes()))
     }
 }
 
-/// A public key text, or the bare base64 of the 1,568 bytes.
+/// Reads a public key text of ML-KEM-1024, or the bare base64 of the 1,568 bytes.
 impl FromStr for EncapsulationKey {
     type Err = KeyError;
 
@@ -72,7 +73,7 @@ impl FromStr for EncapsulationKey {
     }
 }
 
-/// The public key text, `strongroom-pk-1…`.
+/// Writes the public key text, `strongroom-pk-1…`.
 impl fmt::Display for HybridEncapsulationKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&public_text(kem::HYBRID_KEM_ID, self.as_bytes()))
@@ -80,7 +81,8 @@ impl fmt::Display for HybridEncapsulationKey {
 }
 
 impl Identity {
-    /// The secret key text, `STRONGROOM-SECRET-KEY-1…`: the seed where it is known.
+    /// The secret key text, `STRONGROOM-SECRET-KEY-1…`. It holds the seed if that is known, else
+    /// the expanded key.
     #[must_use]
     pub fn to_secret_text(&self) -> Zeroizing<String> {
         secret_text(&self.to_secret_body())
@@ -125,13 +127,14 @@ impl Identity {
 }
 
 impl DecapsulationKey {
-    /// The secret key text, as of an [`Identity`].
+    /// The secret key text, as [`Identity::to_secret_text`] writes it.
     #[must_use]
     pub fn to_secret_text(&self) -> Zeroizing<String> {
         secret_text(&self.secret_body())
     }
 
-    /// Reads the text of an [`Identity`] that must be of ML-KEM-1024.
+    /// Reads a secret key text as [`Identity::from_secret_text`] does. The key must be of
+    /// ML-KEM-1024.
     ///
     /// # Errors
     /// [`KeyError`], which never repeats the text.
@@ -142,7 +145,7 @@ impl DecapsulationKey {
         }
     }
 
-    /// kem_id ‖ form ‖ key: the seed where it is known.
+    /// kem_id ‖ form ‖ key: the seed if it is known, else the expanded key.
     fn secret_body(&self) -> Zeroizing<Vec<u8>> {
         match self.seed() {
             Some(seed) => secret_body(kem::KEM_ID, FORM_SEED, seed),

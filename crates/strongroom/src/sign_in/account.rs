@@ -1,26 +1,28 @@
-//! Who signs a statement: a wallet, or the holder of an SLH-DSA key.
+//! The accounts that sign statements: wallets, and SLH-DSA keys.
 
 use crate::principal::Principal;
 use crate::slh_dsa::Owner;
 use crate::wallet::WalletAddress;
 use std::fmt;
 
-/// Who can sign a statement: the two kinds have one grammar but for its head.
+/// A kind of account. The grammar of its statements differs from the other's only in the first two
+/// lines.
 pub trait Account: Copy + fmt::Debug + fmt::Display + Eq {
-    /// The end of the first line.
+    /// How the first line ends, after the authority.
     const WANTS: &'static str;
-    /// What the first line is.
+    /// The first line, as an error says what was expected.
     const FIRST_LINE: &'static str;
-    /// What the second line is.
+    /// The second line, as an error says what was expected.
     const SECOND_LINE: &'static str;
-    /// Whether w3pk's one blank line for no statement is known there.
+    /// Whether one blank line may stand for the absent statement, as w3pk writes it, instead of
+    /// two.
     const ONE_BLANK_LINE: bool;
 
     /// Reads the second line, which has one spelling.
     fn from_line(line: &str) -> Option<Self>;
 }
 
-/// EIP-4361's own.
+/// The account of an EIP-4361 message.
 impl Account for WalletAddress {
     const WANTS: &'static str = " wants you to sign in with your Ethereum account:";
     const FIRST_LINE: &'static str =
@@ -33,7 +35,7 @@ impl Account for WalletAddress {
     }
 }
 
-/// The holder of an SLH-DSA key, who trades a statement for a session (spec/backup.md §4).
+/// An SLH-DSA key, whose holder trades a statement for a session (spec/backup.md §4).
 impl Account for Owner {
     const WANTS: &'static str = " wants you to sign in with your SLH-DSA key:";
     const FIRST_LINE: &'static str = "`[scheme://]authority wants you to sign in with your SLH-DSA key:`";

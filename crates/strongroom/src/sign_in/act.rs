@@ -1,47 +1,47 @@
-//! What a request does, and the resource that names it in a statement.
+//! Acts: what a request does, and the resource that names it in a statement.
 
 use crate::backup::UserId;
 use crate::key::Recipient;
 use crate::slot::SlotId;
 use sha2::{Digest, Sha256};
 
-/// What the resources of this project begin with; others are nobody's business here.
+/// The prefix of the resources that are checked here. All others are ignored.
 pub(super) const URN: &str = "urn:strongroom:";
 
-/// What a request does, so that a statement for one act serves no other.
+/// What a request does. A statement for one act is not accepted for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Act {
-    /// Store a body of this SHA-256.
+    /// Store a secret.
     Store {
-        /// Of the request's body.
+        /// SHA-256 of the request's body.
         body_sha256: [u8; 32],
     },
-    /// Have the vault open a slot.
+    /// Have the vault open the secret in a slot.
     Access(SlotId),
-    /// Fetch the payload of a slot.
+    /// Fetch the sealed secret of a slot.
     Envelope(SlotId),
-    /// List one's slots.
+    /// List the slots of the signer.
     Slots,
-    /// Replace a slot's payload by a body of this SHA-256.
+    /// Replace the sealed secret of a slot.
     Put {
-        /// Which slot.
+        /// The slot that the act is about.
         slot: SlotId,
-        /// Of the request's body.
+        /// SHA-256 of the request's body.
         body_sha256: [u8; 32],
     },
-    /// Forget a slot.
+    /// Delete a slot.
     Delete(SlotId),
-    /// Have the vault open a slot and seal the answer to a key.
+    /// Have the vault open the secret in a slot, and seal the answer to a key.
     SealTo {
-        /// Which slot.
+        /// The slot that the act is about.
         slot: SlotId,
-        /// Of the key's kem_id and bytes.
+        /// SHA-256 of the key's kem_id (u16, big-endian) and bytes.
         key_sha256: [u8; 32],
     },
-    /// List and read one's backups.
+    /// List and read the backups of the signer.
     Backups,
-    /// Delete a backup.
+    /// Delete the backup of this name.
     DeleteBackup(UserId),
 }
 
@@ -85,7 +85,7 @@ impl Act {
         }
     }
 
-    /// Whether a statement must name the act to serve it.
+    /// Whether a statement must name this act among its resources.
     #[must_use]
     pub fn is_bound(&self) -> bool {
         matches!(self, Self::Put { .. } | Self::Delete(_) | Self::SealTo { .. } | Self::DeleteBackup(_))

@@ -1,9 +1,9 @@
-//! A time of a statement (RFC 3339).
+//! The times in a statement (RFC 3339).
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// A time of a statement, with the text that was signed.
+/// A time in a statement, with the text that was signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DateTime {
     pub(super) text: String,
@@ -11,7 +11,7 @@ pub struct DateTime {
 }
 
 impl DateTime {
-    /// The moment.
+    /// The time that the text says.
     #[must_use]
     pub fn at(&self) -> OffsetDateTime {
         self.at

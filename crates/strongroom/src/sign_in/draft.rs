@@ -1,4 +1,4 @@
-//! A new statement, before it is written and signed.
+//! Drafts: new statements, before they are written and signed.
 
 use super::account::Account;
 use super::grammar::SignInStatementError;
@@ -12,26 +12,26 @@ use time::format_description::well_known::Rfc3339;
 pub struct Draft<'a, A = WalletAddress> {
     /// Authority of the site that asks, such as `localhost:3000`.
     pub domain: &'a str,
-    /// Who signs.
+    /// The account that will sign.
     pub address: A,
-    /// A line for people.
+    /// A line that the wallet shows to people.
     pub statement: Option<&'a str>,
     /// What the signing is for, such as `http://localhost:3000`.
     pub uri: &'a str,
-    /// EIP-155 chain.
+    /// The chain id (EIP-155).
     pub chain_id: u64,
-    /// As the vault issued it.
+    /// The nonce that the vault issued, 8 to 128 letters and digits.
     pub nonce: &'a str,
-    /// Now.
+    /// The time of signing.
     pub issued_at: OffsetDateTime,
-    /// When the statement ends, if it does.
+    /// The time from which on the statement is not valid, if there is one.
     pub expiration_time: Option<OffsetDateTime>,
-    /// URIs that narrow it.
+    /// URIs that restrict the statement, such as the resource of an act.
     pub resources: Vec<String>,
 }
 
 impl<A: Account> Draft<'_, A> {
-    /// The statement of this draft.
+    /// Writes the statement, and checks it against the grammar.
     ///
     /// # Errors
     /// [`SignInStatementError`] for a field that the grammar does not take.

@@ -1,20 +1,20 @@
-//! The lines of a statement, and what may stand on them (EIP-4361, RFC 3986).
+//! The lines of a statement, and the grammar of each (EIP-4361, RFC 3986).
 
 use fluent_uri::Uri;
 
 const MAX_NONCE_CHARS: usize = 128;
 
-/// Why a text is no statement: the line, from 1, and what should have stood there.
+/// Why a text cannot be read as a statement: the line, and what was expected there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("line {line} of the statement: expected {expected}")]
 pub struct SignInStatementError {
-    /// From 1.
+    /// The line's number, counted from 1; 0 if a draft could not be written at all.
     pub line: usize,
-    /// What the grammar has there.
+    /// What the grammar expects on that line.
     pub expected: &'static str,
 }
 
-/// The lines of a text, taken one by one; only LF ends a line.
+/// The lines of a text, which are taken one by one. Only LF ends a line.
 pub(super) struct Lines<'a> {
     lines: std::str::Split<'a, char>,
     line: usize,
@@ -44,7 +44,7 @@ impl<'a> Lines<'a> {
         Ok(value)
     }
 
-    /// A field that may be left out: taken where the next line starts with `name`.
+    /// An optional field, which is taken if the next line starts with `name`.
     pub(super) fn optional<T>(
         &mut self,
         name: &str,

@@ -1,4 +1,4 @@
-//! Origins: scheme and authority of a site that may ask for a sign-in.
+//! Origins: the scheme and authority of a site that asks for a sign-in.
 
 use fluent_uri::Uri;
 use std::fmt;
@@ -11,13 +11,13 @@ pub struct Origin {
     pub(super) authority: String,
 }
 
-/// A text that is no origin.
+/// The text is not an origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an origin is a scheme and an authority, such as https://app.example")]
 pub struct OriginError;
 
 impl Origin {
-    /// The origin of a URI, whatever path follows; `None` where it has no host, or names a user.
+    /// The origin of a URI, whatever its path; `None` if it has no host, or names a user.
     #[must_use]
     pub fn of_uri(text: &str) -> Option<Self> {
         let uri = Uri::parse(text).ok()?;
@@ -34,7 +34,7 @@ impl Origin {
         &self.authority
     }
 
-    /// The host alone: a name, or an address without brackets.
+    /// The host without the port: a name, or an address without brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         let authority = self.authority();

@@ -1,5 +1,5 @@
-//! The text of an EIP-4361 statement, or of an SLH-DSA key's, which differs in its head: one grammar to read, one way to write
-//! (spec/access.md, spec/backup.md §4).
+//! Sign-in statements (spec/access.md, spec/backup.md §4): EIP-4361 messages of wallets, and those
+//! of SLH-DSA keys, whose first two lines differ.
 
 use super::account::Account;
 use super::date_time::DateTime;
@@ -11,17 +11,17 @@ use crate::wallet::WalletAddress;
 use fluent_uri::Uri;
 use std::fmt;
 
-/// Bytes that a statement may have.
+/// The most bytes that a statement may have.
 pub const MAX_STATEMENT_BYTES: usize = 6144;
-/// Resources that a statement may list.
+/// The most resources that a statement may list.
 pub const MAX_RESOURCES: usize = 32;
 
-/// A wallet's statement, EIP-4361.
+/// The statement of a wallet: an EIP-4361 message.
 pub type WalletStatement = SignInStatement<WalletAddress>;
-/// A statement of who holds an SLH-DSA key.
+/// The statement of the holder of an SLH-DSA key.
 pub type SlhDsaStatement = SignInStatement<Owner>;
 
-/// A statement. [`Display`](fmt::Display) writes the very bytes that were parsed.
+/// A sign-in statement. [`Display`](fmt::Display) writes exactly the bytes that were parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignInStatement<A> {
     pub(super) scheme: Option<String>,
@@ -36,7 +36,7 @@ pub struct SignInStatement<A> {
     pub(super) not_before: Option<DateTime>,
     request_id: Option<String>,
     pub(super) resources: Option<Vec<String>>,
-    /// w3pk's deviation: no statement, and one blank line for it instead of two.
+    /// w3pk writes one blank line for an absent statement, where EIP-4361 has two.
     one_blank_line: bool,
 }
 
@@ -44,7 +44,7 @@ impl<A: Account> SignInStatement<A> {
     /// Reads a statement under the ABNF of spec/access.md.
     ///
     /// # Errors
-    /// [`SignInStatementError`]: the line, and what the grammar has there.
+    /// [`SignInStatementError`]: the line, and what was expected there.
     pub fn parse(text: &str) -> Result<Self, SignInStatementError> {
         if text.len() > MAX_STATEMENT_BYTES {
             return Err(SignInStatementError { line: 1, expected: "at most 6144 bytes in all" });
@@ -53,7 +53,8 @@ impl<A: Account> SignInStatement<A> {
         let (scheme, domain) = parse_head::<A>(&mut lines)?;
         let address = lines.take(A::SECOND_LINE, A::from_line)?;
         lines.take("an empty line", empty)?;
-        // A statement is followed by an empty line; without one there are two empty lines, or w3pk's one.
+        // A statement is followed by an empty line. If there is none, there are two empty lines, or
+        // one from w3pk.
         let (statement, one_blank_line) = match (lines.peek(0), lines.peek(1)) {
             (Some(""), _) => {
                 lines.take("an empty line", empty)?;
@@ -103,7 +104,7 @@ impl<A: Account> SignInStatement<A> {
             resources,
             one_blank_line,
         };
-        // The wallet signed the bytes, we act on the fields: they must say the same.
+        // The wallet signed the bytes, but the fields are acted on: they must say the same.
         if parsed.to_string() == text {
             Ok(parsed)
         } else {
@@ -111,19 +112,19 @@ impl<A: Account> SignInStatement<A> {
         }
     }
 
-    /// Who is said to sign.
+    /// The account that the statement says will sign.
     #[must_use]
     pub fn address(&self) -> A {
         self.address
     }
 
-    /// The nonce.
+    /// The nonce, 8 to 128 letters and digits.
     #[must_use]
     pub fn nonce(&self) -> &str {
         &self.nonce
     }
 
-    /// The line for people, where there is one.
+    /// The line for people, if there is one.
     #[must_use]
     pub fn statement(&self) -> Option<&str> {
         self.statement.as_deref()

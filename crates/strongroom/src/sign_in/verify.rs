@@ -1,4 +1,4 @@
-//! The checks of a statement that need no store, in the order of spec/access.md.
+//! Verifying a statement: the checks that need no store, in the order of spec/access.md.
 
 use super::account::Account;
 use super::act::{Act, URN};
@@ -10,58 +10,58 @@ use time::{Duration, OffsetDateTime};
 
 /// How long a nonce can be used after it was issued.
 pub const NONCE_LIFETIME: Duration = Duration::minutes(5);
-/// How far two clocks may be apart.
+/// How far the clocks of client and server may be apart.
 pub const CLOCK_SKEW: Duration = Duration::minutes(2);
 
 /// What a vault asks of every statement.
 #[derive(Debug, Clone)]
 pub struct Rules {
-    /// Origins whose statements are taken.
+    /// The origins whose statements are accepted.
     pub origins: Vec<Origin>,
-    /// Chains whose statements are taken; all where there are none.
+    /// The chain ids that are accepted. An empty list accepts all.
     pub chain_ids: Vec<u64>,
 }
 
-/// Why a statement does not sign in.
+/// The first check that a statement failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignInError {
-    /// The domain is no configured origin's authority, or the scheme is another.
+    /// The domain is not the authority of a configured origin, or the scheme is another.
     #[error("the statement's domain is not one of this vault's sign-in origins")]
     Domain,
-    /// The URI has no configured origin.
+    /// The origin of the URI is not configured.
     #[error("the statement's URI is not of one of this vault's sign-in origins")]
     Uri,
-    /// The chain is not allowed.
+    /// The chain id is not among the accepted ones.
     #[error("the statement's chain id is not allowed here")]
     Chain,
-    /// Issued in the future.
+    /// `Issued At` is more than [`CLOCK_SKEW`] in the future.
     #[error("the statement was issued in the future")]
     IssuedInFuture,
-    /// Issued longer ago than a nonce lives.
+    /// `Issued At` is longer ago than [`NONCE_LIFETIME`] and [`CLOCK_SKEW`].
     #[error("the statement was issued too long ago")]
     IssuedTooLongAgo,
-    /// Its expiration time has come.
+    /// `Expiration Time` has come.
     #[error("the statement has expired")]
     Expired,
-    /// Its not-before has not come.
+    /// `Not Before` has not come.
     #[error("the statement is not valid yet")]
     NotYet,
-    /// It names another act.
+    /// The resources name another act.
     #[error("the statement was signed for another act")]
     OtherAct,
-    /// It does not name the act, and must.
+    /// The resources do not name the act, which must be named.
     #[error("the statement must name this act among its resources")]
     Unbound,
-    /// The signature is another's, or none.
+    /// The signature is not one of the statement's address.
     #[error("the signature is not that of the statement's address")]
     Signer,
-    /// The signature, or the key that came with it, is not the SLH-DSA key's that the statement names.
+    /// The public key is not the one that the statement names, or the signature does not verify.
     #[error("the signature is not that of the statement's SLH-DSA key")]
     SlhDsaSigner,
 }
 
-/// A wallet that signed a statement for an act. The nonce is still to be spent.
+/// Proof that a wallet signed a statement for an act. The nonce is still to be spent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedIn {
     address: WalletAddress,
@@ -69,7 +69,7 @@ pub struct SignedIn {
 }
 
 impl SignedIn {
-    /// Who signed.
+    /// The account that signed.
     #[must_use]
     pub fn address(&self) -> WalletAddress {
         self.address
@@ -83,8 +83,8 @@ impl SignedIn {
 }
 
 impl WalletStatement {
-    /// Checks everything that needs no store, in the order of spec/access.md: origin, chain, times, act,
-    /// signature.
+    /// Checks origin, chain, times, act and signature, in the order of spec/access.md. The nonce is
+    /// left to the caller.
     ///
     /// # Errors
     /// [`SignInError`]: the first check that failed.
@@ -114,7 +114,8 @@ impl WalletStatement {
     }
 }
 
-/// The holder of an SLH-DSA key who signed a statement for a session. The nonce is still to be spent.
+/// Proof that the holder of an SLH-DSA key signed a statement for a session. The nonce is still to
+/// be spent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionRequest {
     owner: Owner,
@@ -123,7 +124,7 @@ pub struct SessionRequest {
 }
 
 impl SessionRequest {
-    /// Who signed.
+    /// The account that signed.
     #[must_use]
     pub fn owner(&self) -> Owner {
         self.owner
@@ -135,7 +136,8 @@ impl SessionRequest {
         &self.nonce
     }
 
-    /// The resources of the acts that the session is for; every act that is not bound where there are none.
+    /// The resources of the acts that the session is for. If it is empty, the session is for every
+    /// act that is not bound ([`Act::is_bound`]).
     #[must_use]
     pub fn scope(&self) -> &[String] {
         &self.scope
@@ -143,7 +145,8 @@ impl SessionRequest {
 }
 
 impl SlhDsaStatement {
-    /// Checks everything that needs no store, in the order of spec/access.md. Takes an SLH-DSA verification, some milliseconds.
+    /// Checks origin, chain, times, key and signature, in the order of spec/access.md. Verifying
+    /// the SLH-DSA signature takes some milliseconds.
     ///
     /// # Errors
     /// [`SignInError`]: the first check that failed.
@@ -167,7 +170,7 @@ impl SlhDsaStatement {
 }
 
 impl<A: Account> SignInStatement<A> {
-    /// What every statement is held to, whoever signs it and for what.
+    /// The checks that are common to all statements.
     fn check(&self, rules: &Rules, now: OffsetDateTime) -> Result<(), SignInError> {
         self.check_origin(rules)?;
         if !rules.chain_ids.is_empty() && !rules.chain_ids.contains(&self.chain_id) {
@@ -176,7 +179,7 @@ impl<A: Account> SignInStatement<A> {
         self.check_times(now)
     }
 
-    /// Its resources that are ours.
+    /// The resources that are checked here: those with the project's prefix.
     fn scope(&self) -> impl Iterator<Item = &str> {
         self.resources.iter().flatten().map(String::as_str).filter(|uri| uri.starts_with(URN))
     }

@@ -1,4 +1,4 @@
-//! The JSON of both payloads: strict to read, one way to write.
+//! The JSON of both payload shapes, read strictly and written in one way.
 
 use super::key_wrap::{FIRST_BYTES, SECOND_BYTES};
 use super::{AnyPayload, EncryptedData, Entry, Generation, MAX_RECIPIENTS, OlderPayload, Payload};
@@ -9,50 +9,51 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// Why bytes are no payload. Messages name a field and never repeat what it holds.
+/// Why bytes cannot be read as a payload. Messages name a field, and never repeat its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PayloadError {
-    /// Not JSON, a field of another type or twice, or something after the value.
+    /// The bytes are not JSON, a field has another type or is there twice, or something follows the
+    /// object.
     #[error("not a payload: line {line}, column {column}")]
     Json {
-        /// From 1.
+        /// Counted from 1.
         line: usize,
-        /// From 1.
+        /// Counted from 1.
         column: usize,
     },
-    /// A field that must be there is not.
+    /// A required field is missing.
     #[error("`{field}` is missing")]
     Missing {
-        /// Its name.
+        /// The field's name.
         field: &'static str,
     },
-    /// Fields of both payloads.
+    /// The object has fields of both shapes.
     #[error("`recipients` and `ciphertext` exclude each other")]
     Ambiguous,
-    /// `version` is there and not 2.
+    /// `version` is there, and is not 2.
     #[error("the payload's `version` is not known: 2, or none")]
     UnknownVersion,
-    /// No recipient, or more than 256.
+    /// `recipients` is empty, or has more than 256 entries.
     #[error("{count} recipients: a payload has 1 to {MAX_RECIPIENTS}")]
     Recipients {
-        /// How many there were.
+        /// The number of entries.
         count: usize,
     },
-    /// Not the one padded base64 text of that many bytes.
+    /// A field is not standard, padded base64, or has another number of bytes.
     #[error("`{field}` is not the standard, padded base64 of {bytes} bytes")]
     Base64 {
-        /// Its name.
+        /// The field's name.
         field: &'static str,
-        /// Bytes that it must have.
+        /// The bytes that the field must have.
         bytes: usize,
     },
-    /// `encryptedData` is no base64.
+    /// `encryptedData` is not standard, padded base64.
     #[error("`encryptedData` is not standard, padded base64")]
     Data,
 }
 
-/// A string, borrowed from the JSON where it has no escapes.
+/// A string, which is borrowed from the JSON if it has no escapes.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -66,7 +67,7 @@ struct RawEntry<'a> {
 
 #[derive(Deserialize)]
 struct Raw<'a> {
-    /// Any value is skipped over, so that an unknown one can be refused by name.
+    /// Any value is accepted here, so an unknown one can be refused with its own error.
     #[serde(borrow, default, deserialize_with = "present")]
     version: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
@@ -81,14 +82,14 @@ struct Raw<'a> {
     auth_tag: Option<Text<'a>>,
 }
 
-/// A field that is there has a value: `null` is not a way to leave it out.
+/// A field that is there must have a value: `null` does not count as absent.
 fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<T>, D::Error> {
     T::deserialize(d).map(Some)
 }
 
 impl AnyPayload {
-    /// Reads a payload of either shape (spec/envelope.md §2, §3). Allocates no more than the JSON's size
-    /// a few times over; bound that before.
+    /// Reads a payload of either shape (spec/envelope.md §2, §3). Allocates a few times the size of
+    /// the JSON, so the caller must bound that size.
     ///
     /// # Errors
     /// [`PayloadError`].
@@ -121,7 +122,7 @@ impl AnyPayload {
         }
     }
 
-    /// Writes the payload in its own shape.
+    /// Writes the JSON of the payload, in the shape that it has.
     #[must_use]
     pub fn to_json(&self) -> String {
         match self {
@@ -172,7 +173,7 @@ fn exact<const N: usize>(field: &'static str, text: &str) -> Result<Box<[u8; N]>
 }
 
 impl Payload {
-    /// Writes the payload as spec/envelope.md §2 says; `from_json` gives it back.
+    /// Writes the JSON of the payload (spec/envelope.md §2), which `from_json` reads.
     #[must_use]
     pub fn to_json(&self) -> String {
         const ENTRY_CHARS: usize = (ENCAPSULATION_KEY_BYTES + CIPHERTEXT_BYTES + SECOND_BYTES) * 4 / 3 + 64;
@@ -210,7 +211,7 @@ impl OlderPayload {
 }
 
 impl EncryptedData {
-    /// The three fields and the closing brace.
+    /// Appends the three fields and the closing brace.
     fn write(&self, out: &mut String) {
         out.push_str(r#","encryptedData":""#);
         encoding::base64_into(&self.ciphertext, out);

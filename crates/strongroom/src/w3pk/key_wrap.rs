@@ -10,9 +10,10 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 /// How a payload wraps its key K under a shared secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Generation {
-    /// No `version`: K xor the shared secret, entries of 1,600 bytes.
+    /// The first, without `version`: K xor the shared secret, in entries of 1,600 bytes.
     First,
-    /// `"version":2`: AES-KW under a key derived from the shared secret, entries of 1,608 bytes.
+    /// The second, `"version":2`: AES-KW under a key that is derived from the shared secret, in
+    /// entries of 1,608 bytes.
     Second,
 }
 
@@ -21,7 +22,7 @@ pub(crate) const FIRST_BYTES: usize = 32;
 /// Bytes of a wrapped K in the second generation: RFC 3394 adds eight.
 pub(crate) const SECOND_BYTES: usize = 40;
 
-/// K, wiped on drop.
+/// The content encryption key K, wiped on drop.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct ContentKey([u8; aead::KEY_BYTES]);
 
@@ -47,7 +48,7 @@ impl ContentKey {
         }
     }
 
-    /// `None` where `wrapped` has another size, or fails RFC 3394's integrity check.
+    /// `None` if `wrapped` has another length, or fails the integrity check of RFC 3394.
     pub(crate) fn unwrap(
         generation: Generation,
         shared_secret: &SharedSecret,
@@ -60,7 +61,7 @@ impl ContentKey {
     }
 }
 
-/// RFC 3394 §2.2.2, of 40 bytes only.
+/// Unwraps a key (RFC 3394 §2.2.2). Only 40 bytes are accepted.
 pub(crate) fn unwrap(kek: &KwAes256, wrapped: &[u8]) -> Option<ContentKey> {
     let wrapped: &[u8; SECOND_BYTES] = wrapped.try_into().ok()?;
     let mut key = ContentKey([0; aead::KEY_BYTES]);

@@ -7,14 +7,14 @@ use std::str::FromStr;
 /// Bytes of an Ethereum address.
 pub const ADDRESS_BYTES: usize = 20;
 
-/// A text that is no address.
+/// Why a text cannot be read as an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WalletAddressError {
-    /// Not `0x` and 40 hex digits.
+    /// The text is not `0x` and 40 hex digits.
     #[error("an address is 0x and 40 hex digits")]
     Shape,
-    /// The case of its letters is not EIP-55's.
+    /// The case of the letters is not that of EIP-55's checksum.
     #[error("the address fails its EIP-55 checksum")]
     Checksum,
 }
@@ -24,26 +24,27 @@ pub enum WalletAddressError {
 pub struct WalletAddress([u8; ADDRESS_BYTES]);
 
 impl WalletAddress {
-    /// The address of these bytes.
+    /// The address of these 20 bytes. Every value is valid.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; ADDRESS_BYTES]) -> Self {
         Self(bytes)
     }
 
-    /// The address of an uncompressed public key without its 0x04: the last 20 bytes of its Keccak-256.
+    /// The address of an uncompressed public key without its prefix 0x04: the last 20 bytes of the
+    /// key's Keccak-256.
     #[must_use]
     pub(crate) fn of_public_key(point: &[u8; 64]) -> Self {
         let digest = Keccak256::digest(point);
         Self(digest[12..].try_into().expect("a Keccak-256 digest has 32 bytes"))
     }
 
-    /// The 20 bytes.
+    /// The address as 20 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; ADDRESS_BYTES] {
         &self.0
     }
 
-    /// Reads an address whose letters must carry the EIP-55 checksum.
+    /// Reads an address whose letters must have the case of EIP-55's checksum.
     ///
     /// # Errors
     /// [`WalletAddressError`].
@@ -64,7 +65,7 @@ impl FromStr for WalletAddress {
     }
 }
 
-/// EIP-55.
+/// Writes `0x` and 40 hex digits, with EIP-55's checksum in the case of the letters.
 impl fmt::Display for WalletAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = *b"0x0000000000000000000000000000000000000000";

