@@ -25,7 +25,7 @@ pub enum PrivateKeyError {
     #[error(transparent)]
     Length(#[from] LengthError),
     /// PK.root does not follow from the seeds. The key was damaged, or is of another parameter set.
-    #[error("the root is not that of the seeds")]
+    #[error("PK.root does not follow from the seeds: the key is damaged, or of another parameter set")]
     Root,
 }
 

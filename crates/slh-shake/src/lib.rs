@@ -47,7 +47,7 @@
 //!
 //! # Features
 //! - `std` (default): the processor is asked at run time what it has. Without it, a build uses what
-//! it is compiled for.
+//!   it is compiled for.
 //! - `threads`: adds `PrivateKey::on_threads`.
 //! - `internals`: only for tests and benches. It may change at any time.
 #![cfg_attr(not(feature = "std"), no_std)]

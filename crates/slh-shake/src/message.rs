@@ -27,7 +27,7 @@ impl<'a> Context<'a> {
 
 /// A context string has more than 255 bytes (FIPS 205 algorithm 22, line 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a context string has 255 bytes at most")]
+#[error("the context string is too long: at most 255 bytes are allowed")]
 pub struct ContextTooLong;
 
 /// A message in its context, as keys of the parameter set `P` sign it.
@@ -180,5 +180,5 @@ impl fmt::Debug for PreHashed {
 /// Finding a collision of the hash function is easier than breaking the parameter set (FIPS
 /// 205 §10.2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("collisions of this hash function are easier to find than the parameter set is to break")]
+#[error("the hash function is weaker than the parameter set: choose one with longer hashes")]
 pub struct WeakHash;

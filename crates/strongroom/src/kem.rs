@@ -58,7 +58,7 @@ pub enum KeyCheck {
     #[error("the encapsulation key is not reduced modulo q (FIPS 203 §7.2)")]
     Modulus,
     /// A secret coefficient is q or more, so the key has a second encoding.
-    #[error("the decapsulation key is not reduced modulo q")]
+    #[error("the decapsulation key is not reduced modulo q (FIPS 203 §4.2.1)")]
     Encoding,
     /// The key does not decapsulate what its encapsulation key encapsulates.
     #[error("the decapsulation key does not open what its encapsulation key seals")]

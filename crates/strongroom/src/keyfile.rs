@@ -17,19 +17,19 @@ const LOCKED_PREFIX: &str = "STRONGROOM-ENCRYPTED-KEY-1";
 #[non_exhaustive]
 pub enum KeyFileError {
     /// The file has more than [`MAX_KEY_FILE_BYTES`], or a line of more than 8 KiB.
-    #[error("the file is too large to be a key file")]
+    #[error("the file is too large for a key file: at most 64 KiB, and 8 KiB a line, are allowed")]
     TooLarge,
     /// The file is not UTF-8.
-    #[error("the file is not text")]
+    #[error("the file is not text in UTF-8")]
     NotText,
     /// Every line is empty or a comment.
     #[error("the file holds no key")]
     NoKey,
     /// More than one line is neither empty nor a comment.
-    #[error("the file holds more than one key")]
+    #[error("the file holds more than one key: put each into a file of its own")]
     ManyKeys,
     /// The line cannot be read as a key.
-    #[error("line {line} holds no usable key")]
+    #[error("line {line} cannot be read as a key")]
     Key {
         /// The line's number, counted from 1.
         line: usize,
@@ -38,7 +38,9 @@ pub enum KeyFileError {
     },
     /// The key is locked with parameters out of range: 8 MiB to 1 GiB of memory, and 1 to 16
     /// passes.
-    #[error("line {line} holds a key that is locked with parameters out of bounds")]
+    #[error(
+        "line {line} holds a locked key whose Argon2id parameters are out of range: 8 MiB to 1 GiB of memory and 1 to 16 passes are accepted"
+    )]
     Lock {
         /// The line's number, counted from 1.
         line: usize,

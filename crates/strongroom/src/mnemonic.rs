@@ -13,7 +13,7 @@ const MAX_TEXT_BYTES: usize = 4096;
 #[non_exhaustive]
 pub enum MnemonicError {
     /// The number of words is not 12, 15, 18, 21 or 24.
-    #[error("a mnemonic has 12, 15, 18, 21 or 24 words, this one has {found}")]
+    #[error("the mnemonic has {found} words, and 12, 15, 18, 21 or 24 are expected")]
     WordCount {
         /// The number of words that were given.
         found: usize,
@@ -25,15 +25,13 @@ pub enum MnemonicError {
         number: usize,
     },
     /// The checksum in the last word does not match the words.
-    #[error(
-        "word {number}, the last, holds a checksum that the words before it do not have: one of them is wrong, or two stand in each other's place"
-    )]
+    #[error("the checksum in word {number}, the last, does not match: a word is wrong, or two are swapped")]
     Checksum {
         /// The last word's place, counted from 1.
         number: usize,
     },
     /// The text is longer than any mnemonic.
-    #[error("the text is longer than a mnemonic can be")]
+    #[error("the text is too long for a mnemonic: at most 24 words are expected")]
     TooLong,
 }
 

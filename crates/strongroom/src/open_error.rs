@@ -5,11 +5,11 @@
 #[non_exhaustive]
 pub enum OpenError {
     /// It has no entry for any of the keys. Another key may open it.
-    #[error("none of the keys at hand opens this")]
+    #[error("none of the given keys opens this")]
     NotMine,
     /// Header, MAC, commitment, wrapped key or data was altered. The error does not say which,
     /// since that would help an attacker. An older payload may also have been sealed for another
     /// key.
-    #[error("it is damaged or was altered")]
+    #[error("this is damaged or was altered")]
     Damaged,
 }

@@ -26,7 +26,7 @@ pub struct PassphraseKdf {
 
 /// The parameters ask for more work than a file may, or for too little to protect anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("Argon2id with this much memory or this many passes is not done")]
+#[error("Argon2id parameters out of range: 8 MiB to 1 GiB of memory and 1 to 16 passes are accepted")]
 pub struct PassphraseKdfError;
 
 impl PassphraseKdf {

@@ -54,10 +54,10 @@ pub enum EnvelopePolicyError {
         field: &'static str,
     },
     /// The encoded policy has more than [`MAX_POLICY_BYTES`].
-    #[error("the policy has more than {MAX_POLICY_BYTES} bytes")]
+    #[error("the policy is too long: at most {MAX_POLICY_BYTES} bytes are allowed")]
     TooLarge,
     /// The bytes are not a CBOR map, or not in its one encoding.
-    #[error("the policy is no deterministic CBOR map of the known kinds")]
+    #[error("the policy is not the deterministic CBOR map of an envelope's policy")]
     Encoding,
 }
 

@@ -21,7 +21,7 @@ pub enum Principal {
 /// The text does not name a principal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a principal is 0x and 40 hex digits, with its checksum where their case is mixed, or slh-dsa:0x and 64 hex digits"
+    "not a principal: 0x and 40 hex digits (with their EIP-55 checksum if the case is mixed), or slh-dsa:0x and 64 hex digits, are expected"
 )]
 pub struct PrincipalError;
 

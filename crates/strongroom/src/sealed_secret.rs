@@ -23,7 +23,7 @@ pub enum SealedSecret {
 #[non_exhaustive]
 pub enum SealedSecretError {
     /// It begins like `{"envelope":…}`, and goes on in another way.
-    #[error("the object is no {{\"envelope\": base64}}")]
+    #[error("not a sealed secret: {{\"envelope\": base64}} is expected")]
     Wrapper,
     /// The base64 does not hold an envelope.
     #[error(transparent)]

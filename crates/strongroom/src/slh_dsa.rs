@@ -42,10 +42,10 @@ impl Context {
 #[non_exhaustive]
 pub enum FormatError {
     /// The text is not `0x` and an even number of hex digits.
-    #[error("0x and an even number of hex digits is expected")]
+    #[error("not hex: 0x and an even number of hex digits are expected")]
     Hex,
     /// A public key has upper-case digits, which would be a second spelling.
-    #[error("a public key is 0x and 128 lower-case hex digits")]
+    #[error("the public key has upper-case digits: 0x and 128 lower-case hex digits are expected")]
     Case,
     /// The bytes do not have the right length.
     #[error("{expected} bytes were expected, these are {found}")]

@@ -10,7 +10,7 @@ pub struct SlotId([u8; 32]);
 
 /// The text is not a slot id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a slot is 64 lower-case hex digits")]
+#[error("not a slot id: 64 lower-case hex digits are expected")]
 pub struct SlotIdError;
 
 impl SlotId {

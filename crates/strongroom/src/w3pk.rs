@@ -104,13 +104,13 @@ pub enum AnyPayload {
 #[non_exhaustive]
 pub enum RecipientsError {
     /// The list of recipients is empty.
-    #[error("a payload needs a recipient")]
+    #[error("no recipient: a payload needs at least one")]
     NoRecipient,
     /// There are more than [`MAX_RECIPIENTS`].
-    #[error("a payload has at most {MAX_RECIPIENTS} recipients")]
+    #[error("too many recipients: a payload may have at most {MAX_RECIPIENTS}")]
     TooManyRecipients,
     /// A key is in the list twice.
-    #[error("a recipient is named twice")]
+    #[error("a recipient is given twice: give each once")]
     RepeatedRecipient,
 }
 

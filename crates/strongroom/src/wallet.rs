@@ -24,19 +24,19 @@ const HALF_ORDER: [u8; 32] = [
 #[non_exhaustive]
 pub enum WalletError {
     /// The key is not `0x` and 64 hex digits, or it is zero or at least the group order.
-    #[error("an Ethereum key is 0x and 64 hex digits, a scalar of secp256k1")]
+    #[error("not an Ethereum key: 0x and 64 hex digits below the order of secp256k1 are expected")]
     Key,
     /// The signature is not `0x` and 130 hex digits.
-    #[error("a signature is 0x and 130 hex digits")]
+    #[error("not a signature: 0x and 130 hex digits are expected")]
     SignatureShape,
     /// v is not 0, 1, 27 or 28.
-    #[error("the signature's v is none of 0, 1, 27 and 28")]
+    #[error("the signature's v must be 0, 1, 27 or 28")]
     RecoveryId,
     /// s is above n/2, so the signature has a twin (EIP-2).
-    #[error("the signature's s is above half the group order")]
+    #[error("the signature's s is above half of the group order: wallets sign with the smaller one (EIP-2)")]
     HighS,
     /// No public key can be recovered from the signature.
-    #[error("no key fits the signature")]
+    #[error("no public key can be recovered from the signature")]
     Unrecoverable,
 }
 

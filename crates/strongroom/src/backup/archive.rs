@@ -9,7 +9,7 @@ pub type UnixSeconds = u64;
 
 /// The bytes are not a JSON text, which must also be UTF-8 (RFC 8259 §8.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no JSON text: line {line}, column {column}")]
+#[error("not a JSON text: line {line}, column {column}")]
 pub struct ArchiveError {
     /// Counted from 1.
     pub line: usize,

@@ -97,7 +97,7 @@ pub(super) fn open(payload: &[u8], keys: &Keys) -> Result<Zeroizing<Vec<u8>>, Re
     }
     let refused = RestoreError::Payload;
     let Object(raw): Object<Raw<'_>> = serde_json::from_slice(payload)
-        .map_err(|_| refused("no JSON object of capsule, symmetricCiphertext and nonce"))?;
+        .map_err(|_| refused("not a JSON object of capsule, symmetricCiphertext and nonce"))?;
     let bytes = |text: &str, what| encoding::from_prefixed_hex(text).ok_or(refused(what));
     let capsule = bytes(&raw.capsule, "capsule is not 0x and hex digits")?;
     let data = bytes(&raw.symmetric_ciphertext, "symmetricCiphertext is not 0x and hex digits")?;
@@ -110,7 +110,7 @@ pub(super) fn open(payload: &[u8], keys: &Keys) -> Result<Zeroizing<Vec<u8>>, Re
             .ml_kem_1024()
             .decapsulator()
             .decapsulate(capsule[..].try_into().expect("the length was matched")),
-        _ => return Err(refused("capsule is of neither ML-KEM-768 nor ML-KEM-1024")),
+        _ => return Err(refused("capsule has the length of neither ML-KEM-768 nor ML-KEM-1024")),
     };
     // A capsule for another key gives a secret as well (implicit rejection); the tag then fails.
     let damaged = RestoreError::Open(OpenError::Damaged);

@@ -8,16 +8,16 @@ use crate::open_error::OpenError;
 #[non_exhaustive]
 pub enum RestoreError {
     /// The keys do not open it, or it was damaged before it was signed.
-    #[error("it is signed by these keys, and does not open with them")]
+    #[error("the backup is signed by these keys, but does not open with them")]
     Open(OpenError),
     /// The payload does not have the compatible form (spec/backup.md §2).
-    #[error("the payload is none: {0}")]
+    #[error("the payload cannot be read: {0}")]
     Payload(&'static str),
     /// The envelope's plaintext does not begin with a manifest.
-    #[error("the envelope holds no archive")]
+    #[error("the envelope does not hold an archive with its manifest")]
     NoArchive,
     /// Manifest and statement have different counters.
-    #[error("the archive has the counter {archive}, and its statement {statement}")]
+    #[error("the archive has the counter {archive}, but its statement {statement}")]
     Counter {
         /// The manifest's counter.
         archive: u64,
@@ -25,7 +25,7 @@ pub enum RestoreError {
         statement: u64,
     },
     /// The data does not have the SHA-256 that the manifest says.
-    #[error("the archive's SHA-256 is not that of its manifest")]
+    #[error("the archive does not have the SHA-256 that its manifest says")]
     Sha256,
     /// The data is not JSON.
     #[error("the archive is {0}")]

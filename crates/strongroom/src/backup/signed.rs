@@ -22,7 +22,7 @@ use std::borrow::Cow;
 #[non_exhaustive]
 pub enum SignedBackupError {
     /// Not JSON, or a field is not a string, or is there twice.
-    #[error("no JSON object of strings: line {line}, column {column}")]
+    #[error("not a JSON object of strings: line {line}, column {column}")]
     Json {
         /// Counted from 1.
         line: usize,
@@ -31,19 +31,21 @@ pub enum SignedBackupError {
     },
     /// The fields are neither `signature` and `payload`, nor `signature`, `statement` and
     /// `envelope`.
-    #[error("a backup has signature and payload, or signature, statement and envelope")]
+    #[error(
+        "wrong fields: a backup has `signature` and `payload`, or `signature`, `statement` and `envelope`"
+    )]
     Fields,
     /// The signature is not hex, or has another length.
     #[error("signature: {0}")]
     Signature(slh_dsa::FormatError),
     /// The payload is not `0x` and an even number of hex digits.
-    #[error("payload: 0x and an even number of hex digits is expected")]
+    #[error("payload: not hex: 0x and an even number of hex digits are expected")]
     Payload,
     /// The payload is not a JSON object. The key may have signed it for some other purpose.
-    #[error("payload: the hex of a JSON object is expected")]
+    #[error("payload: not a JSON object: the hex of one is expected")]
     PayloadNotJson,
     /// A field is not base64.
-    #[error("{field}: base64 is expected")]
+    #[error("{field}: not base64: the standard, padded form is expected")]
     Base64 {
         /// `envelope` or `statement`.
         field: &'static str,

@@ -12,7 +12,7 @@ pub const MAX_COUNTER: u64 = (1 << 53) - 1;
 
 /// The bytes are not a statement in its one encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no statement of a backup in its one encoding")]
+#[error("not the statement of a backup in its one encoding")]
 pub struct BackupStatementError;
 
 /// The place of a version: its name, its number, and the version before it.

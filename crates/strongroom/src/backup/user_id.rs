@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 /// The text is not a UUID in its one spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a user id is a UUID, 8-4-4-4-12 hex digits")]
+#[error("not a user id: a UUID of 8-4-4-4-12 lower-case hex digits is expected")]
 pub struct UserIdError;
 
 /// A UUID of any version (RFC 9562), 16 bytes. Its text is `8-4-4-4-12` hex digits in lower case.

@@ -13,13 +13,13 @@ pub const MAX_RECIPIENTS: usize = 512;
 #[non_exhaustive]
 pub enum EnvelopeError {
     /// The bytes do not begin with [`MAGIC`](super::MAGIC).
-    #[error("this is no Strongroom envelope")]
+    #[error("this is not a Strongroom envelope")]
     NotAnEnvelope,
     /// A version of the format that this crate does not know.
     #[error("the envelope is of an unknown version: a newer Strongroom may open it")]
     UnknownVersion,
     /// `header_len` is 0, or more than [`MAX_HEADER_BYTES`].
-    #[error("the header is said to have {bytes} bytes, and may have 1 to {MAX_HEADER_BYTES}")]
+    #[error("the header has {bytes} bytes, and 1 to {MAX_HEADER_BYTES} are allowed")]
     HeaderLength {
         /// The value of `header_len`.
         bytes: u32,
@@ -28,28 +28,28 @@ pub enum EnvelopeError {
     #[error("the envelope is cut short")]
     Truncated,
     /// The header is not CBOR of the right shape, or not in its one encoding.
-    #[error("the header is not deterministic CBOR of an envelope's shape")]
+    #[error("the header is not the deterministic CBOR of an envelope")]
     Encoding,
     /// The policy in the header is refused.
     #[error(transparent)]
     Policy(#[from] EnvelopePolicyError),
     /// The header has a threshold, which no version defines yet.
-    #[error("the envelope has a threshold, which this version does not know: a newer Strongroom may open it")]
+    #[error("the envelope has a threshold, which is unknown here: a newer Strongroom may open it")]
     UnknownThreshold,
     /// A recipient's KEM that this crate does not know.
-    #[error("a recipient's KEM {kem_id:#06x} is unknown: a newer Strongroom may open it")]
+    #[error("the KEM {kem_id:#06x} of a recipient is unknown: a newer Strongroom may open the envelope")]
     UnknownKem {
         /// The KEM's code point in HPKE's registry.
         kem_id: u64,
     },
     /// The header has no stanza, or more than [`MAX_RECIPIENTS`].
-    #[error("the envelope names {count} recipients, and may name 1 to {MAX_RECIPIENTS}")]
+    #[error("the envelope has {count} recipients, and 1 to {MAX_RECIPIENTS} are allowed")]
     Recipients {
         /// The number of stanzas that the header says.
         count: u64,
     },
     /// Two stanzas have the same key id.
-    #[error("the envelope names a recipient twice")]
+    #[error("the envelope has two stanzas for one recipient")]
     RepeatedRecipient,
     /// The text is not armor (spec/envelope.md §4.7).
     #[error("the armor is not 64 columns of base64 between its two lines")]

@@ -20,7 +20,7 @@ pub enum RewrapError {
     #[error(transparent)]
     Recipients(#[from] SealError),
     /// A key is to be removed that is not among the recipients.
-    #[error("{id} is not among the recipients")]
+    #[error("{id} is not among the recipients: it cannot be removed")]
     NotARecipient {
         /// The id of that key.
         id: KeyId,

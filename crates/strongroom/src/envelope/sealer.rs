@@ -18,10 +18,10 @@ use std::num::NonZeroUsize;
 #[non_exhaustive]
 pub enum SealError {
     /// The list of recipients is empty.
-    #[error("an envelope needs a recipient")]
+    #[error("no recipient: an envelope needs at least one")]
     NoRecipient,
     /// There are more than [`MAX_RECIPIENTS`].
-    #[error("an envelope has at most {MAX_RECIPIENTS} recipients")]
+    #[error("too many recipients: an envelope may have at most {MAX_RECIPIENTS}")]
     TooManyRecipients,
     /// A key is in the list twice, or is added although it is a recipient already.
     #[error("the recipient {id} is named twice")]

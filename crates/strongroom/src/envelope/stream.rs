@@ -25,7 +25,7 @@ pub enum StreamError {
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The plaintext takes more than 2^38 chunks of 16 KiB.
-    #[error("the input is larger than an envelope can be")]
+    #[error("the input is too large for an envelope: at most 4 PiB are allowed")]
     TooLarge,
 }
 

@@ -13,7 +13,7 @@ pub struct Origin {
 
 /// The text is not an origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an origin is a scheme and an authority, such as https://app.example")]
+#[error("not an origin: a scheme and an authority are expected, such as https://app.example")]
 pub struct OriginError;
 
 impl Origin {

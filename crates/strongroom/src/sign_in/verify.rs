@@ -33,22 +33,22 @@ pub enum SignInError {
     #[error("the statement's URI is not of one of this vault's sign-in origins")]
     Uri,
     /// The chain id is not among the accepted ones.
-    #[error("the statement's chain id is not allowed here")]
+    #[error("the statement's chain id is not among those that this vault accepts")]
     Chain,
     /// `Issued At` is more than [`CLOCK_SKEW`] in the future.
-    #[error("the statement was issued in the future")]
+    #[error("the statement was issued in the future: check both clocks")]
     IssuedInFuture,
     /// `Issued At` is longer ago than [`NONCE_LIFETIME`] and [`CLOCK_SKEW`].
-    #[error("the statement was issued too long ago")]
+    #[error("the statement was issued too long ago: sign a new one")]
     IssuedTooLongAgo,
     /// `Expiration Time` has come.
-    #[error("the statement has expired")]
+    #[error("the statement has expired: sign a new one")]
     Expired,
     /// `Not Before` has not come.
-    #[error("the statement is not valid yet")]
+    #[error("the statement is not valid yet: check both clocks")]
     NotYet,
     /// The resources name another act.
-    #[error("the statement was signed for another act")]
+    #[error("the statement was signed for another act: sign one for this act")]
     OtherAct,
     /// The resources do not name the act, which must be named.
     #[error("the statement must name this act among its resources")]

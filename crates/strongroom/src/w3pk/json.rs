@@ -29,19 +29,19 @@ pub enum PayloadError {
         field: &'static str,
     },
     /// The object has fields of both shapes.
-    #[error("`recipients` and `ciphertext` exclude each other")]
+    #[error("the payload has both `recipients` and `ciphertext`: only one of them is allowed")]
     Ambiguous,
     /// `version` is there, and is not 2.
-    #[error("the payload's `version` is not known: 2, or none")]
+    #[error("the payload's `version` is unknown: it must be 2 or absent")]
     UnknownVersion,
     /// `recipients` is empty, or has more than 256 entries.
-    #[error("{count} recipients: a payload has 1 to {MAX_RECIPIENTS}")]
+    #[error("the payload has {count} recipients, and 1 to {MAX_RECIPIENTS} are allowed")]
     Recipients {
         /// The number of entries.
         count: usize,
     },
     /// A field is not standard, padded base64, or has another number of bytes.
-    #[error("`{field}` is not the standard, padded base64 of {bytes} bytes")]
+    #[error("`{field}` is not {bytes} bytes in standard, padded base64")]
     Base64 {
         /// The field's name.
         field: &'static str,

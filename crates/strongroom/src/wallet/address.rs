@@ -12,10 +12,10 @@ pub const ADDRESS_BYTES: usize = 20;
 #[non_exhaustive]
 pub enum WalletAddressError {
     /// The text is not `0x` and 40 hex digits.
-    #[error("an address is 0x and 40 hex digits")]
+    #[error("not an address: 0x and 40 hex digits are expected")]
     Shape,
     /// The case of the letters is not that of EIP-55's checksum.
-    #[error("the address fails its EIP-55 checksum")]
+    #[error("the address fails its EIP-55 checksum: check it for typing errors")]
     Checksum,
 }
 
