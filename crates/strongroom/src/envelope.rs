@@ -32,6 +32,7 @@ mod file_key;
 mod header;
 mod opener;
 mod payload;
+mod pump;
 mod rewrap;
 mod sealer;
 mod segment;

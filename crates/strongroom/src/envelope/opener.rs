@@ -5,6 +5,7 @@ use super::error::ReadError;
 use super::header::Header;
 use super::payload::{PayloadKey, payload_plaintext_bytes};
 use super::rewrap::{RewrapError, rewrapped};
+use super::pump::pump;
 use super::segment::Direction;
 use super::stream::{self, OpenReader, SeekReader, StreamError};
 use crate::key::{IdentityRef, KeyId, Recipient};
@@ -71,7 +72,7 @@ impl<R: Read> Opener<R> {
         R: Send,
     {
         let key = self.payload_key(keys)?;
-        stream::pump(Direction::Open, &key, self.input, output, threads)
+        pump(Direction::Open, &key, self.input, output, threads)
     }
 
     /// A reader that can seek in the plaintext. It opens the last chunk first, which authenticates

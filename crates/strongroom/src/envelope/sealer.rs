@@ -5,8 +5,9 @@ use super::error::MAX_RECIPIENTS;
 use super::file_key::FileKey;
 use super::header::Header;
 use super::payload::{PayloadKey, SALT_BYTES};
+use super::pump::pump;
 use super::segment::Direction;
-use super::stream::{self, SealWriter, StreamError};
+use super::stream::{SealWriter, StreamError};
 use crate::key::{KeyId, Recipient};
 use crate::policy::{EnvelopePolicy, EnvelopePolicyError};
 use rand_core::CryptoRng;
@@ -94,7 +95,7 @@ impl Sealer {
         threads: NonZeroUsize,
     ) -> Result<u64, StreamError> {
         self.write_start(&mut output).map_err(StreamError::Write)?;
-        stream::pump(Direction::Seal, &self.key, input, output, threads)
+        pump(Direction::Seal, &self.key, input, output, threads)
     }
 
     fn write_start(&self, output: &mut impl Write) -> io::Result<()> {
