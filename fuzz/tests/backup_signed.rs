@@ -1,7 +1,7 @@
 //! `backup::SignedBackup::from_json`: what a server takes from whoever uploads it.
 
 use serde_json::Value;
-use strongroom::backup::{Archive, Content, Keys, Position, SignedBackup, UserId};
+use strongroom::backup::{Archive, BackupContent, Keys, Position, SignedBackup, UserId};
 use strongroom::mnemonic::Mnemonic;
 use strongroom_fuzz::{Mutant, Reach, from_base64};
 use strongroom_testkit::rng;
@@ -47,11 +47,11 @@ fn a_backup_is_what_its_fields_say() {
                 let field = |name: &str| fields[name].as_str().expect("text").to_owned();
                 assert_eq!(field("signature").to_lowercase(), backup.signature().to_string());
                 match backup.content() {
-                    Content::Compatible { payload } => {
+                    BackupContent::Compatible { payload } => {
                         assert_eq!(field("payload").to_lowercase(), format!("0x{}", hex::encode(payload)));
                         reach.count("compatible");
                     }
-                    Content::Native { envelope, statement } => {
+                    BackupContent::Native { envelope, statement } => {
                         assert_eq!(from_base64(&field("envelope")).as_deref(), Some(envelope.as_bytes()));
                         assert_eq!(from_base64(&field("statement")), Some(statement.to_bytes()));
                         reach.count("native");
@@ -71,6 +71,6 @@ fn a_backup_is_what_its_fields_say() {
         "Fields",
         "Payload",
         "Base64",
-        "Statement(StatementError)",
+        "Statement(BackupStatementError)",
     ]);
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
 use strongroom::key::EncapsulationKey;
-use strongroom::signin::{Act, Draft};
+use strongroom::sign_in::{Act, Draft};
 use strongroom::w3pk::{self, Generation};
 use strongroom::wallet::WalletKey;
 use strongroom::{SlotId, encoding};

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::sync::Mutex;
 use strongroom::backup::{Archive, Keys, Position, SignedBackup, UserId};
 use strongroom::mnemonic::Mnemonic;
-use strongroom::signin::Draft;
+use strongroom::sign_in::Draft;
 use strongroom::slh_dsa::Context as Signed;
 use time::OffsetDateTime;
 

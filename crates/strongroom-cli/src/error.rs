@@ -9,9 +9,9 @@ use strongroom::envelope;
 use strongroom::key::KeyError;
 use strongroom::keyfile::{KeyFileError, UnlockError};
 use strongroom::mnemonic::MnemonicError;
-use strongroom::policy::PolicyError;
-use strongroom::w3pk::ParseError;
-use strongroom::{OpenError, SealedError};
+use strongroom::policy::EnvelopePolicyError;
+use strongroom::w3pk::PayloadError;
+use strongroom::{OpenError, SealedSecretError};
 use strongroom_attest::Refusal;
 use strongroom_attest::root_transfer::handoff::HandoffError;
 use strongroom_attest::root_transfer::recovery::RecoveryError;
@@ -99,10 +99,10 @@ fn is_refusal(cause: &(dyn std::error::Error + 'static)) -> bool {
         || cause.is::<Refused>()
         || cause.is::<OpenError>()
         || cause.is::<UnlockError>()
-        || cause.is::<ParseError>()
-        || cause.is::<SealedError>()
-        || cause.is::<envelope::ParseError>()
-        || cause.is::<backup::ParseError>()
+        || cause.is::<PayloadError>()
+        || cause.is::<SealedSecretError>()
+        || cause.is::<envelope::EnvelopeError>()
+        || cause.is::<backup::SignedBackupError>()
         || cause.is::<VerifyError>()
         || cause.is::<RestoreError>()
         || cause.is::<HandoffError>()
@@ -137,7 +137,7 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     }
     if let Some(error) = cause.downcast_ref() {
         return match error {
-            backup::ParseError::Json { .. } | backup::ParseError::Fields => {
+            backup::SignedBackupError::Json { .. } | backup::SignedBackupError::Fields => {
                 Some("a backup is what `strongroom backup create` writes")
             }
             _ => Some("fetch it again: it was cut or altered on its way"),
@@ -156,11 +156,13 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     }
     if let Some(error) = cause.downcast_ref() {
         return match error {
-            envelope::ParseError::NotAnEnvelope => None,
-            envelope::ParseError::UnknownVersion
-            | envelope::ParseError::UnknownThreshold
-            | envelope::ParseError::UnknownKem { .. }
-            | envelope::ParseError::Policy(PolicyError::UnknownKey { .. }) => Some("update strongroom"),
+            envelope::EnvelopeError::NotAnEnvelope => None,
+            envelope::EnvelopeError::UnknownVersion
+            | envelope::EnvelopeError::UnknownThreshold
+            | envelope::EnvelopeError::UnknownKem { .. }
+            | envelope::EnvelopeError::Policy(EnvelopePolicyError::UnknownKey { .. }) => {
+                Some("update strongroom")
+            }
             _ => Some("fetch it again: it was cut or altered on its way"),
         };
     }

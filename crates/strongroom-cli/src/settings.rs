@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use strongroom::key::{DecapsulationKey, Recipient};
-use strongroom::signin::Origin;
+use strongroom::sign_in::Origin;
 use strongroom::slh_dsa::PublicKey;
 use strongroom_attest::root_transfer::handoff::MAX_STATEMENTS;
 use strongroom_attest::root_transfer::release_statement::ReleaseStatement;

@@ -5,7 +5,7 @@ use crate::{ClientError, VerifiedVault, nonce, time};
 use serde::Deserialize;
 use serde_json::json;
 use strongroom::backup::{Position, SignedBackup, UserId, VerifiedBackup};
-use strongroom::signin::{Act, Draft};
+use strongroom::sign_in::{Act, Draft};
 use strongroom::slh_dsa::{Context, PublicKey, SigningKey};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;

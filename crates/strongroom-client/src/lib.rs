@@ -20,12 +20,12 @@
 //! let policy = AppraisalPolicy::from_toml(&std::fs::read_to_string("policy.toml")?)?;
 //! let vault = Vault::at("https://vault.example.com")?.attest(&policy)?;
 //! let recipients = [mine.encapsulation_key().into(), vault.server().encapsulation_key().clone().into()];
-//! let readers = policy::Policy {
+//! let readers = policy::EnvelopePolicy {
 //!     readers: vec![wallet.address().into()],
 //!     // Else whoever stores it first owns its slot.
 //!     owners: vec![wallet.address().into()],
 //!     audience: Some(*vault.server().vault_id()),
-//!     ..policy::Policy::default()
+//!     ..policy::EnvelopePolicy::default()
 //! };
 //! let sealed = envelope::seal(b"secret", &recipients, readers, &mut rng)?.into();
 //! let stored = vault.store(&sealed, &[], None, Some(&wallet))?;
@@ -46,10 +46,10 @@ use std::borrow::Cow;
 use strongroom::backup::VerifyError;
 use strongroom::envelope::{self, Envelope};
 use strongroom::key::{DecapsulationKey, Recipient};
-use strongroom::principal::WalletAddress;
-use strongroom::signin::Act;
+use strongroom::sign_in::Act;
+use strongroom::wallet::WalletAddress;
 use strongroom::wallet::WalletKey;
-use strongroom::{OpenError, Plaintext, Sealed, SealedError, SlotId, encoding};
+use strongroom::{OpenError, Plaintext, SealedSecret, SealedSecretError, SlotId, encoding};
 use strongroom_attest::root_transfer::root_envelope::RootEnvelopeError;
 use strongroom_attest::{Challenge, Configuration, Evidence, Purpose};
 use time::format_description::well_known::Rfc3339;
@@ -106,7 +106,7 @@ pub enum ClientError {
     Recovery(#[source] RootEnvelopeError),
     /// The server's payload is none.
     #[error("what the server keeps is no sealed secret")]
-    Sealed(#[from] SealedError),
+    SealedSecret(#[from] SealedSecretError),
     /// The server's backup is not the owner's, or not the one that was asked for.
     #[error("the server's backup is refused")]
     Backup(#[source] VerifyError),
@@ -146,7 +146,7 @@ pub struct Stored {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
     /// As it was stored.
-    pub sealed: Sealed,
+    pub sealed: SealedSecret,
     /// The slot's ETag, for a replacement.
     pub etag: String,
 }
@@ -267,7 +267,7 @@ impl VerifiedVault {
     /// [`ClientError`].
     pub fn store(
         &self,
-        sealed: &Sealed,
+        sealed: &SealedSecret,
         readers: &[WalletAddress],
         expires_at: Option<OffsetDateTime>,
         signer: Option<&WalletKey>,
@@ -327,7 +327,7 @@ impl VerifiedVault {
         let answered: Answered<'_> = answer.json()?;
         let bytes =
             encoding::from_base64(&answered.sealed).ok_or(ClientError::Answer("sealed is no base64"))?;
-        Envelope::parse(bytes).map_err(|error: envelope::ParseError| SealedError::from(error).into())
+        Envelope::parse(bytes).map_err(|error: envelope::EnvelopeError| SealedSecretError::from(error).into())
     }
 
     /// Has the vault open a slot as w3pk clients do, the answer in clear inside the TLS, with a statement that was signed before.
@@ -361,7 +361,7 @@ impl VerifiedVault {
     pub fn fetch(&self, slot: SlotId, wallet: &WalletKey) -> Result<Fetched, ClientError> {
         let sign_in = self.sign_in(wallet, &Act::Envelope(slot))?;
         let answer = self.http.get(&format!("/secret/envelope/{slot}"), &sign_in.headers())?;
-        Ok(Fetched { sealed: Sealed::from_json(&answer.body)?, etag: answer.etag()? })
+        Ok(Fetched { sealed: SealedSecret::from_json(&answer.body)?, etag: answer.etag()? })
     }
 
     /// Replaces what a slot keeps and its readers, as [`store`](Self::store) does, where its ETag is still `etag`.
@@ -372,7 +372,7 @@ impl VerifiedVault {
         &self,
         slot: SlotId,
         etag: &str,
-        sealed: &Sealed,
+        sealed: &SealedSecret,
         readers: &[WalletAddress],
         expires_at: Option<OffsetDateTime>,
         owner: &WalletKey,
@@ -442,7 +442,7 @@ impl VerifiedVault {
 }
 
 fn store_body(
-    sealed: &Sealed,
+    sealed: &SealedSecret,
     readers: &[WalletAddress],
     expires_at: Option<OffsetDateTime>,
 ) -> Result<Vec<u8>, ClientError> {

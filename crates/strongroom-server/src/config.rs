@@ -3,7 +3,7 @@
 use crate::limits::Limits;
 use std::str::FromStr;
 use strongroom::key::Recipient;
-use strongroom::signin::Origin;
+use strongroom::sign_in::Origin;
 use strongroom::slh_dsa::PublicKey;
 use strongroom_attest::policy::Hex;
 use strongroom_attest::{Configuration, KeyOrigin, Protection, RecoveryRecipients};

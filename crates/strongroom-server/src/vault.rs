@@ -15,7 +15,7 @@ use crate::storage::{Readiness, Records, Sweeper, Tags, TimedStore};
 use crate::verifier::Verifier;
 use axum::extract::FromRef;
 use std::sync::Arc;
-use strongroom::signin::Rules;
+use strongroom::sign_in::Rules;
 use strongroom_root::handoff::Donor;
 use strongroom_root::{Attestor, OpenedRoot};
 use strongroom_store::Store;

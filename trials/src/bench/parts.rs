@@ -8,8 +8,8 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use strongroom::key::DecapsulationKey;
-use strongroom::signin::{Act, Origin, Rules, Statement};
-use strongroom::w3pk::{self, Generation, Sealed};
+use strongroom::sign_in::{Act, Origin, Rules, WalletStatement};
+use strongroom::w3pk::{self, AnyPayload, Generation};
 use strongroom::wallet::WalletSignature;
 use strongroom::{SlotId, aead, encoding};
 use time::OffsetDateTime;
@@ -34,7 +34,7 @@ pub fn measure(plaintext_bytes: usize) -> Result<Parts> {
     let signature: WalletSignature = headers[1].1.parse()?;
     let rules = Rules { origins: vec!["http://localhost".parse::<Origin>()?], chain_ids: vec![] };
     let statement = median(|| {
-        let statement = Statement::parse(&text).expect("a statement");
+        let statement = WalletStatement::parse(&text).expect("a statement");
         let now = OffsetDateTime::now_utc();
         black_box(statement.verify(&signature, &Act::Access(slot), &rules, now).expect("signed"));
     });
@@ -47,7 +47,7 @@ pub fn measure(plaintext_bytes: usize) -> Result<Parts> {
     )?;
     let json = sealed.to_json();
     let payload = median(|| {
-        let sealed = Sealed::from_json(json.as_bytes()).expect("a payload");
+        let sealed = AnyPayload::from_json(json.as_bytes()).expect("a payload");
         black_box(sealed.open(&key).expect("opened").expose().len());
     });
     let mut record = json.into_bytes();

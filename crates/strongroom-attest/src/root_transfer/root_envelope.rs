@@ -6,9 +6,9 @@
 
 use rand_core::CryptoRng;
 use strongroom::OpenError;
-use strongroom::envelope::{self, Envelope, ParseError, SealError};
+use strongroom::envelope::{self, Envelope, EnvelopeError, SealError};
 use strongroom::key::{IdentityRef, Recipient};
-use strongroom::policy::Policy;
+use strongroom::policy::EnvelopePolicy;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -22,7 +22,7 @@ pub const MAX_BYTES: usize = 64 * 1024;
 pub enum RootEnvelopeError {
     /// It is no envelope.
     #[error("what should carry the root is no envelope")]
-    Parse(#[from] ParseError),
+    Parse(#[from] EnvelopeError),
     /// It does not open.
     #[error("the envelope of the root does not open")]
     Open(#[from] OpenError),
@@ -45,7 +45,7 @@ pub fn seal(
     plaintext.extend_from_slice(LABEL);
     plaintext.extend_from_slice(subject);
     plaintext.extend_from_slice(root);
-    Ok(envelope::seal(&plaintext, recipients, Policy::default(), rng)?.as_bytes().to_vec())
+    Ok(envelope::seal(&plaintext, recipients, EnvelopePolicy::default(), rng)?.as_bytes().to_vec())
 }
 
 /// Opens what [`seal`] sealed for this subject.
@@ -91,7 +91,8 @@ mod tests {
         }
         let longer = [&LABEL[..], &[8; 32], &[7; 33]].concat();
         for plaintext in [&longer[..], &longer[..longer.len() - 2], b"", b"strongroom/root/2\0"] {
-            let sealed = envelope::seal(plaintext, &[mine.recipient()], Policy::default(), &mut rng());
+            let sealed =
+                envelope::seal(plaintext, &[mine.recipient()], EnvelopePolicy::default(), &mut rng());
             let sealed = sealed.expect("sealed");
             assert!(matches!(open(sealed.as_bytes(), &[8; 32], [&mine]), Err(RootEnvelopeError::Subject)));
         }

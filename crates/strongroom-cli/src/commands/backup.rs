@@ -14,12 +14,13 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use std::path::Path;
 use strongroom::backup::{
-    Archive, Cipher, Content, Kem, Keys, ParseError, Position, Restored, SignedBackup, UserId, VerifiedBackup,
+    Archive, BackupContent, CapsuleKem, Keys, PayloadCipher, Position, Restored, SignedBackup,
+    SignedBackupError, UserId, VerifiedBackup,
 };
 use strongroom::encoding;
 use strongroom::mnemonic::Mnemonic;
 use strongroom::os_rng;
-use strongroom::signin::Act;
+use strongroom::sign_in::Act;
 use strongroom_attest::{AppraisalPolicy, TrustAnchors};
 use strongroom_client::{BackupServer, BackupSession, FetchedBackup, ListedBackup, Vault};
 use time::OffsetDateTime;
@@ -48,8 +49,8 @@ enum Form {
 impl Form {
     fn of(backup: &SignedBackup) -> Self {
         match backup.content() {
-            Content::Compatible { .. } => Self::Compatible,
-            Content::Native { .. } => Self::Native,
+            BackupContent::Compatible { .. } => Self::Compatible,
+            BackupContent::Native { .. } => Self::Native,
         }
     }
 
@@ -146,12 +147,12 @@ fn sign(archive: &Archive, keys: &Keys, form: &BackupForm, position: &Position) 
         return archive.sign(keys, position, now, &mut os_rng());
     }
     let kem = match form.kem {
-        BackupKem::Mlkem768 => Kem::MlKem768,
-        BackupKem::Mlkem1024 => Kem::MlKem1024,
+        BackupKem::Mlkem768 => CapsuleKem::MlKem768,
+        BackupKem::Mlkem1024 => CapsuleKem::MlKem1024,
     };
     let cipher = match form.cipher {
-        BackupCipher::XSalsa20Poly1305 => Cipher::XSalsa20Poly1305,
-        BackupCipher::Aes256Gcm => Cipher::Aes256Gcm,
+        BackupCipher::XSalsa20Poly1305 => PayloadCipher::XSalsa20Poly1305,
+        BackupCipher::Aes256Gcm => PayloadCipher::Aes256Gcm,
     };
     archive.sign_compatible(keys, kem, cipher, &mut os_rng())
 }
@@ -163,7 +164,7 @@ fn read_archive(bytes: &[u8]) -> Result<Archive> {
     })
 }
 
-fn read_backup(bytes: &[u8]) -> Result<SignedBackup, ParseError> {
+fn read_backup(bytes: &[u8]) -> Result<SignedBackup, SignedBackupError> {
     SignedBackup::from_json(bytes.trim_ascii_end())
 }
 

@@ -13,10 +13,10 @@ use std::time::Instant;
 use strongroom::derive::{self, W3PK_DEFAULT_CONTEXT};
 use strongroom::envelope;
 use strongroom::os_rng;
-use strongroom::policy::Policy as EnvelopePolicy;
-use strongroom::signin::Act;
+use strongroom::policy::EnvelopePolicy;
+use strongroom::sign_in::Act;
 use strongroom::wallet::WalletKey;
-use strongroom::{Plaintext, Sealed};
+use strongroom::{Plaintext, SealedSecret};
 use strongroom_attest::TrustAnchors;
 use strongroom_client::{AppraisalPolicy, BackupServer, SignIn, Vault};
 use strongroom_root::{Attestor, PlainSealer, Platform};
@@ -99,7 +99,7 @@ fn flow(url: &str, policy: &AppraisalPolicy) -> Result<()> {
             ..EnvelopePolicy::default()
         };
         let sealed = steps.step("Seal for two: the client and the vault", || {
-            Ok(Sealed::from(envelope::seal(text.as_bytes(), &recipients, policy, &mut os_rng())?))
+            Ok(SealedSecret::from(envelope::seal(text.as_bytes(), &recipients, policy, &mut os_rng())?))
         })?;
         let stored = steps.step("Store the one envelope", || Ok(vault.store(&sealed, &[], None, None)?))?;
         show("slot", stored.slot);

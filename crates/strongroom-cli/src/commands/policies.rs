@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow};
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use strongroom::signin::Origin;
+use strongroom::sign_in::Origin;
 use strongroom_attest::policy::MAX_POLICY_BYTES;
 use strongroom_attest::{AppraisalPolicy, TrustAnchors};
 use strongroom_client::ClientError;

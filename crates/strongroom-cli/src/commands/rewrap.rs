@@ -12,7 +12,7 @@ use strongroom::envelope::armor::ArmorWriter;
 use strongroom::envelope::{Header, RewrapError, Sealer};
 use strongroom::key::{Identity, KeyId, Recipient};
 use strongroom::os_rng;
-use strongroom::policy::Policy;
+use strongroom::policy::EnvelopePolicy;
 use strongroom_attest::TrustAnchors;
 
 pub(super) fn run(args: &Rewrap, roots: &TrustAnchors) -> Result<()> {
@@ -128,10 +128,10 @@ fn rotate(
 }
 
 /// The policy that was, with what is given in its place.
-fn changed(header: &Header, given: Policy) -> Policy {
+fn changed(header: &Header, given: EnvelopePolicy) -> EnvelopePolicy {
     let before = header.policy().clone();
     let list = |given: Vec<_>, before| if given.is_empty() { before } else { given };
-    Policy {
+    EnvelopePolicy {
         readers: list(given.readers, before.readers),
         owners: list(given.owners, before.owners),
         audience: given.audience.or(before.audience),

@@ -9,13 +9,13 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 use std::io::Read;
 use strongroom::derive::{self, W3PK_DEFAULT_CONTEXT};
-use strongroom::envelope::{self, Envelope, ParseError, armor};
+use strongroom::envelope::{self, Envelope, EnvelopeError, armor};
 use strongroom::key::Recipient;
 use strongroom::os_rng;
-use strongroom::policy::Policy;
-use strongroom::principal::{Principal, WalletAddress};
+use strongroom::policy::EnvelopePolicy;
 use strongroom::wallet::WalletKey;
-use strongroom::{Sealed, w3pk};
+use strongroom::{SealedSecret, w3pk};
+use strongroom::{principal::Principal, wallet::WalletAddress};
 use strongroom_attest::TrustAnchors;
 use strongroom_client::{Vault, VerifiedVault};
 use time::format_description::well_known::Rfc3339;
@@ -43,7 +43,7 @@ fn put(args: &Put, roots: &TrustAnchors) -> Result<()> {
     let mut readers = args.policy.reader.clone();
     let sealed = if args.sealed {
         let sealed = read_sealed(&input)?;
-        if matches!(sealed, Sealed::Envelope(_)) && !readers.is_empty() {
+        if matches!(sealed, SealedSecret::Envelope(_)) && !readers.is_empty() {
             return Err(anyhow!(Hint(
                 "leave out --reader; `strongroom rewrap --rotate-key --reader 0x…` changes them"
             ))
@@ -56,8 +56,8 @@ fn put(args: &Put, roots: &TrustAnchors) -> Result<()> {
     };
     // An envelope's readers travel inside.
     let named = match &sealed {
-        Sealed::Envelope(_) => Vec::new(),
-        Sealed::W3pk(_) => readers.into_iter().map(as_wallet).collect::<Result<_>>()?,
+        SealedSecret::Envelope(_) => Vec::new(),
+        SealedSecret::W3pk(_) => readers.into_iter().map(as_wallet).collect::<Result<_>>()?,
     };
     let stored = match args.slot {
         None => vault.store(&sealed, &named, args.expires_at, Some(&wallet))?,
@@ -79,15 +79,15 @@ fn seal(
     vault: &VerifiedVault,
     plaintext: &[u8],
     readers: &[Principal],
-) -> Result<Sealed> {
+) -> Result<SealedSecret> {
     let mine = derive::w3pk(wallet, W3PK_DEFAULT_CONTEXT).encapsulation_key();
     let mut keys = vec![Recipient::from(mine)];
     for key in files::recipients(&args.recipient, &args.recipients_file)? {
         files::add(&mut keys, key);
     }
-    let mut policy = Policy { readers: readers.to_vec(), ..args.policy.to_policy()? };
+    let mut policy = EnvelopePolicy { readers: readers.to_vec(), ..args.policy.to_policy()? };
     if let Some(generation) = args.format.generation() {
-        let only_readers = Policy { readers: readers.to_vec(), ..Policy::default() };
+        let only_readers = EnvelopePolicy { readers: readers.to_vec(), ..EnvelopePolicy::default() };
         if policy != only_readers {
             return Err(anyhow!(Hint("leave out --format"))
                 .context("a w3pk payload carries no policy: its readers alone are kept beside it"));
@@ -108,16 +108,16 @@ fn seal(
 }
 
 /// An envelope, in armor or not, or a w3pk payload.
-fn read_sealed(bytes: &[u8]) -> Result<Sealed> {
+fn read_sealed(bytes: &[u8]) -> Result<SealedSecret> {
     if bytes.starts_with(armor::BEGIN.as_bytes()) {
         let mut inner = Vec::new();
-        armor::ArmorReader::new(bytes).read_to_end(&mut inner).map_err(|_| ParseError::Armor)?;
+        armor::ArmorReader::new(bytes).read_to_end(&mut inner).map_err(|_| EnvelopeError::Armor)?;
         return Ok(Envelope::parse(inner)?.into());
     }
     if bytes.starts_with(&envelope::MAGIC[..5]) {
         return Ok(Envelope::parse(bytes.to_vec())?.into());
     }
-    Ok(Sealed::from_json(bytes)?)
+    Ok(SealedSecret::from_json(bytes)?)
 }
 
 fn as_wallet(principal: Principal) -> Result<WalletAddress> {
@@ -134,8 +134,8 @@ fn get(args: &Get, roots: &TrustAnchors) -> Result<()> {
     let output = args.output.as_deref();
     if args.sealed {
         match &fetched.sealed {
-            Sealed::W3pk(payload) => streams::write(output, payload.to_json().as_bytes(), Kind::Text)?,
-            Sealed::Envelope(envelope) => streams::write(output, envelope.as_bytes(), Kind::Sealed)?,
+            SealedSecret::W3pk(payload) => streams::write(output, payload.to_json().as_bytes(), Kind::Text)?,
+            SealedSecret::Envelope(envelope) => streams::write(output, envelope.as_bytes(), Kind::Sealed)?,
         }
         tell(format_args!("etag: {}", fetched.etag));
         return Ok(());

@@ -11,7 +11,7 @@ use crate::settings::{CollateralFrom, Settings};
 use anyhow::{Context, Result, anyhow};
 use std::path::Path;
 use std::sync::Arc;
-use strongroom::signin::Origin;
+use strongroom::sign_in::Origin;
 use strongroom_root::collateral::{Collaterals, Services};
 use strongroom_root::{Attestor, Platform, PlatformPaths, TlsKey};
 use strongroom_server::config::sign_in_origins;

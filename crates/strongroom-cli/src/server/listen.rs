@@ -3,7 +3,7 @@
 use crate::error::Hint;
 use anyhow::{Context, Result, anyhow};
 use std::net::SocketAddr;
-use strongroom::signin::Origin;
+use strongroom::sign_in::Origin;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 

@@ -3,7 +3,7 @@
 use crate::Place;
 use crate::serve::Server;
 use strongroom::encoding::base64;
-use strongroom::signin::Draft;
+use strongroom::sign_in::Draft;
 use strongroom::wallet::WalletKey;
 use strongroom_testkit::postgres::TempPostgres;
 

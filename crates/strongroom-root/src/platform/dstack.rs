@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use strongroom::signin::Origin;
+use strongroom::sign_in::Origin;
 use strongroom_attest::{AuxiliaryData, Collateral, DstackEvent, Report, platform};
 use ureq::Agent;
 use zeroize::Zeroizing;

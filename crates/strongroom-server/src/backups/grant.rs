@@ -6,7 +6,7 @@ use crate::sign_in::SignIns;
 use crate::verifier::Verifier;
 use axum::http::HeaderMap;
 use strongroom::backup::{DatedMessage, UserId};
-use strongroom::signin::Act;
+use strongroom::sign_in::Act;
 use strongroom::slh_dsa::{Context, Owner, PublicKey, Signature};
 
 /// The holder of a key may list its backups.

@@ -2,7 +2,7 @@
 
 use minicbor::{Decoder, Encoder};
 use std::convert::Infallible;
-use strongroom::backup::{Content, SignedBackup, Statement, UserId};
+use strongroom::backup::{BackupContent, BackupStatement, SignedBackup, UserId};
 use strongroom::envelope::Envelope;
 use strongroom::slh_dsa::{Owner, Signature};
 use strongroom_store::UnixSeconds;
@@ -22,8 +22,8 @@ pub(crate) enum Form {
 impl Form {
     pub(crate) fn of(backup: &SignedBackup) -> Self {
         match backup.content() {
-            Content::Compatible { .. } => Self::Compatible,
-            Content::Native { .. } => Self::Native,
+            BackupContent::Compatible { .. } => Self::Compatible,
+            BackupContent::Native { .. } => Self::Native,
         }
     }
 }
@@ -162,10 +162,10 @@ pub(crate) fn encode_version(backup: &SignedBackup) -> Vec<u8> {
     let mut e = Encoder::new(&mut out);
     let written: Result<_, minicbor::encode::Error<Infallible>> = (|| {
         match backup.content() {
-            Content::Compatible { payload } => {
+            BackupContent::Compatible { payload } => {
                 e.array(4)?.u8(VERSION)?.u8(Form::Compatible as u8)?.bytes(signature)?.bytes(payload)?;
             }
-            Content::Native { envelope, statement } => {
+            BackupContent::Native { envelope, statement } => {
                 e.array(5)?.u8(VERSION)?.u8(Form::Native as u8)?.bytes(signature)?;
                 e.bytes(envelope.as_bytes())?.bytes(&statement.to_bytes())?;
             }
@@ -184,10 +184,10 @@ pub(crate) fn decode_version(bytes: &[u8]) -> Option<SignedBackup> {
     let form = form(d.u8().ok()?)?;
     let signature = Signature::from_bytes(d.bytes().ok()?.to_vec()).ok()?;
     let content = match (form, parts) {
-        (Form::Compatible, 4) => Content::Compatible { payload: d.bytes().ok()?.to_vec() },
-        (Form::Native, 5) => Content::Native {
+        (Form::Compatible, 4) => BackupContent::Compatible { payload: d.bytes().ok()?.to_vec() },
+        (Form::Native, 5) => BackupContent::Native {
             envelope: Box::new(Envelope::parse(d.bytes().ok()?.to_vec()).ok()?),
-            statement: Statement::from_bytes(d.bytes().ok()?).ok()?,
+            statement: BackupStatement::from_bytes(d.bytes().ok()?).ok()?,
         },
         _ => return None,
     };
@@ -233,7 +233,7 @@ mod tests {
         let bytes = head.encode();
         assert_eq!(BackupHead::decode(&bytes), Some(head));
         let backup = SignedBackup::from_parts(
-            Content::Compatible { payload: b"{}".to_vec() },
+            BackupContent::Compatible { payload: b"{}".to_vec() },
             Signature::from_bytes(vec![9; 49_856]).expect("its length"),
         );
         let version = encode_version(&backup);

@@ -20,7 +20,7 @@ use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use strongroom::backup::{Content, MAX_COUNTER, ParseError, SignedBackup, UserId, VerifyError};
+use strongroom::backup::{BackupContent, MAX_COUNTER, SignedBackup, SignedBackupError, UserId, VerifyError};
 use strongroom::encoding;
 use strongroom::json::Object;
 use strongroom::slh_dsa::PublicKey;
@@ -440,10 +440,10 @@ fn parse<T: DeserializeOwned>(body: &[u8], shape: &str) -> Result<T, ApiError> {
     Ok(request)
 }
 
-fn malformed(error: ParseError) -> ApiError {
+fn malformed(error: SignedBackupError) -> ApiError {
     let code = match error {
-        ParseError::Signature(_) => Code::MalformedSignature,
-        ParseError::Json { .. } => Code::MalformedRequest,
+        SignedBackupError::Signature(_) => Code::MalformedSignature,
+        SignedBackupError::Json { .. } => Code::MalformedRequest,
         _ => Code::MalformedBackup,
     };
     code.because(error.to_string())
@@ -462,8 +462,8 @@ fn found(user_id: UserId, found: FoundVersion) -> Json<BackupAnswer> {
     let (mut payload, mut envelope, mut statement) = (None, None, None);
     let signature = found.backup.signature().to_string();
     match found.backup.content() {
-        Content::Compatible { payload: bytes } => payload = Some(encoding::prefixed_hex(bytes)),
-        Content::Native { envelope: bytes, statement: said } => {
+        BackupContent::Compatible { payload: bytes } => payload = Some(encoding::prefixed_hex(bytes)),
+        BackupContent::Native { envelope: bytes, statement: said } => {
             envelope = Some(encoding::base64(bytes.as_bytes()));
             statement = Some(encoding::base64(&said.to_bytes()));
         }

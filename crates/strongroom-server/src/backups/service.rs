@@ -9,7 +9,7 @@ use crate::limits::{ClientAddress, Guard, Limits};
 use crate::storage::{RecordDamaged, Records, Tags};
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use strongroom::backup::{MAX_COUNTER, SignedBackup, Statement, UserId, VerifiedBackup};
+use strongroom::backup::{BackupStatement, MAX_COUNTER, SignedBackup, UserId, VerifiedBackup};
 use strongroom::slh_dsa::Owner;
 use strongroom_store::{HeadRow, MAX_BACKUPS, NewVersion, Place, Pushed, Store, Tag, UnixSeconds};
 
@@ -309,14 +309,14 @@ fn step(head: &BackupHead, backup: &SignedBackup) -> Result<Step, ApiError> {
         ));
     }
     let statement = backup.statement();
-    let last_digest = statement.map_or_else(|| backup.digest(), Statement::digest);
+    let last_digest = statement.map_or_else(|| backup.digest(), BackupStatement::digest);
     // After its deletion what was the last one is an older one.
     if head.newest().is_some() && last_digest == head.last_digest {
         return Ok(Step::Repeated);
     }
     let number = head.last + 1;
     let follows = statement
-        .map(Statement::position)
+        .map(BackupStatement::position)
         .is_none_or(|position| position.counter() == number && *position.previous() == head.last_digest);
     if !follows || number > MAX_COUNTER {
         return Err(Code::BackupCounter.because(format!(

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use strongroom::SlotId;
 use strongroom::key::Recipient;
 use strongroom::principal::Principal;
-use strongroom::signin::Act;
+use strongroom::sign_in::Act;
 
 /// What a reader may do with a slot.
 pub(crate) trait ReadAct: Send + 'static {

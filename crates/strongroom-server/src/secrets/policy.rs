@@ -2,11 +2,11 @@
 //! stored, and again each time before it is opened.
 
 use crate::error::{ApiError, Code};
-use strongroom::policy::Policy;
+use strongroom::policy::EnvelopePolicy;
 use strongroom_store::UnixSeconds;
 
 /// Checks that somebody may read the secret: an envelope without readers could be opened for nobody.
-pub(super) fn check_readers(policy: &Policy) -> Result<(), ApiError> {
+pub(super) fn check_readers(policy: &EnvelopePolicy) -> Result<(), ApiError> {
     if policy.readers.is_empty() {
         return Err(Code::PolicyWithoutReaders
             .because("the envelope's policy names no readers, so nobody could have it: seal it with some"));
@@ -15,7 +15,7 @@ pub(super) fn check_readers(policy: &Policy) -> Result<(), ApiError> {
 }
 
 /// Checks that this vault is the one that the policy lets open, and that it does all the policy asks.
-pub(super) fn check_vault(policy: &Policy, vault_id: &[u8; 32]) -> Result<(), ApiError> {
+pub(super) fn check_vault(policy: &EnvelopePolicy, vault_id: &[u8; 32]) -> Result<(), ApiError> {
     check_readers(policy)?;
     if policy.audience != Some(*vault_id) {
         return Err(Code::WrongAudience
@@ -30,7 +30,7 @@ pub(super) fn check_vault(policy: &Policy, vault_id: &[u8; 32]) -> Result<(), Ap
 }
 
 /// Checks that the moment is between the policy's not-before and its not-after.
-pub(super) fn check_validity(policy: &Policy, now: UnixSeconds) -> Result<(), ApiError> {
+pub(super) fn check_validity(policy: &EnvelopePolicy, now: UnixSeconds) -> Result<(), ApiError> {
     let is = |limit: Option<u64>| limit.map(|at| i64::try_from(at).unwrap_or(i64::MAX) <= now);
     if is(policy.not_before) == Some(false) {
         return Err(Code::OutsideValidity.because("the envelope's policy lets it be opened later"));

@@ -2,7 +2,7 @@
 
 use strongroom::envelope::Envelope;
 use strongroom::principal::Principal;
-use strongroom::{Sealed, SealedError, w3pk};
+use strongroom::{SealedSecret, SealedSecretError, w3pk};
 use strongroom_store::UnixSeconds;
 
 /// 1, of development builds, had one owner and no envelopes.
@@ -23,10 +23,10 @@ pub(crate) enum KeptSecret {
 
 impl KeptSecret {
     /// The one way to write a sealed secret.
-    pub(crate) fn of(sealed: &Sealed) -> Self {
+    pub(crate) fn of(sealed: &SealedSecret) -> Self {
         match sealed {
-            Sealed::W3pk(payload) => Self::W3pk(payload.to_json()),
-            Sealed::Envelope(envelope) => Self::Envelope(envelope.as_bytes().to_vec()),
+            SealedSecret::W3pk(payload) => Self::W3pk(payload.to_json()),
+            SealedSecret::Envelope(envelope) => Self::Envelope(envelope.as_bytes().to_vec()),
         }
     }
 
@@ -80,10 +80,10 @@ impl Record {
     ///
     /// # Errors
     /// None that a record of ours can have.
-    pub(crate) fn sealed(&self) -> Result<Sealed, SealedError> {
+    pub(crate) fn sealed(&self) -> Result<SealedSecret, SealedSecretError> {
         Ok(match &self.kept {
-            KeptSecret::W3pk(json) => Sealed::W3pk(w3pk::Sealed::from_json(json.as_bytes())?),
-            KeptSecret::Envelope(bytes) => Sealed::Envelope(Envelope::parse(bytes.clone())?),
+            KeptSecret::W3pk(json) => SealedSecret::W3pk(w3pk::AnyPayload::from_json(json.as_bytes())?),
+            KeptSecret::Envelope(bytes) => SealedSecret::Envelope(Envelope::parse(bytes.clone())?),
         })
     }
 
@@ -123,7 +123,7 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use strongroom::principal::WalletAddress;
+    use strongroom::wallet::WalletAddress;
 
     #[test]
     fn all_fields_come_back() {

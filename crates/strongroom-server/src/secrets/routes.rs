@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use strongroom::json::Object;
 use strongroom::key::Recipient;
-use strongroom::signin::Act;
+use strongroom::sign_in::Act;
 use strongroom::{Plaintext, SlotId, encoding};
 use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;

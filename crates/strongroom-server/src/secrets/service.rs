@@ -13,10 +13,10 @@ use std::time::Duration;
 use strongroom::envelope::{self, Envelope};
 use strongroom::key::{DecapsulationKey, Recipient};
 use strongroom::os_rng;
-use strongroom::policy::Policy;
+use strongroom::policy::EnvelopePolicy;
 use strongroom::principal::Principal;
 use strongroom::w3pk;
-use strongroom::{Ciphertext, OpenError, Plaintext, Sealed, SlotId};
+use strongroom::{Ciphertext, OpenError, Plaintext, SealedSecret, SlotId};
 use strongroom_store::{Inserted, Replaced, Tag, UnixSeconds};
 use time::OffsetDateTime;
 
@@ -160,7 +160,7 @@ impl Secrets {
     /// Opens what a record keeps, if the policy that it carries lets it.
     pub(crate) fn open(&self, record: &Record) -> Result<Plaintext, ApiError> {
         let sealed = reread(record)?;
-        if let Sealed::Envelope(envelope) = &sealed {
+        if let SealedSecret::Envelope(envelope) = &sealed {
             let policy = envelope.header().policy();
             if envelope.header().stanza_for(&self.kem_key).is_some() {
                 policy::check_vault(policy, &self.vault_id)?;
@@ -181,7 +181,8 @@ impl Secrets {
     /// Opens what a record keeps, and seals it to one key.
     pub(crate) fn open_to(&self, record: &Record, recipient: Recipient) -> Result<Envelope, ApiError> {
         let plaintext = self.open(record)?;
-        let sealed = envelope::seal(plaintext.expose(), &[recipient], Policy::default(), &mut os_rng());
+        let sealed =
+            envelope::seal(plaintext.expose(), &[recipient], EnvelopePolicy::default(), &mut os_rng());
         sealed.map_err(|error| Code::Internal.because("internal error").caused_by(error))
     }
 
@@ -193,7 +194,7 @@ impl Secrets {
         mut owners: Vec<Principal>,
         created_at: i64,
     ) -> Result<(Record, Option<Tag>), ApiError> {
-        if let Sealed::Envelope(envelope) = &request.sealed {
+        if let SealedSecret::Envelope(envelope) = &request.sealed {
             let policy = envelope.header().policy();
             if !policy.owners.is_empty() {
                 owners.clone_from(&policy.owners);
@@ -201,7 +202,7 @@ impl Secrets {
             if envelope.header().stanza_for(&self.kem_key).is_some() {
                 policy::check_vault(policy, &self.vault_id)?;
                 // What may be opened later is taken now; what may no longer be is not.
-                let open_end = Policy { not_before: None, ..policy.clone() };
+                let open_end = EnvelopePolicy { not_before: None, ..policy.clone() };
                 policy::check_validity(&open_end, self.slots.now())?;
             }
         }
@@ -218,7 +219,7 @@ impl Secrets {
     }
 
     /// The tag of the one KEM ciphertext for the vault, after it has opened; none where there is no entry.
-    fn entry_for_vault(&self, sealed: &Sealed) -> Result<Option<Tag>, ApiError> {
+    fn entry_for_vault(&self, sealed: &SealedSecret) -> Result<Option<Tag>, ApiError> {
         let Some(ciphertext) = self.ciphertext_for_vault(sealed)? else {
             return Ok(None);
         };
@@ -237,13 +238,15 @@ impl Secrets {
     }
 
     /// The one KEM ciphertext for the vault; two are refused.
-    fn ciphertext_for_vault<'a>(&self, sealed: &'a Sealed) -> Result<Option<&'a Ciphertext>, ApiError> {
+    fn ciphertext_for_vault<'a>(&self, sealed: &'a SealedSecret) -> Result<Option<&'a Ciphertext>, ApiError> {
         match sealed {
-            Sealed::Envelope(envelope) => Ok(envelope.header().stanza_for(&self.kem_key).map(|stanza| {
-                stanza.enc().try_into().expect("a stanza of ML-KEM-1024 has an enc of its size")
-            })),
-            Sealed::W3pk(w3pk::Sealed::Older(older)) => Ok(Some(older.kem_ciphertext())),
-            Sealed::W3pk(w3pk::Sealed::Payload(payload)) => {
+            SealedSecret::Envelope(envelope) => {
+                Ok(envelope.header().stanza_for(&self.kem_key).map(|stanza| {
+                    stanza.enc().try_into().expect("a stanza of ML-KEM-1024 has an enc of its size")
+                }))
+            }
+            SealedSecret::W3pk(w3pk::AnyPayload::Older(older)) => Ok(Some(older.kem_ciphertext())),
+            SealedSecret::W3pk(w3pk::AnyPayload::Payload(payload)) => {
                 let mut ours =
                     payload.entries().iter().filter(|entry| self.kem_key.is_for(entry.encapsulation_key()));
                 let Some(entry) = ours.next() else {
@@ -260,7 +263,7 @@ impl Secrets {
 }
 
 /// What a record keeps. It was read before it was kept.
-fn reread(record: &Record) -> Result<Sealed, ApiError> {
+fn reread(record: &Record) -> Result<SealedSecret, ApiError> {
     record.sealed().map_err(|error| Code::Internal.because("internal error").caused_by(error))
 }
 
@@ -270,7 +273,7 @@ mod tests {
     use crate::clock::Clock;
     use crate::limits::Limits;
     use crate::storage::{Records, Tags};
-    use strongroom::principal::WalletAddress;
+    use strongroom::wallet::WalletAddress;
     use strongroom_store::SqliteStore;
 
     /// The secrets of a vault that keeps nothing yet.
@@ -307,8 +310,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let secrets = secrets(folder.path());
         let wallet = |n| Principal::from(WalletAddress::from_bytes([n; 20]));
-        let good = Policy { readers: vec![wallet(1)], audience: Some(secrets.vault_id), ..Policy::default() };
-        let open = |policy: Policy, readers: Vec<Principal>| {
+        let good = EnvelopePolicy {
+            readers: vec![wallet(1)],
+            audience: Some(secrets.vault_id),
+            ..EnvelopePolicy::default()
+        };
+        let open = |policy: EnvelopePolicy, readers: Vec<Principal>| {
             let keys = [secrets.kem_key.encapsulation_key().into()];
             let sealed = envelope::seal(b"secret", &keys, policy, &mut os_rng()).expect("one recipient");
             let kept = KeptSecret::of(&sealed.into());
@@ -318,10 +325,13 @@ mod tests {
         };
         assert_eq!(open(good.clone(), good.readers.clone()), Ok(()));
         assert_eq!(open(good.clone(), vec![wallet(1), wallet(2)]), Err(Code::Internal));
-        let refused = |policy: Policy| open(policy.clone(), policy.readers);
-        assert_eq!(refused(Policy { audience: None, ..good.clone() }), Err(Code::WrongAudience));
-        assert_eq!(refused(Policy { one_time: true, ..good.clone() }), Err(Code::UnsupportedPolicy));
-        assert_eq!(refused(Policy { not_after: Some(1), ..good.clone() }), Err(Code::OutsideValidity));
-        assert_eq!(refused(Policy { readers: vec![], ..good }), Err(Code::PolicyWithoutReaders));
+        let refused = |policy: EnvelopePolicy| open(policy.clone(), policy.readers);
+        assert_eq!(refused(EnvelopePolicy { audience: None, ..good.clone() }), Err(Code::WrongAudience));
+        assert_eq!(refused(EnvelopePolicy { one_time: true, ..good.clone() }), Err(Code::UnsupportedPolicy));
+        assert_eq!(
+            refused(EnvelopePolicy { not_after: Some(1), ..good.clone() }),
+            Err(Code::OutsideValidity)
+        );
+        assert_eq!(refused(EnvelopePolicy { readers: vec![], ..good }), Err(Code::PolicyWithoutReaders));
     }
 }

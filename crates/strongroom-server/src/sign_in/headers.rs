@@ -5,7 +5,7 @@ use super::sessions::{MAX_TOKEN_CHARS, PREFIX};
 use crate::error::{ApiError, Code};
 use axum::http::{HeaderMap, header};
 use strongroom::encoding::from_base64;
-use strongroom::signin::{MAX_STATEMENT_BYTES, Statement};
+use strongroom::sign_in::{MAX_STATEMENT_BYTES, WalletStatement};
 use strongroom::wallet::WalletSignature;
 use zeroize::Zeroizing;
 
@@ -18,7 +18,7 @@ const MAX_SIGNATURE_CHARS: usize = 132;
 /// What a request brings to show who sends it; nothing is verified yet. No `Debug`: it signs in.
 pub(crate) enum SignIn {
     /// A statement for this request. It signs in until its nonce is spent.
-    Wallet { statement: Box<Statement>, signature: WalletSignature },
+    Wallet { statement: Box<WalletStatement>, signature: WalletSignature },
     /// A token.
     Session(Zeroizing<String>),
 }
@@ -37,7 +37,7 @@ impl SignIn {
         let text = from_base64(message)
             .and_then(|bytes| String::from_utf8(bytes).ok())
             .ok_or_else(|| malformed(format!("{MESSAGE} is not the base64 of a text")))?;
-        let statement = Statement::parse(&text).map_err(|error| malformed(error.to_string()))?;
+        let statement = WalletStatement::parse(&text).map_err(|error| malformed(error.to_string()))?;
         let signature = signature.parse().map_err(|error| malformed(format!("{SIGNATURE}: {error}")))?;
         Ok(Some(Self::Wallet { statement: Box::new(statement), signature }))
     }

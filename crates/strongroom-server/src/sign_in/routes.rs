@@ -12,8 +12,8 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use strongroom::json::Object;
-use strongroom::principal::WalletAddress;
-use strongroom::signin::SlhDsaStatement;
+use strongroom::sign_in::SlhDsaStatement;
+use strongroom::wallet::WalletAddress;
 use utoipa::ToSchema;
 
 /// For whom a nonce is.

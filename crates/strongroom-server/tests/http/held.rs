@@ -42,7 +42,7 @@ async fn nobody_has_a_held_payload_opened_by_storing_it_again() {
     assert_eq!(vault.access(slot, &alice).await.body["secret"], "alice's");
 }
 
-/// Guard: one tag over all formats (vault.rs, `entry_for_vault`, the arm of `Sealed::Older`).
+/// Guard: one tag over all formats (vault.rs, `entry_for_vault`, the arm of `AnyPayload::Older`).
 #[tokio::test]
 async fn nor_transcoded_from_the_older_format_or_into_it() {
     let vault = TestVault::new();

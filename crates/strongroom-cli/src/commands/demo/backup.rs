@@ -5,10 +5,12 @@ use crate::error::Refused;
 use anyhow::{Context, Result};
 use getrandom::rand_core::Rng;
 use serde_json::json;
-use strongroom::backup::{Archive, Cipher, Content, Kem, Keys, Position, SignedBackup, UserId};
+use strongroom::backup::{
+    Archive, BackupContent, CapsuleKem, Keys, PayloadCipher, Position, SignedBackup, UserId,
+};
 use strongroom::mnemonic::Mnemonic;
 use strongroom::os_rng;
-use strongroom::signin::Act;
+use strongroom::sign_in::Act;
 use strongroom::wallet::WalletKey;
 use strongroom_client::{BackupServer, ClientError};
 use time::OffsetDateTime;
@@ -104,7 +106,9 @@ fn compatible(
     let keys = steps.step("Keys from the words, by SHAKE256", || Ok(Keys::compatible(mnemonic, 0)))?;
     let (key, user) = (keys.public_key(), UserId::of_owner(keys.public_key().owner()));
     show("owner", key.owner());
-    let make = || archive.sign_compatible(&keys, Kem::MlKem768, Cipher::XSalsa20Poly1305, &mut os_rng());
+    let make = || {
+        archive.sign_compatible(&keys, CapsuleKem::MlKem768, PayloadCipher::XSalsa20Poly1305, &mut os_rng())
+    };
     let first = steps.step("ML-KEM-768, XSalsa20-Poly1305, Keccak-256, sign", || Ok(make()))?;
     show("bytes", first.to_json().len());
     steps.step("Upload it", || Ok(server.push(&key, user, &first)?))?;
@@ -115,11 +119,12 @@ fn compatible(
     })?;
     show("refused", refusal);
     let refusal = steps.step("Tamper: one bit of the payload", || {
-        let Content::Compatible { mut payload } = make().content().clone() else {
+        let BackupContent::Compatible { mut payload } = make().content().clone() else {
             unreachable!("compatible")
         };
         payload[100] ^= 1;
-        let altered = SignedBackup::from_parts(Content::Compatible { payload }, second.signature().clone());
+        let altered =
+            SignedBackup::from_parts(BackupContent::Compatible { payload }, second.signature().clone());
         refused("bad_signature", server.push(&key, user, &altered))
     })?;
     show("refused", refusal);

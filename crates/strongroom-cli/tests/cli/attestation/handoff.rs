@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use strongroom::envelope;
-use strongroom::policy::Policy as EnvelopePolicy;
+use strongroom::policy::EnvelopePolicy;
 use strongroom::wallet::WalletKey;
 use strongroom_attest::policy::DstackPolicy;
 use strongroom_attest::root_transfer::handoff::Joiner;

@@ -1,4 +1,4 @@
-//! A sealed secret of either format, in memory, as a vault's HTTP interface passes it.
+//! A sealed secret of either format, with the JSON of a vault's HTTP interface.
 
 use crate::encoding;
 use crate::envelope::{self, Envelope};
@@ -11,34 +11,34 @@ use std::borrow::Cow;
 
 /// A native envelope, or a payload of w3pk.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sealed {
-    /// spec/envelope.md §4.
+pub enum SealedSecret {
+    /// The native format (spec/envelope.md §4).
     Envelope(Envelope),
-    /// spec/envelope.md §2 and §3.
-    W3pk(w3pk::Sealed),
+    /// The formats of w3pk (spec/envelope.md §2 and §3).
+    W3pk(w3pk::AnyPayload),
 }
 
-/// Why something is no sealed secret.
+/// Why JSON cannot be read as a sealed secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum SealedError {
-    /// It begins as `{"envelope":…}` and goes on otherwise.
-    #[error("the object is no {{\"envelope\": base64}}")]
+pub enum SealedSecretError {
+    /// It begins like `{"envelope":…}`, and goes on in another way.
+    #[error("not a sealed secret: {{\"envelope\": base64}} is expected")]
     Wrapper,
-    /// It is no envelope.
+    /// The base64 does not hold an envelope.
     #[error(transparent)]
-    Envelope(#[from] envelope::ParseError),
-    /// It is no w3pk payload.
+    Envelope(#[from] envelope::EnvelopeError),
+    /// The object is not a w3pk payload.
     #[error(transparent)]
-    W3pk(#[from] w3pk::ParseError),
+    W3pk(#[from] w3pk::PayloadError),
 }
 
-impl Sealed {
+impl SealedSecret {
     /// Reads JSON: `{"envelope":"<base64>"}` (spec/envelope.md §5), or a w3pk payload.
     ///
     /// # Errors
-    /// [`SealedError`].
-    pub fn from_json(json: &[u8]) -> Result<Self, SealedError> {
+    /// [`SealedSecretError`].
+    pub fn from_json(json: &[u8]) -> Result<Self, SealedSecretError> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Wrapper<'a> {
@@ -46,11 +46,12 @@ impl Sealed {
             envelope: Cow<'a, str>,
         }
         if !names_envelope_first(json) {
-            return Ok(Self::W3pk(w3pk::Sealed::from_json(json)?));
+            return Ok(Self::W3pk(w3pk::AnyPayload::from_json(json)?));
         }
-        // It begins with a brace, so serde reads an object, and one whose only field this is.
-        let wrapper: Wrapper<'_> = serde_json::from_slice(json).map_err(|_| SealedError::Wrapper)?;
-        let bytes = encoding::from_base64(&wrapper.envelope).ok_or(SealedError::Wrapper)?;
+        // It begins with a brace, so serde reads an object; that object may have this one field
+        // only.
+        let wrapper: Wrapper<'_> = serde_json::from_slice(json).map_err(|_| SealedSecretError::Wrapper)?;
+        let bytes = encoding::from_base64(&wrapper.envelope).ok_or(SealedSecretError::Wrapper)?;
         Ok(Self::Envelope(Envelope::parse(bytes)?))
     }
 
@@ -69,7 +70,7 @@ impl Sealed {
         }
     }
 
-    /// Opens either.
+    /// Opens an envelope or a payload.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -81,19 +82,19 @@ impl Sealed {
     }
 }
 
-impl From<Envelope> for Sealed {
+impl From<Envelope> for SealedSecret {
     fn from(envelope: Envelope) -> Self {
         Self::Envelope(envelope)
     }
 }
 
-impl From<w3pk::Payload> for Sealed {
+impl From<w3pk::Payload> for SealedSecret {
     fn from(payload: w3pk::Payload) -> Self {
         Self::W3pk(payload.into())
     }
 }
 
-/// The wrapper has one field, so it is the first; an object that begins otherwise is none.
+/// The wrapper has one field, which must then be the first. Any other object is a w3pk payload.
 fn names_envelope_first(json: &[u8]) -> bool {
     json.trim_ascii_start()
         .strip_prefix(b"{")
@@ -104,21 +105,26 @@ fn names_envelope_first(json: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::key::Recipient;
-    use crate::policy::Policy;
+    use crate::policy::EnvelopePolicy;
     use strongroom_testkit::rng;
 
     #[test]
     fn both_formats_come_back_as_json() {
         let key = DecapsulationKey::from_seed(&[1; 64]);
         let public = key.encapsulation_key();
-        let native =
-            envelope::seal(b"text", &[Recipient::from(public.clone())], Policy::default(), &mut rng());
+        let native = envelope::seal(
+            b"text",
+            &[Recipient::from(public.clone())],
+            EnvelopePolicy::default(),
+            &mut rng(),
+        );
         let w3pk = w3pk::seal(b"text", &[public], w3pk::Generation::Second, &mut rng());
-        for sealed in
-            [Sealed::from(native.expect("one recipient")), Sealed::from(w3pk.expect("one recipient"))]
-        {
+        for sealed in [
+            SealedSecret::from(native.expect("one recipient")),
+            SealedSecret::from(w3pk.expect("one recipient")),
+        ] {
             let json = sealed.to_json();
-            let back = Sealed::from_json(json.as_bytes()).expect("our own JSON");
+            let back = SealedSecret::from_json(json.as_bytes()).expect("our own JSON");
             assert_eq!(back, sealed);
             assert_eq!(back.open(&key).expect("its recipient").expose(), b"text");
         }
@@ -126,7 +132,7 @@ mod tests {
 
     #[test]
     fn the_wrapper_has_one_field() {
-        let refusal = |json: &str| Sealed::from_json(json.as_bytes()).expect_err(json);
+        let refusal = |json: &str| SealedSecret::from_json(json.as_bytes()).expect_err(json);
         for bad in [
             r#"{"envelope":"AA","x":1}"#,
             r#"{"envelope":"AA==","envelope":"AA=="}"#,
@@ -134,9 +140,9 @@ mod tests {
             r#"{"envelope":"AAA"}"#,
             r#"{"envelope":"AA=="} x"#,
         ] {
-            assert_eq!(refusal(bad), SealedError::Wrapper, "{bad}");
+            assert_eq!(refusal(bad), SealedSecretError::Wrapper, "{bad}");
         }
-        assert_eq!(refusal(r#"{"envelope":"AA=="}"#), envelope::ParseError::NotAnEnvelope.into());
-        assert!(matches!(refusal(r#"["envelope"]"#), SealedError::W3pk(_)));
+        assert_eq!(refusal(r#"{"envelope":"AA=="}"#), envelope::EnvelopeError::NotAnEnvelope.into());
+        assert!(matches!(refusal(r#"["envelope"]"#), SealedSecretError::W3pk(_)));
     }
 }

@@ -1,7 +1,7 @@
-//! `signin::Statement::parse`: the wallet signed bytes, the vault acts on fields, so they say the same.
+//! `sign_in::WalletStatement::parse`: the wallet signed bytes, the vault acts on fields, so they say the same.
 
 use bolero::TypeGenerator;
-use strongroom::signin::{Act, MAX_STATEMENT_BYTES, Rules, SlhDsaStatement, Statement};
+use strongroom::sign_in::{Act, MAX_STATEMENT_BYTES, Rules, SlhDsaStatement, WalletStatement};
 use strongroom::wallet::{WalletKey, WalletSignature};
 use strongroom_fuzz::{Mutant, Reach};
 use time::OffsetDateTime;
@@ -90,7 +90,7 @@ impl Input {
 }
 
 /// What must hold of an accepted text, read without the parser.
-fn agrees_with_a_plain_reading(statement: &Statement, text: &str) {
+fn agrees_with_a_plain_reading(statement: &WalletStatement, text: &str) {
     assert!(text.len() <= MAX_STATEMENT_BYTES && !text.contains('\r'));
     let lines: Vec<&str> = text.split('\n').collect();
     assert!(lines[0].ends_with(" wants you to sign in with your Ethereum account:"));
@@ -117,7 +117,7 @@ fn a_statement_has_one_text_and_signs_in_only_as_it_was_signed() {
     let reach = Reach::default();
     bolero::check!().with_type::<Input>().for_each(|input| {
         let (text, which) = input.text(&valid);
-        let statement = match Statement::parse(&text) {
+        let statement = match WalletStatement::parse(&text) {
             Ok(statement) => statement,
             Err(error) => {
                 assert!(error.line <= text.split('\n').count() + 1, "{error}");
@@ -127,8 +127,8 @@ fn a_statement_has_one_text_and_signs_in_only_as_it_was_signed() {
         };
         assert_eq!(statement.to_string(), text);
         agrees_with_a_plain_reading(&statement, &text);
-        assert!(Statement::parse(&format!("{text}\n")).is_err(), "a line more");
-        assert!(Statement::parse(&format!("\n{text}")).is_err(), "a line before");
+        assert!(WalletStatement::parse(&format!("{text}\n")).is_err(), "a line more");
+        assert!(WalletStatement::parse(&format!("\n{text}")).is_err(), "a line before");
         match statement.verify(&signatures[which], &Act::Slots, &rules, NOW) {
             Ok(signed_in) => {
                 assert_eq!(text, valid[which], "an edited statement signs in");
@@ -179,7 +179,7 @@ fn a_statement_of_an_slh_dsa_key_has_one_text() {
             Ok(statement) => {
                 assert_eq!(statement.to_string(), text);
                 assert_eq!(text.split('\n').nth(1), Some(&*statement.address().to_string()));
-                assert!(Statement::parse(&text).is_err(), "it is no wallet's");
+                assert!(WalletStatement::parse(&text).is_err(), "it is no wallet's");
                 reach.count("accepted");
             }
             Err(_) => reach.count("refused"),

@@ -1,7 +1,7 @@
-//! `signin::Origin::from_str`: a scheme and an authority, and no more.
+//! `sign_in::Origin::from_str`: a scheme and an authority, and no more.
 
 use fluent_uri::Uri;
-use strongroom::signin::Origin;
+use strongroom::sign_in::Origin;
 use strongroom_fuzz::{Mutant, Reach};
 
 #[test]

@@ -1,10 +1,10 @@
-//! `w3pk::Sealed::from_json`, and opening what it accepts: payloads of both generations and the older one.
+//! `w3pk::AnyPayload::from_json`, and opening what it accepts: payloads of both generations and the older one.
 
 use base64ct::{Base64, Encoding};
 use bolero::TypeGenerator;
 use serde_json::{Value, json};
 use strongroom::key::DecapsulationKey;
-use strongroom::w3pk::{self, Generation, OpenError, Sealed};
+use strongroom::w3pk::{self, AnyPayload, Generation, OpenError};
 use strongroom_fuzz::{Edit, Mutant, Reach, from_base64};
 use strongroom_testkit::{older_payload_json, rng};
 
@@ -157,14 +157,14 @@ fn bytes(field: &Value) -> Vec<u8> {
 }
 
 /// What was parsed is what the page says that the JSON says.
-fn agrees_with_a_plain_reading(sealed: &Sealed, json: &[u8]) {
+fn agrees_with_a_plain_reading(sealed: &AnyPayload, json: &[u8]) {
     let value: Value = serde_json::from_slice(json).expect("JSON");
     let object = value.as_object().expect("a payload is an object");
     assert_eq!(bytes(&object["encryptedData"]), sealed.data().ciphertext);
     assert_eq!(bytes(&object["iv"]), sealed.data().iv);
     assert_eq!(bytes(&object["authTag"]), sealed.data().tag);
     match sealed {
-        Sealed::Payload(payload) => {
+        AnyPayload::Payload(payload) => {
             let version = object.get("version").map(|version| version.as_u64().expect("a number"));
             assert_eq!(version, (payload.generation() == Generation::Second).then_some(2));
             assert_eq!(object.get("ciphertext"), None, "the field of the other payload");
@@ -180,7 +180,7 @@ fn agrees_with_a_plain_reading(sealed: &Sealed, json: &[u8]) {
                 assert_eq!(parsed.wrapped_key().len(), wrapped);
             }
         }
-        Sealed::Older(older) => {
+        AnyPayload::Older(older) => {
             assert_eq!(object.get("version"), None);
             assert_eq!(object.get("recipients"), None, "the field of the other payload");
             assert_eq!(bytes(&object["ciphertext"]), older.kem_ciphertext());
@@ -205,13 +205,13 @@ fn a_payload_says_one_thing_and_opens_to_what_was_sealed() {
     let reach = Reach::default();
     bolero::check!().with_type::<Input>().for_each(|input| {
         let json = input.json(&valid);
-        let sealed = match Sealed::from_json(&json) {
+        let sealed = match AnyPayload::from_json(&json) {
             Ok(sealed) => sealed,
             Err(error) => return reach.count(&error),
         };
         agrees_with_a_plain_reading(&sealed, &json);
         let written = sealed.to_json();
-        let again = Sealed::from_json(written.as_bytes()).expect("our own JSON");
+        let again = AnyPayload::from_json(written.as_bytes()).expect("our own JSON");
         assert_eq!(again, sealed);
         assert_eq!(again.to_json(), written);
         for key in &keys {
@@ -221,7 +221,7 @@ fn a_payload_says_one_thing_and_opens_to_what_was_sealed() {
                     reach.count("opened");
                 }
                 Err(error) => {
-                    let may_be = error != OpenError::NotMine || matches!(sealed, Sealed::Payload(_));
+                    let may_be = error != OpenError::NotMine || matches!(sealed, AnyPayload::Payload(_));
                     assert!(may_be, "an older payload names nobody");
                     reach.count(&error);
                 }
