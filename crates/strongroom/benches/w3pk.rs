@@ -1,4 +1,4 @@
-//! Sealing and opening w3pk payloads: the rows of docs/performance.md (`rows`), and where their time goes
+//! Sealing and opening w3pk payloads: the rows of docs/reference/performance.md (`rows`), and where their time goes
 //! (`parts`). `bench/w3pk.sh` puts them beside the npm peer.
 //!
 //! The randomness is the operating system's, so each row pays for its system call.

@@ -1,4 +1,4 @@
-//! The HTTP table of docs/performance.md: each figure beside a bare program of the same sizes, in one run. Exit code 1 where
+//! The HTTP table of docs/reference/performance.md: each figure beside a bare program of the same sizes, in one run. Exit code 1 where
 //! a bar is missed.
 //!
 //! ```text
