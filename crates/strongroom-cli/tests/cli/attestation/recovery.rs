@@ -16,8 +16,8 @@ fn endpoint(agent: &FakeDstack) -> String {
     agent.socket().to_str().expect("text").to_owned()
 }
 
-/// The steps of docs/how-to/keep-and-recover-the-root.md, "The drill", as they stand there: on a dstack guest, and then on another
-/// host's, under the same application's id.
+/// The steps of docs/how-to/keep-and-recover-the-root.md, "The drill", as they stand there: on a
+/// dstack guest, and then on another host's, under the same application's id.
 #[test]
 fn the_drill_of_the_operators_page_brings_a_vault_back() {
     let guest = Guest::new();
