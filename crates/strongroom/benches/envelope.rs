@@ -1,5 +1,6 @@
-//! Sealing and opening native envelopes of 100 B to 1 GiB for 1, 2 and 64 recipients (docs/reference/performance.md). Keys are
-//! loaded; up to 1 MB in memory, 1 GiB as a stream on one thread from and to memory. Files are `bench/files.sh`.
+//! Seals and opens native envelopes of 100 B to 1 GiB for 1, 2 and 64 recipients
+//! (docs/reference/performance.md). Keys are loaded. Up to 1 MB are in memory; 1 GiB is a stream on one
+//! thread, from and to memory. `bench/files.sh` measures files.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
