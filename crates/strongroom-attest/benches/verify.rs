@@ -1,5 +1,6 @@
-//! Verifying evidence of each platform (`verify`, docs/performance.md), dcap-qvl's own verification of the same quote and collateral
-//! beside it, and one signature of each kind that they consist of (`signature`).
+//! Verifies evidence of each platform (`verify`, docs/reference/performance.md), with dcap-qvl's own
+//! verification of the same quote and collateral to compare, and one signature of each kind that they
+//! consist of (`signature`).
 //!
 //! The evidence is the test kit's: real reports bind other data than ours. It is read before; `from_json` is the reading.
 

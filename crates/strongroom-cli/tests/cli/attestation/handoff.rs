@@ -195,7 +195,8 @@ fn a_second_replica_of_the_same_code_gets_the_root_and_both_serve() {
     assert_eq!((vault_id(&third), origin(&third)), (vault_id(&second), "handoff:generated".to_owned()));
 }
 
-/// The steps of docs/operations.md, "A new image, under traffic": clients who go on all the while see no failed request.
+/// The steps of docs/how-to/hand-the-root-over.md, "A new image, under traffic": no request of a client
+/// that goes on meanwhile fails.
 #[test]
 fn an_image_is_upgraded_under_traffic() {
     let case = Case::new();

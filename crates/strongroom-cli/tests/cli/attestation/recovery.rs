@@ -16,13 +16,13 @@ fn endpoint(agent: &FakeDstack) -> String {
     agent.socket().to_str().expect("text").to_owned()
 }
 
-/// The steps of docs/operations.md, "The drill", as they stand there: on a dstack guest, and then on another
-/// host's, under the same application's id.
+/// The steps of docs/how-to/keep-and-recover-the-root.md, "The drill", as they stand there: on a
+/// dstack guest, and then on another host's, under the same application's id.
 #[test]
 fn the_drill_of_the_operators_page_brings_a_vault_back() {
     let guest = Guest::new();
     let elsewhere = FakeDstack::start(Arc::clone(&guest.intel), COMPOSE, Options::default());
-    let page = include_str!("../../../../../docs/operations.md");
+    let page = include_str!("../../../../../docs/how-to/keep-and-recover-the-root.md");
     let (_, drill) = page.split_once("\n## The drill\n").expect("the section");
     let drill = drill.split("\n## ").next().expect("the section");
     let steps: Vec<&str> =
