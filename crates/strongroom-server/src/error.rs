@@ -345,10 +345,10 @@ impl From<StoreError> for ApiError {
 mod tests {
     use super::*;
 
-    /// The table of spec/access.md and this file say the same, in the same order.
+    /// The table of spec/http.md and this file say the same, in the same order.
     #[test]
     fn the_spec_lists_every_code() {
-        let spec = include_str!("../../../spec/access.md");
+        let spec = include_str!("../../../spec/http.md");
         let listed: Vec<(u16, &str)> = spec
             .lines()
             .filter_map(|line| {

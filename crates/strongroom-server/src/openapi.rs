@@ -266,11 +266,10 @@ mod tests {
         );
     }
 
-    /// Every path of the router's table in spec/access.md is described, but those of the other name.
+    /// Every path of the table of calls in spec/http.md is described, but those of the other name.
     #[test]
     fn every_call_of_the_spec_is_described() {
-        let spec =
-            [include_str!("../../../spec/access.md"), include_str!("../../../spec/backup.md")].concat();
+        let spec = include_str!("../../../spec/http.md");
         let document = openapi();
         for call in [
             "POST /auth/nonce",
