@@ -2,7 +2,7 @@
 
 use crate::refusal::Refusal;
 
-/// One rule of spec/attestation.md, applied.
+/// One rule of spec/attestation.md#verification, applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     /// What it is about.

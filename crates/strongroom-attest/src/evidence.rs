@@ -14,7 +14,7 @@ pub const NO_NONCE: [u8; 32] = [0; 32];
 /// Bytes of evidence that are looked at.
 pub const MAX_EVIDENCE_BYTES: usize = 1024 * 1024;
 
-/// The answer of `GET /secret/attestation` (spec/attestation.md §1).
+/// The answer of `GET /secret/attestation` (spec/attestation.md#evidence).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
@@ -109,7 +109,7 @@ pub struct Collateral {
     pub snp: Option<SnpCollateral>,
 }
 
-/// Intel's collateral of quote verification, in the JSON that is usual for it (spec/attestation.md §2).
+/// Intel's collateral of quote verification, in the JSON that is usual for it (spec/attestation.md#collateral).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TdxCollateral {
     /// PEM; nothing here reads it.
@@ -169,9 +169,9 @@ pub enum Purpose {
     /// To clients: which code serves with this key.
     #[default]
     Service,
-    /// To another replica of the vault: which code asks for the root, or gives it (spec/attestation.md §9).
+    /// To another replica of the vault: which code asks for the root, or gives it (spec/root.md §10).
     Handoff,
-    /// To a recovery recipient: which code waits for the root (spec/attestation.md §8).
+    /// To a recovery recipient: which code waits for the root (spec/root.md §9).
     Recovery,
 }
 
@@ -224,7 +224,7 @@ pub struct Report {
 }
 
 impl Claims<'_> {
-    /// SHA-512 over the context string and every field with its length (spec/attestation.md §1).
+    /// SHA-512 over the context string and every field with its length (spec/attestation.md#report-data).
     #[must_use]
     pub fn report_data(&self, platform: &str) -> [u8; 64] {
         let tls: &[u8] = self.tls_spki_sha256.as_ref().map_or(&[], |digest| &digest[..]);

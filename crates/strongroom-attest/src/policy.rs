@@ -1,4 +1,4 @@
-//! What a client asks of a server before it sends a secret; as a file that an operator publishes (spec/attestation.md §6).
+//! What a client asks of a server before it sends a secret; as a file that an operator publishes (spec/attestation-policy.md).
 
 use crate::trust_anchors::TrustAnchors;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};

@@ -1,4 +1,4 @@
-//! The rules of verification, in the order of spec/attestation.md §3.
+//! The rules of verification, in the order of spec/attestation.md#verification.
 
 use crate::checks::{Check, Checks};
 use crate::configuration::KeyOrigin;
@@ -105,7 +105,7 @@ impl Appraisal {
 /// Verifies evidence against a policy.
 ///
 /// # Errors
-/// [`Refusal`]: the first rule of spec/attestation.md that does not hold.
+/// [`Refusal`]: the first rule of spec/attestation.md#verification that does not hold.
 pub fn verify(
     evidence: &Evidence,
     challenge: &Challenge,

@@ -82,7 +82,7 @@ pub enum ClientError {
     Refused {
         /// HTTP status.
         status: u16,
-        /// The stable code of spec/access.md.
+        /// The stable code of spec/http.md §9.
         code: String,
         /// For people.
         message: String,

@@ -1,5 +1,5 @@
 //! Servers that are about to have a vault's root: one that waits for a recovery recipient, and one that another replica hands it to
-//! (spec/attestation.md §8, §9). What is said is sealed and verified from end to end, so that it is no matter who ends the TLS.
+//! (spec/root.md §9, §10). What is said is sealed and verified from end to end, so that it is no matter who ends the TLS.
 
 use crate::http::Http;
 use crate::{AppraisalPolicy, ClientError, rng};

@@ -1,4 +1,4 @@
-//! A root that its recovery recipients can bring back (spec/attestation.md §8): the envelope that
+//! A root that its recovery recipients can bring back (spec/root.md#recovery): the envelope that
 //! the store keeps for them, and the server that waits for one of them.
 
 use crate::attestor::{Attestor, timestamp};

@@ -1,4 +1,4 @@
-//! The root and its key tree (spec/access.md, "The root").
+//! The root and its key tree (spec/root.md §2).
 
 use hkdf::Hkdf;
 use rand_core::CryptoRng;

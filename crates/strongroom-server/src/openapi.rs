@@ -17,7 +17,7 @@ use utoipa::{Modify, OpenApi};
     info(
         title = "Strongroom",
         description = "A post-quantum secret vault. Everything under /secret/ answers the same under /chest/, and /attestation as \
-                       /secret/attestation. spec/access.md has the whole of it.",
+                       /secret/attestation. spec/http.md has the whole of it.",
         license(name = "MIT OR Apache-2.0"),
     ),
     servers((url = "/")),

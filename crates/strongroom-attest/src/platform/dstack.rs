@@ -1,4 +1,4 @@
-//! dstack's event log (spec/attestation.md §4.2): replayed from its events, whatever digests it shows.
+//! dstack's event log (spec/attestation.md#dstack): replayed from its events, whatever digests it shows.
 
 use crate::checks::Checks;
 use crate::evidence::DstackEvent;

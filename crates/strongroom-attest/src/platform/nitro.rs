@@ -1,4 +1,4 @@
-//! AWS Nitro Enclaves (spec/attestation.md §4.4): the attestation document of the Nitro Secure Module, COSE_Sign1 (RFC 9052
+//! AWS Nitro Enclaves (spec/attestation.md#nitro): the attestation document of the Nitro Secure Module, COSE_Sign1 (RFC 9052
 //! §4.2) with ES384 over deterministic fields, under AWS's certificates.
 
 use super::Bound;

@@ -1,4 +1,4 @@
-//! AMD SEV-SNP (spec/attestation.md §4.3): the attestation report of the SEV-SNP ABI (publication 56860), and AMD's
+//! AMD SEV-SNP (spec/attestation.md#snp): the attestation report of the SEV-SNP ABI (publication 56860), and AMD's
 //! certificates for it (publication 57230).
 
 mod report;

@@ -1,4 +1,4 @@
-//! Intel TDX (spec/attestation.md §4.1). `dcap-qvl` verifies quote and collateral; what it leaves to its caller is here.
+//! Intel TDX (spec/attestation.md#tdx). `dcap-qvl` verifies quote and collateral; what it leaves to its caller is here.
 
 mod collateral;
 mod platform_state;

@@ -1,4 +1,4 @@
-//! What a server that waits for its root, and who brings it, tell each other (spec/attestation.md §8).
+//! What a server that waits for its root, and who brings it, tell each other (spec/root.md §9).
 
 use crate::configuration::Configuration;
 use crate::evidence::{Evidence, Purpose};

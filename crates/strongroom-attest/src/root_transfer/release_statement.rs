@@ -1,4 +1,4 @@
-//! A release statement: the release key says which other code may get a vault's root (spec/attestation.md §9).
+//! A release statement: the release key says which other code may get a vault's root (spec/root.md §11).
 
 use crate::policy::{AppraisalPolicy, AppraisalPolicyError, Hex};
 use crate::trust_anchors::TrustAnchors;

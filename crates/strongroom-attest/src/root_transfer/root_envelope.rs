@@ -1,4 +1,4 @@
-//! A vault's root on its way to somebody: in a native envelope, bound to what it was sealed for (spec/attestation.md §8).
+//! A vault's root on its way to somebody: in a native envelope, bound to what it was sealed for (spec/root.md §8).
 //!
 //! ```text
 //! "strongroom/root/1" 0x00 ‖ subject 32 ‖ root 32

@@ -1,4 +1,4 @@
-//! dstack's guest agent, asked over its socket (spec/attestation.md §5.1). Its answers are proved by nothing but the quote
+//! dstack's guest agent, asked over its socket (spec/attestation.md#server). Its answers are proved by nothing but the quote
 //! inside, so that nothing of them is trusted here either.
 
 use super::{PlatformError, unix};

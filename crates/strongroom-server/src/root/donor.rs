@@ -1,4 +1,4 @@
-//! The donor's side of a handoff over HTTP (spec/attestation.md §9).
+//! The donor's side of a handoff over HTTP (spec/root.md §10).
 
 use crate::attestation::Attestation;
 use crate::clock::Clock;

@@ -14,7 +14,7 @@ use strongroom_attest::root_transfer::handoff::{HandoffRequest, Handover, Hello,
 
 /// What runs here, for another replica that wants the root
 ///
-/// The first half of a handoff (spec/attestation.md §9).
+/// The first half of a handoff (spec/root.md#handoff).
 #[utoipa::path(
     post,
     path = "/handoff/offer",

@@ -1,5 +1,5 @@
 //! A server that has a store and no root. It waits until a recovery recipient brings the root, and
-//! shows them first which code waits (spec/attestation.md §8).
+//! shows them first which code waits (spec/root.md §9).
 
 use crate::attestation;
 use crate::error::{ApiError, Code};

@@ -1,5 +1,4 @@
-//! Who signs in: one order of checks for both kinds of sign-in (spec/access.md, "Signing in";
-//! spec/backup.md §4).
+//! Who signs in: one order of checks for both kinds of sign-in (spec/sign-in.md).
 
 use super::headers::{SignIn, token};
 use super::nonces::{IssuedNonce, Nonces};
