@@ -4,7 +4,7 @@ use strongroom::slh_dsa::PublicKey;
 use strongroom_attest::policy::Hex;
 use strongroom_attest::{Configuration, KeyOrigin, Protection, RecoveryRecipients};
 use strongroom_fuzz::{Mutant, Reach};
-use strongroom_root::{Entitled, PlainSealer, open_or_create, parse};
+use strongroom_root::{PlainSealer, RootAccess, open_or_create, parse};
 use strongroom_testkit::rng;
 
 #[test]
@@ -18,10 +18,10 @@ fn a_root_file_opens_to_the_vault_that_it_names() {
         release_key: Some(PublicKey::from_bytes([7; 64])),
         recovery: Some(RecoveryRecipients { threshold: 1, key_ids: vec![Hex([1; 16]), Hex([2; 16])] }),
     };
-    let mut valid: Vec<Vec<u8>> = [("a", Entitled::default()), ("b", Entitled::from(&others))]
-        .map(|(name, entitled)| {
+    let mut valid: Vec<Vec<u8>> = [("a", RootAccess::default()), ("b", RootAccess::from(&others))]
+        .map(|(name, access)| {
             let path = folder.path().join(name);
-            open_or_create(&path, &PlainSealer, None, &entitled, &mut rng()).expect("a new root");
+            open_or_create(&path, &PlainSealer, None, &access, &mut rng()).expect("a new root");
             std::fs::read(path).expect("the file")
         })
         .into();

@@ -18,6 +18,7 @@ use strongroom_attest::recovery::RecoveryError;
 use strongroom_attest::release::ReleaseStatementError;
 use strongroom_client::ClientError;
 use strongroom_root::TokenError;
+use strongroom_root::handoff::JoinError;
 
 const REFUSED: u8 = 1;
 const USAGE_OR_IO: u8 = 2;
@@ -48,6 +49,12 @@ impl<Text: fmt::Display> fmt::Display for Hint<Text> {
 /// Writes a line to stderr; whether anybody reads it changes nothing.
 pub(crate) fn tell(line: fmt::Arguments<'_>) {
     let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// Writes a warning to stderr.
+pub(crate) fn warn(what: &str) {
+    let yellow = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
+    tell(format_args!("{yellow}warning:{yellow:#} {what}"));
 }
 
 /// Writes an error with its sources and a hint to stderr, and gives the exit code.
@@ -84,8 +91,10 @@ fn is_refusal(cause: &(dyn std::error::Error + 'static)) -> bool {
         cause.downcast_ref(),
         Some(TokenError::WrongPin | TokenError::FinalTry | TokenError::PinLocked)
     );
+    let join = matches!(cause.downcast_ref::<JoinError<ClientError>>(), Some(JoinError::OtherVault));
     client
         || pin
+        || join
         || cause.is::<Refusal>()
         || cause.is::<Refused>()
         || cause.is::<OpenError>()

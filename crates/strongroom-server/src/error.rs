@@ -1,6 +1,6 @@
 //! Every refusal of the vault: one code each, listed in spec/access.md with its remedy.
 
-use crate::sealing::RecordDamaged;
+use crate::storage::RecordDamaged;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use std::borrow::Cow;

@@ -41,6 +41,8 @@ pub mod key;
 pub mod keyfile;
 pub mod mnemonic;
 mod open_error;
+#[cfg(feature = "os-rng")]
+mod os_rng;
 pub mod passphrase_kdf;
 mod plaintext;
 pub mod policy;
@@ -60,6 +62,8 @@ pub use kem::{
     ML_KEM_768_CIPHERTEXT_BYTES, ML_KEM_768_ENCAPSULATION_KEY_BYTES, SEED_BYTES, SHARED_SECRET_BYTES,
 };
 pub use open_error::OpenError;
+#[cfg(feature = "os-rng")]
+pub use os_rng::os_rng;
 pub use plaintext::Plaintext;
 pub use sealed_secret::{SealedSecret, SealedSecretError};
 pub use slot::{SlotId, SlotIdError};

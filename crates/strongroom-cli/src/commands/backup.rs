@@ -1,6 +1,6 @@
 //! `strongroom backup create|verify|restore|push|pull|list|delete|keys`
 
-use super::{policies, rng};
+use super::policies;
 use crate::args::backup::{
     AnyCase, Backup, BackupCipher, BackupCreate, BackupDelete, BackupForm, BackupKem, BackupKeys, BackupList,
     BackupPull, BackupPush, BackupRemote, BackupRestore, BackupVerify, Sha256Hex, Words,
@@ -19,6 +19,7 @@ use strongroom::backup::{
 };
 use strongroom::encoding;
 use strongroom::mnemonic::Mnemonic;
+use strongroom::os_rng;
 use strongroom::sign_in::Act;
 use strongroom_attest::{Policy, Roots};
 use strongroom_client::{BackupServer, BackupSession, FetchedBackup, ListedBackup, Vault};
@@ -143,7 +144,7 @@ fn after(path: &Path, keys: &Keys) -> Result<Position> {
 fn sign(archive: &Archive, keys: &Keys, form: &BackupForm, position: &Position) -> SignedBackup {
     if !form.compat {
         let now = u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap_or(0);
-        return archive.sign(keys, position, now, &mut rng());
+        return archive.sign(keys, position, now, &mut os_rng());
     }
     let kem = match form.kem {
         BackupKem::Mlkem768 => CapsuleKem::MlKem768,
@@ -153,7 +154,7 @@ fn sign(archive: &Archive, keys: &Keys, form: &BackupForm, position: &Position) 
         BackupCipher::XSalsa20Poly1305 => PayloadCipher::XSalsa20Poly1305,
         BackupCipher::Aes256Gcm => PayloadCipher::Aes256Gcm,
     };
-    archive.sign_compatible(keys, kem, cipher, &mut rng())
+    archive.sign_compatible(keys, kem, cipher, &mut os_rng())
 }
 
 fn read_archive(bytes: &[u8]) -> Result<Archive> {

@@ -1,7 +1,7 @@
 //! `strongroom rewrap`
 
 use super::decrypt::{EnvelopeSource, Source};
-use super::{encrypt, recipients, rng};
+use super::{encrypt, recipients};
 use crate::args::Rewrap;
 use crate::error::{Hint, Refused, tell};
 use crate::files;
@@ -11,6 +11,7 @@ use std::num::NonZeroUsize;
 use strongroom::envelope::armor::ArmorWriter;
 use strongroom::envelope::{Header, RewrapError, Sealer};
 use strongroom::key::{Identity, KeyId, Recipient};
+use strongroom::os_rng;
 use strongroom::policy::EnvelopePolicy;
 use strongroom_attest::Roots;
 
@@ -69,10 +70,10 @@ fn rewrap(
     };
     if armored {
         let mut writer = ArmorWriter::new(&mut output);
-        opener.rewrap(keys, add, remove, &mut rng(), &mut writer).map_err(told)?;
+        opener.rewrap(keys, add, remove, &mut os_rng(), &mut writer).map_err(told)?;
         writer.finish().context("cannot write the end of the armor")?;
     } else {
-        opener.rewrap(keys, add, remove, &mut rng(), &mut output).map_err(told)?;
+        opener.rewrap(keys, add, remove, &mut os_rng(), &mut output).map_err(told)?;
     }
     output.commit()
 }
@@ -110,7 +111,7 @@ fn rotate(
     if let Some(both) = remove.iter().find(|id| is_named(**id)) {
         return Err(anyhow!("{both} is both named and removed"));
     }
-    let sealer = Sealer::new(&named, changed(header, given), &mut rng())?;
+    let sealer = Sealer::new(&named, changed(header, given), &mut os_rng())?;
     let EnvelopeSource { opener, name, armored, .. } = source;
     let to = output.name().to_owned();
     let mut plaintext =

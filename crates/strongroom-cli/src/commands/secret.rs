@@ -1,6 +1,6 @@
 //! `strongroom secret put|get|open|list|rm`
 
-use super::{decrypt, recipients, rng};
+use super::{decrypt, recipients};
 use crate::args::{Get, List, Open, Put, Remote, Remove, Secret};
 use crate::error::{Hint, tell};
 use crate::files::{self, Passphrase};
@@ -11,6 +11,7 @@ use std::io::Read;
 use strongroom::derive::{self, W3PK_DEFAULT_CONTEXT};
 use strongroom::envelope::{self, Envelope, EnvelopeError, armor};
 use strongroom::key::Recipient;
+use strongroom::os_rng;
 use strongroom::policy::EnvelopePolicy;
 use strongroom::principal::Principal;
 use strongroom::wallet::{WalletAddress, WalletKey};
@@ -95,7 +96,7 @@ fn seal(
             files::add(&mut keys, vault.server().encapsulation_key().clone().into());
         }
         let keys = recipients::for_w3pk(keys)?;
-        return Ok(w3pk::seal(plaintext, &keys, generation, &mut rng())?.into());
+        return Ok(w3pk::seal(plaintext, &keys, generation, &mut os_rng())?.into());
     }
     if policy.owners.is_empty() {
         policy.owners = vec![wallet.address().into()];
@@ -103,7 +104,7 @@ fn seal(
     if !args.not_for_vault {
         recipients::add_vault(&mut keys, &mut policy, vault.server());
     }
-    Ok(envelope::seal(plaintext, &keys, policy, &mut rng())?.into())
+    Ok(envelope::seal(plaintext, &keys, policy, &mut os_rng())?.into())
 }
 
 /// An envelope, in armor or not, or a w3pk payload.

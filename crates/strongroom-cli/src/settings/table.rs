@@ -182,7 +182,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "dstack-endpoint",
         "ENDPOINT",
         Kind::One,
-        "dstack's agent: a socket or http:// URL [default: DSTACK_SIMULATOR_ENDPOINT, or /var/run/dstack.sock and its other places]",
+        "dstack's agent: a socket or http:// URL [default: DSTACK_SIMULATOR_ENDPOINT, or /var/run/dstack.sock and its other paths]",
     ),
     setting(
         "tsm-dir",

@@ -143,7 +143,7 @@ fn what_is_no_copy_or_anothers_is_refused() {
     assert!(!place.path("new").exists() && !place.path("nowhere").exists());
 }
 
-/// Guard: a new file alone is written (sqlite/backup.rs, `refuse_existing`).
+/// Guard: a new file alone is written (sqlite/snapshot.rs, `refuse_existing`).
 #[test]
 fn a_copy_overwrites_nothing() {
     let place = copied(1);

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use strongroom_attest::Beside;
-use strongroom_root::{Choice, Places, Platform, PlatformError};
+use strongroom_root::{Platform, PlatformChoice, PlatformError, PlatformPaths};
 use strongroom_testkit::canned;
 use strongroom_testkit::tee::dstack::{FakeDstack, Options};
 use strongroom_testkit::tee::intel::FakeIntel;
@@ -12,7 +12,10 @@ use strongroom_testkit::tee::intel::FakeIntel;
 const COMPOSE: &str = "{\"name\":\"strongroom\"}";
 
 fn find(endpoint: &str) -> Result<Platform, PlatformError> {
-    Platform::find(Choice::Dstack, &Places { dstack: Some(endpoint.to_owned()), ..Places::default() })
+    Platform::find(
+        PlatformChoice::Dstack,
+        &PlatformPaths { dstack: Some(endpoint.to_owned()), ..PlatformPaths::default() },
+    )
 }
 
 fn start(options: Options) -> (FakeDstack, Platform) {

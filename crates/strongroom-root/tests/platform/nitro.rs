@@ -1,7 +1,7 @@
 use crate::{quote, quote_of};
 use std::sync::Arc;
 use strongroom_attest::{Asked, Beside, NO_NONCE, Policy, Refusal, Roots, verify};
-use strongroom_root::{Choice, Places, Platform, PlatformError, SecureModule};
+use strongroom_root::{Platform, PlatformChoice, PlatformError, PlatformPaths, SecureModule};
 use strongroom_testkit::tee::aws::{FakeAws, NitroDocument};
 use time::OffsetDateTime;
 
@@ -25,21 +25,21 @@ impl SecureModule for Module {
 }
 
 fn enclave(
-    choice: Choice,
+    choice: PlatformChoice,
     answer: fn(NitroDocument, &FakeAws) -> Result<Vec<u8>, PlatformError>,
 ) -> (Platform, Roots) {
     // When crate::quote's claims say that they are made.
     let aws = FakeAws::new(1_767_225_600);
     let roots = Roots { aws: aws.root_der().to_vec().into(), ..Roots::default() };
     let nsm: Arc<dyn SecureModule> = Arc::new(Module { aws, answer });
-    let places = Places { nsm: Some(nsm), ..Places::default() };
-    (Platform::find(choice, &places).expect("an enclave"), roots)
+    let paths = PlatformPaths { nsm: Some(nsm), ..PlatformPaths::default() };
+    (Platform::find(choice, &paths).expect("an enclave"), roots)
 }
 
 /// From the module to the verdict, with the nonce in the report and in the document; one bit of what the report binds, and it is refused.
 #[test]
 fn an_enclave_is_found_and_its_evidence_verified() {
-    for choice in [Choice::AwsNitro, Choice::Auto] {
+    for choice in [PlatformChoice::AwsNitro, PlatformChoice::Auto] {
         let (platform, roots) = enclave(choice, |document, aws| Ok(aws.document(&document)));
         assert_eq!((platform.name(), platform.is_none()), ("aws-nitro", false));
         let evidence = quote(&platform, None).expect("evidence");
@@ -74,11 +74,11 @@ fn an_enclave_is_found_and_its_evidence_verified() {
 
 #[test]
 fn a_module_that_refuses_or_answers_garbage_is_told_of() {
-    let (platform, _) = enclave(Choice::AwsNitro, |_, _| {
+    let (platform, _) = enclave(PlatformChoice::AwsNitro, |_, _| {
         Err(PlatformError::Refused("the module", "InternalError".to_owned()))
     });
     assert!(matches!(quote(&platform, None), Err(PlatformError::Refused(_, why)) if why == "InternalError"));
-    let (platform, _) = enclave(Choice::AwsNitro, |document, aws| {
+    let (platform, _) = enclave(PlatformChoice::AwsNitro, |document, aws| {
         let mut cut = aws.document(&document);
         cut.truncate(100);
         Ok(cut)

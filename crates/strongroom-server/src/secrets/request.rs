@@ -1,5 +1,6 @@
 //! The body of a store request, read strictly and bounded.
 
+use super::policy;
 use crate::error::{ApiError, Code};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -130,12 +131,8 @@ fn readers_of(envelope: &Envelope, named: Option<Vec<Principal>>) -> Result<Vec<
     if envelope.plaintext_bytes().is_none() {
         return Err(Code::MalformedPayload.because("the envelope's payload is cut short"));
     }
+    policy::check_readers(envelope.header().policy())?;
     let readers = &envelope.header().policy().readers;
-    if readers.is_empty() {
-        return Err(Code::PolicyWithoutReaders.because(
-            "the envelope's policy names no readers, so that nobody could have it: seal it with some",
-        ));
-    }
     if named.is_some_and(|named| named != *readers) {
         return Err(Code::ReadersDisagree.because(
             "publicAddresses are others than the readers in the envelope's policy: leave them out",

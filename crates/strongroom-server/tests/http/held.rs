@@ -17,7 +17,7 @@ fn edited(payload: &str, edit: impl FnOnce(&mut Value)) -> String {
     value.to_string()
 }
 
-/// Guard: `SqliteStore::insert` looks the tag up (sqlite.rs, `holder`).
+/// Guard: `SqliteStore::insert` looks the tag up (sqlite/slots.rs, `holder`).
 #[tokio::test]
 async fn nobody_has_a_held_payload_opened_by_storing_it_again() {
     let vault = TestVault::new();
@@ -75,7 +75,7 @@ async fn nor_transcoded_from_the_older_format_or_into_it() {
     assert_eq!(vault.store(&older, &[&mallory]).await.code(), (409, "ciphertext_held"));
 }
 
-/// Guard: deletion, replacement and expiry leave the tag (sqlite.rs: nothing ever deletes from `held`).
+/// Guard: deletion, replacement and expiry leave the tag (sqlite/slots.rs: nothing ever deletes from `held`).
 #[tokio::test]
 async fn nor_after_its_slot_was_deleted_replaced_or_has_expired() {
     let vault = TestVault::new();

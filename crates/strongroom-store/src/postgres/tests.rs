@@ -1,7 +1,8 @@
+use super::connections::CALL_TIMEOUT;
 use super::*;
 use crate::conformance;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use strongroom_testkit::postgres::TempPostgres;
 
 async fn connect(url: &str) -> Result<PostgresDatabase, StoreError> {
@@ -13,8 +14,8 @@ async fn open(url: &str) -> PostgresStore {
     connect(url).await.expect("reached").open(&[1; 32]).await.expect("a store")
 }
 
-fn content(record: &[u8]) -> Content {
-    Content { record: record.to_vec(), expires_at: None, held: None, principals: vec![] }
+fn content(record: &[u8]) -> SlotContent {
+    SlotContent { record: record.to_vec(), expires_at: None, held: None, principals: vec![] }
 }
 
 #[tokio::test]
@@ -86,8 +87,10 @@ async fn a_database_that_may_lose_commits_is_refused_and_sessions_do_not_weaken_
     }
     let postgres = TempPostgres::with(&["synchronous_commit=off"]);
     let store = open(&postgres.url("vault")).await;
-    let shown =
-        store.call(|client| async move { client.query_one("SHOW synchronous_commit", &[]).await }).await;
+    let shown = store
+        .connections
+        .call(|client| async move { client.query_one("SHOW synchronous_commit", &[]).await })
+        .await;
     assert_eq!(shown.expect("shown").get::<_, String>(0), "on");
 }
 
@@ -139,7 +142,7 @@ async fn what_the_database_gives_up_for_anothers_sake_is_tried_again() {
         calls.spawn(async move {
             let slot = SlotId::from_bytes([1 + (n % 2) as u8; 32]);
             let generation = store.slot(slot).await.expect("read").expect("there").generation;
-            store.replace(slot, generation, Content { principals, ..content(b"y") }).await.map(drop)
+            store.replace(slot, generation, SlotContent { principals, ..content(b"y") }).await.map(drop)
         });
     }
     assert!(calls.join_all().await.iter().all(Result::is_ok));

@@ -77,7 +77,7 @@ impl<T: Send, F: FnMut(&Connection) -> rusqlite::Result<T> + Send> Job for Pendi
     fn answer(self: Box<Self>, commit: Result<(), Arc<rusqlite::Error>>) {
         let answer = match (commit, self.outcome) {
             (Ok(()), Some(outcome)) => Ok(outcome),
-            (Err(error), _) => Err(StoreError::of(&error)(Box::new(error))),
+            (Err(error), _) => Err(error.into()),
             (Ok(()), None) => Err(StoreError::Closed),
         };
         // A caller who went away does not ask for the answer; the write stands.

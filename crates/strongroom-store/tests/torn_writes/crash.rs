@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use strongroom::SlotId;
-use strongroom_store::{Content, Inserted, Row, SqliteStore, Store, Tag};
+use strongroom_store::{Inserted, SlotContent, SlotRow, SqliteStore, Store, Tag};
 use strongroom_testkit::recording_vfs::{Operation, crash_image};
 use strongroom_testkit::seeded_random::SeededRandom;
 use tempfile::TempDir;
@@ -70,7 +70,8 @@ pub(crate) async fn check(folder: &Path, calls: &[Call], point: usize) {
     for (tag, expected) in held.chain(undone.into_iter().map(|tag| (tag, Inserted::Stored))) {
         let store = Arc::clone(&store);
         probes.spawn(async move {
-            let content = Content { record: vec![1], expires_at: None, held: Some(tag), principals: vec![] };
+            let content =
+                SlotContent { record: vec![1], expires_at: None, held: Some(tag), principals: vec![] };
             let inserted = store.insert(SlotId::from_bytes(tag.0), content).await.expect("asked");
             assert_eq!(inserted, expected, "{tag:?}");
         });
@@ -84,14 +85,14 @@ pub(crate) async fn check(folder: &Path, calls: &[Call], point: usize) {
     probes.join_all().await;
 }
 
-async fn rows_of(store: &SqliteStore, principal: Tag) -> Vec<Row> {
+async fn rows_of(store: &SqliteStore, principal: Tag) -> Vec<SlotRow> {
     let page = store.slots_of(principal, None, 10_000).await.expect("listed");
     assert!(!page.more, "all of it fits into one page");
     page.rows
 }
 
 /// Whether a call that nobody had an answer of was done. If it was done in part, either answer shows it later.
-fn was_done(act: &Act, rows: &[Row], standing: &Standing) -> bool {
+fn was_done(act: &Act, rows: &[SlotRow], standing: &Standing) -> bool {
     let rows: BTreeMap<_, _> = rows.iter().map(|row| (row.slot, row.generation)).collect();
     match act {
         Act::Insert(slot, _) => rows.contains_key(slot),

@@ -4,7 +4,7 @@ use crate::crash::{check, crash};
 use crate::standing::Act;
 use crate::workload::{Call, EVERYBODY, open};
 use strongroom::SlotId;
-use strongroom_store::{Content, SqliteStore, Store, StoreError, Tag};
+use strongroom_store::{SlotContent, SqliteStore, Store, StoreError, Tag};
 use strongroom_testkit::recording_vfs::Recording;
 
 #[tokio::test]
@@ -73,8 +73,13 @@ fn slot(n: u8) -> SlotId {
     SlotId::from_bytes([n; 32])
 }
 
-fn content(n: u8) -> Content {
-    Content { record: vec![n; 5000], expires_at: None, held: Some(Tag([n; 32])), principals: vec![EVERYBODY] }
+fn content(n: u8) -> SlotContent {
+    SlotContent {
+        record: vec![n; 5000],
+        expires_at: None,
+        held: Some(Tag([n; 32])),
+        principals: vec![EVERYBODY],
+    }
 }
 
 fn insertion(n: u8) -> Act {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use strongroom::SlotId;
-use strongroom_store::{Content, SqliteStore, Store, Tag};
+use strongroom_store::{SlotContent, SqliteStore, Store, Tag};
 use strongroom_testkit::recording_vfs::{Operation, Recording};
 use strongroom_testkit::seeded_random::SeededRandom;
 use tokio::task::JoinSet;
@@ -152,13 +152,13 @@ impl Workload {
         Act::Insert(slot, self.content(length, expires_at))
     }
 
-    fn content(&mut self, length: usize, expires_at: Option<i64>) -> Content {
+    fn content(&mut self, length: usize, expires_at: Option<i64>) -> SlotContent {
         let mut record = vec![0; length];
         self.random.fill(&mut record);
         let held = (self.random.below(2) == 0).then(|| Tag(self.random.bytes()));
         let mut principals = vec![EVERYBODY];
         principals.extend(PRINCIPALS.into_iter().filter(|_| self.random.below(3) == 0));
-        Content { record, expires_at, held, principals }
+        SlotContent { record, expires_at, held, principals }
     }
 
     /// Makes a call as soon as less than `at_once` are running.
@@ -199,7 +199,7 @@ impl Workload {
         let counter = match act {
             Act::Sweep(_) => &mut self.running_sweeps,
             Act::Spend(_, keep_until) if *keep_until != i64::MAX => &mut self.running_swept,
-            Act::Insert(_, Content { expires_at: Some(_), .. }) => &mut self.running_swept,
+            Act::Insert(_, SlotContent { expires_at: Some(_), .. }) => &mut self.running_swept,
             _ => return,
         };
         *counter = counter.checked_add_signed(change).expect("it was counted when it began");

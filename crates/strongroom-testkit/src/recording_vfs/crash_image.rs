@@ -1,6 +1,6 @@
 //! What a disk may hold when the power goes.
 
-use super::Operation;
+use super::operation::Operation;
 use crate::seeded_random::SeededRandom;
 use std::collections::BTreeMap;
 

@@ -5,7 +5,8 @@
 
 #![expect(unsafe_code, reason = "a VFS is a table of C functions")]
 
-use super::{Operation, Recorder, recorder};
+use super::operation::Operation;
+use super::recorder::{Recorder, recorder};
 use rusqlite::ffi;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::path::PathBuf;

@@ -3,7 +3,7 @@
 use super::payload::PayloadKey;
 use super::segment::{Direction, Segment};
 use super::stream::StreamError;
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::num::NonZeroUsize;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 

@@ -305,7 +305,7 @@ fn a_policy_of_before_refuses_a_recovered_key_until_it_is_renewed() {
 }
 
 /// Whoever starts the code again could name himself and have the root from the store; the platform would open it for him. Rests on
-/// `find_for` (enclave, sealed_root.rs).
+/// `find_for` (root_file.rs).
 #[test]
 fn under_dstacks_key_a_start_names_nobody_new_and_a_recipient_can() {
     let guest = Guest::new();

@@ -1,17 +1,10 @@
-//! The listeners: bounds on connections, and an end that lets requests finish.
+//! Accepts connections within their bounds, speaks HTTP on each, and ends when their requests are done.
 
-#[path = "signature_in_uri.rs"]
-mod signature_in_uri;
-#[path = "../storage/sweeper.rs"]
-mod sweeper;
-
-use crate::config::Config;
-use crate::edge::Peer;
+use super::edge::Peer;
+use super::signature_in_uri::SignatureInUri;
+use super::tls::Tls;
 use crate::limits::{ClientAddress, Shares};
 use crate::metrics::{Counted, Metrics};
-use crate::routes::{app, metrics_app};
-use crate::tls::Tls;
-use crate::vault::Vault;
 use axum::Router;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -19,7 +12,6 @@ use hyper::rt::{Read, Write};
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use signature_in_uri::SignatureInUri;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,39 +30,8 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long requests may go on after the end was asked for.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where a server listens.
-pub struct Listeners {
-    /// For everybody.
-    pub public: TcpListener,
-    /// Certificate and key of the public one, where it speaks TLS.
-    pub tls: Option<Arc<Tls>>,
-    /// For the operator: metrics and health, in the clear.
-    pub metrics: Option<TcpListener>,
-}
-
-/// Serves the vault until `shutdown` completes, then lets the requests that are under way finish.
-pub async fn serve(listeners: Listeners, vault: Arc<Vault>, shutdown: impl Future<Output = ()>) {
-    let sweeper = tokio::spawn(sweeper::sweep_now_and_then(Arc::clone(&vault)));
-    let operator = listeners.metrics.map(|listener| {
-        // Its reader is the operator's own: a bound against mistakes is enough.
-        let door = Door::new(metrics_app(Arc::clone(&vault)), None, Arc::new(Metrics::new()), 64, usize::MAX);
-        tokio::spawn(door.serve(listener, std::future::pending()))
-    });
-    let Config { limits, trusted_hops, .. } = &vault.config;
-    let per_address = if *trusted_hops == 0 { limits.max_connections_per_address } else { usize::MAX };
-    let metrics = Arc::clone(&vault.metrics);
-    let door =
-        Door::new(app(Arc::clone(&vault)), listeners.tls, metrics, limits.max_connections, per_address);
-    door.serve(listeners.public, shutdown).await;
-    sweeper.abort();
-    // Its health and figures are there until the last request is answered.
-    if let Some(operator) = operator {
-        operator.abort();
-    }
-}
-
 /// A listener's service and its bounds.
-pub(crate) struct Door {
+pub(crate) struct Acceptor {
     app: Router,
     tls: Option<Arc<Tls>>,
     metrics: Arc<Metrics>,
@@ -78,7 +39,7 @@ pub(crate) struct Door {
     per_address: Arc<Shares>,
 }
 
-impl Door {
+impl Acceptor {
     pub(crate) fn new(
         app: Router,
         tls: Option<Arc<Tls>>,
@@ -98,16 +59,16 @@ impl Door {
     pub(crate) async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let graceful = GracefulShutdown::new();
         let mut shutdown = std::pin::pin!(shutdown);
-        let door = Arc::new(self);
+        let acceptor = Arc::new(self);
         loop {
             let accepted = tokio::select! {
-                accepted = door.accept(&listener) => accepted,
+                accepted = acceptor.accept(&listener) => accepted,
                 () = &mut shutdown => break,
             };
             if let Some((stream, address, permit)) = accepted {
-                let (door, watcher) = (Arc::clone(&door), graceful.watcher());
+                let (acceptor, watcher) = (Arc::clone(&acceptor), graceful.watcher());
                 tokio::spawn(async move {
-                    door.converse(stream, address, watcher).await;
+                    acceptor.converse(stream, address, watcher).await;
                     drop(permit);
                 });
             }

@@ -1,7 +1,8 @@
-//! Series and their versions: one statement a call.
+//! Wallets' backups and their versions: one statement a call.
 
-use super::PostgresStore;
-use crate::{Head, MAX_SERIES, NewVersion, Pushed, SWEEP_BATCH, Series, StoreError, Tag, UnixSeconds};
+use super::connections::Connections;
+use crate::expiry::SWEEP_BATCH;
+use crate::{BackupRow, HeadRow, MAX_BACKUPS, NewVersion, Pushed, StoreError, Tag, UnixSeconds};
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
@@ -50,61 +51,65 @@ WITH headed AS (
 )
 SELECT EXISTS (SELECT 1 FROM headed)";
 
-pub(super) async fn head(store: &PostgresStore, series: Tag) -> Result<Option<Head>, StoreError> {
-    let found = store
+pub(super) async fn head(connections: &Connections, backup: Tag) -> Result<Option<HeadRow>, StoreError> {
+    let found = connections
         .call(|client| async move {
             let sql = "SELECT revision, head FROM strongroom.backup_series WHERE series = $1";
             let read = client.prepare_cached(sql).await?;
-            client.query_opt(&read, &[&&series.0[..]]).await
+            client.query_opt(&read, &[&&backup.0[..]]).await
         })
         .await?;
     Ok(found.map(|row| read_head(&row, 0)))
 }
 
-pub(super) async fn of_owner(store: &PostgresStore, owner: Tag) -> Result<Vec<Series>, StoreError> {
-    let rows = store
+pub(super) async fn of_owner(connections: &Connections, owner: Tag) -> Result<Vec<BackupRow>, StoreError> {
+    let rows = connections
         .call(|client| async move {
             let sql = "SELECT series, revision, head FROM strongroom.backup_series WHERE owner = $1
                        ORDER BY changed_at DESC, series LIMIT $2";
             let list = client.prepare_cached(sql).await?;
-            client.query(&list, &[&&owner.0[..], &i64::from(MAX_SERIES)]).await
+            client.query(&list, &[&&owner.0[..], &i64::from(MAX_BACKUPS)]).await
         })
         .await?;
-    let series = |row: &Row| {
+    let backup = |row: &Row| {
         let tag: &[u8] = row.get(0);
         let tag = tag.try_into().map_err(|error| StoreError::Database(Box::new(error)))?;
-        Ok(Series { series: Tag(tag), head: read_head(row, 1) })
+        Ok(BackupRow { tag: Tag(tag), head: read_head(row, 1) })
     };
-    rows.iter().map(series).collect()
+    rows.iter().map(backup).collect()
 }
 
 pub(super) async fn version(
-    store: &PostgresStore,
-    series: Tag,
+    connections: &Connections,
+    backup: Tag,
     number: u64,
 ) -> Result<Option<Vec<u8>>, StoreError> {
     // A number that the database cannot hold is none that it has.
     let Ok(number) = i64::try_from(number) else { return Ok(None) };
-    let found = store
+    let found = connections
         .call(|client| async move {
             let sql = "SELECT record FROM strongroom.backup_version WHERE series = $1 AND number = $2";
             let read = client.prepare_cached(sql).await?;
-            client.query_opt(&read, &[&&series.0[..], &number]).await
+            client.query_opt(&read, &[&&backup.0[..], &number]).await
         })
         .await?;
     Ok(found.map(|row| row.get(0)))
 }
 
-pub(super) async fn push(store: &PostgresStore, series: Tag, new: NewVersion) -> Result<Pushed, StoreError> {
+pub(super) async fn push(
+    connections: &Connections,
+    backup: Tag,
+    new: NewVersion,
+) -> Result<Pushed, StoreError> {
     let digest = new.digest.map(|tag| tag.0);
     let digest: Option<&[u8]> = digest.as_ref().map(|tag| &tag[..]);
-    let (series, owner) = (&series.0[..], &new.owner.0[..]);
+    let (backup, owner) = (&backup.0[..], &new.owner.0[..]);
     let (expected, number) = (new.expected as i64, new.number as i64);
     let gone: Vec<i64> = new.gone.iter().map(|number| *number as i64).collect();
     let parameters: [&(dyn ToSql + Sync); 9] =
-        [&series, &owner, &expected, &new.head, &new.changed_at, &number, &new.record, &digest, &gone];
+        [&backup, &owner, &expected, &new.head, &new.changed_at, &number, &new.record, &digest, &gone];
     let parameters = &parameters;
-    let row = store
+    let row = connections
         .call(|client| async move {
             let push = client.prepare_cached(PUSH).await?;
             match client.query_one(&push, parameters).await {
@@ -125,27 +130,27 @@ pub(super) async fn push(store: &PostgresStore, series: Tag, new: NewVersion) ->
 }
 
 pub(super) async fn delete_versions(
-    store: &PostgresStore,
-    series: Tag,
+    connections: &Connections,
+    backup: Tag,
     expected: u64,
     head: Vec<u8>,
     changed_at: UnixSeconds,
     purge_at: UnixSeconds,
 ) -> Result<bool, StoreError> {
     let Ok(expected) = i64::try_from(expected) else { return Ok(false) };
-    let (series, head) = (&series.0[..], &head);
-    let row = store
+    let (backup, head) = (&backup.0[..], &head);
+    let row = connections
         .call(|client| async move {
             let delete = client.prepare_cached(DELETE).await?;
-            client.query_one(&delete, &[&series, &expected, head, &changed_at, &purge_at]).await
+            client.query_one(&delete, &[&backup, &expected, head, &changed_at, &purge_at]).await
         })
         .await?;
     Ok(row.get(0))
 }
 
 /// Forgets some versions whose time has come, by the earlier of the server's and the database's clock; how many.
-pub(super) async fn purge(store: &PostgresStore, now: UnixSeconds) -> Result<u64, StoreError> {
-    store
+pub(super) async fn purge(connections: &Connections, now: UnixSeconds) -> Result<u64, StoreError> {
+    connections
         .call(|client| async move {
             let sql = "WITH due AS (
                            SELECT series, number FROM strongroom.backup_version
@@ -159,6 +164,6 @@ pub(super) async fn purge(store: &PostgresStore, now: UnixSeconds) -> Result<u64
         .await
 }
 
-fn read_head(row: &Row, at: usize) -> Head {
-    Head { revision: row.get::<_, i64>(at) as u64, record: row.get(at + 1) }
+fn read_head(row: &Row, at: usize) -> HeadRow {
+    HeadRow { revision: row.get::<_, i64>(at) as u64, record: row.get(at + 1) }
 }

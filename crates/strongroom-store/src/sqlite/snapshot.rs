@@ -1,6 +1,6 @@
 //! Copies of a store: taken while a server runs, checked, put back.
 
-use super::{schema, sync_folder_of};
+use super::{files::sync_folder_of, schema};
 use crate::{Place, StoreError, Tag};
 use rusqlite::backup::{Backup as Copying, StepResult};
 use rusqlite::{Connection, OpenFlags};
@@ -15,7 +15,7 @@ const PAGES_A_STEP: i32 = 64;
 /// Why a store was not copied, checked or put back.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum BackupError {
+pub enum SnapshotError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -40,7 +40,7 @@ pub enum BackupError {
 
 /// A store's file that was found whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Backup {
+pub struct Snapshot {
     /// Whose it is.
     pub vault_id: [u8; 32],
     /// Slots in it.
@@ -51,44 +51,44 @@ pub struct Backup {
     pub record_bytes: u64,
 }
 
-impl Backup {
+impl Snapshot {
     /// Copies the store at `store` into a new file, while servers may write to it: the copy is of one moment. It is
     /// checked, and has its name only when it is whole and synced.
     ///
     /// # Errors
-    /// [`BackupError`].
-    pub fn create(store: &Path, target: &Path) -> Result<Self, BackupError> {
+    /// [`SnapshotError`].
+    pub fn create(store: &Path, target: &Path) -> Result<Self, SnapshotError> {
         copy(store, target)
     }
 
     /// Checks a copy, or a store: every page, every index, the tables.
     ///
     /// # Errors
-    /// [`BackupError`].
-    pub fn verify(path: &Path) -> Result<Self, BackupError> {
+    /// [`SnapshotError`].
+    pub fn verify(path: &Path) -> Result<Self, SnapshotError> {
         check(&open_to_read(path)?, path)
     }
 
     /// Puts a copy back as a new store at `store`, checked before and after. One that is there is not overwritten.
     ///
     /// # Errors
-    /// [`BackupError`].
-    pub fn restore(backup: &Path, store: &Path) -> Result<Self, BackupError> {
-        Self::verify(backup)?;
+    /// [`SnapshotError`].
+    pub fn restore(snapshot: &Path, store: &Path) -> Result<Self, SnapshotError> {
+        Self::verify(snapshot)?;
         for left_over in ["-wal", "-shm", "-journal"] {
             let mut name = store.as_os_str().to_owned();
             name.push(left_over);
             // Of another store: SQLite would take it for this one's log.
             refuse_existing(Path::new(&name))?;
         }
-        copy(backup, store)
+        copy(snapshot, store)
     }
 
     /// Calls `each` with every record and where it stands.
     ///
     /// # Errors
-    /// [`BackupError`].
-    pub fn for_each_record(path: &Path, mut each: impl FnMut(Place, &[u8])) -> Result<(), BackupError> {
+    /// [`SnapshotError`].
+    pub fn for_each_record(path: &Path, mut each: impl FnMut(Place, &[u8])) -> Result<(), SnapshotError> {
         let db = open_to_read(path)?;
         let mut all = |sql: &str, place: fn([u8; 32], u64) -> Place| {
             let mut statement = db.prepare(sql)?;
@@ -107,13 +107,13 @@ impl Backup {
         if !schema::has_backups(&db)? {
             return Ok(());
         }
-        all("SELECT series, revision, head FROM backup_series", |series, revision| Place::Head {
-            series: Tag(series),
+        all("SELECT series, revision, head FROM backup_series", |backup, revision| Place::Head {
+            backup: Tag(backup),
             revision,
         })
         .map_err(StoreError::from)?;
-        all("SELECT series, number, record FROM backup_version", |series, number| Place::Version {
-            series: Tag(series),
+        all("SELECT series, number, record FROM backup_version", |backup, number| Place::Version {
+            backup: Tag(backup),
             number,
         })
         .map_err(StoreError::from)?;
@@ -121,43 +121,43 @@ impl Backup {
     }
 }
 
-fn refuse_existing(path: &Path) -> Result<(), BackupError> {
+fn refuse_existing(path: &Path) -> Result<(), SnapshotError> {
     match path.symlink_metadata() {
-        Ok(_) => Err(BackupError::Exists(path.to_owned())),
+        Ok(_) => Err(SnapshotError::Exists(path.to_owned())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(BackupError::Io(path.to_owned(), error)),
+        Err(error) => Err(SnapshotError::Io(path.to_owned(), error)),
     }
 }
 
-fn open_to_read(path: &Path) -> Result<Connection, BackupError> {
+fn open_to_read(path: &Path) -> Result<Connection, SnapshotError> {
     // SQLite's own message for a missing file names nothing.
-    File::open(path).map_err(|error| BackupError::Io(path.to_owned(), error))?;
+    File::open(path).map_err(|error| SnapshotError::Io(path.to_owned(), error))?;
     schema::check_sqlite_version(rusqlite::version_number())?;
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(StoreError::from)?;
     db.busy_timeout(Duration::from_secs(5)).map_err(StoreError::from)?;
     Ok(db)
 }
 
-fn copy(source: &Path, target: &Path) -> Result<Backup, BackupError> {
+fn copy(source: &Path, target: &Path) -> Result<Snapshot, SnapshotError> {
     refuse_existing(target)?;
     let source = open_to_read(source)?;
     let mut name = target.as_os_str().to_owned();
     name.push(format!(".{}.part", std::process::id()));
     let part = PathBuf::from(name);
-    let copied = copy_to(&source, &part).and_then(|backup| {
+    let copied = copy_to(&source, &part).and_then(|snapshot| {
         // A hard link fails where the name was taken meanwhile; a rename would overwrite.
-        fs::hard_link(&part, target).map_err(|error| BackupError::Io(target.to_owned(), error))?;
-        Ok(backup)
+        fs::hard_link(&part, target).map_err(|error| SnapshotError::Io(target.to_owned(), error))?;
+        Ok(snapshot)
     });
     let removed = fs::remove_file(&part);
-    let backup = copied?;
-    removed.map_err(|error| BackupError::Io(part, error))?;
+    let snapshot = copied?;
+    removed.map_err(|error| SnapshotError::Io(part, error))?;
     sync_folder_of(target)?;
-    Ok(backup)
+    Ok(snapshot)
 }
 
-fn copy_to(source: &Connection, part: &Path) -> Result<Backup, BackupError> {
-    let io = |error| BackupError::Io(part.to_owned(), error);
+fn copy_to(source: &Connection, part: &Path) -> Result<Snapshot, SnapshotError> {
+    let io = |error| SnapshotError::Io(part.to_owned(), error);
     let mut options = File::options();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -177,21 +177,21 @@ fn copy_to(source: &Connection, part: &Path) -> Result<Backup, BackupError> {
     source.execute_batch("ROLLBACK").map_err(StoreError::from)?;
     // One file without a log beside it.
     target.pragma_update(None, "journal_mode", "DELETE").map_err(StoreError::from)?;
-    let backup = check(&target, part)?;
+    let snapshot = check(&target, part)?;
     drop(target);
     File::open(part).and_then(|file| file.sync_all()).map_err(io)?;
-    Ok(backup)
+    Ok(snapshot)
 }
 
-fn check(db: &Connection, path: &Path) -> Result<Backup, BackupError> {
-    let damaged = |finding: String| BackupError::Damaged { path: path.to_owned(), finding };
+fn check(db: &Connection, path: &Path) -> Result<Snapshot, SnapshotError> {
+    let damaged = |finding: String| SnapshotError::Damaged { path: path.to_owned(), finding };
     let finding: String = db
         .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
         .map_err(|error| damaged(error.to_string()))?;
     if finding != "ok" {
         return Err(damaged(finding));
     }
-    let vault_id = schema::vault_id(db)?.ok_or_else(|| BackupError::NoStore(path.to_owned()))?;
+    let vault_id = schema::vault_id(db)?.ok_or_else(|| SnapshotError::NoStore(path.to_owned()))?;
     let count = |table: &str| {
         let sizes = format!("SELECT count(*), coalesce(sum(length(record)), 0) FROM {table}");
         db.query_row(&sizes, [], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)))
@@ -199,19 +199,19 @@ fn check(db: &Connection, path: &Path) -> Result<Backup, BackupError> {
     };
     let (slots, of_slots) = count("slot")?;
     let (versions, of_versions) = if schema::has_backups(db)? { count("backup_version")? } else { (0, 0) };
-    Ok(Backup { vault_id, slots, versions, record_bytes: of_slots + of_versions })
+    Ok(Snapshot { vault_id, slots, versions, record_bytes: of_slots + of_versions })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Content, SqliteStore, Store};
+    use crate::{SlotContent, SqliteStore, Store};
     use std::io::{Seek, SeekFrom, Write};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-    fn content(record: Vec<u8>) -> Content {
-        Content { record, expires_at: None, held: None, principals: vec![] }
+    fn content(record: Vec<u8>) -> SlotContent {
+        SlotContent { record, expires_at: None, held: None, principals: vec![] }
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -235,27 +235,27 @@ mod tests {
             }
         });
         let copy = folder.path().join("copy");
-        let backup = loop {
+        let snapshot = loop {
             let before = rounds.load(Ordering::Relaxed);
             let (from, to) = (path.clone(), copy.clone());
-            let copying = tokio::task::spawn_blocking(move || Backup::create(&from, &to));
-            let backup = copying.await.expect("no panic").expect("a copy");
+            let copying = tokio::task::spawn_blocking(move || Snapshot::create(&from, &to));
+            let snapshot = copying.await.expect("no panic").expect("a copy");
             // One that no write met shows nothing.
             if rounds.load(Ordering::Relaxed) > before + 1 {
-                break backup;
+                break snapshot;
             }
             fs::remove_file(&copy).expect("removed");
         };
         stop.store(true, Ordering::Relaxed);
         writing.await.expect("no panic");
-        assert!((100..=101).contains(&backup.slots), "{backup:?}");
-        assert_eq!(backup.vault_id, [1; 32]);
-        assert_eq!(Backup::verify(&copy).expect("whole"), backup);
-        assert!(matches!(Backup::create(&path, &copy), Err(BackupError::Exists(_))));
-        assert!(matches!(Backup::restore(&copy, &path), Err(BackupError::Exists(_))));
+        assert!((100..=101).contains(&snapshot.slots), "{snapshot:?}");
+        assert_eq!(snapshot.vault_id, [1; 32]);
+        assert_eq!(Snapshot::verify(&copy).expect("whole"), snapshot);
+        assert!(matches!(Snapshot::create(&path, &copy), Err(SnapshotError::Exists(_))));
+        assert!(matches!(Snapshot::restore(&copy, &path), Err(SnapshotError::Exists(_))));
 
         let restored = folder.path().join("restored.sqlite");
-        assert_eq!(Backup::restore(&copy, &restored).expect("restored"), backup);
+        assert_eq!(Snapshot::restore(&copy, &restored).expect("restored"), snapshot);
         let store = SqliteStore::open(&restored, &[1; 32]).expect("a store");
         let row = store.slot(SlotId::from_bytes([99; 32])).await.expect("read").expect("there");
         assert_eq!(row.record, vec![99; 80_000]);
@@ -276,29 +276,29 @@ mod tests {
             store.insert(SlotId::from_bytes([n; 32]), content(vec![n; 8000])).await.expect("stored");
         }
         let copy = folder.path().join("copy");
-        Backup::create(&path, &copy).expect("a copy");
+        Snapshot::create(&path, &copy).expect("a copy");
         let mut file = File::options().write(true).open(&copy).expect("the copy");
         for page in 1..20 {
             file.seek(SeekFrom::Start(page * 4096)).expect("a page");
             file.write_all(&[0xff; 64]).expect("damaged");
         }
         let target = folder.path().join("restored");
-        assert!(matches!(Backup::verify(&copy), Err(BackupError::Damaged { .. })));
-        assert!(matches!(Backup::restore(&copy, &target), Err(BackupError::Damaged { .. })));
+        assert!(matches!(Snapshot::verify(&copy), Err(SnapshotError::Damaged { .. })));
+        assert!(matches!(Snapshot::restore(&copy, &target), Err(SnapshotError::Damaged { .. })));
         assert!(!target.exists());
 
         let text = folder.path().join("text");
         fs::write(&text, "no database at all, but a text").expect("written");
-        assert!(matches!(Backup::verify(&text), Err(BackupError::Damaged { .. })));
+        assert!(matches!(Snapshot::verify(&text), Err(SnapshotError::Damaged { .. })));
         let empty = folder.path().join("empty");
         fs::write(&empty, "").expect("written");
-        assert!(matches!(Backup::verify(&empty), Err(BackupError::NoStore(_))));
-        assert!(matches!(Backup::verify(&folder.path().join("none")), Err(BackupError::Io(..))));
+        assert!(matches!(Snapshot::verify(&empty), Err(SnapshotError::NoStore(_))));
+        assert!(matches!(Snapshot::verify(&folder.path().join("none")), Err(SnapshotError::Io(..))));
 
         // A log that another store left behind would be read as this one's.
         let good = folder.path().join("good");
-        Backup::create(&path, &good).expect("a copy");
+        Snapshot::create(&path, &good).expect("a copy");
         fs::write(folder.path().join("restored-wal"), "left over").expect("written");
-        assert!(matches!(Backup::restore(&good, &target), Err(BackupError::Exists(_))));
+        assert!(matches!(Snapshot::restore(&good, &target), Err(SnapshotError::Exists(_))));
     }
 }

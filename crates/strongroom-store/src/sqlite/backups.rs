@@ -1,35 +1,36 @@
-//! Series and their versions.
+//! Wallets' backups and their versions.
 
-use crate::{Head, MAX_SERIES, NewVersion, Pushed, SWEEP_BATCH, Series, Tag, UnixSeconds};
+use crate::expiry::SWEEP_BATCH;
+use crate::{BackupRow, HeadRow, MAX_BACKUPS, NewVersion, Pushed, Tag, UnixSeconds};
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
-pub(super) fn head(db: &Connection, series: Tag) -> Result<Option<Head>> {
+pub(super) fn head(db: &Connection, backup: Tag) -> Result<Option<HeadRow>> {
     db.prepare_cached("SELECT revision, head FROM backup_series WHERE series = ?1")?
-        .query_row([series.0], |row| read_head(row, 0))
+        .query_row([backup.0], |row| read_head(row, 0))
         .optional()
 }
 
-pub(super) fn of_owner(db: &Connection, owner: Tag) -> Result<Vec<Series>> {
+pub(super) fn of_owner(db: &Connection, owner: Tag) -> Result<Vec<BackupRow>> {
     db.prepare_cached(
         "SELECT series, revision, head FROM backup_series WHERE owner = ?1
          ORDER BY changed_at DESC, series LIMIT ?2",
     )?
-    .query_map(params![owner.0, MAX_SERIES], |row| {
-        Ok(Series { series: Tag(row.get(0)?), head: read_head(row, 1)? })
+    .query_map(params![owner.0, MAX_BACKUPS], |row| {
+        Ok(BackupRow { tag: Tag(row.get(0)?), head: read_head(row, 1)? })
     })?
     .collect()
 }
 
-pub(super) fn version(db: &Connection, series: Tag, number: u64) -> Result<Option<Vec<u8>>> {
+pub(super) fn version(db: &Connection, backup: Tag, number: u64) -> Result<Option<Vec<u8>>> {
     // A number that the database cannot hold is none that it has.
     let Ok(number) = i64::try_from(number) else { return Ok(None) };
     db.prepare_cached("SELECT record FROM backup_version WHERE series = ?1 AND number = ?2")?
-        .query_row(params![series.0, number], |row| row.get(0))
+        .query_row(params![backup.0, number], |row| row.get(0))
         .optional()
 }
 
-pub(super) fn push(db: &Connection, series: Tag, new: &NewVersion) -> Result<Pushed> {
-    let revision = head(db, series)?.map_or(0, |head| head.revision);
+pub(super) fn push(db: &Connection, backup: Tag, new: &NewVersion) -> Result<Pushed> {
+    let revision = head(db, backup)?.map_or(0, |head| head.revision);
     if revision != new.expected {
         return Ok(Pushed::Changed);
     }
@@ -45,19 +46,19 @@ pub(super) fn push(db: &Connection, series: Tag, new: &NewVersion) -> Result<Pus
         "INSERT INTO backup_series (series, owner, revision, head, changed_at) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (series) DO UPDATE SET revision = ?3, head = ?4, changed_at = ?5",
     )?
-    .execute(params![series.0, new.owner.0, new.expected as i64 + 1, new.head, new.changed_at])?;
+    .execute(params![backup.0, new.owner.0, new.expected as i64 + 1, new.head, new.changed_at])?;
     let mut forget = db.prepare_cached("DELETE FROM backup_version WHERE series = ?1 AND number = ?2")?;
     for number in &new.gone {
-        forget.execute(params![series.0, *number as i64])?;
+        forget.execute(params![backup.0, *number as i64])?;
     }
     db.prepare_cached("INSERT INTO backup_version (series, number, record) VALUES (?1, ?2, ?3)")?
-        .execute(params![series.0, new.number as i64, new.record])?;
+        .execute(params![backup.0, new.number as i64, new.record])?;
     Ok(Pushed::Stored)
 }
 
 pub(super) fn delete_versions(
     db: &Connection,
-    series: Tag,
+    backup: Tag,
     expected: u64,
     head: &[u8],
     changed_at: UnixSeconds,
@@ -69,10 +70,10 @@ pub(super) fn delete_versions(
             "UPDATE backup_series SET revision = revision + 1, head = ?3, changed_at = ?4
              WHERE series = ?1 AND revision = ?2",
         )?
-        .execute(params![series.0, expected, head, changed_at])?;
+        .execute(params![backup.0, expected, head, changed_at])?;
     if changed == 1 {
         db.prepare_cached("UPDATE backup_version SET purge_at = ?2 WHERE series = ?1 AND purge_at IS NULL")?
-            .execute(params![series.0, purge_at])?;
+            .execute(params![backup.0, purge_at])?;
     }
     Ok(changed == 1)
 }
@@ -88,6 +89,6 @@ pub(super) fn purge(db: &Connection, now: UnixSeconds) -> Result<u64> {
     Ok(gone as u64)
 }
 
-fn read_head(row: &Row<'_>, at: usize) -> Result<Head> {
-    Ok(Head { revision: row.get::<_, i64>(at)? as u64, record: row.get(at + 1)? })
+fn read_head(row: &Row<'_>, at: usize) -> Result<HeadRow> {
+    Ok(HeadRow { revision: row.get::<_, i64>(at)? as u64, record: row.get(at + 1)? })
 }
