@@ -4,7 +4,7 @@
 //! The randomness is the operating system's, so each row pays for its system call.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use getrandom::rand_core::Rng;
+use rand_core::Rng;
 use std::hint::black_box;
 use std::time::Duration;
 use strongroom::key::{DecapsulationKey, EncapsulationKey};
