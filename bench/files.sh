@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Files of 1 GiB on tmpfs, sealed and opened by strongroom, age, rage and openssl in one run, beside cp; then 10 GiB through a
-# pipe. Prints docs/performance.md's table, and ends with 1 when a bar is missed. Debian's `age` and `openssl`, `rage` by
-# `cargo install rage`, GNU time, 4 GiB free in /dev/shm. Five rounds, in turns; medians.
+# Seals and opens files of 1 GiB on tmpfs by strongroom, age, rage and openssl in one run, with cp to
+# compare; then sends 10 GiB through a pipe. Prints the table of docs/reference/performance.md, and ends
+# with 1 when a bar is missed. Needs Debian's `age` and `openssl`, `rage` by `cargo install rage`, GNU
+# time, and 4 GiB free in /dev/shm. Figures are medians of five rounds, in turns.
 #
 #   bench/files.sh [rounds]
 set -euo pipefail

@@ -5,9 +5,10 @@ use bolero::TypeGenerator;
 use serde_json::Value;
 use std::path::PathBuf;
 use strongroom::encoding::{base64, from_base64};
-use strongroom_attest::roots::SnpProduct;
+use strongroom_attest::trust_anchors::SnpProduct;
 use strongroom_attest::{
-    Asked, Evidence, Policy, Purpose, Refusal, Roots, VerifiedServer, examine, explain, verify,
+    AppraisalPolicy, Challenge, Evidence, Purpose, Refusal, TrustAnchors, VerifiedServer, appraise, explain,
+    verify,
 };
 use time::{Duration, OffsetDateTime};
 
@@ -20,9 +21,9 @@ pub struct Valid {
     /// Its report, decoded.
     pub report: Vec<u8>,
     /// What the client asked.
-    pub asked: Asked,
+    pub asked: Challenge,
     /// With the test's roots.
-    pub policy: Policy,
+    pub policy: AppraisalPolicy,
     /// When it is verified.
     pub at: OffsetDateTime,
 }
@@ -56,7 +57,7 @@ fn of_vector(vector: &Value) -> Valid {
         let text = vector[name].as_str()?;
         Some(hex::decode(text).expect("hex")[..].try_into().expect("32 bytes"))
     };
-    let mut roots = Roots::default();
+    let mut roots = TrustAnchors::default();
     for (name, der) in vector["roots"].as_object().expect("roots") {
         let der = from_base64(der.as_str().expect("a text")).expect("base64").into();
         match name.as_str() {
@@ -68,15 +69,15 @@ fn of_vector(vector: &Value) -> Valid {
     }
     let json = vector["evidence"].to_string();
     let evidence = Evidence::from_json(json.as_bytes()).expect("evidence");
-    let policy = Policy::from_toml(vector["policy"].as_str().expect("a text")).expect("a policy");
+    let policy = AppraisalPolicy::from_toml(vector["policy"].as_str().expect("a text")).expect("a policy");
     Valid {
         report: from_base64(&evidence.report).expect("base64"),
-        asked: Asked {
+        asked: Challenge {
             purpose: Purpose::Service,
             nonce: bytes("nonce"),
             tls_spki_sha256: bytes("tlsSpkiSha256"),
         },
-        policy: Policy { roots, ..policy },
+        policy: AppraisalPolicy { trust_anchors: roots, ..policy },
         at: OffsetDateTime::from_unix_timestamp(vector["now"].as_i64().expect("a number")).expect("a time"),
         json,
         evidence,
@@ -99,7 +100,7 @@ pub struct Attempt {
     pub late: u8,
     /// At which.
     pub when: When,
-    /// Asked with another nonce, or with none, in one of eight.
+    /// Challenge with another nonce, or with none, in one of eight.
     pub nonce: u8,
     /// Whether the policy is drafted from what is shown.
     pub drafted: bool,
@@ -192,13 +193,13 @@ impl Attempt {
         }
     }
 
-    fn asked(&self, valid: &Valid) -> Asked {
+    fn asked(&self, valid: &Valid) -> Challenge {
         let nonce = match self.nonce {
             0..16 => None,
             16..32 => Some([9; 32]),
             _ => valid.asked.nonce,
         };
-        Asked { nonce, ..valid.asked }
+        Challenge { nonce, ..valid.asked }
     }
 
     /// Verifies what became of the vector, and holds the outcome to this: it is never verified with the makers' roots; and where it is
@@ -222,23 +223,26 @@ impl Attempt {
             let _ = explain::report(&report);
         }
         let policy = if self.drafted {
-            let draft = Policy::draft(evidence, &valid.policy.roots, now)?;
+            let draft = AppraisalPolicy::draft(evidence, &valid.policy.trust_anchors, now)?;
             let text = draft.to_toml();
-            assert_eq!(Policy::from_toml(&text).map(|read| read.to_toml()).ok().as_ref(), Some(&text));
+            assert_eq!(
+                AppraisalPolicy::from_toml(&text).map(|read| read.to_toml()).ok().as_ref(),
+                Some(&text)
+            );
             draft
         } else {
             valid.policy.clone()
         };
-        let of_makers = Policy { roots: Roots::default(), ..policy.clone() };
+        let of_makers = AppraisalPolicy { trust_anchors: TrustAnchors::default(), ..policy.clone() };
         assert!(verify(evidence, &asked, &of_makers, now).is_err(), "no maker signed it");
 
-        let examination = examine(evidence, &asked, &policy, now);
+        let appraisal = appraise(evidence, &asked, &policy, now);
         // The evidence's own time is the first to be off. With any nonce and any time of its own it would be too old all the same.
         if (now - valid.at).abs() > FAKES_LAST {
-            let mut refusals = examination.checks().iter().filter_map(|check| check.refusal);
+            let mut refusals = appraisal.checks().iter().filter_map(|check| check.refusal);
             assert!(refusals.any(|refusal| !matches!(refusal, Refusal::Timestamp | Refusal::Nonce)), "{now}");
         }
-        let server = examination.verdict()?;
+        let server = appraisal.verdict()?;
         let was = &valid.evidence;
         assert_eq!(server.encapsulation_key().to_base64(), was.mlkem_public_key);
         assert_eq!(hex::encode(server.vault_id()), was.vault_id);

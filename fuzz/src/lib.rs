@@ -194,7 +194,7 @@ impl Reach {
     }
 }
 
-/// The key text of a body, whatever it holds, with a checksum that fits (spec/envelope.md §1).
+/// The key text of a body, whatever it holds, with a checksum that fits (spec/keys.md#key-texts).
 #[must_use]
 pub fn key_text(prefix: &str, body: &[u8]) -> String {
     let checked = [body, &Sha256::digest(body)[..4]].concat();

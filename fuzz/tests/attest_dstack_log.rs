@@ -1,7 +1,7 @@
 //! dstack's event log: with a quote that is fixed, no other log passes than the one that made its RTMR3.
 
 use bolero::TypeGenerator;
-use strongroom_attest::{Beside, Event, Evidence, Refusal, explain, verify};
+use strongroom_attest::{AuxiliaryData, DstackEvent, Evidence, Refusal, explain, verify};
 use strongroom_fuzz::attestation::{Valid, valid};
 use strongroom_fuzz::{Edit, Reach};
 
@@ -73,14 +73,14 @@ struct Input {
     verified: u8,
 }
 
-fn log(evidence: &Evidence) -> &Vec<Event> {
-    match &evidence.beside {
-        Beside::Dstack { event_log, .. } => event_log,
+fn log(evidence: &Evidence) -> &Vec<DstackEvent> {
+    match &evidence.auxiliary_data {
+        AuxiliaryData::Dstack { event_log, .. } => event_log,
         _ => panic!("it is of dstack"),
     }
 }
 
-fn change(events: &mut Vec<Event>, change: &Change) {
+fn change(events: &mut Vec<DstackEvent>, change: &Change) {
     if events.is_empty() {
         return;
     }
@@ -119,8 +119,8 @@ fn change(events: &mut Vec<Event>, change: &Change) {
 }
 
 /// The same events in the same order. Digests may be left out, and hex digits be of either case.
-fn is_same(events: &[Event], made: &[Event]) -> bool {
-    let says = |event: &Event| {
+fn is_same(events: &[DstackEvent], made: &[DstackEvent]) -> bool {
+    let says = |event: &DstackEvent| {
         let payload = event.event_payload.to_lowercase();
         (event.imr, event.event_type, event.event.clone(), payload, event.version.unwrap_or(1))
     };
@@ -139,13 +139,13 @@ fn run(input: &Input, valid: &Valid, reach: &Reach) {
     }
     let mut json = serde_json::to_vec(&events).expect("plain data");
     input.edits.iter().for_each(|edit| edit.apply(&mut json, &WORDS));
-    let Ok(events) = serde_json::from_slice::<Vec<Event>>(&json) else {
+    let Ok(events) = serde_json::from_slice::<Vec<DstackEvent>>(&json) else {
         return reach.count("no log");
     };
     let is_same = is_same(&events, log(&valid.evidence));
     let mut evidence = valid.evidence.clone();
-    match &mut evidence.beside {
-        Beside::Dstack { event_log, .. } => *event_log = events,
+    match &mut evidence.auxiliary_data {
+        AuxiliaryData::Dstack { event_log, .. } => *event_log = events,
         _ => panic!("it is of dstack"),
     }
     let rows = explain::evidence(&evidence).expect("its quote is as it was");

@@ -3,8 +3,10 @@
 use serde_json::Value;
 use strongroom::encoding::from_base64;
 use strongroom::json::Object;
-use strongroom_attest::handoff::{Joiner, Offer, Offering, Released, Request};
-use strongroom_attest::{Configuration, Roots};
+use strongroom_attest::root_transfer::handoff::{
+    HandoffRequest, Joiner, Offer, ReceivedHello, ReleasePolicies,
+};
+use strongroom_attest::{Configuration, TrustAnchors};
 use strongroom_fuzz::{Mutant, Reach};
 use strongroom_testkit::drawn::Drawn;
 use time::OffsetDateTime;
@@ -45,19 +47,20 @@ impl Vector {
         self.bytes("vaultId").try_into().expect("32 bytes")
     }
 
-    fn roots(&self) -> Roots {
+    fn roots(&self) -> TrustAnchors {
         let root = from_base64(&self.part::<String>("root")).expect("base64");
-        Roots { aws: root.into(), ..Roots::default() }
+        TrustAnchors { aws: root.into(), ..TrustAnchors::default() }
     }
 
     fn now(&self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp(self.part("now")).expect("a time")
     }
 
-    fn released(&self) -> Released {
+    fn released(&self) -> ReleasePolicies {
         let statements = self.part::<Vec<_>>("releaseStatements");
         let key = self.part::<String>("releaseKey").parse().expect("a key");
-        Released::by(&statements, &key, &self.vault_id(), &self.roots(), self.now()).expect("its own")
+        ReleasePolicies::from_statements(&statements, &key, &self.vault_id(), &self.roots(), self.now())
+            .expect("its own")
     }
 
     fn text(&self, name: &str) -> String {
@@ -86,11 +89,11 @@ fn what_a_donor_grants_is_what_the_joiners_evidence_says() {
     let reach = Reach::default();
     bolero::check!().with_type::<Mutant>().for_each(|mutant| {
         let json = mutant.text_of(&[&plain], &WORDS).replace(without, &with);
-        let Ok(Object(request)) = serde_json::from_str::<Object<Request>>(&json) else {
+        let Ok(Object(request)) = serde_json::from_str::<Object<HandoffRequest>>(&json) else {
             return reach.count("no request");
         };
         let offering =
-            Offering::new(&vector.part("hello"), &mut Drawn(vector.bytes("random"))).expect("its own");
+            ReceivedHello::new(&vector.part("hello"), &mut Drawn(vector.bytes("random"))).expect("its own");
         let configuration: Configuration = vector.part("ownConfiguration");
         let offered =
             offering.offer(vector.part("evidence"), configuration, vector.vault_id()).expect("its own").1;
@@ -117,7 +120,7 @@ fn whom_a_joiner_meets_is_what_the_donors_evidence_says() {
         };
         let joiner = Joiner::new(vector.vault_id(), &mut Drawn(vector.bytes("random")));
         let configuration: Configuration = vector.part("ownConfiguration");
-        match joiner.meet(&offer, &released, &configuration, vector.now()) {
+        match joiner.accept(&offer, &released, &configuration, vector.now()) {
             Ok(_) => {
                 assert_eq!(said(&serde_json::to_value(&offer).expect("plain data")), valid);
                 reach.count("met");

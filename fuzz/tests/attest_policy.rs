@@ -1,7 +1,7 @@
-//! `Policy::from_toml`: what it takes is all that is said, and is written back the same.
+//! `AppraisalPolicy::from_toml`: what it takes is all that is said, and is written back the same.
 
-use strongroom_attest::Roots;
-use strongroom_attest::policy::{Policy, PolicyError};
+use strongroom_attest::TrustAnchors;
+use strongroom_attest::policy::{AppraisalPolicy, AppraisalPolicyError};
 use strongroom_fuzz::attestation::valid;
 use strongroom_fuzz::{Mutant, Reach};
 use toml::{Table, Value};
@@ -129,10 +129,10 @@ fn a_policy_is_what_its_file_says_and_no_more() {
     let reach = Reach::default();
     bolero::check!().with_type::<Mutant>().for_each(|mutant| {
         let text = mutant.text_of(&texts, &WORDS);
-        match Policy::from_toml(&text) {
+        match AppraisalPolicy::from_toml(&text) {
             Ok(policy) => {
                 assert!(!policy.allow_no_tee);
-                assert_eq!(policy.roots, Roots::default());
+                assert_eq!(policy.trust_anchors, TrustAnchors::default());
                 let table = text.parse::<Table>().expect("it is TOML");
                 assert_eq!(unknown(&table, ""), None);
                 assert_eq!(table["version"].as_integer(), Some(1));
@@ -142,7 +142,7 @@ fn a_policy_is_what_its_file_says_and_no_more() {
                     assert_eq!(table.get(name).is_some_and(|v| v.as_bool() == Some(true)), said);
                 }
                 let written = policy.to_toml();
-                let read = Policy::from_toml(&written).expect("our own");
+                let read = AppraisalPolicy::from_toml(&written).expect("our own");
                 assert_eq!(read.to_toml(), written);
                 assert_eq!(
                     (read.vault_id, &read.config_digests, read.tls_in_tee, read.allow_imported_key),
@@ -153,8 +153,10 @@ fn a_policy_is_what_its_file_says_and_no_more() {
                 assert_eq!(read.aws_nitro, policy.aws_nitro);
                 reach.count("accepted");
             }
-            Err(PolicyError::Toml(error)) if error.contains("unknown field") => reach.count("unknown field"),
-            Err(PolicyError::Toml(_)) => reach.count("Toml"),
+            Err(AppraisalPolicyError::Toml(error)) if error.contains("unknown field") => {
+                reach.count("unknown field")
+            }
+            Err(AppraisalPolicyError::Toml(_)) => reach.count("Toml"),
             Err(error) => reach.count(&error),
         }
     });
@@ -170,11 +172,11 @@ fn every_name_is_written_so_that_it_is_read() {
         // What JSON escapes, TOML reads.
         let quoted = serde_json::to_string(&name).expect("a text");
         let text = BY_HAND.replace("\"kms:3059\"", &quoted).replace("\"INTEL-SA-00001\"", &quoted);
-        match Policy::from_toml(&text) {
+        match AppraisalPolicy::from_toml(&text) {
             Ok(policy) => {
                 let tdx = policy.intel_tdx.as_ref().expect("it is there");
                 assert_eq!(tdx.advisories, std::slice::from_ref(&name));
-                let read = Policy::from_toml(&policy.to_toml()).expect("our own");
+                let read = AppraisalPolicy::from_toml(&policy.to_toml()).expect("our own");
                 assert_eq!(read.intel_tdx, policy.intel_tdx);
                 reach.count("accepted");
             }

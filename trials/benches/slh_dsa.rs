@@ -1,5 +1,5 @@
 //! SLH-DSA-SHAKE-256f beside other implementations, in one run: `slh-shake` on each back end of this processor, `fips205`, `slh-dsa`, and
-//! with the feature `openssl` OpenSSL 3.6, which takes minutes to build. The rows of docs/performance.md.
+//! with the feature `openssl` OpenSSL 3.6, which takes minutes to build. The rows of docs/reference/performance.md.
 //!
 //!     cargo bench -p strongroom-trials --bench slh_dsa [--features openssl] [-- NAME]
 //!

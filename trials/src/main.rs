@@ -1,9 +1,9 @@
 //! The long trials, as one program. `cargo build --release` builds it and the binary that it tries.
 //!
-//!     trials soak sqlite|postgres KILLS [backups]     docs/reliability.md
-//!     trials http [SECONDS [store]]                   docs/performance.md
-//!     trials backups [SECONDS]                        docs/performance.md
-//!     trials curve sqlite|postgres [LARGEST]          docs/performance.md
+//!     trials soak sqlite|postgres KILLS [backups]     docs/explanation/reliability.md
+//!     trials http [SECONDS [store]]                   docs/reference/performance.md
+//!     trials backups [SECONDS]                        docs/reference/performance.md
+//!     trials curve sqlite|postgres [LARGEST]          docs/reference/performance.md
 //!     trials sign_ins ADDRESS COUNT                   for checks/schemathesis.sh
 
 use anyhow::{Result, bail};

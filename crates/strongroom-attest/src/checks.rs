@@ -1,9 +1,8 @@
 //! What was looked at: every rule with its value, and whether it holds. A server is verified when all do.
 
 use crate::refusal::Refusal;
-use crate::verify::VerifiedServer;
 
-/// One rule of spec/attestation.md, applied.
+/// One rule of spec/attestation.md#verification, applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     /// What it is about.
@@ -12,32 +11,6 @@ pub struct Check {
     pub found: String,
     /// Why it does not hold, if it does not.
     pub refusal: Option<Refusal>,
-}
-
-/// All checks of one piece of evidence, in their order; what could not be reached after a failed one is not among them.
-#[derive(Debug)]
-pub struct Examination {
-    checks: Vec<Check>,
-    server: Option<VerifiedServer>,
-}
-
-impl Examination {
-    /// Each rule that was applied.
-    #[must_use]
-    pub fn checks(&self) -> &[Check] {
-        &self.checks
-    }
-
-    /// The server, where every rule holds.
-    ///
-    /// # Errors
-    /// The first [`Refusal`].
-    pub fn verdict(self) -> Result<VerifiedServer, Refusal> {
-        match self.checks.into_iter().find_map(|check| check.refusal) {
-            Some(refusal) => Err(refusal),
-            None => self.server.ok_or(Refusal::NoEvidence),
-        }
-    }
 }
 
 /// Collects checks while a verifier runs.
@@ -85,8 +58,8 @@ impl Checks {
         self.0.iter().filter_map(|check| check.refusal)
     }
 
-    /// With what the verifier came to, which is `None` where it could not go on.
-    pub(crate) fn finish(self, server: Option<VerifiedServer>) -> Examination {
-        Examination { checks: self.0, server }
+    /// Gives up the collected checks, in their order.
+    pub(crate) fn into_list(self) -> Vec<Check> {
+        self.0
     }
 }

@@ -1,5 +1,5 @@
 //! The settings that decide who else may get a vault's key or sign in: shown by a server, and bound in its evidence by their digest
-//! (spec/attestation.md §1).
+//! (spec/attestation.md#configuration).
 
 use crate::policy::Hex;
 use minicbor::Encoder;
@@ -57,7 +57,7 @@ impl KeyOrigin {
     }
 }
 
-/// How a server keeps the vault's root (spec/attestation.md §7).
+/// How a server keeps the vault's root (spec/root.md §5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

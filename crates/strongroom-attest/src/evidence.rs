@@ -14,7 +14,7 @@ pub const NO_NONCE: [u8; 32] = [0; 32];
 /// Bytes of evidence that are looked at.
 pub const MAX_EVIDENCE_BYTES: usize = 1024 * 1024;
 
-/// The answer of `GET /secret/attestation` (spec/attestation.md §1).
+/// The answer of `GET /secret/attestation` (spec/attestation.md#evidence).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
@@ -46,7 +46,7 @@ pub struct Evidence {
     pub tls_spki_sha256: String,
     /// What the platform's verifier needs beside the report.
     #[serde(rename = "evidence")]
-    pub beside: Beside,
+    pub auxiliary_data: AuxiliaryData,
     /// Signed things from the platform's maker.
     pub collateral: Collateral,
 }
@@ -55,7 +55,7 @@ pub struct Evidence {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 #[non_exhaustive]
-pub enum Beside {
+pub enum AuxiliaryData {
     /// No TEE.
     #[serde(rename = "none")]
     Nothing {},
@@ -66,7 +66,7 @@ pub enum Beside {
     #[serde(rename = "dstack-tdx", rename_all = "camelCase")]
     Dstack {
         /// The events of RTMR3, in their order.
-        event_log: Vec<Event>,
+        event_log: Vec<DstackEvent>,
         /// What the host was asked for, as JSON; nothing here reads it.
         vm_config: String,
         /// The exact text of app-compose.json.
@@ -82,7 +82,7 @@ pub enum Beside {
 
 /// An event of dstack's log, as its agent writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Event {
+pub struct DstackEvent {
     /// Which RTMR it extends.
     pub imr: u32,
     /// 0x08000001 for those of a running guest.
@@ -109,7 +109,7 @@ pub struct Collateral {
     pub snp: Option<SnpCollateral>,
 }
 
-/// Intel's collateral of quote verification, in the JSON that is usual for it (spec/attestation.md §2).
+/// Intel's collateral of quote verification, in the JSON that is usual for it (spec/attestation.md#collateral).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TdxCollateral {
     /// PEM; nothing here reads it.
@@ -147,7 +147,7 @@ impl Evidence {
     /// Whether it names a TLS key and somebody signs that.
     #[must_use]
     pub fn binds_tls(&self) -> bool {
-        !self.tls_spki_sha256.is_empty() && self.platform != crate::platform::none::NAME
+        !self.tls_spki_sha256.is_empty() && self.platform != crate::platform::NONE
     }
 
     /// Reads evidence as a server sends it.
@@ -169,9 +169,9 @@ pub enum Purpose {
     /// To clients: which code serves with this key.
     #[default]
     Service,
-    /// To another replica of the vault: which code asks for the root, or gives it (spec/attestation.md §9).
+    /// To another replica of the vault: which code asks for the root, or gives it (spec/root.md §10).
     Handoff,
-    /// To a recovery recipient: which code waits for the root (spec/attestation.md §8).
+    /// To a recovery recipient: which code waits for the root (spec/root.md §9).
     Recovery,
 }
 
@@ -218,13 +218,13 @@ pub struct Report {
     /// A hint for people.
     pub measurement: String,
     /// What is needed beside it.
-    pub beside: Beside,
+    pub auxiliary_data: AuxiliaryData,
     /// What its maker signed, as far as it is at hand.
     pub collateral: Collateral,
 }
 
 impl Claims<'_> {
-    /// SHA-512 over the context string and every field with its length (spec/attestation.md §1).
+    /// SHA-512 over the context string and every field with its length (spec/attestation.md#report-data).
     #[must_use]
     pub fn report_data(&self, platform: &str) -> [u8; 64] {
         let tls: &[u8] = self.tls_spki_sha256.as_ref().map_or(&[], |digest| &digest[..]);
@@ -267,7 +267,7 @@ impl Claims<'_> {
             key_origin: self.key_origin,
             config_digest: hex::encode(self.config_digest),
             tls_spki_sha256: self.tls_spki_sha256.map(hex::encode).unwrap_or_default(),
-            beside: report.beside,
+            auxiliary_data: report.auxiliary_data,
             collateral: report.collateral,
         }
     }

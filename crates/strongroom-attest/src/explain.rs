@@ -1,9 +1,9 @@
 //! What evidence or a bare report says, for people. Nothing is verified here.
 
-use crate::evidence::{Beside, Evidence};
-use crate::platform::{dstack, nitro, snp, tdx};
+use crate::evidence::{AuxiliaryData, Evidence};
+use crate::platform::{self, dstack, nitro, snp, tdx};
 use crate::refusal::Refusal;
-use crate::roots::SnpProduct;
+use crate::trust_anchors::SnpProduct;
 use strongroom::encoding::from_base64;
 
 /// Names and values, in the order of the format.
@@ -28,15 +28,15 @@ pub fn evidence(evidence: &Evidence) -> Result<Rows, Refusal> {
     ];
     let report = from_base64(&evidence.report).ok_or(Refusal::Malformed { field: "report" })?;
     match evidence.platform.as_str() {
-        "none" => rows.push(("report", "signed by nobody: there is no TEE".to_owned())),
-        tdx::NAME | tdx::PHALA => {
+        platform::NONE => rows.push(("report", "signed by nobody: there is no TEE".to_owned())),
+        platform::INTEL_TDX | platform::PHALA => {
             rows.extend(of_quote(&report)?);
-            if let Beside::Dstack { event_log, app_compose, .. } = &evidence.beside {
+            if let AuxiliaryData::Dstack { event_log, app_compose, .. } = &evidence.auxiliary_data {
                 rows.extend(of_dstack(event_log, &tdx::Parsed::parse(&report)?, app_compose));
             }
         }
-        snp::NAME => rows.extend(of_snp(&report)?),
-        nitro::NAME => rows.extend(of_nitro(&report)?),
+        platform::AMD_SEV_SNP => rows.extend(of_snp(&report)?),
+        platform::AWS_NITRO => rows.extend(of_nitro(&report)?),
         _ => return Err(Refusal::UnknownPlatform),
     }
     let collateral = match (&evidence.collateral.tdx, &evidence.collateral.snp) {
@@ -77,7 +77,7 @@ fn of_quote(report: &[u8]) -> Result<Rows, Refusal> {
     ])
 }
 
-fn of_dstack(events: &[crate::Event], quote: &tdx::Parsed<'_>, app_compose: &str) -> Rows {
+fn of_dstack(events: &[crate::DstackEvent], quote: &tdx::Parsed<'_>, app_compose: &str) -> Rows {
     let mut rows =
         vec![("dstack", format!("{} events, app-compose.json of {} bytes", events.len(), app_compose.len()))];
     match dstack::replay(events, &quote.report().rt_mr3) {

@@ -2,10 +2,10 @@
 //! out. Pure: no clock, no network (spec/attestation.md).
 //!
 //! It refuses whatever it does not know, every platform that the policy does not speak of, and `none`, the platform that
-//! proves nothing, unless the policy says [`allow_no_tee`](Policy::allow_no_tee).
+//! proves nothing, unless the policy says [`allow_no_tee`](AppraisalPolicy::allow_no_tee).
 //!
 //! ```
-//! use strongroom_attest::{Asked, Claims, KeyOrigin, Policy, Purpose, Refusal, verify};
+//! use strongroom_attest::{Challenge, Claims, KeyOrigin, AppraisalPolicy, Purpose, Refusal, verify};
 //! # use strongroom::key::DecapsulationKey;
 //! # use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 //! # let key = DecapsulationKey::from_seed(&[1; 64]).encapsulation_key();
@@ -23,10 +23,10 @@
 //! };
 //! let evidence = strongroom_attest::platform::none::evidence(&claims);
 //!
-//! let asked = Asked { nonce: Some([4; 32]), ..Asked::default() };
-//! let refusal = verify(&evidence, &asked, &Policy::default(), now).unwrap_err();
+//! let challenge = Challenge { nonce: Some([4; 32]), ..Challenge::default() };
+//! let refusal = verify(&evidence, &challenge, &AppraisalPolicy::default(), now).unwrap_err();
 //! assert_eq!(refusal, Refusal::NoTee);
-//! let server = verify(&evidence, &asked, &Policy { allow_no_tee: true, ..Policy::default() }, now)?;
+//! let server = verify(&evidence, &challenge, &AppraisalPolicy { allow_no_tee: true, ..AppraisalPolicy::default() }, now)?;
 //! assert_eq!(server.encapsulation_key(), &key);
 //! # Ok::<(), Refusal>(())
 //! ```
@@ -37,23 +37,20 @@ pub mod configuration;
 mod draft;
 mod evidence;
 pub mod explain;
-pub mod handoff;
 pub mod platform;
 pub mod policy;
-pub mod recovery;
 mod refusal;
-pub mod release;
-pub mod roots;
-pub mod transfer;
+pub mod root_transfer;
+pub mod trust_anchors;
 mod verify;
 
-pub use checks::{Check, Examination};
+pub use checks::Check;
 pub use configuration::{Configuration, KeyOrigin, Protection, RecoveryRecipients};
 pub use evidence::{
-    Beside, Claims, Collateral, Event, Evidence, MAX_EVIDENCE_BYTES, NO_NONCE, Purpose, Report,
+    AuxiliaryData, Claims, Collateral, DstackEvent, Evidence, MAX_EVIDENCE_BYTES, NO_NONCE, Purpose, Report,
     SnpCollateral, TdxCollateral, VERSION,
 };
-pub use policy::Policy;
+pub use policy::AppraisalPolicy;
 pub use refusal::Refusal;
-pub use roots::Roots;
-pub use verify::{Asked, VerifiedServer, examine, verify};
+pub use trust_anchors::TrustAnchors;
+pub use verify::{Appraisal, Challenge, VerifiedServer, appraise, verify};

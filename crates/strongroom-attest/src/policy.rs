@@ -1,6 +1,6 @@
-//! What a client asks of a server before it sends a secret; as a file that an operator publishes (spec/attestation.md §6).
+//! What a client asks of a server before it sends a secret; as a file that an operator publishes (spec/attestation-policy.md).
 
-use crate::roots::Roots;
+use crate::trust_anchors::TrustAnchors;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt::{self, Write as _};
 
@@ -43,7 +43,7 @@ impl<'de, const N: usize> Deserialize<'de> for Hex<N> {
 
 /// A policy. The default one trusts nobody.
 #[derive(Debug, Clone, Default)]
-pub struct Policy {
+pub struct AppraisalPolicy {
     /// Take the platform `none`. What is lost: nothing then shows that the server keeps secrets from its
     /// operator. No file can say this.
     pub allow_no_tee: bool,
@@ -57,19 +57,19 @@ pub struct Policy {
     /// TLS must end in the TEE, with a key that the evidence binds.
     pub tls_in_tee: bool,
     /// For `intel-tdx` and `phala`.
-    pub intel_tdx: Option<Tdx>,
+    pub intel_tdx: Option<TdxPolicy>,
     /// For `amd-sev-snp`.
-    pub amd_sev_snp: Option<Snp>,
+    pub amd_sev_snp: Option<SnpPolicy>,
     /// For `aws-nitro`.
-    pub aws_nitro: Option<Nitro>,
+    pub aws_nitro: Option<NitroPolicy>,
     /// Who vouches for the platforms: their makers, unless a test says otherwise. No file can say this.
-    pub roots: Roots,
+    pub trust_anchors: TrustAnchors,
 }
 
 /// The policy for Intel TDX.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Tdx {
+pub struct TdxPolicy {
     /// The guests that are trusted.
     #[serde(default)]
     pub measurements: Vec<TdxMeasurement>,
@@ -93,7 +93,7 @@ pub struct Tdx {
     pub allow_smt: bool,
     /// The applications that are trusted on dstack; without it RTMR3 must be zero.
     #[serde(default)]
-    pub dstack: Option<Dstack>,
+    pub dstack: Option<DstackPolicy>,
 }
 
 fn up_to_date() -> Vec<String> {
@@ -117,7 +117,7 @@ pub struct TdxMeasurement {
 /// The policy for dstack.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Dstack {
+pub struct DstackPolicy {
     /// SHA-256 of the app-compose.json files that are trusted.
     pub compose_hashes: Vec<Hex<32>>,
     /// Under which ids it may run, where that is known: whoever governs an id governs its keys.
@@ -133,7 +133,7 @@ pub struct Dstack {
 /// The policy for AMD SEV-SNP.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Snp {
+pub struct SnpPolicy {
     /// Launch digests of the guests that are trusted.
     #[serde(default)]
     pub measurements: Vec<Hex<48>>,
@@ -183,7 +183,7 @@ pub struct SnpTcb {
 /// The policy for AWS Nitro enclaves.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Nitro {
+pub struct NitroPolicy {
     /// The enclaves that are trusted.
     #[serde(default)]
     pub measurements: Vec<NitroMeasurement>,
@@ -207,7 +207,7 @@ pub struct NitroMeasurement {
 /// Why a text is no policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum PolicyError {
+pub enum AppraisalPolicyError {
     /// More than [`MAX_POLICY_BYTES`].
     #[error("a policy has at most {MAX_POLICY_BYTES} bytes")]
     TooLarge,
@@ -232,26 +232,26 @@ struct File {
     #[serde(default)]
     tls_in_tee: bool,
     #[serde(default, rename = "intel-tdx")]
-    intel_tdx: Option<Tdx>,
+    intel_tdx: Option<TdxPolicy>,
     #[serde(default, rename = "amd-sev-snp")]
-    amd_sev_snp: Option<Snp>,
+    amd_sev_snp: Option<SnpPolicy>,
     #[serde(default, rename = "aws-nitro")]
-    aws_nitro: Option<Nitro>,
+    aws_nitro: Option<NitroPolicy>,
 }
 
-impl Policy {
+impl AppraisalPolicy {
     /// Reads a policy file. What it does not say is not allowed.
     ///
     /// # Errors
-    /// [`PolicyError`]. Unknown keys are errors: a rule that is not understood must not be left out.
-    pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
+    /// [`AppraisalPolicyError`]. Unknown keys are errors: a rule that is not understood must not be left out.
+    pub fn from_toml(text: &str) -> Result<Self, AppraisalPolicyError> {
         if text.len() > MAX_POLICY_BYTES {
-            return Err(PolicyError::TooLarge);
+            return Err(AppraisalPolicyError::TooLarge);
         }
-        let file: File =
-            toml::from_str(text).map_err(|error| PolicyError::Toml(error.to_string().trim().to_owned()))?;
+        let file: File = toml::from_str(text)
+            .map_err(|error| AppraisalPolicyError::Toml(error.to_string().trim().to_owned()))?;
         if file.version != VERSION {
-            return Err(PolicyError::Version(file.version));
+            return Err(AppraisalPolicyError::Version(file.version));
         }
         Ok(Self {
             allow_no_tee: false,
@@ -262,7 +262,7 @@ impl Policy {
             intel_tdx: file.intel_tdx,
             amd_sev_snp: file.amd_sev_snp,
             aws_nitro: file.aws_nitro,
-            roots: Roots::default(),
+            trust_anchors: TrustAnchors::default(),
         })
     }
 

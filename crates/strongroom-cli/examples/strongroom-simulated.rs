@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use strongroom_attest::roots::SnpProduct;
+use strongroom_attest::trust_anchors::SnpProduct;
 use strongroom_cli::Env;
 use strongroom_root::{PlatformError, SecureModule};
 use strongroom_testkit::tee::nsm;

@@ -13,9 +13,9 @@ use strongroom::policy::EnvelopePolicyError;
 use strongroom::w3pk::PayloadError;
 use strongroom::{OpenError, SealedSecretError};
 use strongroom_attest::Refusal;
-use strongroom_attest::handoff::HandoffError;
-use strongroom_attest::recovery::RecoveryError;
-use strongroom_attest::release::ReleaseStatementError;
+use strongroom_attest::root_transfer::handoff::HandoffError;
+use strongroom_attest::root_transfer::recovery::RecoveryError;
+use strongroom_attest::root_transfer::release_statement::ReleaseStatementError;
 use strongroom_client::ClientError;
 use strongroom_root::TokenError;
 use strongroom_root::handoff::JoinError;
@@ -229,7 +229,7 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
             }
             "recovery_refused" => "bring the root of the vault whose store is there; nothing was changed",
             "handoff_refused" => {
-                "docs/operations.md says what two replicas need; nothing was changed, and it may be tried again"
+                "docs/how-to/hand-the-root-over.md says what two replicas need; nothing was changed, and it may be tried again"
             }
             "handoff_unknown" => "start it again: an offer waits for a minute and is answered once",
             "ciphertext_held" => "seal the secret again: a ciphertext is taken once",
@@ -278,7 +278,7 @@ pub(crate) fn remedy(refusal: Refusal) -> &'static str {
             "send nothing; `strongroom attestation verify URL --policy FILE` shows what runs: if it is a new release, take its new policy from the operator"
         }
         Refusal::Tcb | Refusal::Advisories | Refusal::PlatformFeature => {
-            "ask the operator to update the machine; a policy may accept the risk by name (spec/attestation.md §6)"
+            "ask the operator to update the machine; a policy may accept the risk by name (spec/attestation-policy.md §3)"
         }
         _ => "send nothing; `strongroom attestation verify URL --policy FILE` shows every check",
     }

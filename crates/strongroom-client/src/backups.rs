@@ -1,4 +1,4 @@
-//! Wallet backups on a server (spec/backup.md §4). They are sealed to their owner alone, so that the server is not asked for proof.
+//! Wallet backups on a server (spec/http.md §6). They are sealed to their owner alone, so that the server is not asked for proof.
 
 use crate::http::{Answer, Http};
 use crate::{ClientError, VerifiedVault, nonce, time};

@@ -1,5 +1,5 @@
 //! Who else may get a root, as it is sealed with it: whoever starts the same code later does not get to add anybody
-//! (spec/attestation.md §7).
+//! (spec/root.md §4, §6).
 
 use strongroom::slh_dsa::PublicKey;
 use strongroom_attest::Configuration;

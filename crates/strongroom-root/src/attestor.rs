@@ -3,7 +3,7 @@
 
 use crate::collateral::Collaterals;
 use crate::platform::{Platform, PlatformError};
-use strongroom_attest::{Claims, Evidence, Roots};
+use strongroom_attest::{Claims, Evidence, TrustAnchors};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -12,7 +12,7 @@ pub struct Attestor {
     platform: Platform,
     collaterals: Option<Collaterals>,
     tls_spki_sha256: Option<[u8; 32]>,
-    roots: Roots,
+    roots: TrustAnchors,
 }
 
 impl Attestor {
@@ -20,18 +20,18 @@ impl Attestor {
     /// replicas are verified against the makers' own roots.
     #[must_use]
     pub fn new(platform: Platform) -> Self {
-        Self { platform, collaterals: None, tls_spki_sha256: None, roots: Roots::default() }
+        Self { platform, collaterals: None, tls_spki_sha256: None, roots: TrustAnchors::default() }
     }
 
     /// The certificate roots that other replicas' evidence is verified against.
     #[must_use]
-    pub fn roots(&self) -> &Roots {
+    pub fn roots(&self) -> &TrustAnchors {
         &self.roots
     }
 
     /// Replaces the makers' roots. Tests use this, because their evidence is signed by a test key.
     #[must_use]
-    pub fn with_roots(self, roots: Roots) -> Self {
+    pub fn with_roots(self, roots: TrustAnchors) -> Self {
         Self { roots, ..self }
     }
 

@@ -1,5 +1,5 @@
 //! A root on its way from one replica to another, once each has verified the other: the donor's
-//! side and the joiner's (spec/attestation.md §9).
+//! side and the joiner's (spec/root.md §10).
 
 mod donor;
 mod joiner;

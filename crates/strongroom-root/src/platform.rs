@@ -92,8 +92,8 @@ impl Platform {
             PlatformChoice::Dstack => Dstack::find(paths.dstack.as_deref())?
                 .map(Self::Dstack)
                 .ok_or_else(|| PlatformError::NotThere("dstack agent's socket".to_owned())),
-            PlatformChoice::IntelTdx => Self::tsm(paths, Some(platform::tdx::NAME)),
-            PlatformChoice::AmdSevSnp => Self::tsm(paths, Some(platform::snp::NAME)),
+            PlatformChoice::IntelTdx => Self::tsm(paths, Some(platform::INTEL_TDX)),
+            PlatformChoice::AmdSevSnp => Self::tsm(paths, Some(platform::AMD_SEV_SNP)),
             PlatformChoice::AwsNitro => Self::nitro(paths)
                 .ok_or_else(|| PlatformError::NotThere("Nitro Secure Module (/dev/nsm)".to_owned())),
             PlatformChoice::Auto => match Dstack::find(paths.dstack.as_deref())? {
@@ -123,10 +123,10 @@ impl Platform {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::None => platform::none::NAME,
+            Self::None => platform::NONE,
             Self::Dstack(dstack) => dstack.name(),
             Self::Tsm(tsm) => tsm.name(),
-            Self::Nitro(_) => platform::nitro::NAME,
+            Self::Nitro(_) => platform::AWS_NITRO,
         }
     }
 

@@ -1,4 +1,4 @@
-//! A root that its recovery recipients can bring back (spec/attestation.md §8): the envelope that
+//! A root that its recovery recipients can bring back (spec/root.md#recovery): the envelope that
 //! the store keeps for them, and the server that waits for one of them.
 
 use crate::attestor::{Attestor, timestamp};
@@ -7,8 +7,8 @@ use crate::root::Root;
 use rand_core::CryptoRng;
 use strongroom::encoding::base64;
 use strongroom::key::{DecapsulationKey, EncapsulationKey, Recipient};
-use strongroom_attest::recovery::WaitingServer;
-use strongroom_attest::transfer::{self, TransferError};
+use strongroom_attest::root_transfer::recovery::WaitingServer;
+use strongroom_attest::root_transfer::root_envelope::{self, RootEnvelopeError};
 use strongroom_attest::{Claims, Configuration, Purpose};
 use time::OffsetDateTime;
 
@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 pub enum BroughtRootError {
     /// The envelope does not open, or is for another server or vault.
     #[error(transparent)]
-    Envelope(#[from] TransferError),
+    Envelope(#[from] RootEnvelopeError),
     /// The root is not the one that this store's vault follows from.
     #[error("this is not the root of the vault whose store is here")]
     OtherVault,
@@ -84,7 +84,7 @@ impl AwaitedRoot {
     /// # Errors
     /// [`BroughtRootError`].
     pub fn take(&self, envelope: &[u8]) -> Result<Root, BroughtRootError> {
-        let root = transfer::open(envelope, &self.vault_id, [&self.key])?;
+        let root = root_envelope::open(envelope, &self.vault_id, [&self.key])?;
         Root::recovered(root, &self.vault_id).ok_or(BroughtRootError::OtherVault)
     }
 }

@@ -1,4 +1,4 @@
-//! The sealed-root file: written once, checked at each start (spec/attestation.md, "Sealing").
+//! The sealed-root file: written once, checked at each start (spec/root.md §4).
 //!
 //! ```text
 //! magic 8 || sealer u16 || vault_id 32 || u32 length || sealer data || u32 length || sealed bytes

@@ -1,4 +1,4 @@
-//! What a root is sealed under, a file each (spec/attestation.md, "Sealing").
+//! What a root is sealed under, a file each (spec/root.md §5).
 
 mod dstack;
 mod error;

@@ -9,7 +9,7 @@
 //! composed of their services. `http/` is what every request passes, and `storage/` is how the vault
 //! keeps what the store cannot read.
 //!
-//! The server refuses what spec/access.md lists, each refusal with its [`Code`]. An `AccessGrant` has
+//! The server refuses what spec/http.md §9 lists, each refusal with its [`Code`]. An `AccessGrant` has
 //! one constructor, the check that the wallet may read; the handlers that open or give out a payload
 //! take nothing else.
 

@@ -17,7 +17,7 @@ use utoipa::{Modify, OpenApi};
     info(
         title = "Strongroom",
         description = "A post-quantum secret vault. Everything under /secret/ answers the same under /chest/, and /attestation as \
-                       /secret/attestation. spec/access.md has the whole of it.",
+                       /secret/attestation. spec/http.md has the whole of it.",
         license(name = "MIT OR Apache-2.0"),
     ),
     servers((url = "/")),
@@ -266,11 +266,10 @@ mod tests {
         );
     }
 
-    /// Every path of the router's table in spec/access.md is described, but those of the other name.
+    /// Every path of the table of calls in spec/http.md is described, but those of the other name.
     #[test]
     fn every_call_of_the_spec_is_described() {
-        let spec =
-            [include_str!("../../../spec/access.md"), include_str!("../../../spec/backup.md")].concat();
+        let spec = include_str!("../../../spec/http.md");
         let document = openapi();
         for call in [
             "POST /auth/nonce",

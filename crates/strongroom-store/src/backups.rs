@@ -1,4 +1,4 @@
-//! Wallets' backups, each kept as versions of one thing (spec/backup.md §5).
+//! Wallets' backups, each kept as versions of one thing (spec/storage.md §6).
 
 use crate::{Tag, UnixSeconds};
 

@@ -19,7 +19,7 @@ pub fn rng() -> UnwrapErr<SysRng> {
     UnwrapErr(SysRng)
 }
 
-/// The older payload (spec/envelope.md §3) of `plaintext`, made by other libraries than the product's.
+/// The older payload (spec/w3pk.md#older) of `plaintext`, made by other libraries than the product's.
 ///
 /// # Panics
 /// Where `encapsulation_key` is none.

@@ -1,4 +1,4 @@
-//! Keys that are derived from another secret (spec/envelope.md §1, spec/backup.md §1).
+//! Keys that are derived from another secret (spec/keys.md, spec/backup-compatible.md#derivation).
 
 use crate::kem;
 use crate::key::DecapsulationKey;
@@ -28,7 +28,7 @@ pub fn w3pk(wallet: &WalletKey, context: &str) -> DecapsulationKey {
 }
 
 /// The seed of a compatible SLH-DSA key: SHAKE256(entropy ‖ index, 96 bytes). An index of 0 is left
-/// out (spec/backup.md §1).
+/// out (spec/backup-compatible.md#derivation).
 pub(crate) fn compatible_slh_dsa_seed(
     mnemonic: &Mnemonic,
     index: u32,
@@ -38,12 +38,12 @@ pub(crate) fn compatible_slh_dsa_seed(
 }
 
 /// The seed d ‖ z of the compatible ML-KEM keys: SHAKE256(BIP-39 seed, 64 bytes)
-/// (spec/backup.md §1).
+/// (spec/backup-compatible.md#derivation).
 pub(crate) fn compatible_ml_kem_seed(mnemonic: &Mnemonic) -> Zeroizing<[u8; kem::SEED_BYTES]> {
     shake256(&[mnemonic.seed()])
 }
 
-/// The ML-KEM-1024 key of an account of a mnemonic (spec/backup.md §1). Its seed d ‖ z is
+/// The ML-KEM-1024 key of an account of a mnemonic (spec/backup-compatible.md#derivation). Its seed d ‖ z is
 /// HKDF-SHA256 (RFC 5869) of the BIP-39 seed, with the salt `strongroom/mlkem1024/1` and the
 /// account's number (u32, big-endian) as info, 64 bytes.
 #[must_use]

@@ -72,7 +72,7 @@ pub(crate) fn from_prefixed_hex(text: &str) -> Option<Vec<u8>> {
 }
 
 /// `prefix` and the base64url text of `body` ‖ the first four bytes of its SHA-256
-/// (spec/envelope.md §1).
+/// (spec/keys.md#key-texts).
 pub(crate) fn key_text(prefix: &str, body: &[u8]) -> Zeroizing<String> {
     let mut checked = Zeroizing::new(Vec::with_capacity(body.len() + CHECKSUM_BYTES));
     checked.extend_from_slice(body);

@@ -1,4 +1,4 @@
-//! The native envelope (spec/envelope.md §4): a plaintext of any size for 1 to 512 recipients of
+//! The native envelope (spec/envelope.md): a plaintext of any size for 1 to 512 recipients of
 //! either KEM, with a policy that is bound to it.
 //!
 //! ```text

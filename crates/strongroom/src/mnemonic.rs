@@ -1,4 +1,4 @@
-//! BIP-39 mnemonics of the English word list, read strictly (spec/backup.md §1).
+//! BIP-39 mnemonics of the English word list, read strictly (spec/backup.md#derivation).
 
 use bip39::{Error, Language};
 use zeroize::{Zeroize, Zeroizing};

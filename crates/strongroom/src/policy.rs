@@ -1,4 +1,4 @@
-//! The policy of an envelope: who may open it, where, and when (spec/envelope.md §4.4).
+//! The policy of an envelope: who may open it, where, and when (spec/envelope.md#policy).
 
 use crate::principal::Principal;
 use minicbor::{Decoder, Encoder};
@@ -37,7 +37,7 @@ pub struct EnvelopePolicy {
     pub label: Option<String>,
 }
 
-/// Why a policy is refused. Keys are numbers of spec/envelope.md §4.4.
+/// Why a policy is refused. Keys are numbers of spec/envelope.md#policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvelopePolicyError {

@@ -12,9 +12,9 @@ use std::borrow::Cow;
 /// A native envelope, or a payload of w3pk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SealedSecret {
-    /// The native format (spec/envelope.md §4).
+    /// The native format (spec/envelope.md).
     Envelope(Envelope),
-    /// The formats of w3pk (spec/envelope.md §2 and §3).
+    /// The formats of w3pk (spec/w3pk.md).
     W3pk(w3pk::AnyPayload),
 }
 
@@ -34,7 +34,7 @@ pub enum SealedSecretError {
 }
 
 impl SealedSecret {
-    /// Reads JSON: `{"envelope":"<base64>"}` (spec/envelope.md §5), or a w3pk payload.
+    /// Reads JSON: `{"envelope":"<base64>"}` (spec/envelope.md#json-form), or a w3pk payload.
     ///
     /// # Errors
     /// [`SealedSecretError`].

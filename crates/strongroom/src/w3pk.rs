@@ -1,4 +1,4 @@
-//! Payloads of w3pk: both generations, and the older one (spec/envelope.md §2, §3).
+//! Payloads of w3pk: both generations, and the older one (spec/w3pk.md).
 //!
 //! ```text
 //! plaintext -seal-> Payload -to_json-> text -from_json-> AnyPayload -open-> Plaintext
@@ -74,7 +74,7 @@ impl EncryptedData {
     }
 }
 
-/// A payload for 1 to 256 recipients (spec/envelope.md §2).
+/// A payload for 1 to 256 recipients (spec/w3pk.md).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payload {
     generation: Generation,
@@ -82,7 +82,7 @@ pub struct Payload {
     data: EncryptedData,
 }
 
-/// The older payload (spec/envelope.md §3), which is only read: it has one recipient, and does not
+/// The older payload (spec/w3pk.md#older), which is only read: it has one recipient, and does not
 /// name them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OlderPayload {

@@ -1,5 +1,5 @@
-//! The HTTP table of docs/performance.md: each figure beside a bare program of the same sizes, in one run. Exit code 1 where
-//! a bar is missed.
+//! The HTTP table of docs/reference/performance.md: each figure, and that of a bare program of the same
+//! sizes in the same run. Ends with 1 where a bar is missed.
 //!
 //! ```text
 //! trials http [seconds a figure [store]]

@@ -1,8 +1,8 @@
-//! dstack's event log (spec/attestation.md §4.2): replayed from its events, whatever digests it shows.
+//! dstack's event log (spec/attestation.md#dstack): replayed from its events, whatever digests it shows.
 
 use crate::checks::Checks;
-use crate::evidence::Event;
-use crate::policy::{Dstack, Hex};
+use crate::evidence::DstackEvent;
+use crate::policy::{DstackPolicy, Hex};
 use crate::refusal::Refusal;
 use serde::Deserialize;
 use sha2::{Digest, Sha256, Sha384};
@@ -32,7 +32,7 @@ pub(crate) struct Identity {
 ///
 /// # Errors
 /// [`Refusal::EventLog`], [`Refusal::EventReplay`], [`Refusal::DuplicateEvent`], [`Refusal::MissingEvent`].
-pub(crate) fn replay(events: &[Event], rtmr3: &[u8; 48]) -> Result<Identity, Refusal> {
+pub(crate) fn replay(events: &[DstackEvent], rtmr3: &[u8; 48]) -> Result<Identity, Refusal> {
     if events.len() > MAX_EVENTS {
         return Err(Refusal::EventLog);
     }
@@ -79,7 +79,7 @@ fn payload<const N: usize>(events: &BTreeMap<&str, Vec<u8>>, name: &str) -> Resu
 }
 
 /// SHA-384 over the event, in the first or the second way (RFC 8785 JSON).
-fn digest(event: &Event, payload: &[u8]) -> Result<[u8; 48], Refusal> {
+fn digest(event: &DstackEvent, payload: &[u8]) -> Result<[u8; 48], Refusal> {
     match event.version {
         None | Some(1) => Ok(Sha384::new()
             .chain_update(event.event_type.to_le_bytes())
@@ -114,12 +114,12 @@ fn key_provider(payload: &[u8]) -> Result<String, Refusal> {
     if name.contains(':') || id.contains(':') { Err(Refusal::EventLog) } else { Ok(format!("{name}:{id}")) }
 }
 
-pub(crate) fn examine(
+pub(crate) fn appraise(
     checks: &mut Checks,
     rtmr3: &[u8; 48],
-    events: &[Event],
+    events: &[DstackEvent],
     app_compose: &str,
-    policy: &Dstack,
+    policy: &DstackPolicy,
 ) -> Option<()> {
     let shown = format!("{} events, as RTMR3 has them", events.len());
     let identity = checks.prove("event log", replay(events, rtmr3), |_| shown)?;
@@ -156,9 +156,9 @@ pub(crate) fn examine(
 mod tests {
     use super::*;
 
-    fn event(name: &str, payload: &[u8], version: Option<u32>) -> Event {
+    fn event(name: &str, payload: &[u8], version: Option<u32>) -> DstackEvent {
         let event_payload = hex::encode(payload);
-        Event {
+        DstackEvent {
             imr: 3,
             event_type: RUNTIME_EVENT,
             digest: String::new(),

@@ -1,19 +1,16 @@
-//! AWS Nitro Enclaves (spec/attestation.md §4.4): the attestation document of the Nitro Secure Module, COSE_Sign1 (RFC 9052
+//! AWS Nitro Enclaves (spec/attestation.md#nitro): the attestation document of the Nitro Secure Module, COSE_Sign1 (RFC 9052
 //! §4.2) with ES384 over deterministic fields, under AWS's certificates.
 
 use super::Bound;
 use crate::certificates::{self, NITRO};
 use crate::checks::Checks;
 use crate::evidence::Claims;
-use crate::policy::{Hex, NitroMeasurement, Policy};
+use crate::policy::{AppraisalPolicy, Hex, NitroMeasurement};
 use crate::refusal::Refusal;
 use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
 use std::collections::BTreeMap;
 use time::{Duration, OffsetDateTime};
-
-/// Its name on the wire.
-pub const NAME: &str = "aws-nitro";
 
 /// Bytes of a document.
 const MAX_DOCUMENT_BYTES: usize = 20 * 1024;
@@ -186,19 +183,19 @@ fn optional(d: &mut Decoder<'_>) -> Option<Vec<u8>> {
     (bytes.len() <= MAX_CERTIFICATE_BYTES).then(|| bytes.to_vec())
 }
 
-pub(crate) fn examine(
+pub(crate) fn appraise(
     checks: &mut Checks,
     document: &[u8],
     claims: &Claims<'_>,
     is_fresh: bool,
-    policy: &Policy,
+    policy: &AppraisalPolicy,
     now: OffsetDateTime,
 ) -> Option<Bound> {
     let Some(rules) = &policy.aws_nitro else {
         return checks.need("policy", Err(Refusal::PlatformNotInPolicy));
     };
     let parsed = checks.need("document", Parsed::parse(document))?;
-    let chain = parsed.verify_chain(&policy.roots.aws, now);
+    let chain = parsed.verify_chain(&policy.trust_anchors.aws, now);
     checks.prove("enclave, certified by AWS", chain, |()| parsed.module_id.clone())?;
     checks.hold("document, signed by its module", "ES384", parsed.is_signed(), Refusal::Signature);
 
@@ -247,7 +244,7 @@ mod tests {
     #[test]
     fn a_real_document_verifies_in_its_hours_and_at_no_other_time() {
         let parsed = Parsed::parse(&sample()).expect("a document");
-        let root = crate::Roots::default().aws;
+        let root = crate::TrustAnchors::default().aws;
         let path = |now| parsed.verify_chain(&root, now);
         assert_eq!(path(MOMENT), Ok(()));
         assert_eq!(path(datetime!(2025-01-06 16:07:01 UTC)), Err(Refusal::Expired));
@@ -258,12 +255,12 @@ mod tests {
         assert!(measurement.pcr0.to_string().starts_with("8bb159f202bb95d6"));
         assert_eq!(measurement.pcr8, None);
         // Another root than the pinned one, though the bundle's first certificate be that.
-        assert_eq!(parsed.verify_chain(&crate::Roots::default().intel, MOMENT), Err(Refusal::Chain));
+        assert_eq!(parsed.verify_chain(&crate::TrustAnchors::default().intel, MOMENT), Err(Refusal::Chain));
     }
 
     #[test]
     fn a_real_document_with_any_bit_flipped_is_refused() {
-        let (document, root) = (sample(), crate::Roots::default().aws);
+        let (document, root) = (sample(), crate::TrustAnchors::default().aws);
         for at in (0..document.len()).step_by(5) {
             let mut flipped = document.clone();
             flipped[at] ^= 1 << (at % 8);

@@ -9,8 +9,8 @@ mod tdx;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use strongroom_attest::roots::SnpProduct;
-use strongroom_attest::{Asked, Evidence, Policy, Purpose, Roots, verify};
+use strongroom_attest::trust_anchors::SnpProduct;
+use strongroom_attest::{AppraisalPolicy, Challenge, Evidence, Purpose, TrustAnchors, verify};
 use time::OffsetDateTime;
 
 /// One vector, as its file has it.
@@ -49,24 +49,24 @@ fn bytes(text: &str) -> [u8; 32] {
 }
 
 impl Vector {
-    fn roots(&self) -> Roots {
-        let mut roots = Roots::default();
+    fn roots(&self) -> TrustAnchors {
+        let mut trust_anchors = TrustAnchors::default();
         for (name, der) in &self.roots {
             let der = strongroom::encoding::from_base64(der).expect("base64").into();
             match name.as_str() {
-                "intel" => roots.intel = der,
-                "amd-milan" => roots.amd = vec![(SnpProduct::Milan, der)],
-                "aws" => roots.aws = der,
+                "intel" => trust_anchors.intel = der,
+                "amd-milan" => trust_anchors.amd = vec![(SnpProduct::Milan, der)],
+                "aws" => trust_anchors.aws = der,
                 _ => panic!("an unknown root: {name}"),
             }
         }
-        roots
+        trust_anchors
     }
 
     fn run(&self) -> String {
-        let policy = Policy::from_toml(&self.policy).expect("a policy");
-        let policy = Policy { roots: self.roots(), ..policy };
-        let asked = Asked {
+        let policy = AppraisalPolicy::from_toml(&self.policy).expect("a policy");
+        let policy = AppraisalPolicy { trust_anchors: self.roots(), ..policy };
+        let challenge = Challenge {
             purpose: Purpose::Service,
             nonce: self.nonce.as_deref().map(bytes),
             tls_spki_sha256: self.tls_spki_sha256.as_deref().map(bytes),
@@ -74,7 +74,7 @@ impl Vector {
         let now = OffsetDateTime::from_unix_timestamp(self.now).expect("a time");
         let sent = self.evidence.to_string() + &" ".repeat(self.spaces_after);
         let evidence = Evidence::from_json(sent.as_bytes());
-        match evidence.and_then(|evidence| verify(&evidence, &asked, &policy, now)) {
+        match evidence.and_then(|evidence| verify(&evidence, &challenge, &policy, now)) {
             Ok(_) => "verified".to_owned(),
             Err(refusal) => format!("{refusal:?}"),
         }

@@ -21,12 +21,12 @@ use strongroom::encoding;
 use strongroom::mnemonic::Mnemonic;
 use strongroom::os_rng;
 use strongroom::sign_in::Act;
-use strongroom_attest::{Policy, Roots};
+use strongroom_attest::{AppraisalPolicy, TrustAnchors};
 use strongroom_client::{BackupServer, BackupSession, FetchedBackup, ListedBackup, Vault};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-pub(super) fn run(args: &Backup, roots: &Roots) -> Result<()> {
+pub(super) fn run(args: &Backup, roots: &TrustAnchors) -> Result<()> {
     match args {
         Backup::Create(args) => create(args),
         Backup::Verify(args) => verify(args),
@@ -260,12 +260,12 @@ fn date(unix_seconds: i64) -> Result<String> {
     Ok(OffsetDateTime::from_unix_timestamp(unix_seconds)?.format(&Rfc3339)?)
 }
 
-fn connect(remote: &BackupRemote, roots: &Roots) -> Result<BackupServer> {
+fn connect(remote: &BackupRemote, roots: &TrustAnchors) -> Result<BackupServer> {
     server_at(&remote.server, remote.policy.as_deref(), roots)
 }
 
 /// A server of backups, verified where there is a policy to verify it by.
-pub(super) fn server_at(url: &str, policy: Option<&Path>, roots: &Roots) -> Result<BackupServer> {
+pub(super) fn server_at(url: &str, policy: Option<&Path>, roots: &TrustAnchors) -> Result<BackupServer> {
     let policy = match policy {
         Some(path) => Some(policies::read(path)?),
         None => policies::kept_for(url)?,
@@ -273,13 +273,13 @@ pub(super) fn server_at(url: &str, policy: Option<&Path>, roots: &Roots) -> Resu
     match policy {
         None => Ok(BackupServer::at(url)?),
         Some(policy) => {
-            let policy = Policy { roots: roots.clone(), ..policy };
+            let policy = AppraisalPolicy { trust_anchors: roots.clone(), ..policy };
             Ok(BackupServer::of(Vault::at(url)?.attest(&policy)?))
         }
     }
 }
 
-fn push(args: &BackupPush, roots: &Roots) -> Result<()> {
+fn push(args: &BackupPush, roots: &TrustAnchors) -> Result<()> {
     let wallet = Wallet::beside(&args.words, &[args.input.as_deref()], None)?;
     let server = connect(&args.remote, roots)?;
     let input = files::read(args.input.as_deref())?;
@@ -386,7 +386,7 @@ fn push_as_it_is(
     Ok(())
 }
 
-fn pull(args: &BackupPull, roots: &Roots) -> Result<()> {
+fn pull(args: &BackupPull, roots: &TrustAnchors) -> Result<()> {
     let output = args.output.as_deref();
     let wallet = Wallet::beside(&args.words, &[], output)?;
     let server = connect(&args.remote, roots)?;
@@ -453,7 +453,7 @@ fn user_to_pull(args: &BackupPull, keys: &Keys, session: &BackupSession<'_>) -> 
     Ok(is_there.then_some(user_id))
 }
 
-fn list(args: &BackupList, roots: &Roots) -> Result<()> {
+fn list(args: &BackupList, roots: &TrustAnchors) -> Result<()> {
     let wallet = Wallet::of(&args.words)?;
     let server = connect(&args.remote, roots)?;
     let mut text = String::new();
@@ -506,7 +506,7 @@ fn listed(backup: &ListedBackup, form: Form, as_json: bool) -> Result<String> {
     })
 }
 
-fn delete(args: &BackupDelete, roots: &Roots) -> Result<()> {
+fn delete(args: &BackupDelete, roots: &TrustAnchors) -> Result<()> {
     let form = Form::chosen(args.compat);
     let keys = Wallet::of(&args.words)?.keys(form);
     let server = connect(&args.remote, roots)?;

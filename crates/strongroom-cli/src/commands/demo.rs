@@ -17,8 +17,8 @@ use strongroom::policy::EnvelopePolicy;
 use strongroom::sign_in::Act;
 use strongroom::wallet::WalletKey;
 use strongroom::{Plaintext, SealedSecret};
-use strongroom_attest::Roots;
-use strongroom_client::{BackupServer, Policy, SignIn, Vault};
+use strongroom_attest::TrustAnchors;
+use strongroom_client::{AppraisalPolicy, BackupServer, SignIn, Vault};
 use strongroom_root::{Attestor, PlainSealer, Platform};
 use strongroom_server::config::sign_in_origins;
 use strongroom_server::{Config, Listeners, serve};
@@ -29,7 +29,7 @@ use tokio::sync::oneshot;
 const TEXTS: [&str; 2] =
     ["苟全性命於亂世,不求聞達於諸侯。", "🔐 My quantum-safe secret data! Testing store+access flow."];
 
-pub(super) fn run(args: &Demo, roots: &Roots) -> Result<()> {
+pub(super) fn run(args: &Demo, roots: &TrustAnchors) -> Result<()> {
     match (&args.server, args.flow) {
         (Some(url), DemoFlow::Secret) => flow(url, &args.trust.policy(url, roots)?),
         // Of what it sends the server can read nothing, whoever runs it.
@@ -40,7 +40,9 @@ pub(super) fn run(args: &Demo, roots: &Roots) -> Result<()> {
             let server = OwnServer::start()?;
             let result = match which {
                 // It is this process: there is nobody else whom a TEE could keep out.
-                DemoFlow::Secret => flow(&server.url, &Policy { allow_no_tee: true, ..Policy::default() }),
+                DemoFlow::Secret => {
+                    flow(&server.url, &AppraisalPolicy { allow_no_tee: true, ..AppraisalPolicy::default() })
+                }
                 DemoFlow::Backup => backup::flow(&server.url, &BackupServer::at(&server.url)?),
             };
             server.stop()?;
@@ -69,7 +71,7 @@ fn show(what: &str, value: impl std::fmt::Display) {
     anstream::println!("      {what:<12} {value}");
 }
 
-fn flow(url: &str, policy: &Policy) -> Result<()> {
+fn flow(url: &str, policy: &AppraisalPolicy) -> Result<()> {
     let mut steps = Steps { number: 0 };
     show("server", url);
     let vault =

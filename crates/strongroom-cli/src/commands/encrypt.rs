@@ -9,9 +9,9 @@ use strongroom::envelope::armor::ArmorWriter;
 use strongroom::envelope::{Sealer, StreamError};
 use strongroom::os_rng;
 use strongroom::w3pk::{self, Generation};
-use strongroom_attest::Roots;
+use strongroom_attest::TrustAnchors;
 
-pub(super) fn run(args: &Encrypt, roots: &Roots) -> Result<()> {
+pub(super) fn run(args: &Encrypt, roots: &TrustAnchors) -> Result<()> {
     let Some(generation) = args.format.generation() else {
         return to_envelope(args, roots);
     };
@@ -36,7 +36,7 @@ impl Format {
     }
 }
 
-fn to_envelope(args: &Encrypt, roots: &Roots) -> Result<()> {
+fn to_envelope(args: &Encrypt, roots: &TrustAnchors) -> Result<()> {
     recipients::check_readers(&args.recipients, &args.policy.reader)?;
     let (recipients, policy) = recipients::of(&args.recipients, &args.policy, roots)?;
     let sealer = Sealer::new(&recipients, policy, &mut os_rng())?;

@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow};
 use strongroom::key::{EncapsulationKey, Recipient};
 use strongroom::policy::EnvelopePolicy;
 use strongroom::principal::Principal;
-use strongroom_attest::Roots;
+use strongroom_attest::TrustAnchors;
 use strongroom_client::{Vault, VerifiedServer};
 use time::OffsetDateTime;
 
@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 pub(super) fn of(
     recipients: &Recipients,
     policy: &PolicyArgs,
-    roots: &Roots,
+    roots: &TrustAnchors,
 ) -> Result<(Vec<Recipient>, EnvelopePolicy)> {
     let mut keys = files::recipients(&recipients.recipient, &recipients.recipients_file)?;
     let mut policy = policy.to_policy()?;

@@ -13,9 +13,9 @@ use strongroom::envelope::{Header, RewrapError, Sealer};
 use strongroom::key::{Identity, KeyId, Recipient};
 use strongroom::os_rng;
 use strongroom::policy::EnvelopePolicy;
-use strongroom_attest::Roots;
+use strongroom_attest::TrustAnchors;
 
-pub(super) fn run(args: &Rewrap, roots: &Roots) -> Result<()> {
+pub(super) fn run(args: &Rewrap, roots: &TrustAnchors) -> Result<()> {
     let Source::Envelope(source) = Source::open(Some(&args.input))? else {
         return Err(anyhow!(Hint("decrypt it, and encrypt it again"))
             .context("a w3pk payload cannot be rewrapped: only a native envelope can"));
@@ -85,7 +85,7 @@ fn rotate(
     keys: &[Identity],
     remove: &[KeyId],
     mut output: Output,
-    roots: &Roots,
+    roots: &TrustAnchors,
 ) -> Result<()> {
     let header = source.opener.header();
     let readers = [&args.policy.reader[..], &header.policy().readers].concat();

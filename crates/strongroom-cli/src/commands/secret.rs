@@ -13,14 +13,14 @@ use strongroom::envelope::{self, Envelope, EnvelopeError, armor};
 use strongroom::key::Recipient;
 use strongroom::os_rng;
 use strongroom::policy::EnvelopePolicy;
-use strongroom::principal::Principal;
-use strongroom::wallet::{WalletAddress, WalletKey};
+use strongroom::wallet::WalletKey;
 use strongroom::{SealedSecret, w3pk};
-use strongroom_attest::Roots;
+use strongroom::{principal::Principal, wallet::WalletAddress};
+use strongroom_attest::TrustAnchors;
 use strongroom_client::{Vault, VerifiedVault};
 use time::format_description::well_known::Rfc3339;
 
-pub(super) fn run(args: &Secret, roots: &Roots) -> Result<()> {
+pub(super) fn run(args: &Secret, roots: &TrustAnchors) -> Result<()> {
     match args {
         Secret::Put(args) => put(args, roots),
         Secret::Get(args) => get(args, roots),
@@ -31,13 +31,13 @@ pub(super) fn run(args: &Secret, roots: &Roots) -> Result<()> {
 }
 
 /// The wallet, and the vault once it is verified.
-fn connect(remote: &Remote, roots: &Roots) -> Result<(WalletKey, VerifiedVault)> {
+fn connect(remote: &Remote, roots: &TrustAnchors) -> Result<(WalletKey, VerifiedVault)> {
     let wallet = files::read_wallet(&remote.wallet_file)?;
     let vault = Vault::at(&remote.server)?.attest(&remote.trust.policy(&remote.server, roots)?)?;
     Ok((wallet, vault))
 }
 
-fn put(args: &Put, roots: &Roots) -> Result<()> {
+fn put(args: &Put, roots: &TrustAnchors) -> Result<()> {
     let (wallet, vault) = connect(&args.remote, roots)?;
     let input = Input::open(args.input.as_deref())?.read_whole(&[])?;
     let mut readers = args.policy.reader.clone();
@@ -128,7 +128,7 @@ fn as_wallet(principal: Principal) -> Result<WalletAddress> {
     }
 }
 
-fn get(args: &Get, roots: &Roots) -> Result<()> {
+fn get(args: &Get, roots: &TrustAnchors) -> Result<()> {
     let (wallet, vault) = connect(&args.remote, roots)?;
     let fetched = vault.fetch(args.slot, &wallet)?;
     let output = args.output.as_deref();
@@ -150,7 +150,7 @@ fn get(args: &Get, roots: &Roots) -> Result<()> {
     streams::write(output, decrypt::open(&fetched.sealed, &keys)?.expose(), Kind::Opened)
 }
 
-fn open(args: &Open, roots: &Roots) -> Result<()> {
+fn open(args: &Open, roots: &TrustAnchors) -> Result<()> {
     let (wallet, vault) = connect(&args.remote, roots)?;
     let output = args.output.as_deref();
     if let Some(key) = &args.seal_to {
@@ -162,7 +162,7 @@ fn open(args: &Open, roots: &Roots) -> Result<()> {
     streams::write(output, plaintext.expose(), Kind::Opened)
 }
 
-fn list(args: &List, roots: &Roots) -> Result<()> {
+fn list(args: &List, roots: &TrustAnchors) -> Result<()> {
     let (wallet, vault) = connect(&args.remote, roots)?;
     let slots = vault.slots(&wallet)?;
     let mut text = String::new();
@@ -192,7 +192,7 @@ fn list(args: &List, roots: &Roots) -> Result<()> {
     Ok(())
 }
 
-fn remove(args: &Remove, roots: &Roots) -> Result<()> {
+fn remove(args: &Remove, roots: &TrustAnchors) -> Result<()> {
     let (wallet, vault) = connect(&args.remote, roots)?;
     Ok(vault.delete(args.slot, &wallet)?)
 }

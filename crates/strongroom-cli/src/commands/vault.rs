@@ -9,9 +9,9 @@ use anyhow::{Result, bail};
 use serde_json::json;
 use std::path::Path;
 use strongroom::backup::Keys;
-use strongroom_attest::recovery::RecoveryError;
-use strongroom_attest::release::ReleaseStatement;
-use strongroom_attest::{Configuration, KeyOrigin, Roots};
+use strongroom_attest::root_transfer::recovery::RecoveryError;
+use strongroom_attest::root_transfer::release_statement::ReleaseStatement;
+use strongroom_attest::{Configuration, KeyOrigin, TrustAnchors};
 use strongroom_client::{ClientError, Waiting};
 use strongroom_root::{recipients, summary};
 use time::{Duration, OffsetDateTime};
@@ -19,7 +19,7 @@ use time::{Duration, OffsetDateTime};
 /// How long a release statement lets replicas in: an upgrade is done within it.
 const DEFAULT_LIFETIME: Duration = Duration::days(7);
 
-pub(super) fn run(args: &Vault, roots: &Roots) -> Result<()> {
+pub(super) fn run(args: &Vault, roots: &TrustAnchors) -> Result<()> {
     match args {
         Vault::Status(args) => status(args, roots),
         Vault::Recover(args) => recover(args, roots),
@@ -27,7 +27,7 @@ pub(super) fn run(args: &Vault, roots: &Roots) -> Result<()> {
     }
 }
 
-fn status(args: &VaultStatus, roots: &Roots) -> Result<()> {
+fn status(args: &VaultStatus, roots: &TrustAnchors) -> Result<()> {
     let policy = args.trust.policy(&args.url, roots)?;
     let vault = strongroom_client::Vault::at(&args.url)?.attest(&policy)?;
     let configuration = vault.configuration()?;
@@ -82,7 +82,7 @@ fn replicas(configuration: &Configuration) -> String {
 }
 
 /// Verifies the server that waits, opens the root, and brings it.
-fn recover(args: &VaultRecover, roots: &Roots) -> Result<()> {
+fn recover(args: &VaultRecover, roots: &TrustAnchors) -> Result<()> {
     let policy = args.trust.policy(&args.server, roots)?;
     let keys = files::identities(&args.identities)?;
     let waiting = Waiting::at(&args.server).map_err(|error| match error {

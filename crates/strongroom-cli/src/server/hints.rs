@@ -4,7 +4,7 @@ use crate::error::Hint;
 use anyhow::anyhow;
 use std::path::Path;
 use strongroom_attest::Protection;
-use strongroom_attest::handoff::HandoffError;
+use strongroom_attest::root_transfer::handoff::HandoffError;
 use strongroom_client::ClientError;
 use strongroom_root::handoff::JoinError;
 use strongroom_root::{
@@ -96,7 +96,7 @@ pub(crate) fn root_hint(error: RootError) -> anyhow::Error {
             "look whether this token has the key that sealed the root, and not another of its label; else restore root.sealed"
         }
         RootError::NotEntitled => {
-            "name the same as when it was sealed, or fewer; others come by a recovery to these settings (docs/operations.md)"
+            "name the same as when it was sealed, or fewer; others come by a recovery to these settings (docs/how-to/keep-and-recover-the-root.md)"
         }
         RootError::Damaged => "restore root.sealed from where it is kept a second time",
         _ => return error.into(),
@@ -161,7 +161,9 @@ pub(crate) fn join_hint(error: JoinError<ClientError>, url: &str) -> anyhow::Err
         JoinError::Handoff(HandoffError::Untrusted(_)) => {
             "sign what each of the two runs with `strongroom vault release`, also where it is the same code, and name that with --release-statement"
         }
-        JoinError::Handoff(_) => "docs/operations.md says what two replicas need; nothing was changed",
+        JoinError::Handoff(_) => {
+            "docs/how-to/hand-the-root-over.md says what two replicas need; nothing was changed"
+        }
         _ => return anyhow::Error::from(error).context(format!("{url} did not hand the root over")),
     };
     anyhow::Error::from(error).context(Hint(hint)).context(format!("{url} did not hand the root over"))

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use strongroom::key::DecapsulationKey;
 use strongroom::os_rng;
-use strongroom_attest::release::ReleaseStatement;
+use strongroom_attest::root_transfer::release_statement::ReleaseStatement;
 use strongroom_attest::{Configuration, KeyOrigin};
 use strongroom_client::Replica;
 use strongroom_root::handoff::{JoinRequest, join};

@@ -8,13 +8,13 @@ use strongroom_root::{Platform, PlatformChoice, PlatformPaths};
 pub(crate) fn find_platform(choice: PlatformChoice, paths: &PlatformPaths) -> Result<Platform> {
     let hint = match choice {
         PlatformChoice::Dstack => {
-            "mount dstack's socket into the container (docs/deploy/phala.md), or name it with --dstack-endpoint"
+            "mount dstack's socket into the container (docs/how-to/deploy-on-dstack.md), or name it with --dstack-endpoint"
         }
         PlatformChoice::IntelTdx | PlatformChoice::AmdSevSnp => {
-            "mount configfs, load tsm, and run as a user who may write there (docs/deploy), or pass --platform none"
+            "mount configfs, load tsm, and run as a user who may write there (docs/how-to/deploy-on-tdx.md), or pass --platform none"
         }
         PlatformChoice::AwsNitro => {
-            "run it inside the enclave (docs/deploy/nitro.md), or pass --platform none"
+            "run it inside the enclave (docs/how-to/deploy-on-nitro.md), or pass --platform none"
         }
         _ => "pass --platform none to run without a TEE",
     };

@@ -6,7 +6,9 @@ use rand_core::CryptoRng;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use strongroom::slh_dsa::PublicKey;
-use strongroom_attest::handoff::{Grant, HandoffError, Handover, Offered, Request};
+use strongroom_attest::root_transfer::handoff::{
+    HandoffError, HandoffGrant, HandoffRequest, Handover, PendingOffer,
+};
 use time::OffsetDateTime;
 
 /// How long an offer waits for the joiner's second message.
@@ -28,17 +30,17 @@ pub enum DonorError {
 pub struct Donor {
     root: Root,
     release_key: PublicKey,
-    offers: Mutex<Vec<PendingOffer>>,
+    offers: Mutex<Vec<WaitingOffer>>,
 }
 
-struct PendingOffer {
+struct WaitingOffer {
     since: Instant,
-    offered: Offered,
+    offered: PendingOffer,
 }
 
 /// An offer that was taken out of the waiting ones, for one answer.
 pub struct TakenOffer {
-    offered: Offered,
+    offered: PendingOffer,
     release_key: PublicKey,
 }
 
@@ -50,13 +52,13 @@ impl Donor {
     }
 
     /// Remembers an offer for a minute.
-    pub fn remember(&self, offered: Offered) {
+    pub fn remember(&self, offered: PendingOffer) {
         let mut offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
         offers.retain(|offer| offer.since.elapsed() < OFFER_LIFETIME);
         if offers.len() >= MAX_OFFERS {
             offers.remove(0);
         }
-        offers.push(PendingOffer { since: Instant::now(), offered });
+        offers.push(WaitingOffer { since: Instant::now(), offered });
     }
 
     /// Takes out the offer of this name. It is spent then, whatever its answer will be.
@@ -72,7 +74,7 @@ impl Donor {
     }
 
     /// Seals the root to the joiner whom the grant was made for.
-    pub fn hand_over(&self, grant: &Grant, rng: &mut impl CryptoRng) -> Handover {
+    pub fn hand_over(&self, grant: &HandoffGrant, rng: &mut impl CryptoRng) -> Handover {
         self.root.hand_over(grant, rng)
     }
 }
@@ -84,10 +86,10 @@ impl TakenOffer {
     /// [`HandoffError`]: who may not have the root, and why.
     pub fn grant(
         self,
-        request: &Request,
+        request: &HandoffRequest,
         attestor: &Attestor,
         now: OffsetDateTime,
-    ) -> Result<Grant, HandoffError> {
+    ) -> Result<HandoffGrant, HandoffError> {
         self.offered.grant(request, &self.release_key, attestor.roots(), now)
     }
 }

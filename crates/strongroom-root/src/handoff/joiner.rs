@@ -5,8 +5,10 @@ use crate::platform::PlatformError;
 use crate::root::Root;
 use rand_core::CryptoRng;
 use strongroom_attest::Configuration;
-use strongroom_attest::handoff::{HandoffError, Handover, Hello, Joiner, Offer, Released, Request};
-use strongroom_attest::release::ReleaseStatement;
+use strongroom_attest::root_transfer::handoff::{
+    HandoffError, HandoffRequest, Handover, Hello, Joiner, Offer, ReleasePolicies,
+};
+use strongroom_attest::root_transfer::release_statement::ReleaseStatement;
 use time::OffsetDateTime;
 
 /// Why a replica did not get the root from another one.
@@ -57,7 +59,7 @@ pub fn join<E: std::error::Error + 'static>(
     request: JoinRequest<'_>,
     rng: &mut impl CryptoRng,
     ask_offer: impl FnOnce(&Hello) -> Result<Offer, E>,
-    ask_root: impl FnOnce(&Request) -> Result<Handover, E>,
+    ask_root: impl FnOnce(&HandoffRequest) -> Result<Handover, E>,
 ) -> Result<Root, JoinError<E>> {
     let JoinRequest { vault_id, configuration, statements, attestor } = request;
     if attestor.platform().is_none() {
@@ -66,11 +68,12 @@ pub fn join<E: std::error::Error + 'static>(
     let release_key = configuration.release_key.ok_or(JoinError::NoReleaseKey)?;
     let now = OffsetDateTime::now_utc;
     let joiner = Joiner::new(vault_id, rng);
-    let released = Released::by(&statements, &release_key, &vault_id, attestor.roots(), now())
-        .map_err(JoinError::Statement)?;
+    let released =
+        ReleasePolicies::from_statements(&statements, &release_key, &vault_id, attestor.roots(), now())
+            .map_err(JoinError::Statement)?;
     let offer = ask_offer(&joiner.hello()).map_err(JoinError::Donor)?;
-    let met = joiner.meet(&offer, &released, configuration, now())?;
+    let met = joiner.accept(&offer, &released, configuration, now())?;
     let evidence = attestor.quote(&met.claims(timestamp(now())))?;
     let handover = ask_root(&met.request(evidence, statements)).map_err(JoinError::Donor)?;
-    Root::received(met.take(&handover)?).ok_or(JoinError::OtherVault)
+    Root::received(met.open(&handover)?).ok_or(JoinError::OtherVault)
 }

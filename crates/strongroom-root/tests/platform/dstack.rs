@@ -3,7 +3,7 @@ use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
-use strongroom_attest::Beside;
+use strongroom_attest::AuxiliaryData;
 use strongroom_root::{Platform, PlatformChoice, PlatformError, PlatformPaths};
 use strongroom_testkit::canned;
 use strongroom_testkit::tee::dstack::{FakeDstack, Options};
@@ -30,7 +30,7 @@ fn the_log_is_passed_on_with_digests_and_without() {
     for (empty_digests, event_log_version) in [(false, 1), (true, 1), (false, 2)] {
         let (agent, platform) = start(Options { empty_digests, event_log_version, ..Options::default() });
         let evidence = quote(&platform, None).expect("evidence");
-        let Beside::Dstack { event_log, app_compose, vm_config } = evidence.beside else {
+        let AuxiliaryData::Dstack { event_log, app_compose, vm_config } = evidence.auxiliary_data else {
             panic!("another platform's");
         };
         assert_eq!((app_compose.as_str(), vm_config.contains("os_image_hash")), (COMPOSE, true));

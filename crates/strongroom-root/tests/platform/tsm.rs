@@ -3,7 +3,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use strongroom::encoding::base64;
-use strongroom_attest::Beside;
+use strongroom_attest::AuxiliaryData;
 use strongroom_root::{Platform, PlatformChoice, PlatformError, PlatformPaths};
 use strongroom_testkit::tee::amd::{CrlState, FakeAmd, SnpReport};
 use strongroom_testkit::tee::configfs::FakeTsm;
@@ -28,7 +28,7 @@ fn a_tdx_guest_is_found_and_quotes() {
     let platform = find(PlatformChoice::IntelTdx, &tsm).expect("a platform");
     assert_eq!((platform.name(), platform.is_none()), ("intel-tdx", false));
     let evidence = quote(&platform, None).expect("evidence");
-    assert_eq!(evidence.beside, Beside::Tdx {});
+    assert_eq!(evidence.auxiliary_data, AuxiliaryData::Tdx {});
     assert_eq!(evidence.measurement, hex::encode(Td::default().mrtd));
     assert!(platform.tls_key("vault.example").expect("an answer").is_none(), "the kernel makes no keys");
 }

@@ -49,7 +49,7 @@ pub(crate) async fn show(
 
 /// The settings whose digest the evidence binds
 ///
-/// Who else may get the key, who could recover it, where sign-ins are taken (spec/attestation.md §1).
+/// Who else may get the key, who could recover it, where sign-ins are taken (spec/attestation.md#configuration).
 #[utoipa::path(
     get,
     path = "/attestation/configuration",

@@ -39,7 +39,7 @@ pub(crate) struct Evidence {
     collateral: serde_json::Value,
 }
 
-/// The settings whose digest the evidence binds (spec/attestation.md §1).
+/// The settings whose digest the evidence binds (spec/attestation.md#configuration).
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[allow(dead_code, reason = "it describes what strongroom-attest writes")]

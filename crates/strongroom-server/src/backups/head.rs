@@ -1,4 +1,4 @@
-//! What the records of a backup say: its head, and each version (spec/backup.md §5). sealing.rs seals them.
+//! What the records of a backup say: its head, and each version (spec/storage.md §3, §6). records.rs seals them.
 
 use minicbor::{Decoder, Encoder};
 use std::convert::Infallible;

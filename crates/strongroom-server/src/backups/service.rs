@@ -1,5 +1,5 @@
 //! What the vault does with wallets' backups, apart from HTTP: take versions in, give them out to their owner, forget them
-//! (spec/backup.md §5).
+//! (spec/storage.md §6).
 
 use super::grant::{DeleteGrant, ListGrant, ReadGrant};
 use super::head::{self, BackupHead, DELETED_LIFETIME_S, Form, KeptVersion, VersionBytes};

@@ -19,7 +19,7 @@ pub(crate) const JSON: [(HeaderName, &str); 1] = [(header::CONTENT_TYPE, "applic
 pub(crate) struct Refusal {
     /// The HTTP status.
     status_code: u16,
-    /// Stable; the table is in spec/access.md.
+    /// Stable; the table is in spec/http.md.
     code: String,
     /// For people.
     message: String,

@@ -24,7 +24,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 const CORS_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// The vault's router (spec/access.md).
+/// The vault's router (spec/http.md §2).
 pub fn app(vault: Vault) -> Router {
     let secret = Router::new()
         .route("/attestation", get(attestation::show))

@@ -1,4 +1,4 @@
-//! The donor's side of a handoff over HTTP (spec/attestation.md §9).
+//! The donor's side of a handoff over HTTP (spec/root.md §10).
 
 use crate::attestation::Attestation;
 use crate::clock::Clock;
@@ -8,7 +8,9 @@ use crate::verifier::Verifier;
 use std::sync::Arc;
 use strongroom::os_rng;
 use strongroom_attest::Purpose;
-use strongroom_attest::handoff::{HandoffError, Handover, Hello, Offer, Offering, Request};
+use strongroom_attest::root_transfer::handoff::{
+    HandoffError, HandoffRequest, Handover, Hello, Offer, ReceivedHello,
+};
 use strongroom_root::handoff::Donor;
 
 /// Hands the vault's root to other replicas, where the operator named a release key.
@@ -35,7 +37,7 @@ impl RootDonor {
     /// Answers a joiner's first message with what runs here.
     pub(crate) async fn offer(&self, hello: &Hello) -> Result<Offer, ApiError> {
         let donor = self.donor()?;
-        let offering = Offering::new(hello, &mut os_rng()).map_err(refusal)?;
+        let offering = ReceivedHello::new(hello, &mut os_rng()).map_err(refusal)?;
         let evidence = self.attestation.quote(Purpose::Handoff, offering.transcript()).await?;
         let configuration = self.attestation.configuration().clone();
         let (offer, offered) =
@@ -48,7 +50,7 @@ impl RootDonor {
     pub(crate) async fn hand_over(
         &self,
         client: &ClientAddress,
-        request: Request,
+        request: HandoffRequest,
     ) -> Result<Handover, ApiError> {
         let donor = self.donor()?;
         let taken =

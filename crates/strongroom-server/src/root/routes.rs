@@ -10,11 +10,11 @@ use axum::extract::{Extension, State};
 use serde::Deserialize;
 use std::sync::Arc;
 use strongroom::json::Object;
-use strongroom_attest::handoff::{Handover, Hello, Offer, Request};
+use strongroom_attest::root_transfer::handoff::{HandoffRequest, Handover, Hello, Offer};
 
 /// What runs here, for another replica that wants the root
 ///
-/// The first half of a handoff (spec/attestation.md §9).
+/// The first half of a handoff (spec/root.md#handoff).
 #[utoipa::path(
     post,
     path = "/handoff/offer",
@@ -47,7 +47,7 @@ pub(crate) async fn root(
     JsonBody(body): JsonBody,
 ) -> Result<Json<Handover>, ApiError> {
     let what = "the body is no {handoff, evidence, configuration, releaseStatements}";
-    root_donor.hand_over(&client, read::<Request>(&body, what)?).await.map(Json)
+    root_donor.hand_over(&client, read::<HandoffRequest>(&body, what)?).await.map(Json)
 }
 
 fn read<'a, T: Deserialize<'a>>(body: &'a [u8], what: &'static str) -> Result<T, ApiError> {

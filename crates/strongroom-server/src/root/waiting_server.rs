@@ -1,5 +1,5 @@
 //! A server that has a store and no root. It waits until a recovery recipient brings the root, and
-//! shows them first which code waits (spec/attestation.md §8).
+//! shows them first which code waits (spec/root.md §9).
 
 use crate::attestation;
 use crate::error::{ApiError, Code};
@@ -21,8 +21,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use strongroom::encoding::from_base64;
 use strongroom::json::Object;
-use strongroom_attest::recovery::{BroughtRoot, WaitingServer};
-use strongroom_attest::transfer;
+use strongroom_attest::root_transfer::recovery::{DeliveredRoot, WaitingServer};
+use strongroom_attest::root_transfer::root_envelope;
 use strongroom_root::{Attestor, AwaitedRoot, Root};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -51,7 +51,7 @@ pub async fn wait_for_root(
         .fallback(async || {
             Code::WaitingForRoot.because("this server waits for its root: a recovery recipient brings it")
         })
-        .layer(DefaultBodyLimit::max(2 * transfer::MAX_BYTES))
+        .layer(DefaultBodyLimit::max(2 * root_envelope::MAX_BYTES))
         .layer(middleware::from_fn(log_and_finish))
         .with_state(state);
     let acceptor =
@@ -128,7 +128,7 @@ async fn show(
 
 impl WaitingState {
     fn take(&self, body: &[u8]) -> Result<(), ApiError> {
-        let Object(BroughtRoot { envelope }) = serde_json::from_slice(body)
+        let Object(DeliveredRoot { envelope }) = serde_json::from_slice(body)
             .map_err(|_| Code::MalformedRequest.because("the body is not {envelope}"))?;
         let envelope =
             from_base64(&envelope).ok_or_else(|| Code::MalformedRequest.because("envelope is not base64"))?;

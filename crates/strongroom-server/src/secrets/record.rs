@@ -1,4 +1,4 @@
-//! What a slot's record says (spec/access.md, "Records"); sealing.rs seals it.
+//! What a slot's record says (spec/storage.md §3); storage/records.rs seals it.
 
 use strongroom::envelope::Envelope;
 use strongroom::principal::Principal;

@@ -1,5 +1,5 @@
 //! What a request brings to sign in: a wallet's two headers, or the token of an SLH-DSA key's
-//! session (spec/access.md, "Signing in"; spec/backup.md §4).
+//! session (spec/sign-in.md).
 
 use super::sessions::{MAX_TOKEN_CHARS, PREFIX};
 use crate::error::{ApiError, Code};

@@ -1,4 +1,4 @@
-//! Nonces that cost nothing to issue (spec/access.md, "Nonce").
+//! Nonces that cost nothing to issue (spec/sign-in.md §7).
 //!
 //! ```text
 //! hex( issued-at, Unix milliseconds, u64 || random 16 || MAC 16 )

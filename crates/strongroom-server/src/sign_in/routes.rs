@@ -76,7 +76,7 @@ pub(crate) async fn nonce(
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SessionRequest {
-    /// A statement that an SLH-DSA key signed (spec/backup.md §4).
+    /// A statement that an SLH-DSA key signed (spec/sign-in.md#sessions).
     message: String,
     /// The key: 0x and 128 hex digits.
     public_key: String,

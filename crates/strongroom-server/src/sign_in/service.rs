@@ -1,5 +1,4 @@
-//! Who signs in: one order of checks for both kinds of sign-in (spec/access.md, "Signing in";
-//! spec/backup.md §4).
+//! Who signs in: one order of checks for both kinds of sign-in (spec/sign-in.md).
 
 use super::headers::{SignIn, token};
 use super::nonces::{IssuedNonce, Nonces};
@@ -11,10 +10,9 @@ use crate::storage::Tags;
 use crate::verifier::Verifier;
 use axum::http::HeaderMap;
 use std::sync::Arc;
-use strongroom::principal::Principal;
 use strongroom::sign_in::{Act, Rules, SignInError, SlhDsaStatement};
 use strongroom::slh_dsa::{Owner, PublicKey, Signature};
-use strongroom::wallet::WalletAddress;
+use strongroom::{principal::Principal, wallet::WalletAddress};
 use strongroom_store::Store;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;

@@ -1,4 +1,4 @@
-//! Sessions of who holds an SLH-DSA key: tokens that are stored nowhere (spec/backup.md §4).
+//! Sessions of who holds an SLH-DSA key: tokens that are stored nowhere (spec/sign-in.md §8, §9).
 //!
 //! ```text
 //! strongroom-session-1 base64url( expiry, Unix seconds, u64 || owner 32 || n u8 || n x SHA-256 of a resource || MAC 32 )

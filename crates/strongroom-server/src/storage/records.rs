@@ -1,4 +1,4 @@
-//! Sealed records: what the store keeps and cannot read or alter (spec/access.md, "Records").
+//! Sealed records: what the store keeps and cannot read or alter (spec/storage.md §2).
 //!
 //! ```text
 //! 1 || salt 32 || AES-256-GCM(key of the salt, nonce 0, AAD [table, key, number], content)

@@ -1,4 +1,4 @@
-//! spec/access.md, "Held ciphertext": each promise by an attack that works where the guard is taken out. The guard
+//! spec/storage.md §5: each promise by an attack that works where the guard is taken out. The guard
 //! is named above each test; `./check guards` takes them out one by one.
 
 use crate::support::{TestVault, client_key, store_body, wallet};

@@ -1,4 +1,4 @@
-//! Signing in: every check of spec/access.md, by a request that fails it alone.
+//! Signing in: every check of spec/sign-in.md §6, by a request that fails it alone.
 
 use crate::support::{Answer, ORIGIN, TestVault, wallet};
 use strongroom::SlotId;

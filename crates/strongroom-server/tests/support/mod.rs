@@ -14,7 +14,7 @@ use strongroom::sign_in::{Act, Draft};
 use strongroom::w3pk::{self, Generation, Payload};
 use strongroom::wallet::WalletKey;
 use strongroom::{SlotId, encoding};
-use strongroom_client::{Policy, VerifiedVault};
+use strongroom_client::{AppraisalPolicy, VerifiedVault};
 use strongroom_root::{Attestor, OpenedRoot, PlainSealer, Platform, RootAccess, open_or_create};
 use strongroom_server::config::sign_in_origins;
 use strongroom_server::limits::Limits;
@@ -329,7 +329,7 @@ impl RunningVault {
     }
 
     pub(crate) fn client(&self) -> VerifiedVault {
-        let no_tee = Policy { allow_no_tee: true, ..Policy::default() };
+        let no_tee = AppraisalPolicy { allow_no_tee: true, ..AppraisalPolicy::default() };
         strongroom_client::Vault::at(&self.url).expect("a URL").attest(&no_tee).expect("good evidence")
     }
 }

@@ -1,4 +1,4 @@
-//! The compatible payload, which wallets in the field write and read (spec/backup.md §2).
+//! The compatible payload, which wallets in the field write and read (spec/backup-compatible.md#payload).
 
 use super::keys::Keys;
 use super::restore_error::RestoreError;

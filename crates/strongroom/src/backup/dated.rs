@@ -1,4 +1,4 @@
-//! Dated messages, which wallets in the field sign to read and delete (spec/backup.md §4).
+//! Dated messages, which wallets in the field sign to read and delete (spec/sign-in.md §10).
 
 use super::user_id::UserId;
 use crate::slh_dsa::PublicKey;

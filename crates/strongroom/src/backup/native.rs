@@ -1,4 +1,4 @@
-//! The archive in a native backup's envelope: manifest and data (spec/backup.md §3).
+//! The archive in a native backup's envelope: manifest and data (spec/backup.md#archive).
 
 use super::archive::UnixSeconds;
 use super::keys::Keys;

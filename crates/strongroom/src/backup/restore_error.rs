@@ -10,7 +10,7 @@ pub enum RestoreError {
     /// The keys do not open it, or it was damaged before it was signed.
     #[error("the backup is signed by these keys, but does not open with them")]
     Open(OpenError),
-    /// The payload does not have the compatible form (spec/backup.md §2).
+    /// The payload does not have the compatible form (spec/backup-compatible.md#payload).
     #[error("the payload cannot be read: {0}")]
     Payload(&'static str),
     /// The envelope's plaintext does not begin with a manifest.

@@ -72,12 +72,12 @@ pub struct SignedBackup {
 /// The signed content, in one of two forms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackupContent {
-    /// The form of wallets in the field (spec/backup.md §2).
+    /// The form of wallets in the field (spec/backup-compatible.md).
     Compatible {
         /// A JSON object, encrypted inside; servers do not interpret it.
         payload: Vec<u8>,
     },
-    /// The form of this project (spec/backup.md §3).
+    /// The form of this project (spec/backup.md#native).
     Native {
         /// The sealed archive.
         envelope: Box<Envelope>,

@@ -1,4 +1,4 @@
-//! Armor: an envelope as text, for channels that take no binary data (spec/envelope.md §4.7).
+//! Armor: an envelope as text, for channels that take no binary data (spec/envelope.md#armor).
 
 use super::error::EnvelopeError;
 use crate::encoding;

@@ -51,7 +51,7 @@ pub enum EnvelopeError {
     /// Two stanzas have the same key id.
     #[error("the envelope has two stanzas for one recipient")]
     RepeatedRecipient,
-    /// The text is not armor (spec/envelope.md §4.7).
+    /// The text is not armor (spec/envelope.md#armor).
     #[error("the armor is not 64 columns of base64 between its two lines")]
     Armor,
 }

@@ -1,5 +1,5 @@
 //! The payload: C2SP chunked-encryption with SHA-512 and AES-256-GCM, "Cobblestone-256"
-//! (c2sp.org/chunked-encryption; spec/envelope.md §4.3).
+//! (c2sp.org/chunked-encryption; spec/envelope.md#payload).
 
 use crate::aead::{Cipher, KEY_BYTES, NONCE_BYTES, TAG_BYTES};
 use crate::open_error::OpenError;

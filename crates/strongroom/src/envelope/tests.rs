@@ -384,7 +384,7 @@ proptest! {
     }
 }
 
-/// The example of spec/envelope.md §4.9; `UPDATE_GOLDEN=1` writes it there, and as the vector of
+/// The example of spec/envelope.md#worked-example; `UPDATE_GOLDEN=1` writes it there, and as the vector of
 /// the same name.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the test reads and writes the page")]

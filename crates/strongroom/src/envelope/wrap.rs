@@ -1,5 +1,5 @@
 //! Wrapping the file key for a recipient: HPKE in base mode, one message (RFC 9180 §5.1, §6.1;
-//! spec/envelope.md §4.2).
+//! spec/envelope.md#stanzas).
 
 use super::file_key::{Binding, FILE_KEY_BYTES, FileKey};
 use crate::aead::{self, NONCE_BYTES, TAG_BYTES};

@@ -1,5 +1,5 @@
 //! MLKEM1024-P384: ML-KEM-1024 and ECDH on P-384, combined. It is secure while either of them is
-//! (draft-ietf-hpke-pq §3, draft-irtf-cfrg-concrete-hybrid-kems; spec/envelope.md §1).
+//! (draft-ietf-hpke-pq §3, draft-irtf-cfrg-concrete-hybrid-kems; spec/keys.md#hybrid).
 
 use super::{CIPHERTEXT_BYTES, Decapsulator, Encapsulator, SHARED_SECRET_BYTES, SharedSecret};
 use p384::elliptic_curve::sec1::ToSec1Point;

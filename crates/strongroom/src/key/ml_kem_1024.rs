@@ -91,7 +91,7 @@ impl DecapsulationKey {
         Self::from_decapsulator(Decapsulator::from_seed(&seed), Some(seed))
     }
 
-    /// Imports the expanded form, 3,168 bytes, after the checks of spec/envelope.md §1.
+    /// Imports the expanded form, 3,168 bytes, after the checks of spec/keys.md.
     ///
     /// # Errors
     /// [`KeyError::Length`] or [`KeyError::Check`], which names the check that failed.

@@ -1,4 +1,4 @@
-//! Key texts (spec/envelope.md §1): `strongroom-pk-1…` and `STRONGROOM-SECRET-KEY-1…`, and the bare
+//! Key texts (spec/keys.md): `strongroom-pk-1…` and `STRONGROOM-SECRET-KEY-1…`, and the bare
 //! base64 of w3pk.
 
 use super::error::KeyError;

@@ -35,7 +35,7 @@ impl Account for WalletAddress {
     }
 }
 
-/// An SLH-DSA key, whose holder trades a statement for a session (spec/backup.md §4).
+/// An SLH-DSA key, whose holder trades a statement for a session (spec/sign-in.md#sessions).
 impl Account for Owner {
     const WANTS: &'static str = " wants you to sign in with your SLH-DSA key:";
     const FIRST_LINE: &'static str = "`[scheme://]authority wants you to sign in with your SLH-DSA key:`";

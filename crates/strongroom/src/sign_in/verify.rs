@@ -1,4 +1,4 @@
-//! Verifying a statement: the checks that need no store, in the order of spec/access.md.
+//! Verifying a statement: the checks that need no store, in the order of spec/sign-in.md.
 
 use super::account::Account;
 use super::act::{Act, URN};
@@ -83,7 +83,7 @@ impl SignedIn {
 }
 
 impl WalletStatement {
-    /// Checks origin, chain, times, act and signature, in the order of spec/access.md. The nonce is
+    /// Checks origin, chain, times, act and signature, in the order of spec/sign-in.md. The nonce is
     /// left to the caller.
     ///
     /// # Errors
@@ -145,7 +145,7 @@ impl SessionRequest {
 }
 
 impl SlhDsaStatement {
-    /// Checks origin, chain, times, key and signature, in the order of spec/access.md. Verifying
+    /// Checks origin, chain, times, key and signature, in the order of spec/sign-in.md. Verifying
     /// the SLH-DSA signature takes some milliseconds.
     ///
     /// # Errors

@@ -88,7 +88,7 @@ fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Resul
 }
 
 impl AnyPayload {
-    /// Reads a payload of either shape (spec/envelope.md §2, §3). Allocates a few times the size of
+    /// Reads a payload of either shape (spec/w3pk.md#json, §3). Allocates a few times the size of
     /// the JSON, so the caller must bound that size.
     ///
     /// # Errors
@@ -173,7 +173,7 @@ fn exact<const N: usize>(field: &'static str, text: &str) -> Result<Box<[u8; N]>
 }
 
 impl Payload {
-    /// Writes the JSON of the payload (spec/envelope.md §2), which `from_json` reads.
+    /// Writes the JSON of the payload (spec/w3pk.md#json), which `from_json` reads.
     #[must_use]
     pub fn to_json(&self) -> String {
         const ENTRY_CHARS: usize = (ENCAPSULATION_KEY_BYTES + CIPHERTEXT_BYTES + SECOND_BYTES) * 4 / 3 + 64;
