@@ -1,5 +1,5 @@
-//! Sealing and opening w3pk payloads: the rows of docs/reference/performance.md (`rows`), and where their
-//! time goes (`parts`). `bench/w3pk.sh` compares them with the npm package.
+//! Sealing and opening w3pk payloads: the rows of docs/reference/performance.md (`rows`), and where
+//! their time goes (`parts`). `bench/w3pk.sh` compares them with the npm package.
 //!
 //! The randomness is the operating system's, so each row pays for its system call.
 

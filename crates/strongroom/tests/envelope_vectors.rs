@@ -241,7 +241,8 @@ fn opened(vectors: &mut Vectors) {
         ..EnvelopePolicy::default()
     };
     let bytes = seal(b"four years", &[&example], policy, 4);
-    vectors.add("opened-worked-example", "spec/envelope.md#worked-example (together with the comment in testdata/envelope/opened-worked-example.json, or neither)", &[&example], &bytes);
+    // The comment is part of the file, so it keeps the number that the section had.
+    vectors.add("opened-worked-example", "spec/envelope.md §4.9", &[&example], &bytes);
     let bytes = seal(b"", &[&ann], EnvelopePolicy::default(), 5);
     vectors.add("opened-empty", "no plaintext: one empty chunk", &[&ann], &bytes);
     let bytes = seal(&text(CHUNK_BYTES), &[&ann], EnvelopePolicy::default(), 6);
