@@ -1,6 +1,6 @@
 //! Sealing and opening native envelopes of 100 B to 1 GiB for 1, 2 and 64 recipients
-//! (docs/reference/performance.md). Keys are loaded before. Up to 1 MB is sealed in memory; 1 GiB is a stream
-//! on one thread, from memory to memory. For files there is `bench/files.sh`.
+//! (docs/reference/performance.md). Keys are loaded before. Up to 1 MB is sealed in memory; 1 GiB
+//! is a stream on one thread, from memory to memory. For files there is `bench/files.sh`.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;

@@ -1,10 +1,10 @@
-//! Sealing and opening w3pk payloads: the rows of docs/reference/performance.md (`rows`), and where their
-//! time goes (`parts`). `bench/w3pk.sh` compares them with the npm package.
+//! Sealing and opening w3pk payloads: the rows of docs/reference/performance.md (`rows`), and where
+//! their time goes (`parts`). `bench/w3pk.sh` compares them with the npm package.
 //!
 //! The randomness is the operating system's, so each row pays for its system call.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use getrandom::rand_core::Rng;
+use rand_core::Rng;
 use std::hint::black_box;
 use std::time::Duration;
 use strongroom::key::{DecapsulationKey, EncapsulationKey};

@@ -1,4 +1,5 @@
-//! Keys that are derived from another secret (spec/keys.md, spec/backup-compatible.md#derivation).
+//! Keys that are derived from another secret (spec/keys.md, spec/backup.md and
+//! spec/backup-compatible.md).
 
 use crate::kem;
 use crate::key::DecapsulationKey;
@@ -43,8 +44,8 @@ pub(crate) fn compatible_ml_kem_seed(mnemonic: &Mnemonic) -> Zeroizing<[u8; kem:
     shake256(&[mnemonic.seed()])
 }
 
-/// The ML-KEM-1024 key of an account of a mnemonic (spec/backup-compatible.md#derivation). Its seed d ‖ z is
-/// HKDF-SHA256 (RFC 5869) of the BIP-39 seed, with the salt `strongroom/mlkem1024/1` and the
+/// The ML-KEM-1024 key of an account of a mnemonic (spec/backup.md#derivation). Its seed d ‖
+/// z is HKDF-SHA256 (RFC 5869) of the BIP-39 seed, with the salt `strongroom/mlkem1024/1` and the
 /// account's number (u32, big-endian) as info, 64 bytes.
 #[must_use]
 pub fn strongroom(mnemonic: &Mnemonic, account: u32) -> DecapsulationKey {

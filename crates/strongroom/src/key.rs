@@ -1,4 +1,4 @@
-//! Keys (spec/keys.md#expanded). `EncapsulationKey` and `DecapsulationKey` are of ML-KEM-1024, their
+//! Keys (spec/keys.md). `EncapsulationKey` and `DecapsulationKey` are of ML-KEM-1024, their
 //! hybrid counterparts of MLKEM1024-P384. A `Recipient` or an `Identity` is of either KEM.
 
 mod error;

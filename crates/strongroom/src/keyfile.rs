@@ -1,4 +1,5 @@
-//! Key files: comments, and one secret key text, which a passphrase may lock (spec/keys.md#key-files).
+//! Key files: comments, and one secret key text, which a passphrase may lock
+//! (spec/keys.md#key-files).
 
 use crate::aead::{self, NONCE_BYTES, TAG_BYTES};
 use crate::encoding;

@@ -1,4 +1,4 @@
-//! BIP-39 mnemonics of the English word list, read strictly (spec/backup.md#derivation).
+//! BIP-39 mnemonics of the English word list, read strictly (spec/backup.md#mnemonic).
 
 use bip39::{Error, Language};
 use zeroize::{Zeroize, Zeroizing};

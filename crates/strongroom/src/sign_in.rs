@@ -1,6 +1,5 @@
-//! Signing in: with a wallet for one act (EIP-4361; spec/sign-in.md), or with an
-//! SLH-DSA key for a session (spec/sign-in.md §8). Statements are read strictly, and checked in one
-//! order.
+//! Signing in: with a wallet for one act (EIP-4361; spec/sign-in.md), or with an SLH-DSA key for a
+//! session (spec/sign-in.md#sessions). Statements are read strictly, and checked in one order.
 //!
 //! A [`SignedIn`] or a [`SessionRequest`] still has its nonce to be spent, which takes a store.
 

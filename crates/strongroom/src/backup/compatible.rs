@@ -1,4 +1,5 @@
-//! The compatible payload, which wallets in the field write and read (spec/backup-compatible.md#payload).
+//! The compatible payload, which wallets in the field write and read
+//! (spec/backup-compatible.md#payload).
 
 use super::keys::Keys;
 use super::restore_error::RestoreError;

@@ -1,4 +1,5 @@
-//! Dated messages, which wallets in the field sign to read and delete (spec/sign-in.md §10).
+//! Dated messages, which wallets in the field sign to read and delete
+//! (spec/sign-in.md#dated-messages).
 
 use super::user_id::UserId;
 use crate::slh_dsa::PublicKey;

@@ -15,7 +15,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// The keys of native backups for an account of the mnemonic (spec/backup-compatible.md#derivation, `strongroom`).
+    /// The keys of native backups for an account of the mnemonic (spec/backup.md#derivation).
     #[must_use]
     pub fn strongroom(mnemonic: &Mnemonic, account: u32) -> Self {
         Self {
@@ -24,7 +24,7 @@ impl Keys {
         }
     }
 
-    /// The keys of compatible backups (spec/backup-compatible.md#derivation, compatible). The index chooses the
+    /// The keys of compatible backups (spec/backup-compatible.md#derivation). The index chooses the
     /// SLH-DSA key; the ML-KEM key is the same for every index.
     #[must_use]
     pub fn compatible(mnemonic: &Mnemonic, index: u32) -> Self {

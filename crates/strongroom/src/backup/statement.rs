@@ -1,4 +1,5 @@
-//! The statement that the owner of a native backup signs: deterministic CBOR (spec/backup.md#statement).
+//! The statement that the owner of a native backup signs: deterministic CBOR
+//! (spec/backup.md#statement).
 
 use super::user_id::UserId;
 use crate::slh_dsa::Owner;

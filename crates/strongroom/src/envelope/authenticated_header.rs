@@ -1,4 +1,4 @@
-//! Magic, header and its MAC: everything before the payload (spec/envelope.md#header).
+//! Magic, header and its MAC: everything before the payload (spec/envelope.md#layout).
 
 use super::error::{EnvelopeError, MAX_HEADER_BYTES, ReadError};
 use super::file_key::{Binding, FileKey};

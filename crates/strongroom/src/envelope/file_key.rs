@@ -28,12 +28,12 @@ impl FileKey {
         &self.0
     }
 
-    /// The key that the header's MAC is made with (spec/envelope.md#header).
+    /// The key that the header's MAC is made with (spec/envelope.md#keys).
     pub(super) fn mac_key(&self) -> Zeroizing<[u8; 32]> {
         self.expand(b"strongroom/envelope/1 header")
     }
 
-    /// The input key of the payload (spec/envelope.md#payload).
+    /// The input key of the payload (spec/envelope.md#keys).
     pub(super) fn payload_input_key(&self) -> Zeroizing<[u8; 32]> {
         self.expand(b"strongroom/envelope/1 payload")
     }

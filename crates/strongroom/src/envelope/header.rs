@@ -1,5 +1,5 @@
 //! The header: id, policy and stanzas, as deterministic CBOR that is read strictly
-//! (spec/envelope.md#header.1).
+//! (spec/envelope.md#header).
 
 use super::error::{EnvelopeError, MAX_HEADER_BYTES, MAX_RECIPIENTS};
 use super::file_key::{Binding, FILE_KEY_BYTES, FileKey};

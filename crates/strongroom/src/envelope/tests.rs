@@ -384,8 +384,8 @@ proptest! {
     }
 }
 
-/// The example of spec/envelope.md#worked-example; `UPDATE_GOLDEN=1` writes it there, and as the vector of
-/// the same name.
+/// The example of spec/envelope.md#worked-example; `UPDATE_GOLDEN=1` writes it there, and as the
+/// vector of the same name.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the test reads and writes the page")]
 fn the_worked_example_is_in_the_spec() {

@@ -91,7 +91,7 @@ impl DecapsulationKey {
         Self::from_decapsulator(Decapsulator::from_seed(&seed), Some(seed))
     }
 
-    /// Imports the expanded form, 3,168 bytes, after the checks of spec/keys.md.
+    /// Imports the expanded form, 3,168 bytes, after the checks of spec/keys.md#expanded.
     ///
     /// # Errors
     /// [`KeyError::Length`] or [`KeyError::Check`], which names the check that failed.

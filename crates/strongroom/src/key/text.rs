@@ -1,5 +1,5 @@
-//! Key texts (spec/keys.md): `strongroom-pk-1…` and `STRONGROOM-SECRET-KEY-1…`, and the bare
-//! base64 of w3pk.
+//! Key texts (spec/keys.md#key-texts): `strongroom-pk-1…` and `STRONGROOM-SECRET-KEY-1…`, and the
+//! bare base64 of w3pk.
 
 use super::error::KeyError;
 use super::hybrid::{HybridDecapsulationKey, HybridEncapsulationKey};

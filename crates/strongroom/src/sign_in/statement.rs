@@ -1,4 +1,4 @@
-//! Sign-in statements (spec/sign-in.md §2, §8): EIP-4361 messages of wallets, and those
+//! Sign-in statements (spec/sign-in.md#statements): EIP-4361 messages of wallets, and those
 //! of SLH-DSA keys, whose first two lines differ.
 
 use super::account::Account;
@@ -41,7 +41,7 @@ pub struct SignInStatement<A> {
 }
 
 impl<A: Account> SignInStatement<A> {
-    /// Reads a statement under the ABNF of spec/sign-in.md §2.
+    /// Reads a statement under the ABNF of spec/sign-in.md#statements.
     ///
     /// # Errors
     /// [`SignInStatementError`]: the line, and what was expected there.

@@ -1,4 +1,5 @@
-//! Verifying a statement: the checks that need no store, in the order of spec/sign-in.md.
+//! Verifying a statement: the checks that need no store, in the order of
+//! spec/sign-in.md#verification.
 
 use super::account::Account;
 use super::act::{Act, URN};
@@ -83,8 +84,8 @@ impl SignedIn {
 }
 
 impl WalletStatement {
-    /// Checks origin, chain, times, act and signature, in the order of spec/sign-in.md. The nonce is
-    /// left to the caller.
+    /// Checks origin, chain, times, act and signature, in the order of
+    /// spec/sign-in.md#verification. The nonce is left to the caller.
     ///
     /// # Errors
     /// [`SignInError`]: the first check that failed.
@@ -145,8 +146,8 @@ impl SessionRequest {
 }
 
 impl SlhDsaStatement {
-    /// Checks origin, chain, times, key and signature, in the order of spec/sign-in.md. Verifying
-    /// the SLH-DSA signature takes some milliseconds.
+    /// Checks origin, chain, times, key and signature, in the order of
+    /// spec/sign-in.md#verification. Verifying the SLH-DSA signature takes some milliseconds.
     ///
     /// # Errors
     /// [`SignInError`]: the first check that failed.

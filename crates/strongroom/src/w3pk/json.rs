@@ -88,7 +88,7 @@ fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Resul
 }
 
 impl AnyPayload {
-    /// Reads a payload of either shape (spec/w3pk.md#json, §3). Allocates a few times the size of
+    /// Reads a payload of either shape (spec/w3pk.md). Allocates a few times the size of
     /// the JSON, so the caller must bound that size.
     ///
     /// # Errors
