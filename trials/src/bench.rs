@@ -1,4 +1,5 @@
-//! Figures over HTTP, each beside what a bare program does on the same machine in the same run.
+//! Figures over HTTP. Each one is compared with what a bare program does on the same machine in the
+//! same run.
 
 pub mod fill;
 pub mod load;
