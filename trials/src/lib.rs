@@ -7,11 +7,11 @@
     reason = "they are those of the network and the server's, told as they come"
 )]
 
-pub mod bench;
 pub mod client;
 pub mod kill;
 pub mod kill_pushes;
 pub mod ledger;
+pub mod load;
 pub mod programs;
 pub mod server;
 pub mod store;

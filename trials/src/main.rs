@@ -8,7 +8,7 @@
 
 use anyhow::{Result, bail};
 use std::process::ExitCode;
-use strongroom_trials::bench::peers::{ECHO, echo};
+use strongroom_trials::load::peers::{ECHO, echo};
 use strongroom_trials::programs::{backups, curve, http, sign_ins, soak};
 use tokio::runtime::Builder;
 

@@ -6,10 +6,10 @@
 //! trials backups [seconds a figure]
 //! ```
 
-use crate::bench::load::{Outcome, Requests, request, send};
-use crate::bench::peers::Echo;
-use crate::bench::table::{Bar, Table};
 use crate::client::Client;
+use crate::load::peers::Echo;
+use crate::load::requests::{Outcome, Requests, request, send};
+use crate::load::table::{Bar, Table};
 use crate::server::{Server, UNLIMITED};
 use crate::store::{Kind, Place};
 use crate::wallets::{Wallet, prepare};

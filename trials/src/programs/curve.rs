@@ -5,9 +5,9 @@
 //! trials curve sqlite|postgres [largest]
 //! ```
 
-use crate::bench::load::{Requests, send};
-use crate::bench::{fill, prepare};
 use crate::client::{Client, wallet};
+use crate::load::requests::{Requests, send};
+use crate::load::{fill, prepare};
 use crate::server::UNLIMITED;
 use crate::store::{Kind, Place};
 use anyhow::{Context, Result};

@@ -7,11 +7,11 @@
 //!
 //! With `store` it leaves out the figures that need no store.
 
-use crate::bench::load::{Requests, request, send};
-use crate::bench::peers::{Echo, insert_loop, spend_loop};
-use crate::bench::table::{Bar, Table};
-use crate::bench::{parts, prepare};
 use crate::client::Client;
+use crate::load::peers::{Echo, insert_loop, spend_loop};
+use crate::load::requests::{Requests, request, send};
+use crate::load::table::{Bar, Table};
+use crate::load::{parts, prepare};
 use crate::server::{Server, UNLIMITED};
 use crate::store::{Kind, Place};
 use anyhow::{Context, Result};

@@ -6,8 +6,8 @@
 //! trials sign_ins 127.0.0.1:3000 300
 //! ```
 
-use crate::bench::prepare;
 use crate::client::{Client, wallet};
+use crate::load::prepare;
 use crate::wallets::prepare as prepare_wallets;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;

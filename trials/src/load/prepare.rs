@@ -1,6 +1,6 @@
 //! Makes requests before the clock starts: sealing and signing are the clients' work.
 
-use super::load::request;
+use super::requests::request;
 use crate::client::{Client, body_for};
 use anyhow::Result;
 use strongroom::SlotId;

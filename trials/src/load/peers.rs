@@ -14,7 +14,7 @@ use std::path::Path as FilePath;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// The argument that makes the bench program an echo server.
+/// The argument that makes `trials` an echo server.
 pub const ECHO: &str = "echo";
 
 /// Serves `/{bytes}`. It reads the body of any request, and answers with as many bytes.
