@@ -1,5 +1,5 @@
-//! `signin::Statement::parse`: the wallet signed bytes and the vault acts on fields, so both must
-//! say the same.
+//! `sign_in::WalletStatement::parse`: the wallet signed bytes and the vault acts on fields, so both
+//! must say the same.
 
 use bolero::TypeGenerator;
 use strongroom::sign_in::{Act, MAX_STATEMENT_BYTES, Rules, SlhDsaStatement, WalletStatement};
