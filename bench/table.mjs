@@ -1,6 +1,6 @@
 // Prints criterion's medians, those of the npm peer, and the bars of docs/reference/performance.md.
 //
-//   node bench/table.mjs <criterion's folder> <JSON of interop/bench.mjs>
+//   node bench/table.mjs <criterion's folder> <JSON of bench/npm_peer.mjs>
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -19,7 +19,7 @@ case "${1:-}" in
     [ -d interop/node_modules ] || (cd interop && npm ci --silent) >&2
     read -r total stolen < <(ticks)
     cargo bench --locked -p strongroom --bench w3pk -- --noplot --quiet >&2
-    (cd interop && node bench.mjs) >"$peer"
+    node bench/npm_peer.mjs >"$peer"
     ticks | awk -v t="$total" -v s="$stolen" \
       '$1 > t && $2 - s > ($1 - t) / 20 { printf "the hypervisor kept %d %% of the CPU time: figures are too high\n", 100 * ($2 - s) / ($1 - t) }' >&2
     ;;

@@ -1,6 +1,5 @@
 //! A client for loads. Its connection stays open, and requests go one after the other.
 
-use crate::rng;
 use anyhow::{Context, Result, bail, ensure};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -11,6 +10,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
 use strongroom::key::EncapsulationKey;
+use strongroom::os_rng;
 use strongroom::sign_in::{Act, Draft};
 use strongroom::w3pk::{self, Generation};
 use strongroom::wallet::WalletKey;
@@ -170,7 +170,7 @@ pub fn store_body(vault: &EncapsulationKey, reader: &WalletKey, text: &str) -> R
 
 /// The same request with several recipients.
 pub fn body_for(recipients: &[EncapsulationKey], reader: &WalletKey, text: &str) -> Result<Vec<u8>> {
-    let payload = w3pk::seal(text.as_bytes(), recipients, Generation::Second, &mut rng())?;
+    let payload = w3pk::seal(text.as_bytes(), recipients, Generation::Second, &mut os_rng())?;
     let payload: Value = serde_json::from_str(&payload.to_json())?;
     let readers = [reader.address().to_string()];
     Ok(json!({ "secret": payload, "publicAddresses": readers }).to_string().into_bytes())

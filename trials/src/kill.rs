@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use getrandom::rand_core::Rng;
 use std::sync::Arc;
 use std::time::Duration;
+use strongroom::os_rng;
 
 const CLIENTS: u32 = 16;
 
@@ -40,7 +41,7 @@ pub async fn kill_again_and_again(kind: Kind, kills: u32, load: Duration) -> Res
         };
         let least = load / 4;
         let span = u64::try_from((load - least).as_micros())?.max(1);
-        tokio::time::sleep(least + Duration::from_micros(crate::rng().next_u64() % span)).await;
+        tokio::time::sleep(least + Duration::from_micros(os_rng().next_u64() % span)).await;
         // On a machine that has much else to do, a kill that hits nothing shows nothing.
         for _ in 0..100 {
             let (kept, gone) = round.sizes();

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use strongroom::os_rng;
 use tokio::task::JoinSet;
 
 const WALLETS: u32 = 3;
@@ -116,7 +117,7 @@ pub async fn kill_while_wallets_push(kind: Kind, kills: u32) -> Result<Survived>
             // The error is the server's end. Only what was acknowledged counts.
             pushing.spawn(async move { pusher.push(address).await.err() });
         }
-        let millis = 30 + crate::rng().next_u64() % 220;
+        let millis = 30 + os_rng().next_u64() % 220;
         tokio::time::sleep(Duration::from_millis(millis)).await;
         match &mut place.postgres {
             Some(postgres) if n % 2 == 1 => {

@@ -16,11 +16,3 @@ pub mod programs;
 pub mod server;
 pub mod store;
 pub mod wallets;
-
-use getrandom::SysRng;
-use getrandom::rand_core::UnwrapErr;
-
-/// The operating system's randomness.
-fn rng() -> UnwrapErr<SysRng> {
-    UnwrapErr(SysRng)
-}

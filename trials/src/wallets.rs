@@ -1,12 +1,12 @@
 //! Wallets whose backups are signed before a trial, because a signature takes a sixth of a second.
 
 use crate::client::Client;
-use crate::rng;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::sync::Mutex;
 use strongroom::backup::{Archive, Keys, Position, SignedBackup, UserId};
 use strongroom::mnemonic::Mnemonic;
+use strongroom::os_rng;
 use strongroom::sign_in::Draft;
 use strongroom::slh_dsa::Context as Signed;
 use time::OffsetDateTime;
@@ -49,7 +49,7 @@ impl Wallet {
         for n in 0..versions {
             let note = "x".repeat(bytes.saturating_sub(40));
             let archive = Archive::from_json(format!(r#"{{"version":{n},"note":"{note}"}}"#).as_bytes())?;
-            let backup = archive.sign(&keys, &position, CREATED, &mut rng());
+            let backup = archive.sign(&keys, &position, CREATED, &mut os_rng());
             position = Position::after(backup.statement().context("the backup is not native")?)
                 .context("the last version has no next one")?;
             chain.push(backup);

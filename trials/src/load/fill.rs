@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use getrandom::rand_core::Rng;
 use rusqlite::{Connection, params};
 use std::path::Path;
+use strongroom::os_rng;
 use strongroom_testkit::postgres::TempPostgres;
 
 const BATCH: u64 = 5000;
@@ -19,7 +20,7 @@ pub fn sqlite(store: &Path, slots: u64, record_bytes: usize) -> Result<()> {
         let transaction = db.transaction()?;
         for _ in 0..BATCH.min(slots - there) {
             let mut names = [[0; 32]; 3];
-            names.iter_mut().for_each(|name| crate::rng().fill_bytes(name));
+            names.iter_mut().for_each(|name| os_rng().fill_bytes(name));
             let [slot, held, principal] = names;
             record[..32].copy_from_slice(&slot);
             transaction.prepare_cached("INSERT INTO held VALUES (?1, ?2)")?.execute(params![held, slot])?;

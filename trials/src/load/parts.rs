@@ -8,6 +8,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use strongroom::key::DecapsulationKey;
+use strongroom::os_rng;
 use strongroom::sign_in::{Act, Origin, Rules, WalletStatement};
 use strongroom::w3pk::{self, AnyPayload, Generation};
 use strongroom::wallet::WalletSignature;
@@ -44,7 +45,7 @@ pub fn measure(plaintext_bytes: usize) -> Result<Parts> {
         &vec![b'x'; plaintext_bytes],
         &[key.encapsulation_key()],
         Generation::Second,
-        &mut crate::rng(),
+        &mut os_rng(),
     )?;
     let json = sealed.to_json();
     let payload = median(|| {

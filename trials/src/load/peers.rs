@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::path::Path as FilePath;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use strongroom::os_rng;
 
 /// The argument that makes `trials` an echo server.
 pub const ECHO: &str = "echo";
@@ -58,7 +59,7 @@ impl Drop for Echo {
 pub fn insert_loop(folder: &FilePath, record_bytes: usize, batch: usize, time: Duration) -> Result<f64> {
     let mut db = open(folder, "insert.sqlite")?;
     let mut record = vec![0; record_bytes];
-    crate::rng().fill_bytes(&mut record);
+    os_rng().fill_bytes(&mut record);
     let (start, mut rows) = (Instant::now(), 0);
     while start.elapsed() < time {
         let transaction = db.transaction()?;
@@ -97,7 +98,7 @@ pub fn spend_loop(folder: &FilePath, batch: usize, time: Duration) -> Result<f64
 fn random<const N: usize, const BYTES: usize>() -> [[u8; BYTES]; N] {
     [(); N].map(|()| {
         let mut bytes = [0; BYTES];
-        crate::rng().fill_bytes(&mut bytes);
+        os_rng().fill_bytes(&mut bytes);
         bytes
     })
 }
