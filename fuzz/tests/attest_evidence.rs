@@ -1,4 +1,4 @@
-//! `Evidence` and `verify`: what passes shows exactly what was bound.
+//! `Evidence` and `verify`: evidence that passes shows exactly what was bound.
 
 use strongroom::json::Object;
 use strongroom::key::DecapsulationKey;
@@ -42,7 +42,7 @@ fn evidence_that_passes_is_the_evidence_that_was_made() {
                     (server.encapsulation_key(), server.vault_id(), server.platform()),
                     (&key, &[2; 32], "none")
                 );
-                // Nothing that is bound differs; hex digits may be of either case.
+                // Nothing that is bound differs, except that hex digits may be of either case.
                 assert_eq!(evidence.report, made.report);
                 assert_eq!(evidence.timestamp, made.timestamp);
                 assert_eq!(evidence.config_digest.to_lowercase(), made.config_digest);

@@ -1,4 +1,5 @@
-//! The messages of a handoff: what a donor grants and a joiner meets is what the other's evidence says, whatever was done to it.
+//! The messages of a handoff: what a donor grants and a joiner meets is what the other side's
+//! evidence says, whatever was done to it.
 
 use serde_json::Value;
 use strongroom::encoding::from_base64;
@@ -26,7 +27,7 @@ const WORDS: [&str; 12] = [
     "\"recovery\":",
 ];
 
-/// A vector of testdata/handoff, whose parts are read as the test beside them reads them.
+/// A vector of testdata/handoff. Its parts are read as the test of the vectors reads them.
 struct Vector(Value);
 
 impl Vector {
@@ -68,7 +69,7 @@ impl Vector {
     }
 }
 
-/// What the evidence is of, whatever its hint says.
+/// What the evidence is about, whatever its hint says.
 fn said(message: &Value) -> (Value, Value, Option<Vec<u8>>) {
     let evidence = &message["evidence"];
     let report = from_base64(evidence["report"].as_str().expect("text"));
@@ -81,7 +82,8 @@ fn what_a_donor_grants_is_what_the_joiners_evidence_says() {
     let (roots, now) = (vector.roots(), vector.now());
     let release_key = vector.part::<String>("releaseKey").parse().expect("a key");
     let valid = said(&vector.0["request"]);
-    // A signature is long, and what is altered in it is another target's: it comes in where none is named.
+    // A signature is long, and another target alters its bytes. The edits here see a text without
+    // statements, into which the statements are put afterwards.
     let statements = vector.0["request"]["releaseStatements"].to_string();
     let (with, without) = (format!("\"releaseStatements\":{statements}"), "\"releaseStatements\":[]");
     let plain = vector.text("request").replace(&with, without);

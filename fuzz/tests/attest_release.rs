@@ -15,7 +15,7 @@ fn what_a_statement_lets_in_is_what_was_signed() {
     let vault_id = hex::decode(vector["vaultId"].as_str().expect("hex")).expect("hex");
     let vault_id: [u8; 32] = vault_id.try_into().expect("32 bytes");
     let now = OffsetDateTime::from_unix_timestamp(vector["now"].as_i64().expect("a number")).expect("a time");
-    // The signature is most of the bytes: edits go to the rest, which stands before it.
+    // Most of the bytes are the signature. The edits go to the rest, which stands before it.
     let text = valid.to_string();
     let at = text.find("\"signature\"").expect("a signature");
     let (before, after) = (&text[..at], &text[at..]);

@@ -1,4 +1,5 @@
-//! A root in an envelope: what opens is the root that was sealed, for the subject that it was sealed for.
+//! A root in an envelope: what opens is the root that was sealed, for the subject that it was
+//! sealed for.
 
 use strongroom::key::DecapsulationKey;
 use strongroom_attest::root_transfer::root_envelope;

@@ -1,4 +1,4 @@
-//! `backup::BackupStatement::from_bytes`: what a signature covers has one encoding.
+//! `backup::Statement::from_bytes`: the bytes that a signature covers have one encoding.
 
 use strongroom::backup::{Archive, BackupStatement, Keys, MAX_COUNTER, Position, UserId};
 use strongroom::mnemonic::Mnemonic;

@@ -1,4 +1,4 @@
-//! `envelope::Envelope::parse`, and opening what it accepts: nothing but what was sealed ever opens.
+//! `envelope::Envelope::parse`, and opening what it accepts: only what was sealed ever opens.
 
 use minicbor::Encoder;
 use strongroom::OpenError;
@@ -36,7 +36,7 @@ fn valid() -> Vec<Vec<u8>> {
     ]
 }
 
-/// The header of what was parsed, written by another hand.
+/// The header of what was parsed, written by other code.
 fn written(header: &Header) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut e = Encoder::new(&mut bytes);

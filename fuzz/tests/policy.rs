@@ -1,4 +1,5 @@
-//! `policy::EnvelopePolicy::decode`: deterministic CBOR, since it is hashed into every part of an envelope.
+//! `policy::Policy::decode`: deterministic CBOR, because it is hashed into every part of an
+//! envelope.
 
 use strongroom::policy::EnvelopePolicy;
 use strongroom::principal::Principal;

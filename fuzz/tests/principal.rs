@@ -1,4 +1,5 @@
-//! The CBOR of `principal::Principal`: deterministic (RFC 8949 §4.2), since records and tags are made of it.
+//! The CBOR of `principal::Principal`: deterministic (RFC 8949 §4.2), because records and tags are
+//! made of it.
 
 use strongroom::principal::Principal;
 use strongroom::wallet::WalletAddress;

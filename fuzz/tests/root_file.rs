@@ -25,7 +25,7 @@ fn a_root_file_opens_to_the_vault_that_it_names() {
             std::fs::read(path).expect("the file")
         })
         .into();
-    // One that says that it is under a passphrase, which is not even tried.
+    // This one says that it is under a passphrase, which is not even tried.
     valid.push([&valid[0][..9], &[1], &valid[0][10..]].concat());
     let reach = Reach::default();
     bolero::check!().with_type::<Mutant>().for_each(|mutant| {
@@ -33,7 +33,7 @@ fn a_root_file_opens_to_the_vault_that_it_names() {
         match parse(&bytes, &PlainSealer) {
             Ok((root, _)) => {
                 assert_eq!(root.vault_id().as_bytes()[..], bytes[10..42]);
-                // Key ids and the release key are all that may be there besides.
+                // Only key ids and the release key may be there as well.
                 assert_eq!((bytes.len() - valid[0].len()) % 16, 0);
                 reach.count("accepted");
             }

@@ -1,4 +1,5 @@
-//! `sign_in::WalletStatement::parse`: the wallet signed bytes, the vault acts on fields, so they say the same.
+//! `signin::Statement::parse`: the wallet signed bytes and the vault acts on fields, so both must
+//! say the same.
 
 use bolero::TypeGenerator;
 use strongroom::sign_in::{Act, MAX_STATEMENT_BYTES, Rules, SlhDsaStatement, WalletStatement};
@@ -9,7 +10,7 @@ use time::macros::datetime;
 
 const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 
-/// Statements of every shape of the grammar, which all sign in to [`Act::Slots`] at [`NOW`].
+/// Statements of every shape of the grammar. All of them sign in to [`Act::Slots`] at [`NOW`].
 fn statements(key: &WalletKey) -> Vec<String> {
     let head = |origin: &str| {
         format!("{origin} wants you to sign in with your Ethereum account:\n{}\n\n", key.address())
@@ -50,7 +51,7 @@ const WORDS: [&str; 20] = [
     "URI: https://app.example/\n",
 ];
 
-/// Other values of a field: the statement stays one, and says something else.
+/// Other values of a field. The text is still a statement, and says something else.
 const VALUES: [(&str, &str); 10] = [
     ("app.example wants", "other.example wants"),
     ("URI: https://app.example", "URI: https://app.example:8443"),
@@ -67,7 +68,7 @@ const VALUES: [(&str, &str); 10] = [
 #[derive(Debug, TypeGenerator)]
 enum Input {
     Text(Mutant),
-    /// Another value, in a statement that has the field.
+    /// Puts in another value, if the statement has the field.
     Value {
         value: u8,
         which: u8,
@@ -75,7 +76,7 @@ enum Input {
 }
 
 impl Input {
-    /// The edited text, and the number of the valid one that it was.
+    /// The edited text, and the number of the valid one that it comes from.
     fn text(&self, valid: &[String]) -> (String, usize) {
         match self {
             Self::Text(mutant) => (mutant.text_of(valid, &WORDS), usize::from(mutant.which) % valid.len()),
@@ -89,14 +90,14 @@ impl Input {
     }
 }
 
-/// What must hold of an accepted text, read without the parser.
-fn agrees_with_a_plain_reading(statement: &WalletStatement, text: &str) {
+/// Checks an accepted text, which is read here without the parser.
+fn agrees_with_a_plain_reading(statement: &Statement, text: &str) {
     assert!(text.len() <= MAX_STATEMENT_BYTES && !text.contains('\r'));
     let lines: Vec<&str> = text.split('\n').collect();
     assert!(lines[0].ends_with(" wants you to sign in with your Ethereum account:"));
     assert_eq!(lines[1], statement.address().to_string());
     assert_eq!(lines[2], "");
-    // The last such line: the statement for people may say the same before.
+    // It is the last such line: the statement for people may say the same before.
     let nonce_line = lines.iter().rposition(|line| *line == format!("Nonce: {}", statement.nonce()));
     let nonce_line = nonce_line.expect("the nonce has its line");
     assert!(lines[nonce_line - 1].starts_with("Chain ID: "));
@@ -161,7 +162,7 @@ fn a_statement_has_one_text_and_signs_in_only_as_it_was_signed() {
     ]);
 }
 
-/// The head of an SLH-DSA key's statement, on the grammar that both share.
+/// The head of an SLH-DSA key's statement. The rest of the grammar is shared.
 #[test]
 fn a_statement_of_an_slh_dsa_key_has_one_text() {
     let key = WalletKey::from_bytes(&[7; 32]).expect("a scalar");

@@ -1,4 +1,5 @@
-//! `w3pk::AnyPayload::from_json`, and opening what it accepts: payloads of both generations and the older one.
+//! `w3pk::Sealed::from_json`, and opening what it accepts: payloads of both generations and the
+//! older one.
 
 use base64ct::{Base64, Encoding};
 use bolero::TypeGenerator;
@@ -8,7 +9,8 @@ use strongroom::w3pk::{self, AnyPayload, Generation, OpenError};
 use strongroom_fuzz::{Edit, Mutant, Reach, from_base64};
 use strongroom_testkit::{older_payload_json, rng};
 
-/// What is edited: the text, the bytes that a field holds, the shape, or what stands beside the fields.
+/// The thing that is edited: the text, the bytes that a field holds, the shape, or what stands next
+/// to the fields.
 #[derive(Debug, TypeGenerator)]
 enum Input {
     Text(Mutant),
@@ -19,21 +21,21 @@ enum Input {
 
 #[derive(Debug, TypeGenerator)]
 enum Change {
-    /// The field is gone.
+    /// Takes the field away.
     Remove,
-    /// The field is this JSON instead.
+    /// Puts this JSON into the field.
     Set(u8),
-    /// An object becomes the array of its members' values, in the order of the code.
+    /// Turns an object into the array of its members' values, in the order of the code.
     Unname,
-    /// So many entries, all the same.
+    /// Repeats an entry this many times.
     Repeat(u8),
-    /// The member a second time.
+    /// Writes the member twice.
     Double,
-    /// The text of the field, base64 or not.
+    /// Edits the text of the field, base64 or not.
     Text(Edit),
 }
 
-/// Each field of either payload, as a JSON pointer.
+/// Every field of either payload, as a JSON pointer.
 const FIELDS: [&str; 11] = [
     "/recipients/0/publicKey",
     "/recipients/0/ciphertext",
@@ -151,13 +153,13 @@ impl Change {
     }
 }
 
-/// The bytes of a field that is there and is a base64 text with one reading.
+/// The bytes of a field, if it is there and is a base64 text with one reading.
 fn bytes(field: &Value) -> Vec<u8> {
     from_base64(field.as_str().expect("a text")).expect("base64")
 }
 
-/// What was parsed is what the page says that the JSON says.
-fn agrees_with_a_plain_reading(sealed: &AnyPayload, json: &[u8]) {
+/// Checks that what was parsed is what the specification says that the JSON says.
+fn agrees_with_a_plain_reading(sealed: &Sealed, json: &[u8]) {
     let value: Value = serde_json::from_slice(json).expect("JSON");
     let object = value.as_object().expect("a payload is an object");
     assert_eq!(bytes(&object["encryptedData"]), sealed.data().ciphertext);

@@ -1,8 +1,9 @@
-//! Verifies evidence of each platform (`verify`, docs/reference/performance.md), with dcap-qvl's own
-//! verification of the same quote and collateral to compare, and one signature of each kind that they
-//! consist of (`signature`).
+//! Measures the verification of each platform's evidence (`verify`, docs/reference/performance.md),
+//! dcap-qvl's own verification of the same quote and collateral, and one signature of each kind
+//! (`signature`).
 //!
-//! The evidence is the test kit's: real reports bind other data than ours. It is read before; `from_json` is the reading.
+//! The evidence is from the test kit, because real reports bind other data. It is parsed before the
+//! measurement starts, and `from_json` measures the parsing.
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};

@@ -1,15 +1,15 @@
-//! What was looked at: every rule with its value, and whether it holds. A server is verified when all do.
+//! The rules that an appraisal applied: each with the value that was found, and whether it holds.
 
 use crate::refusal::Refusal;
 
-/// One rule of spec/attestation.md#verification, applied.
+/// One rule of spec/attestation.md#verification, as it was applied to one piece of evidence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// What it is about.
+    /// The subject of the rule, for people: `nonce`, `TCB status`.
     pub name: &'static str,
-    /// What was found.
+    /// The value in the evidence, for people; empty where there was none to read.
     pub found: String,
-    /// Why it does not hold, if it does not.
+    /// Why the rule does not hold, or `None` where it holds.
     pub refusal: Option<Refusal>,
 }
 
@@ -18,7 +18,7 @@ pub struct Check {
 pub(crate) struct Checks(Vec<Check>);
 
 impl Checks {
-    /// Notes a rule, and whether it holds.
+    /// Notes a rule that the verifier can go on after, whether or not it holds.
     pub(crate) fn hold(
         &mut self,
         name: &'static str,
@@ -29,7 +29,8 @@ impl Checks {
         self.0.push(Check { name, found: found.into(), refusal: (!holds).then_some(refusal) });
     }
 
-    /// Notes why the verifier cannot go on, or gives what it goes on with. A success shows itself in the rules that follow.
+    /// Gives what the verifier goes on with, or notes why it cannot go on. A success is not noted:
+    /// the rules that follow show it.
     pub(crate) fn need<T>(&mut self, name: &'static str, result: Result<T, Refusal>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
@@ -40,7 +41,7 @@ impl Checks {
         }
     }
 
-    /// As [`need`](Self::need), and notes the success with what was found.
+    /// Does what [`need`](Self::need) does, and notes a success too, with what was found.
     pub(crate) fn prove<T>(
         &mut self,
         name: &'static str,

@@ -1,4 +1,5 @@
-//! A policy that takes exactly the server which shows this evidence, for its operator to publish or a client to compare.
+//! Drafts a policy that accepts exactly the server that shows some evidence. Its operator publishes
+//! it, or a client compares it with a published one.
 
 use crate::configuration::KeyOrigin;
 use crate::evidence::{AuxiliaryData, Evidence};
@@ -10,11 +11,13 @@ use strongroom::encoding::from_base64;
 use time::OffsetDateTime;
 
 impl AppraisalPolicy {
-    /// Drafts a policy from evidence: what it shows is what the policy asks for. The platform's signatures are not all
-    /// verified here: verify the evidence against the draft before you show it to anybody.
+    /// Drafts a policy from evidence: the policy asks for what the evidence shows. Not all of the
+    /// platform's signatures are verified here, so verify the evidence against the draft before you
+    /// show the draft to anybody.
     ///
     /// # Errors
-    /// [`Refusal`] where the evidence cannot be read that far. There is no policy that takes platform `none`.
+    /// [`Refusal`] where the evidence cannot be read that far, or is of platform `none`, which no
+    /// policy file can allow.
     pub fn draft(
         evidence: &Evidence,
         trust_anchors: &TrustAnchors,
@@ -29,7 +32,7 @@ impl AppraisalPolicy {
         let mut policy = Self {
             vault_id: Some(bytes("vaultId", &evidence.vault_id)?),
             config_digests: vec![bytes("configDigest", &evidence.config_digest)?],
-            // Said aloud in the file: whoever reads it shall see it.
+            // The file says so in a line of its own, where its readers see it.
             allow_imported_key: evidence.key_origin == KeyOrigin::Imported,
             tls_in_tee: evidence.binds_tls(),
             trust_anchors: trust_anchors.clone(),
@@ -37,7 +40,7 @@ impl AppraisalPolicy {
         };
         match evidence.platform.as_str() {
             platform::INTEL_TDX | platform::PHALA => {
-                policy.intel_tdx = Some(of_tdx(evidence, &report, trust_anchors, now)?)
+                policy.intel_tdx = Some(of_tdx(evidence, &report, trust_anchors, now)?);
             }
             platform::AMD_SEV_SNP => policy.amd_sev_snp = Some(of_snp(&report)?),
             platform::AWS_NITRO => {
@@ -87,7 +90,7 @@ fn of_tdx(
 
 fn of_snp(report: &[u8]) -> Result<SnpPolicy, Refusal> {
     let parsed = snp::Parsed::parse(report)?;
-    // Which line of processors a report of version 2 is of, only its certificates say.
+    // Only the certificates of a report of version 2 say which line of processors made it.
     let product = parsed.product().ok_or(Refusal::Report)?;
     Ok(SnpPolicy {
         measurements: vec![Hex(parsed.measurement())],

@@ -1,4 +1,4 @@
-//! What evidence or a bare report says, for people. Nothing is verified here.
+//! Shows people what evidence or a bare report says. Nothing is verified here.
 
 use crate::evidence::{AuxiliaryData, Evidence};
 use crate::platform::{self, dstack, nitro, snp, tdx};
@@ -6,13 +6,14 @@ use crate::refusal::Refusal;
 use crate::trust_anchors::SnpProduct;
 use strongroom::encoding::from_base64;
 
-/// Names and values, in the order of the format.
+/// Names and values to print, in the order of the format.
 pub type Rows = Vec<(&'static str, String)>;
 
-/// What evidence says.
+/// What evidence says: its fields, then its report's, then whose collateral comes with it.
 ///
 /// # Errors
-/// [`Refusal`] where the report is none of its platform.
+/// [`Refusal`] where the platform is unknown or the report cannot be parsed as one of that
+/// platform.
 pub fn evidence(evidence: &Evidence) -> Result<Rows, Refusal> {
     let mut rows = vec![
         ("platform", evidence.platform.clone()),
@@ -48,10 +49,10 @@ pub fn evidence(evidence: &Evidence) -> Result<Rows, Refusal> {
     Ok(rows)
 }
 
-/// What a bare TDX quote, SNP report or Nitro document says.
+/// What a bare TDX quote, SNP report or Nitro document says. The format is found by trying each.
 ///
 /// # Errors
-/// [`Refusal::Report`] where it is none of these.
+/// [`Refusal`] where the bytes cannot be parsed as any of these.
 pub fn report(bytes: &[u8]) -> Result<Rows, Refusal> {
     of_quote(bytes).or_else(|_| of_snp(bytes)).or_else(|_| of_nitro(bytes))
 }
@@ -96,7 +97,7 @@ fn of_dstack(events: &[crate::DstackEvent], quote: &tdx::Parsed<'_>, app_compose
 fn of_snp(report: &[u8]) -> Result<Rows, Refusal> {
     let parsed = snp::Parsed::parse(report)?;
     let product = parsed.product();
-    // A report of version 2 does not say; those processors share one layout.
+    // A report of version 2 does not name its processor, but those that write it share one layout.
     let layout = product.unwrap_or(SnpProduct::Milan);
     Ok(vec![
         ("report", format!("SEV-SNP report, version {}", parsed.version())),

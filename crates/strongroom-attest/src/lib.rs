@@ -1,11 +1,13 @@
-//! Which code holds this key? Evidence and a policy go in; a [`VerifiedServer`] or a named [`Refusal`] comes
-//! out. Pure: no clock, no network (spec/attestation.md).
+//! Which code holds this key? Evidence and a policy go in; a [`VerifiedServer`] or a named
+//! [`Refusal`] comes out. The crate is pure: it reads no clock and uses no network
+//! (spec/attestation.md).
 //!
-//! It refuses whatever it does not know, every platform that the policy does not speak of, and `none`, the platform that
-//! proves nothing, unless the policy says [`allow_no_tee`](AppraisalPolicy::allow_no_tee).
+//! It refuses what it does not know, and every platform that the policy does not mention. It also
+//! refuses `none`, the platform that proves nothing, unless the policy says
+//! [`allow_no_tee`](AppraisalPolicy::allow_no_tee).
 //!
 //! ```
-//! use strongroom_attest::{Challenge, Claims, KeyOrigin, AppraisalPolicy, Purpose, Refusal, verify};
+//! use strongroom_attest::{AppraisalPolicy, Challenge, Claims, KeyOrigin, Purpose, Refusal};
 //! # use strongroom::key::DecapsulationKey;
 //! # use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 //! # let key = DecapsulationKey::from_seed(&[1; 64]).encapsulation_key();
@@ -24,9 +26,11 @@
 //! let evidence = strongroom_attest::platform::none::evidence(&claims);
 //!
 //! let challenge = Challenge { nonce: Some([4; 32]), ..Challenge::default() };
-//! let refusal = verify(&evidence, &challenge, &AppraisalPolicy::default(), now).unwrap_err();
+//! let nobody = AppraisalPolicy::default();
+//! let refusal = strongroom_attest::verify(&evidence, &challenge, &nobody, now).unwrap_err();
 //! assert_eq!(refusal, Refusal::NoTee);
-//! let server = verify(&evidence, &challenge, &AppraisalPolicy { allow_no_tee: true, ..AppraisalPolicy::default() }, now)?;
+//! let policy = AppraisalPolicy { allow_no_tee: true, ..AppraisalPolicy::default() };
+//! let server = strongroom_attest::verify(&evidence, &challenge, &policy, now)?;
 //! assert_eq!(server.encapsulation_key(), &key);
 //! # Ok::<(), Refusal>(())
 //! ```

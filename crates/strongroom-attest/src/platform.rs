@@ -1,4 +1,4 @@
-//! One file a platform: what its report says, once its signature holds.
+//! The verifiers, a file for each platform: what its report binds once its signature holds.
 
 pub mod dstack;
 pub mod nitro;
@@ -20,8 +20,9 @@ pub const AWS_NITRO: &str = "aws-nitro";
 
 /// What a report binds, once everything about its platform holds.
 pub(crate) struct Bound {
-    /// 64 bytes that must be [`Claims::report_data`](crate::Claims::report_data).
+    /// The report's own 64 bytes, which must equal
+    /// [`Claims::report_data`](crate::Claims::report_data).
     pub(crate) report_data: Vec<u8>,
-    /// Which code, for people.
+    /// The measurement of the code in hex, for people; empty without a TEE.
     pub(crate) measurement: String,
 }

@@ -1,4 +1,5 @@
-//! The messages that move a vault's root, and the checks that each of them passes first.
+//! The messages that move a vault's root, and what each side verifies before it sends or accepts
+//! one.
 
 pub mod handoff;
 pub mod recovery;

@@ -1,21 +1,21 @@
-//! Who vouches for the platforms: the certificates of their makers, pinned.
+//! The trust anchors: pinned certificates of the makers of the platforms.
 
 use std::borrow::Cow;
 
-/// A line of AMD's processors; each has a root of its own.
+/// A line of AMD's processors. Each line has its own root certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SnpProduct {
-    /// EPYC 7003.
+    /// The processors EPYC 7003.
     Milan,
-    /// EPYC 9004, with Bergamo and Siena.
+    /// The processors EPYC 9004, with Bergamo and Siena.
     Genoa,
-    /// EPYC 9005.
+    /// The processors EPYC 9005.
     Turin,
 }
 
 impl SnpProduct {
-    /// As AMD's certificates and its service write it.
+    /// The name of the line, as AMD's certificates and AMD's service write it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -25,7 +25,8 @@ impl SnpProduct {
         }
     }
 
-    /// By the family and the model that a report names (CPUID Fn0000_0001), combined.
+    /// Finds the line by the combined family and the combined model of a report (CPUID
+    /// Fn0000_0001); `None` for processors that are not known here.
     #[must_use]
     pub fn of_cpu(family: u8, model: u8) -> Option<Self> {
         match (family, model) {
@@ -37,12 +38,13 @@ impl SnpProduct {
     }
 }
 
-/// Self-signed certificates, DER. The default ones are the makers'; others are for tests, whose platforms nobody made.
+/// The self-signed certificates that vouch for the platforms, each as DER. The default ones are the
+/// makers'. Tests pin others, because their platforms are simulated.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TrustAnchors {
     /// Intel SGX Root CA, which also signs for TDX.
     pub intel: Cow<'static, [u8]>,
-    /// The ARK of each line.
+    /// The AMD Root Key certificate (ARK) of each line.
     pub amd: Vec<(SnpProduct, Cow<'static, [u8]>)>,
     /// AWS Nitro Enclaves Root-G1.
     pub aws: Cow<'static, [u8]>,
@@ -77,7 +79,7 @@ mod tests {
     use super::*;
     use sha2::{Digest, Sha256};
 
-    /// As their makers publish them.
+    /// The digests are those of the certificates that the makers publish.
     #[test]
     fn the_roots_are_the_makers() {
         let roots = TrustAnchors::default();

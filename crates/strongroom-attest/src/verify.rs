@@ -1,4 +1,4 @@
-//! The rules of verification, in the order of spec/attestation.md#verification.
+//! Applies the rules of spec/attestation.md#verification to evidence, in their order.
 
 use crate::checks::{Check, Checks};
 use crate::configuration::KeyOrigin;
@@ -15,19 +15,19 @@ use time::{Duration, OffsetDateTime};
 /// How far the server's clock may be ahead, and how old an answer to a nonce may be.
 const TOLERANCE: Duration = Duration::minutes(5);
 
-/// What the client knows of its own question.
+/// What the client asked for, and what it saw of the connection that the answer came over.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Challenge {
-    /// What the evidence is for.
+    /// What the evidence must be shown for.
     pub purpose: Purpose,
-    /// The nonce that was sent along, if one was.
+    /// The nonce that the client sent, if it sent one. Without it the evidence may be old.
     pub nonce: Option<[u8; 32]>,
-    /// SHA-256 of the SubjectPublicKeyInfo of the certificate that the connection's other end showed, where there is TLS and
-    /// the client can see it.
+    /// SHA-256 of the SubjectPublicKeyInfo of the certificate that the other end of the connection
+    /// showed, where there is TLS and the client can see the certificate.
     pub tls_spki_sha256: Option<[u8; 32]>,
 }
 
-/// A server whose evidence passed a policy. Secrets are sealed only for the key that it carries.
+/// A server whose evidence passed a policy. Secrets are sealed only for the key in it.
 #[derive(Debug, Clone)]
 pub struct VerifiedServer {
     encapsulation_key: EncapsulationKey,
@@ -45,25 +45,26 @@ impl VerifiedServer {
         &self.encapsulation_key
     }
 
-    /// The vault's public name.
+    /// The vault's public name, which stays the same when its key changes.
     #[must_use]
     pub fn vault_id(&self) -> &[u8; 32] {
         &self.vault_id
     }
 
-    /// The platform that vouches for it.
+    /// The name of the platform that vouches for the server, for example `intel-tdx`.
     #[must_use]
     pub fn platform(&self) -> &str {
         &self.platform
     }
 
-    /// Which code runs: MRTD, launch digest or PCR0, in hex; empty without a TEE.
+    /// The measurement of the code that runs: MRTD, launch digest or PCR0, in hex; empty without a
+    /// TEE.
     #[must_use]
     pub fn measurement(&self) -> &str {
         &self.measurement
     }
 
-    /// The digest of its [`Configuration`](crate::Configuration).
+    /// The digest of the server's [`Configuration`](crate::Configuration).
     #[must_use]
     pub fn config_digest(&self) -> &[u8; 32] {
         &self.config_digest
@@ -76,7 +77,8 @@ impl VerifiedServer {
     }
 }
 
-/// All checks of one piece of evidence, in their order; what could not be reached after a failed one is not among them.
+/// All checks of one piece of evidence, in their order. After a rule that does not hold, those that
+/// could not be reached are missing.
 #[derive(Debug)]
 pub struct Appraisal {
     checks: Vec<Check>,
@@ -84,16 +86,16 @@ pub struct Appraisal {
 }
 
 impl Appraisal {
-    /// Each rule that was applied.
+    /// The rules that were applied, in their order.
     #[must_use]
     pub fn checks(&self) -> &[Check] {
         &self.checks
     }
 
-    /// The server, where every rule holds.
+    /// Gives the server, where every rule holds.
     ///
     /// # Errors
-    /// The first [`Refusal`].
+    /// The [`Refusal`] of the first rule that does not hold.
     pub fn verdict(self) -> Result<VerifiedServer, Refusal> {
         match self.checks.into_iter().find_map(|check| check.refusal) {
             Some(refusal) => Err(refusal),
@@ -115,7 +117,8 @@ pub fn verify(
     appraise(evidence, challenge, policy, now).verdict()
 }
 
-/// As [`verify`], and shows every rule with its value, also after one that does not hold.
+/// Does what [`verify`] does, but goes on after a rule that does not hold, and shows every rule
+/// with its value.
 #[must_use]
 pub fn appraise(
     evidence: &Evidence,
@@ -192,7 +195,8 @@ fn apply(
 
     let is_its_own = claims.key_origin != KeyOrigin::Imported || policy.allow_imported_key;
     checks.hold("key origin", claims.key_origin.as_str(), is_its_own, Refusal::ImportedKey);
-    // Unlike a key that was made here, it may be known to who brought it; unlike an imported one, not if it is this vault's.
+    // Somebody brought a recovered key, and may have brought one of their own. They do not know
+    // this vault's key, so a policy that pins the vault rules that out.
     let was_brought = matches!(claims.key_origin, KeyOrigin::Recovered | KeyOrigin::HandoffRecovered);
     let is_known = !was_brought || policy.vault_id.is_some() || policy.allow_no_tee;
     checks.hold("key origin", claims.key_origin.as_str(), is_known, Refusal::UnpinnedVault);
@@ -203,7 +207,8 @@ fn apply(
     let found = hex::encode(digest) + pinned(!policy.config_digests.is_empty());
     let is_one = policy.config_digests.is_empty() || policy.config_digests.contains(&digest);
     checks.hold("configuration", found, is_one, Refusal::ConfigDigest);
-    // What nobody signs binds no key: a public authority has to vouch for that connection, as for any.
+    // Nobody signs the report of platform `none`, so it binds no TLS key. A public authority has to
+    // vouch for that connection, as for any other.
     let tls_spki_sha256 = claims.tls_spki_sha256.filter(|_| evidence.platform != platform::NONE);
     appraise_tls(checks, tls_spki_sha256, challenge.tls_spki_sha256, policy);
 
@@ -218,7 +223,7 @@ fn apply(
     })
 }
 
-/// Where evidence binds a TLS key, that key is at the other end of this connection.
+/// Checks that a TLS key which the evidence binds is the one at the other end of this connection.
 fn appraise_tls(
     checks: &mut Checks,
     bound: Option<[u8; 32]>,
@@ -230,7 +235,8 @@ fn appraise_tls(
         (Some(bound), Some(session)) => {
             checks.hold("TLS in the TEE", hex::encode(bound), bound == session, Refusal::TlsKey);
         }
-        // A client that cannot see its session (a browser's page) has to leave that to who can; or plain HTTP, which is no TLS.
+        // The connection is plain HTTP, or the client cannot see its session, as in a browser's
+        // page. Such a client has to leave the comparison to one that can.
         (Some(_), None) => {
             checks.hold("TLS in the TEE", "not seen by this client", !policy.tls_in_tee, Refusal::TlsKey);
         }

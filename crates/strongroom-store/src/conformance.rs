@@ -1,4 +1,4 @@
-//! What every [`Store`] does, as one suite: each back end's tests call [`run`] on an empty store.
+//! What every [`Store`] does, as one suite. Each back end's tests call [`run`] on an empty store.
 
 use crate::expiry::{SWEEP_BATCH, SWEEP_MARGIN_S};
 use crate::{
@@ -130,7 +130,7 @@ async fn pushes_by_revision(store: &dyn Store) {
     }
     assert_eq!(store.head(backup).await.expect("read"), head(1, 1), "a refusal changes nothing");
     assert_eq!(numbers(store, backup).await, [1]);
-    // Nor has it taken the digest.
+    // The refusal has not taken the digest either.
     assert_eq!(store.push(backup, version(1, 2, Some(60))).await.expect("pushed"), Pushed::Stored);
     assert_eq!(store.push(backup, version(2, 3, None)).await.expect("pushed"), Pushed::Stored);
     assert_eq!(store.head(backup).await.expect("read"), head(3, 3));
@@ -163,7 +163,7 @@ async fn deletes_versions_and_purges_them(store: &dyn Store) {
     let head = store.head(backup).await.expect("read").expect("there");
     assert_eq!((head.revision, &head.record[..]), (3, &b"deleted"[..]));
     assert_eq!(numbers(store, backup).await, [1, 2], "they can be read until they are swept");
-    // What follows is marked by a deletion of its own alone.
+    // Later versions are marked only by a later deletion.
     for number in 3..=5 {
         let new = NewVersion { gone: vec![], ..version(number, number, None) };
         store.push(backup, new).await.expect("pushed");
@@ -191,12 +191,13 @@ async fn lists_the_backups_of_an_owner(store: &dyn Store) {
     let newest: Vec<u8> = listed.iter().take(3).map(|backup| backup.tag.0[0]).collect();
     assert_eq!(newest, [204, 203, 202]);
     assert_eq!(listed[0].head, HeadRow { revision: 1, record: b"head 1".to_vec() });
-    // A deletion is a change too.
+    // A deletion is a change too: the backup comes first in the list.
     store.delete_versions(Tag([110; 32]), 1, b"deleted".to_vec(), 9000, 9999).await.expect("deleted");
     assert_eq!(store.backups_of(owner).await.expect("listed")[0].tag, Tag([110; 32]));
 }
 
-/// Sixteen callers who make the same backup, or follow the same version, or bring the same digest: one wins.
+/// Sixteen callers make the same backup, follow the same version, or bring the same digest: one
+/// wins.
 async fn pushes_once_among_many(store: &dyn Store) {
     let count = |pushed: Vec<Result<Pushed, StoreError>>, what| {
         pushed.into_iter().filter(|pushed| *pushed.as_ref().expect("answered") == what).count()
@@ -234,11 +235,11 @@ async fn holds_for_ever(store: &dyn Store) {
     assert_eq!(store.insert(slot(2), held.clone()).await.expect("inserted"), Inserted::Stored);
     assert_eq!(store.insert(slot(3), held.clone()).await.expect("asked"), Inserted::Held(slot(2)));
     assert_eq!(store.slot(slot(3)).await.expect("read"), None, "nothing of it was stored");
-    // Replaced, the first tag stays.
+    // The first tag stays taken after a replacement.
     let replaced = store.replace(slot(2), 1, content(b"new", Some(11), &[])).await;
     assert_eq!(replaced.expect("replaced"), Replaced::Stored(2));
     assert_eq!(store.insert(slot(3), held.clone()).await.expect("asked"), Inserted::Held(slot(2)));
-    // Deleted, both stay.
+    // Both tags stay taken after the deletion.
     assert!(store.delete(slot(2)).await.expect("deleted"));
     for tag in [10, 11] {
         let inserted = store.insert(slot(3), content(b"x", Some(tag), &[])).await;
@@ -304,7 +305,7 @@ async fn sweeps_what_expired(store: &dyn Store) {
     assert_eq!(store.slot(slot(41)).await.expect("read"), None);
     assert!(store.slot(slot(42)).await.expect("read").is_some());
     assert_eq!(store.slots_of(Tag([9; 32]), None, 10).await.expect("listed").rows.len(), 1);
-    // More than one step's worth.
+    // These are more than one step of a sweep forgets.
     let many = SWEEP_BATCH as u16 + 10;
     for n in 0..many {
         let mut name = [99; 32];
@@ -319,7 +320,8 @@ async fn sweeps_what_expired(store: &dyn Store) {
     assert!(store.spend_nonce([3; 16], 3000).await.expect("spent"));
     assert_eq!(store.sweep(2500).await.expect("swept"), 1);
     assert!(!store.spend_nonce([3; 16], 3000).await.expect("asked"), "kept until its time");
-    // A clock that goes back after a sweep revives nothing: what the sweep may have forgotten is refused.
+    // A clock that goes back after a sweep revives no nonce: what the sweep may have forgotten is
+    // refused.
     assert_eq!(store.sweep(3000 + 2 * SWEEP_MARGIN_S).await.expect("swept"), 0);
     assert!(!store.spend_nonce([3; 16], 3000).await.expect("asked"), "forgotten and refused");
     assert!(!store.spend_nonce([4; 16], 3000).await.expect("asked"), "as one that might have been forgotten");

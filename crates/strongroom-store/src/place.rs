@@ -1,4 +1,4 @@
-//! Where sealed records belong.
+//! The places of sealed records.
 
 use crate::Tag;
 use strongroom::SlotId;

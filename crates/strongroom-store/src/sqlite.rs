@@ -237,7 +237,7 @@ mod tests {
         let store = open(folder.path());
         assert_eq!(store.insert(slot, content.clone()).await.expect("inserted"), Inserted::Stored);
         assert!(store.spend_nonce([9; 16], i64::MAX).await.expect("spent"));
-        // No shutdown: a copy of the files as they lie there is what a crash leaves.
+        // Without a shutdown, a copy of the files as they are is what a crash leaves.
         let crashed = tempfile::tempdir().expect("a folder");
         for file in std::fs::read_dir(folder.path()).expect("the folder").flatten() {
             std::fs::copy(file.path(), crashed.path().join(file.file_name())).expect("a copy");
@@ -283,7 +283,7 @@ mod tests {
         assert!(matches!(SqliteStore::open(&path, &[1; 32]), Err(StoreError::UnknownSchema(99))));
     }
 
-    /// A store of a build that knew no backups.
+    /// The tables are of a build without backups.
     #[tokio::test]
     async fn older_tables_get_those_of_backups_and_recovery() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -340,7 +340,7 @@ mod tests {
         }
     }
 
-    /// The answer follows the commit: a constraint that only COMMIT checks fails the write.
+    /// A constraint that only COMMIT checks fails the write: the answer follows the commit.
     #[tokio::test]
     async fn a_failed_commit_is_no_success() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -355,7 +355,7 @@ mod tests {
         assert!(store.spend_nonce([1; 16], 1).await.expect("and written"));
     }
 
-    /// A lock that somebody else holds costs a group one wait, not one a write.
+    /// When another connection holds a lock, a group waits for it once, not once for each write.
     #[tokio::test]
     async fn a_locked_database_fails_a_group_at_once() {
         let folder = tempfile::tempdir().expect("a folder");

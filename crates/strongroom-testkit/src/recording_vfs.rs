@@ -30,10 +30,11 @@ pub struct Recording {
 
 impl Recording {
     /// Begins with an empty log of the files in `folder`. Databases there are opened after this,
-    /// because SQLite asks for the VFS when it opens one. What a file held before is not in the log.
+    /// because SQLite asks for the VFS when it opens one. The log does not tell what a file held
+    /// before.
     ///
     /// # Panics
-    /// Where there is no such folder, or SQLite does not take the VFS.
+    /// If there is no such folder, or SQLite does not take the VFS.
     #[must_use]
     pub fn start(folder: &Path) -> Self {
         static ALONE: Mutex<()> = Mutex::new(());

@@ -241,7 +241,6 @@ fn opened(vectors: &mut Vectors) {
         ..EnvelopePolicy::default()
     };
     let bytes = seal(b"four years", &[&example], policy, 4);
-    // The comment is part of the file, so it keeps the number that the section had.
     vectors.add("opened-worked-example", "spec/envelope.md §4.9", &[&example], &bytes);
     let bytes = seal(b"", &[&ann], EnvelopePolicy::default(), 5);
     vectors.add("opened-empty", "no plaintext: one empty chunk", &[&ann], &bytes);

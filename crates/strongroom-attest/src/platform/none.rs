@@ -1,4 +1,5 @@
-//! The platform that proves nothing: for development. Its report is report_data itself, signed by nobody.
+//! The platform that proves nothing, for development. Its report is the report data itself, and
+//! nobody signs it.
 
 use super::{Bound, NONE};
 use crate::checks::Checks;
@@ -6,7 +7,7 @@ use crate::evidence::{AuxiliaryData, Claims, Collateral, Evidence, Report};
 use crate::policy::AppraisalPolicy;
 use crate::refusal::Refusal;
 
-/// Evidence without a TEE.
+/// The evidence of a server outside a TEE for these claims.
 #[must_use]
 pub fn evidence(claims: &Claims<'_>) -> Evidence {
     let report = Report {

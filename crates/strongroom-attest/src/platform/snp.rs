@@ -1,5 +1,5 @@
-//! AMD SEV-SNP (spec/attestation.md#snp): the attestation report of the SEV-SNP ABI (publication 56860), and AMD's
-//! certificates for it (publication 57230).
+//! AMD SEV-SNP (spec/attestation.md#snp): the attestation report of the SEV-SNP ABI (publication
+//! 56860), and AMD's certificates for it (publication 57230).
 
 mod report;
 mod tcb;
@@ -19,23 +19,25 @@ use strongroom::encoding::from_base64;
 use time::OffsetDateTime;
 use vcek::Vcek;
 
-/// The launch digest of a report in hex, where it is one: a hint for people.
+/// The launch digest of a report in hex, as a hint for people. `None` where the bytes are not a
+/// report.
 #[must_use]
 pub fn measurement(report: &[u8]) -> Option<String> {
     Parsed::parse(report).ok().map(|report| hex::encode(report.measurement()))
 }
 
-/// By what AMD's service finds the certificate of a report's chip and TCB.
+/// What AMD's service needs to find the certificate of a report's chip and TCB.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateKey {
-    /// The line of processors.
+    /// The line of processors that the chip belongs to.
     pub product: SnpProduct,
     chip_id: [u8; 64],
     tcb: SnpTcb,
 }
 
 impl CertificateKey {
-    /// From a report. One of version 2 does not say which processor made it, and is taken for Milan's, the first.
+    /// Reads the key from a report. A report of version 2 does not name its processor, and is taken
+    /// for one of Milan, the first line.
     #[must_use]
     pub fn of(report: &[u8]) -> Option<Self> {
         let report = Parsed::parse(report).ok()?;
@@ -43,7 +45,7 @@ impl CertificateKey {
         Some(Self { product, chip_id: report.chip_id(), tcb: report.reported_tcb(product) })
     }
 
-    /// Path and query of the VCEK certificate (AMD publication 57230, §4).
+    /// The path and the query of the VCEK certificate at AMD's service (AMD publication 57230, §4).
     #[must_use]
     pub fn vcek_path(&self) -> String {
         let (product, SnpTcb { fmc, bootloader, tee, snp, microcode }) = (self.product, self.tcb);
@@ -57,7 +59,8 @@ impl CertificateKey {
     }
 }
 
-/// The line of processors whose root the certificates lead to, and the chip's own certificate.
+/// Verifies the certificates, and gives the line of processors whose root they lead to, with the
+/// chip's own certificate.
 fn verify_chain(
     report: &Parsed<'_>,
     collateral: &SnpCollateral,
@@ -68,7 +71,7 @@ fn verify_chain(
     let (vcek, ask, crl) = (der(&collateral.vcek)?, der(&collateral.ask)?, der(&collateral.crl)?);
     let mut refused = Refusal::Chain;
     for (product, ark) in &policy.trust_anchors.amd {
-        // A report of version 2 does not say: then the root does.
+        // A report of version 2 does not name its line, so each root is tried.
         if report.version() != 2 && report.product() != Some(*product) {
             continue;
         }
@@ -78,7 +81,7 @@ fn verify_chain(
                 let vcek = Vcek::read(&vcek, *product).ok_or(Refusal::ChipCertificate)?;
                 return Ok((*product, vcek));
             }
-            // Of all roots, the one that the chain leads to says most.
+            // An expired path leads to this root, which says more than that others do not fit.
             Err(Refusal::Expired) => refused = Refusal::Expired,
             Err(_) => {}
         }
@@ -121,7 +124,7 @@ pub(crate) fn appraise(
     let bit = |n: u32| bits >> n & 1 == 1;
     checks.hold("debug", if bit(19) { "on" } else { "off" }, !bit(19), Refusal::Debug);
     checks.hold("migration agent", if bit(18) { "allowed" } else { "none" }, !bit(18), Refusal::Attributes);
-    // Bit 17 is always set; those above 25 have no meaning yet.
+    // Bit 17 is always set. The bits above 25 have no meaning yet.
     checks.hold("guest policy", format!("{bits:#x}"), bit(17) && bits >> 26 == 0, Refusal::Attributes);
     checks.hold(
         "SMT",
@@ -162,7 +165,8 @@ mod tests {
     use crate::certificates::parse;
     use time::macros::datetime;
 
-    /// The report that `sev` ships, of a Milan processor, and its certificates: the chip's, and the one that issued it.
+    /// A real report of a Milan processor that the package `sev` ships, with the certificates of
+    /// the chip and of its issuer.
     fn sample() -> (Vec<u8>, Vec<u8>, Vec<u8>) {
         let folder = strongroom_testkit::fetched_package_dir("sev").join("tests/certs_data");
         #[expect(clippy::disallowed_methods, reason = "a test reads its samples")]
@@ -179,7 +183,7 @@ mod tests {
         crate::TrustAnchors::default().amd[0].1.to_vec()
     }
 
-    /// All but the revocation list, of which no real one is shipped anywhere.
+    /// Everything is verified except the revocation list, because no package ships a real one.
     #[test]
     fn a_real_report_verifies_in_its_days_and_on_no_other() {
         let (report, vcek, ask) = sample();
@@ -195,7 +199,7 @@ mod tests {
         let SnpTcb { bootloader, tee, snp, microcode, .. } = chip.tcb;
         assert_eq!((bootloader, tee, snp, microcode), (3, 0, 8, 115));
         assert_eq!((parsed.version(), parsed.vmpl(), parsed.guest_policy()), (2, 0, 0x30000));
-        // Another line's root, and its own without the certificate between.
+        // Another line's root is refused, and so is a path without the intermediate certificate.
         assert_eq!(
             certificates::verify_path(&vcek, &[&ask], &crate::TrustAnchors::default().amd[1].1, AMD, DAY),
             Err(Refusal::Chain)
@@ -214,7 +218,7 @@ mod tests {
         }
     }
 
-    /// Turin's certificates have eight bytes of chip id and one more version.
+    /// The certificates of Turin have a chip id of eight bytes and one more version.
     #[test]
     fn a_real_turin_certificate_is_read() {
         let folder = strongroom_testkit::fetched_package_dir("sev").join("tests/certs_data");

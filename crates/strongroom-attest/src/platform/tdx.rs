@@ -1,4 +1,5 @@
-//! Intel TDX (spec/attestation.md#tdx). `dcap-qvl` verifies quote and collateral; what it leaves to its caller is here.
+//! Intel TDX (spec/attestation.md#tdx). `dcap-qvl` verifies quote and collateral, and leaves the
+//! rest to this module.
 
 mod collateral;
 mod platform_state;
@@ -15,10 +16,10 @@ use crate::policy::{AppraisalPolicy, TdxMeasurement, TdxPolicy};
 use crate::refusal::Refusal;
 use time::OffsetDateTime;
 
-/// Bits by which a host can look into a guest, or profile it (Intel TDX Module ABI, TD_ATTRIBUTES).
+/// The bits that let a host look into a guest, or profile it (Intel TDX Module ABI, TD_ATTRIBUTES).
 const TDATTRIBUTES_DEBUG: u64 = 0xFF;
 
-/// MRTD of a quote in hex, where it is one: a hint for people.
+/// MRTD of a quote in hex, as a hint for people. `None` where the bytes are not a quote.
 #[must_use]
 pub fn measurement(quote: &[u8]) -> Option<String> {
     Parsed::parse(quote).ok().map(|quote| quote.measurement().mrtd.to_string())
@@ -63,7 +64,7 @@ pub(crate) fn appraise(
         (Some(policy), AuxiliaryData::Dstack { event_log, app_compose, .. }) => {
             dstack::appraise(checks, &td.rt_mr3, event_log, app_compose, policy)?;
         }
-        // Nothing else may have been measured later, and whoever runs dstack shows its log.
+        // A guest without dstack measures nothing later, and a dstack guest must show its log.
         _ => {
             let is_bare = policy.dstack.is_none() && td.rt_mr3 == [0; 48];
             checks.hold("RTMR3", hex::encode(td.rt_mr3), is_bare, Refusal::EventReplay);
@@ -103,7 +104,7 @@ mod tests {
     use dcap_qvl::quote::Quote;
     use time::macros::datetime;
 
-    /// A sample that dcap-qvl ships: a real quote and Intel's collateral of its days.
+    /// A real quote that the package `dcap-qvl` ships, and Intel's collateral of that time.
     fn sample(name: &str) -> (Vec<u8>, TdxCollateral) {
         let folder = strongroom_testkit::package_dir("dcap-qvl").join("sample");
         #[expect(clippy::disallowed_methods, reason = "a test reads its samples")]
@@ -138,7 +139,7 @@ mod tests {
         if let Some(bound) = bound {
             assert_eq!(bound.report_data, parsed.report().report_data);
         }
-        // Of a guest whose log is not shipped along, all else is looked at.
+        // The package does not ship the logs of its dstack guests; everything else is verified.
         let expected = if rtmr3_is_zero { None } else { Some(Refusal::EventReplay) };
         match refusals[..] {
             [] => Ok(()),
@@ -170,8 +171,8 @@ mod tests {
         assert_eq!(outcome("tdx_quote_outdated", datetime!(2026-03-01 00:00 UTC), |_| ()), Err(Refusal::Tcb));
     }
 
-    /// MRTD is 136 bytes into the body, which begins after 48 bytes of header, and after 6 more in version 5: 184 and 190.
-    /// What stands at 112 of a version 4 quote is MRSIGNERSEAM.
+    /// MRTD is 136 bytes into the body. The body begins after 48 bytes of header in version 4, and
+    /// after 54 in version 5, so MRTD is at 184 or 190. At 112 of version 4 is MRSIGNERSEAM.
     #[test]
     fn mrtd_is_where_it_is() {
         for (name, at) in [("tdx_quote", 184), ("tdx_quote_td15ex", 190)] {
@@ -192,12 +193,12 @@ mod tests {
         assert_eq!(Parsed::parse(&[0; MAX_QUOTE_BYTES + 1]).err(), Some(Refusal::Oversized));
     }
 
-    /// Every byte that is signed or signs: a bit of it flipped, the quote is refused.
+    /// A quote is refused if one bit flips, wherever it is signed or signs.
     #[test]
     fn a_real_quote_with_any_bit_flipped_is_refused() {
         let (report, collateral) = sample("tdx_quote");
         let root = crate::TrustAnchors::default().intel;
-        // The chain's text holds line ends and base64, whose padding bits and case of headers have more than one form.
+        // The text of the certificates is left out: PEM has more than one form of the same bytes.
         let chain = 636 + 134 + 488;
         for at in (0..chain).step_by(7) {
             let mut flipped = report.clone();

@@ -1,5 +1,6 @@
 //! Moves a root from one replica of a vault to another, without a network or a clock
-//! (spec/root.md §10). Each replica verifies the other's evidence before anything secret moves.
+//! (spec/root.md §10). Each replica verifies the other's evidence before anything secret
+//! moves.
 //!
 //! ```text
 //! joiner                         donor

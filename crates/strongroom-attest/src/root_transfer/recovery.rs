@@ -1,4 +1,5 @@
-//! What a server that waits for its root, and who brings it, tell each other (spec/root.md §9).
+//! The messages between a server that waits for its root and the recipient who brings it
+//! (spec/root.md §9).
 
 use crate::configuration::Configuration;
 use crate::evidence::{Evidence, Purpose};
@@ -8,15 +9,16 @@ use crate::verify::{Challenge, VerifiedServer, verify};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-/// The answer of `GET /recovery`: what waits, and what the recipient opens.
+/// The answer of `GET /recovery`: which server waits, and the envelope that the recipient opens.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WaitingServer {
-    /// For the recipient's nonce.
+    /// Evidence that carries the recipient's nonce.
     pub evidence: Evidence,
-    /// What will run.
+    /// The settings that the server will run with.
     pub configuration: Configuration,
-    /// Base64 of the envelope of the root, of [`root_envelope`](super::root_envelope).
+    /// Base64 of the [`root_envelope`](super::root_envelope) that the vault left for its
+    /// recipients.
     pub envelope: String,
 }
 
@@ -24,26 +26,28 @@ pub struct WaitingServer {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecoveryError {
-    /// The evidence fails his policy, or he asked for something else.
+    /// The evidence fails the recipient's policy, or answers another challenge.
     #[error("the server is not trusted")]
     Untrusted(#[from] Refusal),
-    /// It shows other settings than its evidence binds.
+    /// The server shows settings whose digest is not the one in its evidence.
     #[error("the server shows other settings than its evidence binds")]
     Configuration,
-    /// His policy pins no settings: whoever starts this code could name himself as a recipient, or his own release key.
-    #[error("the policy pins no configuration, and it decides who else gets the root")]
+    /// The recipient's policy pins no settings. The person who starts this code could then name
+    /// themselves as a recipient, or set a release key of their own.
+    #[error("the policy pins no configuration, which decides who else gets the root: add config_digests")]
     Unpinned,
-    /// His policy pins others.
+    /// The recipient's policy pins other settings.
     #[error("the server waits with other settings than those that the policy pins")]
     OtherConfiguration,
 }
 
 impl WaitingServer {
-    /// Verifies who waits, and that its settings are those that the policy pins, but for what a new platform changes. Where the policy
-    /// takes a server without a TEE, whose operator reads everything, it need not pin any.
+    /// Verifies the server that waits. Its settings must be those that the policy pins, except for
+    /// what a recovery or a new platform changes. A policy that allows a server without a TEE need
+    /// not pin any settings, because the operator of such a server reads everything.
     ///
     /// # Errors
-    /// [`RecoveryError`].
+    /// [`RecoveryError`]: the first check that the server does not pass.
     pub fn verify(
         &self,
         challenge: &Challenge,
@@ -68,10 +72,10 @@ impl WaitingServer {
     }
 }
 
-/// The body of `POST /recovery`: the root, sealed to the key of the evidence.
+/// The body of `POST /recovery`: the root, sealed to the key in the server's evidence.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DeliveredRoot {
-    /// Base64 of an envelope of [`root_envelope`](super::root_envelope).
+    /// Base64 of the [`root_envelope`](super::root_envelope) for the waiting server.
     pub envelope: String,
 }

@@ -1,4 +1,5 @@
-//! A release statement: the release key says which other code may get a vault's root (spec/root.md §11).
+//! A release statement, in which the release key says which other code may get a vault's root
+//! (spec/root.md §11).
 
 use crate::policy::{AppraisalPolicy, AppraisalPolicyError, Hex};
 use crate::trust_anchors::TrustAnchors;
@@ -12,47 +13,51 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 const VERSION: u8 = 1;
-/// Bytes of a statement's JSON: the signature in hex, and a policy.
+/// The largest statement that is read, in bytes of JSON: room for the signature in hex and a
+/// policy.
 pub const MAX_BYTES: usize = 512 * 1024;
 
-/// Why a statement lets nobody in.
+/// Why a statement lets no code in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReleaseStatementError {
-    /// No JSON object of the known members.
-    #[error("it is no release statement")]
+    /// The bytes are not a JSON object with these fields, or are too many.
+    #[error("this is not a release statement, or a field of it is malformed")]
     Malformed,
-    /// Signed by another key than this vault's release key, or altered since.
+    /// Another key than this vault's release key signed it, or it was altered later.
     #[error("the release key did not sign this statement")]
     Signature(#[from] BadSignature),
-    /// Of another vault.
+    /// The statement is for another vault.
     #[error("the release statement is of another vault")]
     OtherVault,
-    /// Its time is over.
+    /// The statement's last second is over.
     #[error("the release statement is no longer valid")]
     Expired,
-    /// The policy in it cannot be read.
+    /// The policy in the statement cannot be read.
     #[error("the policy of the release statement cannot be read")]
     AppraisalPolicy(#[from] AppraisalPolicyError),
 }
 
-/// A statement, as its file and the wire have it. Nothing of it counts before [`verify`](Self::verify).
+/// A statement, as it is in files and messages. Nothing in it counts before
+/// [`verify`](Self::verify).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReleaseStatement {
     version: u8,
     vault_id: Hex<32>,
-    /// RFC 3339.
+    /// The last second at which it counts: RFC 3339, UTC, without a fraction.
     not_after: String,
-    /// TOML.
+    /// The file of an [`AppraisalPolicy`], as TOML.
     policy: String,
-    /// `0x` and hex digits.
+    /// An SLH-DSA signature: `0x` and hex digits.
     signature: String,
 }
 
 impl ReleaseStatement {
-    /// Signs that whoever passes `policy` may get this vault's root, until `not_after`. What the policy pins of a vault, its
-    /// configuration and its TLS is left out: the statement is of one vault, and its replicas are compared with each other.
+    /// Signs that code which passes `policy` may get this vault's root until `not_after`.
+    ///
+    /// The policy's pins of a vault, a configuration and TLS are left out. The statement names its
+    /// vault itself, and replicas compare their configurations with each other.
     #[must_use]
     pub fn sign(
         key: &SigningKey,
@@ -79,10 +84,10 @@ impl ReleaseStatement {
         }
     }
 
-    /// Reads a statement's file.
+    /// Reads the file of a statement, and verifies nothing.
     ///
     /// # Errors
-    /// [`ReleaseStatementError::Malformed`].
+    /// [`ReleaseStatementError::Malformed`] also beyond [`MAX_BYTES`].
     pub fn from_json(json: &[u8]) -> Result<Self, ReleaseStatementError> {
         let Object(statement) = Some(json)
             .filter(|json| json.len() <= MAX_BYTES)
@@ -91,10 +96,11 @@ impl ReleaseStatement {
         Ok(statement)
     }
 
-    /// The policy that it gives, where the key signed it for this vault and its time is not over.
+    /// Gives the policy of the statement, where the key signed it for this vault and it has not
+    /// expired.
     ///
     /// # Errors
-    /// [`ReleaseStatementError`].
+    /// [`ReleaseStatementError`]: the first check that the statement does not pass.
     pub fn verify(
         &self,
         key: &PublicKey,
@@ -104,7 +110,7 @@ impl ReleaseStatement {
     ) -> Result<AppraisalPolicy, ReleaseStatementError> {
         let not_after =
             OffsetDateTime::parse(&self.not_after, &Rfc3339).map_err(|_| ReleaseStatementError::Malformed)?;
-        // The second is what is signed: one spelling of it.
+        // The signature is over the second, so only one spelling of each second is accepted.
         let spelled = OffsetDateTime::from_unix_timestamp(not_after.unix_timestamp()).ok();
         let is_whole = spelled.and_then(|at| at.format(&Rfc3339).ok()).as_ref() == Some(&self.not_after);
         if self.version != VERSION || !is_whole {
@@ -125,7 +131,8 @@ impl ReleaseStatement {
     }
 }
 
-/// What is signed: a CBOR array (RFC 8949 §4.2.1) of version, vault id, the last second and the policy.
+/// The signed message: a CBOR array (RFC 8949 §4.2.1) of the version, the vault id, the last second
+/// and the policy.
 fn message(vault_id: &[u8; 32], not_after: OffsetDateTime, policy: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(64 + policy.len());
     let mut e = Encoder::new(&mut out);
@@ -194,12 +201,12 @@ mod tests {
         }
         let version = ReleaseStatement { version: 2, ..read.clone() };
         assert_eq!(refused(&version), ReleaseStatementError::Malformed);
-        // A second spelling of the same second.
+        // Another spelling of the same second is refused.
         for spelling in ["1970-01-02T00:00:00.5Z", "1970-01-02T01:00:00+01:00"] {
             let statement = ReleaseStatement { not_after: spelling.to_owned(), ..read.clone() };
             assert_eq!(refused(&statement), ReleaseStatementError::Malformed);
         }
-        // Signed for something else.
+        // A signature for another context is refused.
         let session = key.sign(Context::SESSION, &message(&VAULT, NOW, ""));
         let signature = session.to_string();
         assert_eq!(

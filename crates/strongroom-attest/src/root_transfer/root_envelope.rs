@@ -1,4 +1,5 @@
-//! A vault's root on its way to somebody: in a native envelope, bound to what it was sealed for (spec/root.md §8).
+//! Carries a vault's root to a recipient or a replica, in a native envelope that is bound to what
+//! it was sealed for (spec/root.md §8). The plaintext is:
 //!
 //! ```text
 //! "strongroom/root/1" 0x00 ‖ subject 32 ‖ root 32
@@ -13,28 +14,30 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 const LABEL: &[u8; 18] = b"strongroom/root/1\0";
-/// Bytes of an envelope that is looked at: 32 recipients have less.
+/// The largest envelope that is read, in bytes. One for 32 recipients is smaller.
 pub const MAX_BYTES: usize = 64 * 1024;
 
 /// Why there is no root in an envelope.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RootEnvelopeError {
-    /// It is no envelope.
-    #[error("what should carry the root is no envelope")]
+    /// The bytes cannot be parsed as an envelope.
+    #[error("the envelope of the root cannot be parsed")]
     Parse(#[from] EnvelopeError),
-    /// It does not open.
+    /// None of the keys opens the envelope, or the envelope was altered.
     #[error("the envelope of the root does not open")]
     Open(#[from] OpenError),
-    /// It carries something else, or was sealed for another vault or another exchange.
+    /// The envelope is too large, carries something else, or was sealed for another vault or
+    /// another exchange.
     #[error("the envelope carries no root, or was sealed for another vault or another exchange")]
     Subject,
 }
 
-/// Seals a root to those who may have it. The subject says what for: the vault's id, or the transcript of a handoff.
+/// Seals a root to those who may have it. The subject is what it is sealed for: the vault's id, or
+/// the transcript of a handoff.
 ///
 /// # Errors
-/// [`SealError`]: no recipients, or more than an envelope takes.
+/// [`SealError`] where there are no recipients, or more than an envelope can have.
 pub fn seal(
     root: &[u8; 32],
     subject: &[u8; 32],
@@ -51,7 +54,7 @@ pub fn seal(
 /// Opens what [`seal`] sealed for this subject.
 ///
 /// # Errors
-/// [`RootEnvelopeError`].
+/// [`RootEnvelopeError`], also where the subject is another one.
 pub fn open<'k, K: Into<IdentityRef<'k>>>(
     bytes: &[u8],
     subject: &[u8; 32],
@@ -76,7 +79,7 @@ mod tests {
     use strongroom::key::{DecapsulationKey, Identity};
     use strongroom_testkit::rng;
 
-    /// Rests on the comparison of subjects in `open`.
+    /// This holds because `open` compares the subjects.
     #[test]
     fn a_root_goes_to_who_it_is_sealed_for_and_for_what_alone() {
         let [mine, other] = [1, 2].map(|n| Identity::from(DecapsulationKey::from_seed(&[n; 64])));

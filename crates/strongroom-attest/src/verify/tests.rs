@@ -46,7 +46,8 @@ fn the_default_policy_wants_a_tee() {
     assert_eq!(refusal(&evidence_with(|_| ()), &AppraisalPolicy::default()), Refusal::NoTee);
 }
 
-/// Every field that a server shows is bound: changed after the report was made, it is refused.
+/// Every field that a server shows is bound: evidence with a field that was changed later is
+/// refused.
 #[test]
 fn every_shown_field_is_bound() {
     type Change = fn(&mut Evidence);
@@ -67,7 +68,7 @@ fn every_shown_field_is_bound() {
         change(&mut evidence);
         assert_eq!(refusal(&evidence, &no_tee()), Refusal::ReportData, "{field}");
     }
-    // A report for one purpose is none for another.
+    // A report for one purpose cannot serve another.
     for purpose in [Purpose::Handoff, Purpose::Recovery] {
         let evidence = evidence_with(|claims| claims.purpose = purpose);
         assert_eq!(refusal(&evidence, &no_tee()), Refusal::ReportData, "{purpose:?}");

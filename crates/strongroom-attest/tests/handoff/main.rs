@@ -1,5 +1,6 @@
-//! The vectors of testdata/handoff: what a joiner and a donor take from each other, one outcome each. `cargo test -p strongroom-attest --test
-//! handoff -- --ignored` makes them anew, with other keys.
+//! Runs the vectors of testdata/handoff: what a joiner and a donor accept from each other, one
+//! outcome each. `cargo test -p strongroom-attest --test handoff -- --ignored` replaces them, with
+//! other keys.
 
 mod make;
 
@@ -23,7 +24,7 @@ use time::OffsetDateTime;
 struct Vector {
     /// `granted`, `received`, or the name of a refusal.
     outcome: String,
-    /// Unix seconds.
+    /// When the messages are verified, in Unix seconds.
     now: i64,
     /// The root of AWS's stand-in, base64 of DER.
     root: String,
@@ -40,7 +41,7 @@ struct Vector {
 #[serde(tag = "side", rename_all = "camelCase", deny_unknown_fields)]
 enum Side {
     Donor {
-        /// Its own.
+        /// The donor's own evidence, which the vector replays.
         evidence: Box<Evidence>,
         hello: Hello,
         request: Box<HandoffRequest>,
@@ -93,7 +94,8 @@ impl Vector {
     }
 }
 
-/// Every vector has its outcome; and none of them passes with the maker's root, which signed nothing of it.
+/// Every vector has its outcome. None of them passes with AWS's own root, which signed none of
+/// this.
 #[test]
 fn every_vector_has_its_outcome() {
     let mut outcomes = BTreeMap::<String, usize>::new();

@@ -1,4 +1,5 @@
-//! Makes the vectors: two enclaves that the test kit's fake certifies, a handoff between them, and one thing wrong.
+//! Makes the vectors: a handoff between two enclaves that the test kit's fake certifies, either
+//! good or with one thing wrong.
 
 use crate::{Side, Vector, folder};
 use std::io::Write as _;
@@ -151,7 +152,7 @@ impl World {
         let joiner = || Joiner::new(VAULT, &mut Drawn(JOINERS.to_vec()));
         let hello = joiner().hello();
         let (donors, offer, _) = self.donor(&|_, _| (), &hello);
-        // Whom this joiner really takes is another vector's matter.
+        // Other vectors cover which donor a joiner accepts.
         let key = self.release.public_key();
         let released =
             ReleasePolicies::from_statements(&[self.statement(1)], &key, &VAULT, &self.roots(), now())
@@ -347,7 +348,7 @@ fn request_nonce(request: &HandoffRequest) -> [u8; 32] {
     hex::decode(text).expect("hex").try_into().expect("32 bytes")
 }
 
-/// What a joiner takes and refuses.
+/// What a joiner accepts and refuses.
 fn joiners(world: &World) {
     let joiner = || Joiner::new(VAULT, &mut Drawn(JOINERS.to_vec()));
     let alike = world.handoff(1, vec![world.statement(1)], &|_| ());

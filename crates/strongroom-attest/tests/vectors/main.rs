@@ -1,5 +1,5 @@
-//! The vectors of testdata/attestation: evidence of every platform, one outcome each. `cargo test -p strongroom-attest --test vectors --
-//! --ignored` makes them anew, with other keys.
+//! Runs the vectors of testdata/attestation: evidence of every platform, one outcome each.
+//! `cargo test -p strongroom-attest --test vectors -- --ignored` replaces them, with other keys.
 
 mod make;
 mod nitro;
@@ -19,7 +19,7 @@ use time::OffsetDateTime;
 struct Vector {
     /// `verified`, or the name of a refusal.
     outcome: String,
-    /// Unix seconds.
+    /// When the evidence is verified, in Unix seconds.
     now: i64,
     /// What was asked for, in hex.
     nonce: Option<String>,
@@ -27,9 +27,9 @@ struct Vector {
     tls_spki_sha256: Option<String>,
     /// The test's roots by platform, base64 of DER.
     roots: BTreeMap<String, String>,
-    /// TOML.
+    /// The file of the policy, as TOML.
     policy: String,
-    /// As a server sends it.
+    /// The evidence, as a server sends it.
     evidence: serde_json::Value,
     /// Bytes of white space that the server sends after it.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -81,7 +81,7 @@ impl Vector {
     }
 }
 
-/// Every vector has its outcome; and none of them passes with the makers' roots, which signed nothing of it.
+/// Every vector has its outcome. None passes with the makers' own roots, which signed none of this.
 #[test]
 fn every_vector_has_its_outcome() {
     let mut outcomes = BTreeMap::<String, usize>::new();

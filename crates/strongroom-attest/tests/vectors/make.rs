@@ -1,4 +1,4 @@
-//! Makes the vectors: evidence that the test kit's fakes sign, as it should be or with one thing wrong.
+//! Makes the vectors: evidence that the test kit's fakes sign, either good or with one thing wrong.
 
 use crate::{Vector, folder, nitro, snp, tdx};
 use std::collections::BTreeMap;

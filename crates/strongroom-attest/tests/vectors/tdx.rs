@@ -79,7 +79,7 @@ pub(crate) fn write() {
     write_dstack(&intel);
 }
 
-/// What the client asked, and what the evidence says beside the report.
+/// The client's challenge, and the fields of the evidence besides the report.
 fn write_claims(intel: &FakeIntel) {
     let (td, state) = (Td::default(), PlatformState::default());
     let good = || draft(intel, &td, &state);
@@ -353,7 +353,7 @@ fn write_dstack(intel: &FakeIntel) {
     good().changed(|e| log(e).swap(1, 2)).write("dstack-reordered", "EventReplay");
     good().changed(|e| drop(log(e).remove(4))).write("dstack-event-left-out", "EventReplay");
     good().changed(|e| log(e)[2].event_payload = "09".repeat(32)).write("dstack-forged-payload", "EventLog");
-    // The published helpers take the digest for true: payload and digest do not belong together.
+    // The published helpers trust the digest, so payload and digest do not belong together.
     good()
         .changed(|e| {
             log(e)[2].event_payload = "09".repeat(32);

@@ -110,7 +110,7 @@ async fn by_message(dated: Dated<'_>, message: DatedMessage) -> Result<Owner, Ap
     };
     verifier.run(&client, verified).await?.map_err(|()| {
         Code::BadSignature.because(
-            "the signature is not of this key over this act and today's date: spec/sign-in.md has the messages (an error text)",
+            "the signature is not of this key over this act and today's date: spec/sign-in.md has the messages",
         )
     })?;
     sign_ins.admit(&public_key.owner().into())?;

@@ -30,7 +30,7 @@ pub(crate) enum Secret {
     Payload(Payload),
 }
 
-/// A native envelope ((leave: section 4 is still the layout, and spec/openapi.json has the text)).
+/// A native envelope (spec/envelope.md).
 #[derive(Serialize, ToSchema)]
 #[allow(dead_code, reason = "it describes what the library reads")]
 pub(crate) struct NativeEnvelope {
@@ -44,7 +44,7 @@ pub(crate) struct NativeEnvelope {
 #[allow(dead_code, reason = "it describes what the library reads")]
 pub(crate) struct EnvelopeBytes(Vec<u8>);
 
-/// A w3pk payload (spec/w3pk.md (changes one description in spec/openapi.json; leave it if that file must not change)); sizes are of the decoded bytes.
+/// A w3pk payload (spec/w3pk.md); sizes are of the decoded bytes.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(dead_code, reason = "it describes what the library reads")]

@@ -7,8 +7,9 @@ use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
-// The head is locked, or a new series made; then the digest is claimed. A part of a statement does not undo another: where a series was made
-// and another call took the digest at that moment, the last part fails on purpose, so that nothing of the whole remains.
+// The head is locked, or a new backup made; then the digest is claimed. A part of a statement does
+// not undo another part. If a backup was made while another call took the digest, the last part
+// fails on purpose, and nothing of the statement remains.
 const PUSH: &str = "
 WITH current AS (
     SELECT series FROM strongroom.backup_series WHERE series = $1 AND revision = $3 FOR UPDATE
@@ -84,7 +85,7 @@ pub(super) async fn version(
     backup: Tag,
     number: u64,
 ) -> Result<Option<Vec<u8>>, StoreError> {
-    // A number that the database cannot hold is none that it has.
+    // The database cannot hold such a number, so it has no such version.
     let Ok(number) = i64::try_from(number) else { return Ok(None) };
     let found = connections
         .call(|client| async move {
@@ -148,7 +149,8 @@ pub(super) async fn delete_versions(
     Ok(row.get(0))
 }
 
-/// Forgets some versions whose time has come, by the earlier of the server's and the database's clock; how many.
+/// Forgets at most [`SWEEP_BATCH`] deleted versions, and tells how many. Their time has come when
+/// both the server's and the database's clock say so.
 pub(super) async fn purge(connections: &Connections, now: UnixSeconds) -> Result<u64, StoreError> {
     connections
         .call(|client| async move {

@@ -43,7 +43,7 @@ WITH current AS (
 )
 SELECT EXISTS (SELECT 1 FROM current), EXISTS (SELECT 1 FROM stored)";
 
-// The sums are of sizes alone: records are fetched for the rows of the page only.
+// The sums are of sizes: only the rows of the page have their records fetched.
 const LIST: &str = "
 WITH page AS (
     SELECT slot.slot, sum(octet_length(slot.record)) OVER ascending AS bytes,

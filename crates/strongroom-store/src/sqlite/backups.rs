@@ -22,7 +22,7 @@ pub(super) fn of_owner(db: &Connection, owner: Tag) -> Result<Vec<BackupRow>> {
 }
 
 pub(super) fn version(db: &Connection, backup: Tag, number: u64) -> Result<Option<Vec<u8>>> {
-    // A number that the database cannot hold is none that it has.
+    // The database cannot hold such a number, so it has no such version.
     let Ok(number) = i64::try_from(number) else { return Ok(None) };
     db.prepare_cached("SELECT record FROM backup_version WHERE series = ?1 AND number = ?2")?
         .query_row(params![backup.0, number], |row| row.get(0))
@@ -78,7 +78,7 @@ pub(super) fn delete_versions(
     Ok(changed == 1)
 }
 
-/// Forgets some versions whose time has come; how many.
+/// Forgets at most [`SWEEP_BATCH`] deleted versions whose time has come, and tells how many.
 pub(super) fn purge(db: &Connection, now: UnixSeconds) -> Result<u64> {
     let gone = db
         .prepare_cached(

@@ -1,4 +1,4 @@
-//! Copies of a store: taken while a server runs, checked, put back.
+//! Snapshots: copies of a store that are taken while a server runs, checked, and put back.
 
 use super::{files::sync_folder_of, schema};
 use crate::{Place, StoreError, Tag};
@@ -9,85 +9,89 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use strongroom::SlotId;
 
-/// Pages copied at a time.
+/// Pages that are copied in one step.
 const PAGES_A_STEP: i32 = 64;
 
 /// Why a store was not copied, checked or put back.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SnapshotError {
-    /// The database failed.
+    /// The database failed, or the store is not one that this build can use.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A file cannot be made, read or named.
-    #[error("{0}")]
+    /// A file or folder cannot be made, read or named. The source says why.
+    #[error("cannot use {0}")]
     Io(PathBuf, #[source] std::io::Error),
-    /// The target is there already; nothing is overwritten.
-    #[error("{0} exists")]
+    /// The target is there already. Nothing is overwritten.
+    #[error("{0} exists already")]
     Exists(PathBuf),
-    /// It is no SQLite file, or its pages contradict each other.
+    /// The file is not an SQLite database, or its pages contradict each other.
     #[error("{path} is damaged: {finding}")]
     Damaged {
-        /// The file.
+        /// The file that was checked.
         path: PathBuf,
         /// The first thing that SQLite found.
         finding: String,
     },
     /// It is an SQLite file without a vault's tables.
-    #[error("{0} is no store of a vault")]
+    #[error("{0} is not the store of a vault")]
     NoStore(PathBuf),
 }
 
-/// A store's file that was found whole.
+/// A store's file that was found to be whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Whose it is.
+    /// The id of the vault whose store it is.
     pub vault_id: [u8; 32],
-    /// Slots in it.
+    /// The number of slots in it.
     pub slots: u64,
-    /// Versions of wallets' backups in it.
+    /// The number of versions of wallets' backups in it.
     pub versions: u64,
-    /// Bytes of the records of both.
+    /// The bytes of the records of slots and versions together.
     pub record_bytes: u64,
 }
 
 impl Snapshot {
-    /// Copies the store at `store` into a new file, while servers may write to it: the copy is of one moment. It is
-    /// checked, and has its name only when it is whole and synced.
+    /// Copies the store at `store` into a new file, while servers may write to it. The copy is of
+    /// one moment. It is checked, and gets its name only when it is whole and synced.
     ///
     /// # Errors
-    /// [`SnapshotError`].
+    /// [`SnapshotError::Exists`] where `target` is there already, and any other [`SnapshotError`].
     pub fn create(store: &Path, target: &Path) -> Result<Self, SnapshotError> {
         copy(store, target)
     }
 
-    /// Checks a copy, or a store: every page, every index, the tables.
+    /// Checks a snapshot or a store: every page, every index and the tables. Records are not
+    /// opened.
     ///
     /// # Errors
-    /// [`SnapshotError`].
+    /// [`SnapshotError::Damaged`], [`SnapshotError::NoStore`], [`SnapshotError::Io`],
+    /// [`SnapshotError::Store`].
     pub fn verify(path: &Path) -> Result<Self, SnapshotError> {
         check(&open_to_read(path)?, path)
     }
 
-    /// Puts a copy back as a new store at `store`, checked before and after. One that is there is not overwritten.
+    /// Puts a snapshot back as a new store at `store`. It is checked before and after. A store that
+    /// is there is not overwritten.
     ///
     /// # Errors
+    /// [`SnapshotError::Exists`] where `store` or one of its logs is there, and any other
     /// [`SnapshotError`].
     pub fn restore(snapshot: &Path, store: &Path) -> Result<Self, SnapshotError> {
         Self::verify(snapshot)?;
         for left_over in ["-wal", "-shm", "-journal"] {
             let mut name = store.as_os_str().to_owned();
             name.push(left_over);
-            // Of another store: SQLite would take it for this one's log.
+            // SQLite would take another store's log for this one's.
             refuse_existing(Path::new(&name))?;
         }
         copy(snapshot, store)
     }
 
-    /// Calls `each` with every record and where it stands.
+    /// Calls `each` with every record and the place where it stands.
     ///
     /// # Errors
-    /// [`SnapshotError`].
+    /// [`SnapshotError::Io`], [`SnapshotError::Store`].
     pub fn for_each_record(path: &Path, mut each: impl FnMut(Place, &[u8])) -> Result<(), SnapshotError> {
         let db = open_to_read(path)?;
         let mut all = |sql: &str, place: fn([u8; 32], u64) -> Place| {
@@ -130,7 +134,7 @@ fn refuse_existing(path: &Path) -> Result<(), SnapshotError> {
 }
 
 fn open_to_read(path: &Path) -> Result<Connection, SnapshotError> {
-    // SQLite's own message for a missing file names nothing.
+    // SQLite's own message for a missing file does not name the file.
     File::open(path).map_err(|error| SnapshotError::Io(path.to_owned(), error))?;
     schema::check_sqlite_version(rusqlite::version_number())?;
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(StoreError::from)?;
@@ -145,7 +149,7 @@ fn copy(source: &Path, target: &Path) -> Result<Snapshot, SnapshotError> {
     name.push(format!(".{}.part", std::process::id()));
     let part = PathBuf::from(name);
     let copied = copy_to(&source, &part).and_then(|snapshot| {
-        // A hard link fails where the name was taken meanwhile; a rename would overwrite.
+        // A hard link fails if the name was taken meanwhile; a rename would overwrite.
         fs::hard_link(&part, target).map_err(|error| SnapshotError::Io(target.to_owned(), error))?;
         Ok(snapshot)
     });
@@ -163,7 +167,7 @@ fn copy_to(source: &Connection, part: &Path) -> Result<Snapshot, SnapshotError> 
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.write(true).create_new(true).open(part).map_err(io)?;
     let mut target = Connection::open(part).map_err(StoreError::from)?;
-    // The moment that is copied. Without it every commit of a server would begin the copy anew.
+    // The moment that is copied. Without it every commit of a server would start the copy over.
     source.execute_batch("BEGIN; SELECT 1 FROM sqlite_schema").map_err(StoreError::from)?;
     let copying = Copying::new(source, &mut target).map_err(StoreError::from)?;
     loop {
@@ -175,7 +179,7 @@ fn copy_to(source: &Connection, part: &Path) -> Result<Snapshot, SnapshotError> 
     }
     drop(copying);
     source.execute_batch("ROLLBACK").map_err(StoreError::from)?;
-    // One file without a log beside it.
+    // The copy is one file, without a log.
     target.pragma_update(None, "journal_mode", "DELETE").map_err(StoreError::from)?;
     let snapshot = check(&target, part)?;
     drop(target);
@@ -225,7 +229,8 @@ mod tests {
         let stop = Arc::new(AtomicBool::new(false));
         let rounds = Arc::new(AtomicU32::new(0));
         let (writer, stopped, counter) = (Arc::clone(&store), Arc::clone(&stop), Arc::clone(&rounds));
-        // Each round adds one slot and takes one away: any moment has a hundred or a hundred and one.
+        // Each round adds one slot and takes one away, so any moment has a hundred or a hundred and
+        // one.
         let writing = tokio::spawn(async move {
             while !stopped.load(Ordering::Relaxed) {
                 let slot = SlotId::from_bytes([200; 32]);
@@ -240,7 +245,7 @@ mod tests {
             let (from, to) = (path.clone(), copy.clone());
             let copying = tokio::task::spawn_blocking(move || Snapshot::create(&from, &to));
             let snapshot = copying.await.expect("no panic").expect("a copy");
-            // One that no write met shows nothing.
+            // A copy that met no write shows nothing.
             if rounds.load(Ordering::Relaxed) > before + 1 {
                 break snapshot;
             }
@@ -295,7 +300,7 @@ mod tests {
         assert!(matches!(Snapshot::verify(&empty), Err(SnapshotError::NoStore(_))));
         assert!(matches!(Snapshot::verify(&folder.path().join("none")), Err(SnapshotError::Io(..))));
 
-        // A log that another store left behind would be read as this one's.
+        // SQLite would read a log that another store left behind as this one's.
         let good = folder.path().join("good");
         Snapshot::create(&path, &good).expect("a copy");
         fs::write(folder.path().join("restored-wal"), "left over").expect("written");

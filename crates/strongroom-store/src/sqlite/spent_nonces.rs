@@ -24,7 +24,7 @@ impl SpentNonces {
         keep_until > marks.swept_until && marks.keep_until.insert(nonce, keep_until).is_none()
     }
 
-    /// Forgets marks up to `now`, and refuses from now on every nonce that was to be kept no longer.
+    /// Forgets marks up to `now`. From now on every nonce that was to be kept no longer is refused.
     pub(super) fn sweep(&self, now: UnixSeconds) {
         let mut marks = self.marks();
         marks.swept_until = marks.swept_until.max(now);

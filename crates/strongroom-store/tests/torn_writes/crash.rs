@@ -1,4 +1,4 @@
-//! The power goes: what a store makes of what is left.
+//! What a store makes of what a power loss left.
 
 use crate::standing::{Act, Standing, expired};
 use crate::workload::{Call, DATABASE, EVERYBODY, PRINCIPALS, open};
@@ -28,8 +28,8 @@ fn check_integrity(folder: &Path) {
     assert_eq!(found, "ok");
 }
 
-/// Opens what a crash at `point` left, and asks that it holds what was answered, all of it and nothing else; but what
-/// was in flight may be there as a whole.
+/// Opens what a crash at `point` left, and checks that it holds all that was answered and nothing
+/// else. A call that was in flight may be there as a whole.
 pub(crate) async fn check(folder: &Path, calls: &[Call], point: usize) {
     let store = Arc::new(open(folder));
     let rows = rows_of(&store, EVERYBODY).await;
@@ -64,7 +64,7 @@ pub(crate) async fn check(folder: &Path, calls: &[Call], point: usize) {
     }
     check_integrity(folder);
 
-    // At once, so that they share commits.
+    // They run at once, to share commits.
     let mut probes = JoinSet::new();
     let held = standing.held.into_iter().map(|(tag, slot)| (tag, Inserted::Held(slot)));
     for (tag, expected) in held.chain(undone.into_iter().map(|tag| (tag, Inserted::Stored))) {
@@ -91,14 +91,14 @@ async fn rows_of(store: &SqliteStore, principal: Tag) -> Vec<SlotRow> {
     page.rows
 }
 
-/// Whether a call that nobody had an answer of was done. If it was done in part, either answer shows it later.
+/// Whether a call without an answer was done. If it was done in part, either result shows it later.
 fn was_done(act: &Act, rows: &[SlotRow], standing: &Standing) -> bool {
     let rows: BTreeMap<_, _> = rows.iter().map(|row| (row.slot, row.generation)).collect();
     match act {
         Act::Insert(slot, _) => rows.contains_key(slot),
         Act::Replace(slot, generation, _) => rows.get(slot) == Some(&(generation + 1)),
         Act::Delete(slot) => !rows.contains_key(slot),
-        // Nothing else tells, and either is right: it is not asked for.
+        // Nothing else tells, and either is right, so the check does not ask for it.
         Act::Spend(..) => false,
         Act::Sweep(now) => {
             let mut swept = standing.slots.iter().filter(|(_, (_, content))| expired(content, *now));

@@ -1,14 +1,14 @@
-//! What calls of a store do to what it holds, for comparing a real store with.
+//! A model of what calls do to a store's contents, to compare a real store with.
 
 use std::collections::BTreeMap;
 use strongroom::SlotId;
 use strongroom_store::{Inserted, Replaced, SlotContent, Store, StoreError, Tag, UnixSeconds};
 
-/// A call, of which the same workload never makes two at once that touch the same thing.
+/// A call. A workload never makes two at once that touch the same thing.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Act {
     Insert(SlotId, SlotContent),
-    /// With the generation that the slot has.
+    /// The number is the generation that the slot has.
     Replace(SlotId, u64, SlotContent),
     Delete(SlotId),
     Spend([u8; 16], UnixSeconds),
@@ -16,7 +16,7 @@ pub(crate) enum Act {
 }
 
 impl Act {
-    /// Makes the call; whether it did what it is for.
+    /// Makes the call, and tells whether it did what it is for.
     pub(crate) async fn run(self, store: &dyn Store) -> Result<bool, StoreError> {
         Ok(match self {
             Self::Insert(slot, content) => store.insert(slot, content).await? == Inserted::Stored,
@@ -43,7 +43,7 @@ impl Act {
         }
     }
 
-    /// Bytes that stand in the files from this call on and not before, if there are any.
+    /// Bytes that are in the files from this call on and not before, if there are any.
     pub(crate) fn trace(&self) -> Option<&[u8]> {
         match self {
             Self::Insert(slot, _) => Some(slot.as_bytes()),

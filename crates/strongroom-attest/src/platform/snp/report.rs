@@ -5,15 +5,15 @@ use crate::policy::SnpTcb;
 use crate::refusal::Refusal;
 use crate::trust_anchors::SnpProduct;
 
-/// Bytes of a report.
+/// The size of a report, in bytes.
 pub const REPORT_BYTES: usize = 1184;
 
-/// Bytes that the signature is over.
+/// The part of a report that the signature is over, in bytes.
 const SIGNED_BYTES: usize = 0x2A0;
-/// Of each half of the signature: 48 that count, little-endian, and zeros.
+/// The size of each half of the signature: 48 bytes, little-endian, and then zeros.
 const SCALAR_BYTES: usize = 72;
 
-/// A report whose reserved parts are as they must be. Its signature has not been looked at.
+/// A report whose reserved parts are zero. Its signature has not been verified.
 #[derive(Debug)]
 pub(crate) struct Parsed<'a>(&'a [u8; REPORT_BYTES]);
 
@@ -74,12 +74,12 @@ impl<'a> Parsed<'a> {
         self.array(0x1A0)
     }
 
-    /// By its CPUID, which version 2 does not carry.
+    /// The line of processors by the report's CPUID, which a report of version 2 does not have.
     pub(crate) fn product(&self) -> Option<SnpProduct> {
         if self.version() == 2 { None } else { SnpProduct::of_cpu(self.0[0x188], self.0[0x189]) }
     }
 
-    /// The TCB that the VCEK is for.
+    /// REPORTED_TCB, the TCB that the VCEK is for.
     pub(crate) fn reported_tcb(&self, product: SnpProduct) -> SnpTcb {
         SnpTcb::read(self.array(0x180), product)
     }
@@ -88,7 +88,7 @@ impl<'a> Parsed<'a> {
         SnpTcb::read(self.array(0x38), product)
     }
 
-    /// The TCB below which the platform cannot be put back.
+    /// COMMITTED_TCB, below which the platform cannot be rolled back.
     pub(crate) fn committed_tcb(&self, product: SnpProduct) -> SnpTcb {
         SnpTcb::read(self.array(0x1E0), product)
     }

@@ -1,10 +1,10 @@
-//! Security versions of the firmware, and the least ones that a policy takes.
+//! Reads the security versions of the firmware, and compares them with the oldest ones accepted.
 
 use crate::policy::{MinimumTcb, SnpTcb};
 use crate::trust_anchors::SnpProduct;
 
 impl SnpTcb {
-    /// TCB_VERSION, in the layout of a line of processors.
+    /// Reads a TCB_VERSION in the layout of a line of processors.
     pub(super) fn read(bytes: [u8; 8], product: SnpProduct) -> Self {
         let [b0, b1, b2, b3, .., b6, b7] = bytes;
         match product {
@@ -13,7 +13,7 @@ impl SnpTcb {
         }
     }
 
-    /// Whether every part is at least this one's.
+    /// Whether every part is at least as new as the same part of `least`.
     pub(super) fn reaches(&self, least: &Self) -> bool {
         self.fmc >= least.fmc
             && self.bootloader >= least.bootloader

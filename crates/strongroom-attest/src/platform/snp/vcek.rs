@@ -5,16 +5,16 @@ use crate::policy::SnpTcb;
 use crate::trust_anchors::SnpProduct;
 use x509_cert::der::oid::ObjectIdentifier;
 
-/// The chip and the TCB that a VCEK is for.
+/// A VCEK, the key of one chip with one TCB, as its certificate describes it.
 pub(super) struct Vcek {
     pub(super) public_key: Vec<u8>,
     pub(super) tcb: SnpTcb,
-    /// 64 bytes; Turin's has 8, and zeros.
+    /// The chip id. Those of Turin have 8 bytes, and zeros after them here.
     pub(super) chip_id: [u8; 64],
 }
 
 impl Vcek {
-    /// Reads AMD's extensions of a certificate (publication 57230, 1.3.6.1.4.1.3704.1).
+    /// Reads AMD's extensions of a certificate (publication 57230, OID 1.3.6.1.4.1.3704.1).
     pub(super) fn read(der: &[u8], product: SnpProduct) -> Option<Self> {
         let certificate = certificates::parse(der).ok()?;
         let tbs = certificate.tbs_certificate();
@@ -24,7 +24,7 @@ impl Vcek {
             let value = found.next()?.extn_value.as_bytes();
             found.next().is_none().then_some(value)
         };
-        // INTEGER, 0 to 255, in DER's shortest form.
+        // An INTEGER from 0 to 255 in DER's shortest form.
         let version = |arc: &str| match *extension(arc)? {
             [2, 1, n @ 0..=0x7F] | [2, 2, 0, n @ 0x80..=0xFF] => Some(n),
             _ => None,
@@ -37,7 +37,8 @@ impl Vcek {
             snp: version("3.3")?,
             microcode: version("3.8")?,
         };
-        // The bare bytes in AMD's certificates so far, or an OCTET STRING of them; told apart by length alone.
+        // AMD's certificates so far have the bare bytes, and later ones may have an OCTET STRING of
+        // them. Their lengths differ.
         let (bytes, raw) = (if product == SnpProduct::Turin { 8 } else { 64 }, extension("4")?);
         let hwid = match raw {
             [4, length, rest @ ..] if raw.len() == bytes + 2 && usize::from(*length) == bytes => rest,

@@ -1,4 +1,4 @@
-//! Intel's collateral: where to find a quote's, and how `dcap-qvl` wants it.
+//! Intel's collateral: what finds it for a quote, and the form that `dcap-qvl` takes.
 
 use crate::evidence::TdxCollateral;
 use crate::refusal::Refusal;
@@ -8,17 +8,17 @@ use dcap_qvl::quote::Quote;
 use dcap_qvl::tcb_info::TcbInfo;
 use dcap_qvl::{QuoteCollateralV3, intel};
 
-/// By what Intel's service finds the collateral of a quote.
+/// What Intel's service needs to find the collateral of a quote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CollateralKey {
-    /// The kind of platform: 12 hex digits, upper case.
+    /// The kind of platform (FMSPC): 12 hex digits, upper case.
     pub fmspc: String,
-    /// Who certified it: `platform` or `processor`.
+    /// Which of Intel's CAs certified the platform: `platform` or `processor`.
     pub ca: &'static str,
 }
 
 impl CollateralKey {
-    /// From the certificates in a quote.
+    /// Reads the key from the certificates in a quote.
     #[must_use]
     pub fn of(quote: &[u8]) -> Option<Self> {
         let quote = Quote::parse(quote).ok()?;
@@ -30,7 +30,7 @@ impl CollateralKey {
         Some(Self { fmspc: hex::encode_upper(fmspc), ca })
     }
 
-    /// Whether this looks like its collateral. Only verification tells whether it is.
+    /// Whether this looks like the collateral of the key. Only verification tells whether it is.
     #[must_use]
     pub fn fits(&self, collateral: &TdxCollateral) -> bool {
         let tcb_info: Result<TcbInfo, _> = serde_json::from_str(&collateral.tcb_info);
@@ -53,7 +53,7 @@ pub(super) fn to_library(collateral: &TdxCollateral) -> Result<QuoteCollateralV3
         qe_identity_issuer_chain: collateral.qe_identity_issuer_chain.clone(),
         qe_identity: collateral.qe_identity.clone(),
         qe_identity_signature: signature(&collateral.qe_identity_signature)?,
-        // The quote's own.
+        // The quote carries its own.
         pck_certificate_chain: None,
     })
 }

@@ -1,16 +1,17 @@
-//! What Intel says of a platform.
+//! What Intel says about a platform, apart from what any policy thinks of that.
 
 use dcap_qvl::QuoteClaims;
 use dcap_qvl::policy::PckCertFlag;
 use std::collections::BTreeSet;
 
-/// What Intel says of the platform at this time.
+/// The state of a platform at one time, as Intel's collateral and the PCK certificate describe it.
 pub(crate) struct PlatformState {
-    /// Every TCB status that applies: of the platform as it started, as it is, and of its quoting enclave.
+    /// Every TCB status that applies: the platform's when it started, the platform's now, and its
+    /// quoting enclave's.
     pub(crate) statuses: Vec<String>,
     pub(crate) advisories: Vec<String>,
     pub(crate) evaluation_number: u32,
-    /// What the PCK certificate says, if it does.
+    /// The flags of the PCK certificate, each `None` where the certificate does not have it.
     pub(crate) dynamic_platform: Option<bool>,
     pub(crate) cached_keys: Option<bool>,
     pub(crate) smt: Option<bool>,

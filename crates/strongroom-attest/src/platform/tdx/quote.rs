@@ -11,23 +11,23 @@ use dcap_qvl::verify::QuoteVerifier;
 use dcap_qvl::{QuoteClaims, QuotePolicy};
 use time::OffsetDateTime;
 
-/// Bytes of a quote that are looked at.
+/// The largest quote that is read, in bytes.
 pub(super) const MAX_QUOTE_BYTES: usize = 64 * 1024;
-/// The outer certification data of a quote that is signed by a quoting enclave.
+/// The type of the outer certification data, in a quote that a quoting enclave signed.
 const QE_REPORT_CERTIFICATION_DATA: u16 = 6;
 
-/// A quote whose parts stand where they belong.
+/// A quote that was parsed. Its signatures have not been verified.
 pub(crate) struct Parsed<'a> {
-    /// Without the zeros that kernels leave after it.
+    /// The quote without the zeros that kernels leave after it.
     bytes: &'a [u8],
     quote: Quote,
 }
 
 impl<'a> Parsed<'a> {
-    /// Reads a quote of version 4 or 5 of a TDX guest.
+    /// Reads a TDX guest's quote of version 4 or 5.
     ///
     /// # Errors
-    /// [`Refusal::Report`].
+    /// [`Refusal::Oversized`] or [`Refusal::Report`].
     pub(crate) fn parse(report: &'a [u8]) -> Result<Self, Refusal> {
         if report.len() > MAX_QUOTE_BYTES {
             return Err(Refusal::Oversized);
@@ -41,7 +41,7 @@ impl<'a> Parsed<'a> {
         let end =
             number(signed, 4).and_then(|length| length.checked_add(signed + 4)).ok_or(Refusal::Report)?;
         let (bytes, rest) = report.split_at_checked(end).ok_or(Refusal::Report)?;
-        // Signature and attestation key, 64 bytes each, come before the certification data.
+        // The signature and the attestation key, 64 bytes each, come before the certification data.
         let kind = number(signed + 4 + 128, 2);
         if rest.iter().any(|byte| *byte != 0)
             || kind != Some(usize::from(QE_REPORT_CERTIFICATION_DATA))
@@ -70,10 +70,10 @@ impl<'a> Parsed<'a> {
         self.quote.header.version
     }
 
-    /// Verifies quote and collateral and gives what they say, whatever any policy would.
+    /// Verifies quote and collateral, and gives what they say. No policy is applied.
     ///
     /// # Errors
-    /// The kind of failure, as far as the library's text tells.
+    /// [`Refusal`]: the kind of failure, as far as the library's message tells.
     pub(crate) fn claims(
         &self,
         collateral: &TdxCollateral,
@@ -90,7 +90,7 @@ impl<'a> Parsed<'a> {
         if !hex::encode(&claims.platform.pck.pce_id).eq_ignore_ascii_case(&tcb_info.pce_id) {
             return Err(Refusal::Collateral);
         }
-        // The lists' first day and the root's own dates are left to us.
+        // The library does not check the first day of the lists, or the dates of the root.
         if !(claims.latest_issue_date..=claims.earliest_expiration_date).contains(&now) {
             return Err(Refusal::Expired);
         }
@@ -98,7 +98,8 @@ impl<'a> Parsed<'a> {
     }
 }
 
-/// Of what kind a failure is. The library's errors are texts; a text that is not known here is still a refusal.
+/// The refusal for an error of the library, whose errors are texts. A text that is not known here
+/// is still a refusal.
 fn refusal(text: &str) -> Refusal {
     let is = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if is(&[
@@ -115,7 +116,7 @@ fn refusal(text: &str) -> Refusal {
     } else if is(&["QE vendor"]) {
         Refusal::Report
     } else if is(&["UnknownRevocationStatus"]) {
-        // The list is of another issuer.
+        // The revocation list is of another issuer.
         Refusal::Collateral
     } else if is(&["CertRevoked"]) {
         Refusal::Revoked

@@ -14,7 +14,7 @@ use strongroom::key::EncapsulationKey;
 use strongroom::slh_dsa::PublicKey;
 use time::OffsetDateTime;
 
-/// A donor's side that knows the joiner's first message.
+/// A donor that has the joiner's first message and has not answered yet.
 pub struct ReceivedHello {
     handoff: [u8; 32],
     key: EncapsulationKey,
@@ -22,10 +22,10 @@ pub struct ReceivedHello {
 }
 
 impl ReceivedHello {
-    /// Answers a first message.
+    /// Reads a first message, and draws the id of this handoff.
     ///
     /// # Errors
-    /// [`HandoffError::Malformed`] where its key is none.
+    /// [`HandoffError::Malformed`] where its key is not an ML-KEM-1024 encapsulation key.
     pub fn new(hello: &Hello, rng: &mut impl CryptoRng) -> Result<Self, HandoffError> {
         let key: EncapsulationKey =
             hello.ephemeral_key.parse().map_err(|_| HandoffError::Malformed("ephemeralKey"))?;
@@ -34,16 +34,17 @@ impl ReceivedHello {
         Ok(Self { transcript: transcript::of_offer(hello, &handoff, &key), handoff, key })
     }
 
-    /// The nonce that the donor's evidence is to carry.
+    /// The nonce that the donor's evidence must carry.
     #[must_use]
     pub fn transcript(&self) -> [u8; 32] {
         self.transcript
     }
 
-    /// The donor's answer, and what it remembers until the joiner's second message.
+    /// Gives the donor's answer, and what the donor keeps until the joiner's second message.
     ///
     /// # Errors
-    /// [`HandoffError::Origin`] where the key was imported; [`HandoffError::Malformed`] where the evidence is not of [`transcript`](Self::transcript).
+    /// [`HandoffError::Origin`] where the vault's key was imported; [`HandoffError::Malformed`]
+    /// where the nonce of the evidence is not the [`transcript`](Self::transcript).
     pub fn offer(
         self,
         evidence: Evidence,
@@ -65,7 +66,7 @@ impl ReceivedHello {
     }
 }
 
-/// A donor that waits for the joiner's second message. It answers one.
+/// A donor that waits for the joiner's second message. It answers only one.
 pub struct PendingOffer {
     handoff: [u8; 32],
     transcript: [u8; 32],
@@ -76,16 +77,16 @@ pub struct PendingOffer {
 }
 
 impl PendingOffer {
-    /// Its name in the joiner's second message.
+    /// The id of this handoff, by which the joiner's second message refers to the offer.
     #[must_use]
     pub fn handoff(&self) -> &[u8; 32] {
         &self.handoff
     }
 
-    /// Verifies the joiner by the statements that it shows.
+    /// Verifies the joiner by the release statements that it shows.
     ///
     /// # Errors
-    /// [`HandoffError`].
+    /// [`HandoffError`]: the first check that the joiner does not pass.
     pub fn grant(
         self,
         request: &HandoffRequest,
@@ -112,20 +113,20 @@ impl PendingOffer {
     }
 }
 
-/// A joiner that was verified: the root may be sealed to its key, for this handoff.
+/// The permission to seal the root to a verified joiner's key, for this handoff.
 pub struct HandoffGrant {
     joiner: VerifiedServer,
     transcript: [u8; 32],
 }
 
 impl HandoffGrant {
-    /// Who gets the root, with the key of this handoff.
+    /// The joiner that gets the root. Its key is the one that it made for this handoff.
     #[must_use]
     pub fn joiner(&self) -> &VerifiedServer {
         &self.joiner
     }
 
-    /// What the root is sealed for.
+    /// The subject that the root is sealed for: the digest of the messages so far.
     #[must_use]
     pub fn transcript(&self) -> &[u8; 32] {
         &self.transcript

@@ -15,7 +15,7 @@ use strongroom::key::{DecapsulationKey, EncapsulationKey};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-/// A replica that has no root yet, and a key for this handoff alone.
+/// A replica that has no root yet, with a key that it made for this handoff.
 pub struct Joiner {
     vault_id: [u8; 32],
     nonce: [u8; 32],
@@ -24,7 +24,7 @@ pub struct Joiner {
 }
 
 impl Joiner {
-    /// Who wants the root of this vault, whose store it has.
+    /// Starts a handoff of this vault's root. The replica already has access to the vault's store.
     pub fn new(vault_id: [u8; 32], rng: &mut impl CryptoRng) -> Self {
         let mut nonce = [0; 32];
         rng.fill_bytes(&mut nonce);
@@ -32,7 +32,7 @@ impl Joiner {
         Self { vault_id, nonce, public: key.encapsulation_key(), key }
     }
 
-    /// What its evidence says, but for what follows from the donor's.
+    /// What the joiner's evidence says before the joiner knows the donor's evidence.
     #[must_use]
     pub fn claims(&self, configuration: &Configuration, timestamp: String) -> Claims<'_> {
         Claims {
@@ -48,16 +48,17 @@ impl Joiner {
         }
     }
 
-    /// The first message.
+    /// The first message, for the donor.
     #[must_use]
     pub fn hello(&self) -> Hello {
         Hello { nonce: Hex(self.nonce), ephemeral_key: self.public.to_base64() }
     }
 
-    /// Verifies the donor. `own` are this replica's settings; the key's origin in it follows from the donor's.
+    /// Verifies the donor. `own` are this replica's settings, except for the key's origin, which
+    /// follows from the donor's.
     ///
     /// # Errors
-    /// [`HandoffError`].
+    /// [`HandoffError`]: the first check that the donor does not pass.
     pub fn accept(
         self,
         offer: &Offer,
@@ -89,14 +90,14 @@ pub struct PendingRequest {
 }
 
 impl PendingRequest {
-    /// What the joiner's evidence is to bind.
+    /// What the joiner's evidence must bind: it answers the donor's offer.
     #[must_use]
     pub fn claims(&self, timestamp: String) -> Claims<'_> {
         let claims = self.joiner.claims(&self.configuration, timestamp);
         Claims { epoch: self.epoch, nonce: self.transcript, ..claims }
     }
 
-    /// The second message.
+    /// The second message, for the donor, with evidence of these [`claims`](Self::claims).
     #[must_use]
     pub fn request(&self, evidence: Evidence, release_statements: Vec<ReleaseStatement>) -> HandoffRequest {
         let configuration = self.configuration.clone();
@@ -106,7 +107,8 @@ impl PendingRequest {
     /// Opens the donor's last message.
     ///
     /// # Errors
-    /// [`HandoffError::Malformed`], [`HandoffError::Transfer`].
+    /// [`HandoffError::Malformed`] where it is not base64; [`HandoffError::Transfer`] where it
+    /// carries no root of this handoff.
     pub fn open(self, handover: &Handover) -> Result<ReceivedRoot, HandoffError> {
         let envelope = from_base64(&handover.envelope).ok_or(HandoffError::Malformed("envelope"))?;
         let root = root_envelope::open(&envelope, &self.transcript, [&self.joiner.key])?;
@@ -114,12 +116,13 @@ impl PendingRequest {
     }
 }
 
-/// A root that a verified replica handed over. That it is this vault's is to be compared still.
+/// A root that a verified replica handed over. The caller still has to check that it is this
+/// vault's.
 pub struct ReceivedRoot {
-    /// The 32 bytes.
+    /// The root itself, from which the vault's keys are derived.
     pub root: Zeroizing<[u8; 32]>,
-    /// Where it comes from.
+    /// The origin of the vault's key, now that it was handed over.
     pub origin: KeyOrigin,
-    /// Whose it must be.
+    /// The public name of the vault that the root must be of.
     pub vault_id: [u8; 32],
 }

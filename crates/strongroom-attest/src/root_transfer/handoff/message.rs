@@ -12,11 +12,11 @@ use strongroom::encoding::base64;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Hello {
     pub(super) nonce: Hex<32>,
-    /// Base64 of an ML-KEM-1024 key that is made for this handoff.
+    /// Base64 of an ML-KEM-1024 encapsulation key that was made for this handoff.
     pub(super) ephemeral_key: String,
 }
 
-/// The donor's answer: what it runs.
+/// The donor's answer, which shows what the donor runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Offer {
@@ -25,7 +25,8 @@ pub struct Offer {
     pub(super) configuration: Configuration,
 }
 
-/// The joiner's second message: what it runs, and who says that this may have the root.
+/// The joiner's second message, which shows what the joiner runs, and the statements that let that
+/// code have the root.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HandoffRequest {
@@ -36,23 +37,24 @@ pub struct HandoffRequest {
 }
 
 impl HandoffRequest {
-    /// Which offer it answers.
+    /// The id of the handoff, from the offer that this message answers.
     #[must_use]
     pub fn handoff(&self) -> &[u8; 32] {
         &self.handoff.0
     }
 }
 
-/// The donor's last message.
+/// The donor's last message, which carries the root.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Handover {
-    /// Base64 of the envelope of [`root_envelope`].
+    /// Base64 of a root envelope.
     pub(super) envelope: String,
 }
 
 impl Handover {
-    /// What carries the root to the joiner.
+    /// Makes the message of an envelope that [`seal`](crate::root_transfer::root_envelope::seal)
+    /// gave.
     #[must_use]
     pub fn new(envelope: &[u8]) -> Self {
         Self { envelope: base64(envelope) }

@@ -11,15 +11,19 @@ use crate::verify::{Challenge, VerifiedServer, verify};
 use strongroom::slh_dsa::PublicKey;
 use time::OffsetDateTime;
 
-/// Whom a replica takes for another of the vault: code that the release key signed. Its own evidence says nothing of that. A host that
-/// answers for the platform can put another guest's report in its place, which only its verifier would notice.
+/// The policies by which a replica accepts other code as a replica of its vault: those that the
+/// release key signed.
+///
+/// A replica's own evidence never admits another replica. A host that answers for the platform can
+/// replace that evidence by another guest's, and only its verifier would notice.
 pub struct ReleasePolicies(Vec<AppraisalPolicy>);
 
 impl ReleasePolicies {
-    /// By these statements.
+    /// Verifies the statements, and takes the policies out of them.
     ///
     /// # Errors
-    /// [`HandoffError::ManyStatements`]; [`HandoffError::Statement`]: one that does not count is none to leave out.
+    /// [`HandoffError::ManyStatements`]; [`HandoffError::Statement`] where one of them does not
+    /// verify, because it is not skipped.
     pub fn from_statements(
         statements: &[ReleaseStatement],
         key: &PublicKey,
@@ -34,7 +38,10 @@ impl ReleasePolicies {
         Ok(Self(policies.collect::<Result<_, _>>()?))
     }
 
-    /// The first policy that takes it; else what the last one says.
+    /// Verifies the other replica's evidence by the first policy that it passes.
+    ///
+    /// # Errors
+    /// [`HandoffError::Untrusted`] with the refusal of the last policy, where it passes none.
     pub(super) fn verify(
         &self,
         evidence: &Evidence,
@@ -46,7 +53,8 @@ impl ReleasePolicies {
             Challenge { purpose: Purpose::Handoff, nonce: Some(transcript), tls_spki_sha256: None };
         let mut refusal = Refusal::PlatformNotInPolicy;
         for policy in &self.0 {
-            // Whose settings and which vault is compared here; the exchange is its own channel, whoever ends the TLS.
+            // The vault is pinned here, and the settings are compared after this. The root is
+            // sealed to the joiner's key, so it does not matter where TLS ends.
             let policy = AppraisalPolicy {
                 vault_id: Some(vault_id),
                 config_digests: Vec::new(),
@@ -64,7 +72,8 @@ impl ReleasePolicies {
     }
 }
 
-/// What both say of their settings is what their evidence binds, and both guard the same alike.
+/// Checks that the other replica's evidence binds the settings that it shows, and that the root may
+/// go from the donor's settings to the joiner's. `verified` is the other replica.
 pub(super) fn compare(
     donors: &Configuration,
     joiners: &Configuration,

@@ -5,7 +5,7 @@ use crate::evidence::Evidence;
 use sha2::{Digest, Sha256};
 use strongroom::key::EncapsulationKey;
 
-/// SHA-256 of what the donor's evidence answers to.
+/// The nonce of the donor's evidence: SHA-256 of the joiner's first message and the handoff's id.
 pub(super) fn of_offer(hello: &Hello, handoff: &[u8; 32], key: &EncapsulationKey) -> [u8; 32] {
     Sha256::new()
         .chain_update(b"strongroom/handoff/1 offer\0")
@@ -16,7 +16,8 @@ pub(super) fn of_offer(hello: &Hello, handoff: &[u8; 32], key: &EncapsulationKey
         .into()
 }
 
-/// SHA-256 of what the joiner's evidence answers to: all before it, and the donor's report, which binds what the donor said.
+/// The nonce of the joiner's evidence: SHA-256 of the donor's nonce and the donor's report, which
+/// binds what the donor said.
 pub(super) fn of_request(offer: &[u8; 32], donor: &Evidence) -> [u8; 32] {
     Sha256::new()
         .chain_update(b"strongroom/handoff/1 request\0")

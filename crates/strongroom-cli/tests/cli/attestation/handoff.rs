@@ -371,7 +371,7 @@ fn who_may_not_have_the_root_is_told_why_and_gets_nothing() {
     assert_eq!(case.refused(&newer, &[], &with_forged).code, 1);
     newer.place.write("garbage.release", "{}");
     let with_garbage = [asking, &["--release-statement", "garbage.release"]].concat();
-    case.refused(&newer, &[], &with_garbage).fails(2, "it is no release statement");
+    case.refused(&newer, &[], &with_garbage).fails(2, "this is not a release statement");
     is_empty(&newer);
 
     // The same code as another application, whose owner may give its key to other code.

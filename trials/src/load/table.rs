@@ -1,24 +1,24 @@
-//! Rows of figures with their bars.
+//! A table of figures with the bars that they must reach.
 
-/// Collects rows, prints them, and knows whether a bar was missed.
+/// Prints rows, and counts those that miss their bars.
 #[derive(Default)]
 pub struct Table {
     rows: Vec<[String; 5]>,
     missed: usize,
 }
 
-/// What a figure must reach.
+/// The bar of a row.
 pub enum Bar {
-    /// At least.
+    /// The value must not be lower.
     AtLeast(f64),
-    /// At most.
+    /// The value must not be higher.
     AtMost(f64),
-    /// Nothing is asked.
+    /// Any value will do.
     None,
 }
 
 impl Table {
-    /// A row: what, our figure, the peer's, and the value that the bar is for.
+    /// Prints a row: its name, our figure and the peer's. `value` is what the bar is compared with.
     pub fn row(&mut self, what: &str, ours: String, peer: String, value: f64, bar: Bar) {
         let (bar, passes) = match bar {
             Bar::AtLeast(least) => (format!("≥ {least}"), Some(value >= least)),
@@ -33,12 +33,12 @@ impl Table {
         self.rows.push(row);
     }
 
-    /// Prints the head.
+    /// Prints the table's head.
     pub fn head() {
         println!("| figure | ours | beside it | value | bar |\n| --- | ---: | ---: | ---: | --- |");
     }
 
-    /// How many bars were missed.
+    /// The number of rows that missed their bars.
     #[must_use]
     pub fn missed(&self) -> usize {
         self.missed

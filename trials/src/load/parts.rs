@@ -1,4 +1,4 @@
-//! What an access is made of, each part by itself.
+//! The parts of an access, each measured by itself.
 
 use crate::client::Client;
 use anyhow::{Context, Result};
@@ -14,23 +14,24 @@ use strongroom::wallet::WalletSignature;
 use strongroom::{SlotId, aead, encoding};
 use time::OffsetDateTime;
 
-/// Medians in microseconds.
+/// Medians, all in microseconds.
 #[derive(Debug, Clone, Copy)]
 pub struct Parts {
-    /// Parse the statement, check it, recover the signer.
+    /// To parse the statement, check it and recover the signer.
     pub statement: f64,
-    /// Parse the payload, decapsulate, open.
+    /// To parse the payload, decapsulate and open it.
     pub payload: f64,
-    /// Unseal the record.
+    /// To unseal the record.
     pub record: f64,
 }
 
-/// Measures them on a payload of these bytes.
+/// Measures them on a payload of this many bytes.
 pub fn measure(plaintext_bytes: usize) -> Result<Parts> {
     let wallet = crate::client::wallet(1);
     let slot = SlotId::from_bytes([7; 32]);
     let headers = Client::sign(&wallet, &"0".repeat(80), &[Act::Access(slot)])?;
-    let text = String::from_utf8(encoding::from_base64(&headers[0].1).context("base64")?)?;
+    let text =
+        String::from_utf8(encoding::from_base64(&headers[0].1).context("the sign-in header is not base64")?)?;
     let signature: WalletSignature = headers[1].1.parse()?;
     let rules = Rules { origins: vec!["http://localhost".parse::<Origin>()?], chain_ids: vec![] };
     let statement = median(|| {

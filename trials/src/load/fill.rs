@@ -1,4 +1,5 @@
-//! Filling a store with rows like those of stored secrets, fast. Nobody can open them; they are there to be in the way.
+//! Fills a store fast, with rows like those of stored secrets. Nobody can open them; they are there
+//! to be in the way.
 
 use anyhow::{Context, Result};
 use getrandom::rand_core::Rng;
@@ -8,7 +9,7 @@ use strongroom_testkit::postgres::TempPostgres;
 
 const BATCH: u64 = 5000;
 
-/// Fills an embedded store, which no server uses at the time, up to `slots`.
+/// Fills an embedded store up to `slots`. No server may use it meanwhile.
 pub fn sqlite(store: &Path, slots: u64, record_bytes: usize) -> Result<()> {
     let mut db = Connection::open(store)?;
     let mut there: u64 =
@@ -38,8 +39,12 @@ pub fn sqlite(store: &Path, slots: u64, record_bytes: usize) -> Result<()> {
 
 /// Fills a database up to `slots`.
 pub fn postgres(postgres: &TempPostgres, slots: u64, record_bytes: usize) -> Result<()> {
-    let count =
-        || postgres.sql("vault", "SELECT count(*) FROM strongroom.slot").parse::<u64>().context("a number");
+    let count = || {
+        postgres
+            .sql("vault", "SELECT count(*) FROM strongroom.slot")
+            .parse::<u64>()
+            .context("the count of slots is not a number")
+    };
     let mut there = count()?;
     while there < slots {
         let batch = (10 * BATCH).min(slots - there);

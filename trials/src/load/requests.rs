@@ -1,5 +1,5 @@
-//! The load: requests that are ready before the clock starts, over connections that stay, with as little work of our own
-//! as can be, since it takes place on the server's cores.
+//! The load. Requests are ready before the clock starts, and go over connections that stay open.
+//! The load does as little work as it can, because it runs on the server's cores.
 
 use anyhow::{Context, Result, bail, ensure};
 use std::net::SocketAddr;
@@ -10,25 +10,26 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// What a load did.
+/// What a load measured.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// Requests answered as expected.
     pub requests: usize,
-    /// From the first request to the last answer.
+    /// The time from the first request to the last answer.
     pub took: Duration,
-    /// Of each request, ascending.
+    /// The latency of each request, ascending.
     latencies: Vec<Duration>,
 }
 
 impl Outcome {
-    /// Requests a second.
+    /// Requests a second, over the whole load.
     #[must_use]
     pub fn rate(&self) -> f64 {
         self.requests as f64 / self.took.as_secs_f64()
     }
 
-    /// The latency that this share of the requests did not exceed, in milliseconds.
+    /// The latency in milliseconds that this share of the requests did not exceed. `share` is from
+    /// 0 to 1.
     #[must_use]
     pub fn quantile_ms(&self, share: f64) -> f64 {
         let at = ((self.latencies.len() as f64 * share) as usize).min(self.latencies.len().saturating_sub(1));
@@ -36,18 +37,18 @@ impl Outcome {
     }
 }
 
-/// Requests, taken in turn: once each, or over and over.
+/// Requests, which connections take in turn.
 pub enum Requests {
-    /// Each once; the load ends with them or with its time.
+    /// Each request once. The load ends with them or with its time.
     Once(Vec<Vec<u8>>),
-    /// The same one.
+    /// The same request over and over.
     Same(Vec<u8>),
-    /// Each once, those of a list one after the other: a connection for each list.
+    /// A list for each connection, which sends each of its requests once, one after the other.
     Lanes(Vec<Vec<Vec<u8>>>),
 }
 
 impl Requests {
-    /// The `n`th of all, which is the `own`th of a connection.
+    /// The `n`th request of all, which is the `own`th of a connection.
     fn at(&self, n: usize, connection: usize, own: usize) -> Option<&[u8]> {
         match self {
             Self::Once(requests) => requests.get(n).map(Vec::as_slice),
@@ -57,7 +58,7 @@ impl Requests {
     }
 }
 
-/// The bytes of a request.
+/// The bytes of a request as they go over the connection.
 #[must_use]
 pub fn request(method: &str, path: &str, headers: &[(&str, String)], body: &[u8]) -> Vec<u8> {
     let mut bytes = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n");
@@ -71,8 +72,9 @@ pub fn request(method: &str, path: &str, headers: &[(&str, String)], body: &[u8]
     [bytes.as_bytes(), body].concat()
 }
 
-/// Sends requests over `connections` for `time` at most, each connection one after the other; at `rate` a second in all,
-/// or as fast as they are answered. Every answer must have the status `expected`.
+/// Sends requests over `connections` for `time` at most. Each connection waits for an answer before
+/// it sends the next request. `rate` is in requests a second for all connections; without one they
+/// go as fast as they are answered. Every answer must have the status `expected`.
 pub async fn send(
     address: SocketAddr,
     connections: usize,
@@ -94,7 +96,7 @@ pub async fn send(
             let mut latencies = Vec::new();
             loop {
                 let n = next.fetch_add(1, Ordering::Relaxed);
-                // What is sent late counts from when it should have been sent.
+                // A request that is sent late counts from when it should have been sent.
                 let due = match rate {
                     Some(rate) => start + Duration::from_secs_f64(n as f64 / rate),
                     None => Instant::now(),
@@ -131,7 +133,7 @@ impl Connection {
         Ok(Self { stream, answer: Vec::with_capacity(16 * 1024) })
     }
 
-    /// Sends a request and reads its whole answer; the status.
+    /// Sends a request, reads its whole answer and gives the status.
     async fn exchange(&mut self, request: &[u8]) -> Result<u16> {
         self.stream.write_all(request).await?;
         self.answer.clear();
@@ -146,7 +148,10 @@ impl Connection {
                 name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
             });
             if self.answer.len() >= head + 4 + length.unwrap_or(0) {
-                return text.get(9..12).and_then(|status| status.parse().ok()).context("a status");
+                return text
+                    .get(9..12)
+                    .and_then(|status| status.parse().ok())
+                    .context("the answer has no status");
             }
         }
     }

@@ -1,16 +1,16 @@
-//! Requests made before the clock starts: sealing and signing are the clients' work.
+//! Makes requests before the clock starts: sealing and signing are the clients' work.
 
-use super::load::request;
+use super::requests::request;
 use crate::client::{Client, body_for};
 use anyhow::Result;
 use strongroom::SlotId;
 use strongroom::key::EncapsulationKey;
 use strongroom::wallet::WalletKey;
 
-/// So that a request to store it has 6 KB.
+/// Bytes of a secret's plaintext. A request that stores it has 6 KB.
 pub const PLAINTEXT_BYTES: usize = 1150;
 
-/// Requests that store, each another payload.
+/// Requests that store, each one with another payload.
 pub fn stores(vault: &EncapsulationKey, owner: &WalletKey, count: usize) -> Result<Vec<Vec<u8>>> {
     let text = "x".repeat(PLAINTEXT_BYTES);
     let recipients = std::slice::from_ref(vault);
@@ -19,7 +19,7 @@ pub fn stores(vault: &EncapsulationKey, owner: &WalletKey, count: usize) -> Resu
         .collect()
 }
 
-/// Secrets of this wallet that can be opened.
+/// Stores secrets that this wallet can open, and gives their slots.
 pub async fn slots(
     client: &mut Client,
     vault: &EncapsulationKey,
@@ -34,7 +34,8 @@ pub async fn slots(
     Ok(slots)
 }
 
-/// Requests that open one of these slots, each with a sign-in of its own. They serve for five minutes.
+/// Requests that open one of these slots, each with a sign-in of its own. They can be used for five
+/// minutes.
 pub async fn accesses(
     client: &mut Client,
     owner: &WalletKey,

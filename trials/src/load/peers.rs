@@ -1,4 +1,5 @@
-//! The bare programs beside us: an axum that answers with as many bytes, and a loop of inserts of the same rows.
+//! Bare programs to compare with: an axum server that answers with as many bytes, and a loop that
+//! inserts the same rows.
 
 use anyhow::{Context, Result};
 use axum::Router;
@@ -13,10 +14,10 @@ use std::path::Path as FilePath;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// The argument that makes the bench program an echo server.
+/// The argument that makes `trials` an echo server.
 pub const ECHO: &str = "echo";
 
-/// Serves `/{bytes}`: as many bytes, to any request, whose body is read.
+/// Serves `/{bytes}`. It reads the body of any request, and answers with as many bytes.
 pub async fn echo() -> Result<()> {
     let app = Router::new()
         .route("/{bytes}", any(|Path(bytes): Path<usize>, _: Bytes| async move { vec![b'x'; bytes] }));
@@ -27,32 +28,33 @@ pub async fn echo() -> Result<()> {
     Ok(())
 }
 
-/// A process that runs [`echo`]; killed when dropped.
+/// A process that runs [`echo`]. It is killed when dropped.
 pub struct Echo {
     child: Child,
-    /// Where it listens.
+    /// The address on which it listens.
     pub address: SocketAddr,
 }
 
 impl Echo {
-    /// Starts it.
+    /// Starts this program again, as an echo server.
     pub fn start() -> Result<Self> {
         let mut child = Command::new(std::env::current_exe()?).arg(ECHO).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
-        BufReader::new(child.stdout.take().context("its stdout")?).read_line(&mut line)?;
+        BufReader::new(child.stdout.take().context("the echo server has no stdout")?).read_line(&mut line)?;
         Ok(Self { child, address: line.trim().parse()? })
     }
 }
 
 impl Drop for Echo {
     fn drop(&mut self) {
-        // Both fail where it has ended already.
+        // Both calls fail if it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Inserts the rows of stored secrets in groups of `batch`, each committed and synced, for `time`: secrets a second.
+/// Inserts the rows of stored secrets for `time`, in groups of `batch` that are each committed and
+/// synced. Gives secrets a second.
 pub fn insert_loop(folder: &FilePath, record_bytes: usize, batch: usize, time: Duration) -> Result<f64> {
     let mut db = open(folder, "insert.sqlite")?;
     let mut record = vec![0; record_bytes];
@@ -76,7 +78,7 @@ pub fn insert_loop(folder: &FilePath, record_bytes: usize, batch: usize, time: D
     Ok(f64::from(rows) / start.elapsed().as_secs_f64())
 }
 
-/// Inserts spent nonces in the same way: nonces a second.
+/// Inserts spent nonces in the same way. Gives nonces a second.
 pub fn spend_loop(folder: &FilePath, batch: usize, time: Duration) -> Result<f64> {
     let mut db = open(folder, "spend.sqlite")?;
     let (start, mut rows) = (Instant::now(), 0);
