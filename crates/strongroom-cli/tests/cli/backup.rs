@@ -116,7 +116,7 @@ fn what_is_not_its_owners_is_refused_and_nothing_is_written() {
     }
     place.write("cut", &made[..made.len() / 2]);
     restore("words", "cut").fails(1, "not a JSON");
-    restore("words", "wallet.json").fails(1, "a backup has signature and payload");
+    restore("words", "wallet.json").fails(1, "a backup has `signature` and `payload`");
     let short = made.replace("signature\":\"0x", "signature\":\"0");
     place.write("short", short);
     restore("words", "short").fails(1, "hex");
@@ -134,8 +134,8 @@ fn a_mnemonic_that_is_wrong_says_which_word_and_repeats_none() {
     for (words, says) in [
         (WORDS.replace("yellow", "year"), "word 12, the last"),
         (WORDS.replace("sausage", "sausige"), "word 6 is not in BIP-39"),
-        (WORDS.replace("sausage ", ""), "this one has 11"),
-        (String::new(), "this one has 0"),
+        (WORDS.replace("sausage ", ""), "has 11 words"),
+        (String::new(), "has 0 words"),
     ] {
         place.write("wrong", &words);
         for verb in [&["create", "wallet.json"][..], &["keys"], &["list"]] {
@@ -229,7 +229,7 @@ fn what_was_created_before_is_pushed_as_it_is_once() {
     backup(&case.place, "create", &["wallet.json", "-o", "made"]).ok();
     let elsewhere = &user.replace(&user[..8], "00000000");
     case.backup("push", &["--user", elsewhere, "made"]).fails(2, "for another user id");
-    case.backup("push", &["--user", "me", "wallet.json"]).fails(2, "a user id is a UUID");
+    case.backup("push", &["--user", "me", "wallet.json"]).fails(2, "not a user id");
 }
 
 /// Of a compatible backup nobody signed which version it is.

@@ -367,13 +367,13 @@ fn lists_and_policies_have_bounds() {
         })
         .collect();
     place.write("many", many);
-    place.run(&["encrypt", "-R", "many"], "").fails(2, "at most 512 recipients");
+    place.run(&["encrypt", "-R", "many"], "").fails(2, "at most 512");
     place.run(&["encrypt", "-r", &key, "--label", "a\nb"], "").fails(2, "label is out of bounds");
     let backwards = ["--not-before", "2030-01-01T00:00:00Z", "--not-after", "2029-01-01T00:00:00Z"];
     place
         .run(&[&["encrypt", "-r", &key][..], &backwards].concat(), "")
         .fails(2, "not-after is out of bounds");
-    place.run(&["encrypt", "-r", &key, "--reader", "0x12"], "").fails(2, "a principal is");
+    place.run(&["encrypt", "-r", &key, "--reader", "0x12"], "").fails(2, "not a principal");
     place.run(&["encrypt", "-r", &key, "--format", "w3pk", "--label", "x"], "").fails(2, "carries no policy");
     place.run(&["encrypt", "--server", "http://127.0.0.1:9"], "").fails(2, "--server needs --reader");
     let shown = place
@@ -408,7 +408,7 @@ fn recipients_come_and_go_by_rewrapping() {
     rewrap(&["--remove", &bob]).fails(1, "names nobody");
     rewrap(&["--remove", "sr:0000-0000-0000-0000"]).fails(1, "names nobody");
     rewrap(&["--add", &eve]).fails(2, "named twice");
-    rewrap(&["--remove", &ann, "--remove", &eve]).fails(2, "needs a recipient");
+    rewrap(&["--remove", &ann, "--remove", &eve]).fails(2, "no recipient");
     place.run(&["rewrap", "-i", "bob", "--add", &bob, "before"], "").fails(1, "none of the given keys");
 
     rewrap(&["--rotate-key", "-r", &ann]).fails(1, &eve_id);

@@ -190,10 +190,10 @@ fn each_payload_that_is_none_has_its_refusal() {
         value[field] = bytes.into();
         value.to_string()
     };
-    assert_eq!(refusal("{}"), "no");
-    assert_eq!(refusal("[1]"), "no");
-    assert_eq!(refusal(&format!("{text}x")), "no");
-    assert_eq!(refusal(&text.replacen("{", r#"{"nonce":"0x00","#, 1)), "no", "a field twice");
+    assert_eq!(refusal("{}"), "not");
+    assert_eq!(refusal("[1]"), "not");
+    assert_eq!(refusal(&format!("{text}x")), "not");
+    assert_eq!(refusal(&text.replacen("{", r#"{"nonce":"0x00","#, 1)), "not", "a field twice");
     assert_eq!(refusal(&with("capsule", "0x0")), "capsule");
     assert_eq!(refusal(&with("capsule", "0x00")), "capsule");
     assert_eq!(refusal(&with("nonce", "00")), "nonce");
