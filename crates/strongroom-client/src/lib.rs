@@ -47,6 +47,7 @@ use strongroom::backup::VerifyError;
 use strongroom::envelope::{self, Envelope};
 use strongroom::key::{DecapsulationKey, Recipient};
 use strongroom::principal::WalletAddress;
+use strongroom::rfc3339;
 use strongroom::signin::Act;
 use strongroom::wallet::WalletKey;
 use strongroom::{OpenError, Plaintext, Sealed, SealedError, SlotId, encoding};
@@ -479,7 +480,7 @@ fn nonce(http: &Http) -> Result<String, ClientError> {
 }
 
 fn time(text: String) -> Result<OffsetDateTime, ClientError> {
-    OffsetDateTime::parse(&text, &Rfc3339).map_err(|_| ClientError::Answer("a time is none"))
+    rfc3339::parse(&text).ok_or(ClientError::Answer("a time is none"))
 }
 
 fn stored(answer: Answer) -> Result<Stored, ClientError> {

@@ -44,6 +44,7 @@ mod open_error;
 mod plaintext;
 pub mod policy;
 pub mod principal;
+pub mod rfc3339;
 mod sealed;
 pub mod signin;
 pub mod slh_dsa;
