@@ -31,7 +31,7 @@ mod user_id;
 
 use crate::encoding;
 use crate::envelope::{self, Envelope};
-use crate::json::Object;
+use crate::json::{self, JsonError, Object};
 use crate::open_error::OpenError;
 use crate::slh_dsa::{self, BadSignature, Context, Owner, PublicKey, Signature};
 use native::Manifest;
@@ -166,10 +166,9 @@ impl Archive {
     }
 
     fn from_wiped(text: Zeroizing<Vec<u8>>) -> Result<Self, ArchiveError> {
-        match serde_json::from_slice::<IgnoredAny>(&text) {
-            Ok(_) if std::str::from_utf8(&text).is_ok() => Ok(Self(text)),
-            Ok(_) => Err(ArchiveError { line: 1, column: 1 }),
-            Err(error) => Err(ArchiveError { line: error.line(), column: error.column() }),
+        match json::from_slice::<IgnoredAny>(&text) {
+            Ok(_) => Ok(Self(text)),
+            Err(JsonError { line, column }) => Err(ArchiveError { line, column }),
         }
     }
 
@@ -265,8 +264,8 @@ impl SignedBackup {
             #[serde(borrow)]
             statement: Option<Cow<'a, str>>,
         }
-        let Object(raw): Object<Raw<'_>> = serde_json::from_slice(text)
-            .map_err(|error| ParseError::Json { line: error.line(), column: error.column() })?;
+        let Object(raw): Object<Raw<'_>> =
+            json::from_slice(text).map_err(|JsonError { line, column }| ParseError::Json { line, column })?;
         let signature = raw.signature.ok_or(ParseError::Fields)?;
         let signature = signature.parse().map_err(ParseError::Signature)?;
         let base64 = |field, text: &str| encoding::from_base64(text).ok_or(ParseError::Base64 { field });
@@ -274,8 +273,7 @@ impl SignedBackup {
             (Some(payload), None, None) => {
                 let payload = encoding::from_prefixed_hex(payload).ok_or(ParseError::Payload)?;
                 // A signature without context could be over anything: what is kept looks like a payload at least.
-                serde_json::from_slice::<Object<IgnoredAny>>(&payload)
-                    .map_err(|_| ParseError::PayloadNotJson)?;
+                json::from_slice::<Object<IgnoredAny>>(&payload).map_err(|_| ParseError::PayloadNotJson)?;
                 Content::Compatible { payload }
             }
             (None, Some(envelope), Some(statement)) => {
