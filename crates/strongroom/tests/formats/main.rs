@@ -1,0 +1,4 @@
+//! `testdata/formats/`: vectors of keys, payloads, backups and statements, walked by this and by the reader in
+//! `testdata/reader/`.
+
+mod keys;
