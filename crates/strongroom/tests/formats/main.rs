@@ -1,4 +1,5 @@
 //! `testdata/formats/`: vectors of keys, payloads, backups and statements, walked by this and by the reader in
 //! `testdata/reader/`.
 
+mod derivations;
 mod keys;
