@@ -3,3 +3,4 @@
 
 mod derivations;
 mod keys;
+mod w3pk;
