@@ -1,6 +1,7 @@
 //! `testdata/formats/`: vectors of keys, payloads, backups and statements, walked by this and by the reader in
 //! `testdata/reader/`.
 
+mod backups;
 mod derivations;
 mod keys;
 mod w3pk;
