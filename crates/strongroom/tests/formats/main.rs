@@ -4,4 +4,5 @@
 mod backups;
 mod derivations;
 mod keys;
+mod sign_in;
 mod w3pk;
