@@ -130,6 +130,9 @@ impl Nonces {
 }
 
 #[cfg(test)]
+mod nonce_vectors;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use time::Duration;
