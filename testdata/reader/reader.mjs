@@ -122,21 +122,43 @@ function withId(kemId, encapsulationKey, decapsulate) {
   return { kemId, keyId, encapsulationKey, decapsulate };
 }
 
-const mlKem = (key) => withId(0x0042, key.ek, (enc) => mlKemDecaps(key, enc));
+const mlKem = (key) => ({
+  ...withId(0x0042, key.ek, (enc) => mlKemDecaps(key, enc)),
+  expanded: () => Buffer.concat([key.dkPke, key.ek, key.h, key.z]),
+});
 
-function hybrid(seed) {
-  const parts = shake('shake256', 112, seed);
-  const key = mlKemKeyGen(...halves(parts));
+export const mlKemOfSeed = (seed) => mlKem(mlKemKeyGen(...halves(seed)));
+
+/** The hybrid's two halves, and what lies between an encapsulation and the shared secret. */
+export function hybridParts(seed) {
+  const expanded = shake('shake256', 112, seed), mlKemSeed = expanded.subarray(0, 64), scalar = expanded.subarray(64);
+  const key = mlKemKeyGen(...halves(mlKemSeed));
   const ecdh = createECDH('secp384r1');
-  try { ecdh.setPrivateKey(parts.subarray(64)); } catch { badKey('scalar'); }
+  try { ecdh.setPrivateKey(scalar); } catch { badKey('scalar'); }
   const recipient = ecdh.getPublicKey();
-  return withId(0x0051, Buffer.concat([key.ek, recipient]), (enc) => {
+  const combined = (secret, x, ephemeral) => hash('sha3-256', secret, x, ephemeral, recipient, ascii('MLKEM1024-P384'));
+  const decapsulate = (enc) => {
     const ephemeral = enc.subarray(1568);
     if (ephemeral[0] !== 4) damaged('point'); // OpenSSL would also take the form of SEC 1 that begins with 6 or 7
     let x;
     try { x = ecdh.computeSecret(ephemeral); } catch { damaged('point'); }
-    return hash('sha3-256', mlKemDecaps(key, enc.subarray(0, 1568)), x, ephemeral, recipient, ascii('MLKEM1024-P384'));
-  });
+    const secret = mlKemDecaps(key, enc.subarray(0, 1568));
+    return { secret, x, ephemeral, shared: combined(secret, x, ephemeral) };
+  };
+  const encapsulate = (message, ephemeralScalar) => {
+    const [secret, r] = halves(hash('sha3-512', message, key.h));
+    const ours = createECDH('secp384r1');
+    ours.setPrivateKey(ephemeralScalar);
+    const ephemeral = ours.getPublicKey(), x = ours.computeSecret(recipient);
+    const enc = Buffer.concat([pkeEncrypt(key.ek, message, r), ephemeral]);
+    return { enc, secret, x, ephemeral, shared: combined(secret, x, ephemeral) };
+  };
+  return { mlKemSeed, scalar, recipient, encapsulationKey: Buffer.concat([key.ek, recipient]), decapsulate, encapsulate };
+}
+
+function hybrid(seed) {
+  const { encapsulationKey, decapsulate } = hybridParts(seed);
+  return withId(0x0051, encapsulationKey, (enc) => decapsulate(enc).shared);
 }
 
 // Encoding again finds what Node's decoder lets pass: padding, line breaks, the other alphabet, trailing bits.
@@ -164,6 +186,33 @@ export function secretKey(text) {
   }
 }
 
+/** A public key text, or the base64 of an ML-KEM-1024 key. */
+export function publicKey(text) {
+  const prefix = 'strongroom-pk-1';
+  if (!text.startsWith(prefix)) {
+    const bytes = decodeBase64(text, 'base64');
+    return bytes?.length === 1568 ? encapsulationKey(0x0042, bytes) : badKey('not a public key text');
+  }
+  const bytes = decodeBase64(text.slice(prefix.length), 'base64url') ?? badKey('base64url');
+  if (bytes.length < 6) badKey('size');
+  const body = bytes.subarray(0, -4);
+  if (!hash('sha256', body).subarray(0, 4).equals(bytes.subarray(-4))) badKey('checksum');
+  return encapsulationKey(body.readUInt16BE(0), body.subarray(2));
+}
+
+function encapsulationKey(kemId, bytes) {
+  if (bytes.length !== { 0x0042: 1568, 0x0051: 1665 }[kemId]) badKey('KEM or size');
+  const vector = bytes.subarray(0, 1536), point = bytes.subarray(1568);
+  if (!encodeVector(12, decodeVector(12, vector)).equals(vector)) badKey('modulus');
+  if (kemId === 0x0051) {
+    const ecdh = createECDH('secp384r1');
+    ecdh.generateKeys();
+    if (point[0] !== 4) badKey('point');
+    try { ecdh.computeSecret(point); } catch { badKey('point'); }
+  }
+  return withId(kemId, bytes);
+}
+
 export function keyFile(bytes) {
   if (bytes.length > 65536) badKey('key file size');
   const lines = isUtf8(bytes) ? bytes.toString().split(/\r?\n/) : badKey('key file is not UTF-8');
@@ -175,7 +224,7 @@ export function keyFile(bytes) {
 // ---- The header: CBOR that is read by its grammar. With shortest heads only and the keys of a map ascending, what is
 // accepted has one encoding, so it need not be encoded again. No count is believed before it is checked.
 
-class Cbor {
+export class Cbor {
   constructor(bytes) { this.bytes = bytes; this.at = 0; }
 
   take(size) {
@@ -359,8 +408,9 @@ function openOrStop(bytes, keys) {
 }
 
 // Throws for a bad key; everything about the envelope is an outcome.
-export function open(envelopeBytes, secretKeyTexts) {
-  const keys = secretKeyTexts.map(secretKey);
+export const open = (envelopeBytes, secretKeyTexts) => openWith(envelopeBytes, secretKeyTexts.map(secretKey));
+
+export function openWith(envelopeBytes, keys) {
   try {
     return { outcome: 'opened', plaintext: openOrStop(dearmor(Buffer.from(envelopeBytes)), keys) };
   } catch (error) {

@@ -643,6 +643,6 @@ pub(crate) struct Demo {
 }
 
 fn parse_time(text: &str) -> Result<time::OffsetDateTime, String> {
-    time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339)
-        .map_err(|_| "an RFC 3339 time, such as 2027-01-01T00:00:00Z, is expected".to_owned())
+    strongroom::rfc3339::parse(text)
+        .ok_or_else(|| "an RFC 3339 time, such as 2027-01-01T00:00:00Z, is expected".to_owned())
 }

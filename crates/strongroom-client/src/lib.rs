@@ -46,6 +46,7 @@ use std::borrow::Cow;
 use strongroom::backup::VerifyError;
 use strongroom::envelope::{self, Envelope};
 use strongroom::key::{DecapsulationKey, Recipient};
+use strongroom::rfc3339;
 use strongroom::sign_in::Act;
 use strongroom::wallet::WalletAddress;
 use strongroom::wallet::WalletKey;
@@ -479,7 +480,7 @@ fn nonce(http: &Http) -> Result<String, ClientError> {
 }
 
 fn time(text: String) -> Result<OffsetDateTime, ClientError> {
-    OffsetDateTime::parse(&text, &Rfc3339).map_err(|_| ClientError::Answer("a time is none"))
+    rfc3339::parse(&text).ok_or(ClientError::Answer("a time is none"))
 }
 
 fn stored(answer: Answer) -> Result<Stored, ClientError> {

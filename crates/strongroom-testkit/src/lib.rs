@@ -7,6 +7,7 @@ pub mod postgres;
 pub mod recording_vfs;
 pub mod seeded_random;
 pub mod tee;
+pub mod vectors;
 
 use aes_gcm::{AeadInOut, Aes256Gcm, KeyInit};
 use base64ct::{Base64, Encoding};

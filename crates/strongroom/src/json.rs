@@ -5,6 +5,27 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
 
+/// Where a text stops being the JSON that is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct JsonError {
+    /// Counted from 1.
+    pub(crate) line: usize,
+    /// In bytes, counted from 1.
+    pub(crate) column: usize,
+}
+
+/// Reads a JSON text, all of which is UTF-8 (RFC 8259 §8.1). `serde_json` by itself does not look at
+/// the bytes of a string that it drops.
+pub(crate) fn from_slice<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, JsonError> {
+    let text = std::str::from_utf8(json).map_err(|error| {
+        let valid = &json[..error.valid_up_to()];
+        let line_start = valid.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+        JsonError { line, column: 1 + valid.len() - line_start }
+    })?;
+    serde_json::from_str(text).map_err(|error| JsonError { line: error.line(), column: error.column() })
+}
+
 /// A `T` that is written as an object. A derived `Deserialize` also takes an array of the fields in
 /// their order, which would be a second spelling.
 pub struct Object<T>(pub T);
@@ -25,5 +46,22 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
             }
         }
         deserializer.deserialize_map(AnObject(PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::de::IgnoredAny;
+
+    #[test]
+    fn every_byte_is_utf_8_and_a_refusal_says_where() {
+        let position =
+            |json: &[u8]| from_slice::<IgnoredAny>(json).map(|_| ()).map_err(|p| (p.line, p.column));
+        assert_eq!(position("{\"苟\":\"全\"}\n".as_bytes()), Ok(()));
+        assert_eq!(position(b"{\"x\":\"\xFF\"}"), Err((1, 7)));
+        assert_eq!(position(b"{\n\"x\":\"\xFF\"}"), Err((2, 6)));
+        assert_eq!(position(b"{\"x\":\"\xC3"), Err((1, 7)));
+        assert_eq!(position(b"{} x"), Err((1, 4)));
     }
 }

@@ -47,6 +47,7 @@ pub mod passphrase_kdf;
 mod plaintext;
 pub mod policy;
 pub mod principal;
+pub mod rfc3339;
 mod sealed_secret;
 pub mod sign_in;
 pub mod slh_dsa;

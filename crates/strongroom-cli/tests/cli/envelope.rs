@@ -69,6 +69,9 @@ fn garbage_is_refused_and_leaves_no_file() {
     place.run(&["decrypt", "-i", "key", "-o", "out"], "").fails(1, "standard input is empty");
     place.run(&["decrypt", "-i", "key", "-o", "out"], &sealed[..100]).fails(1, "not a payload");
     place.run(&["decrypt", "-i", "key", "-o", "out"], sealed.replace(":2,", ":3,")).fails(1, "version");
+    let mut not_utf_8 = sealed.replacen('{', r#"{"note":"?","#, 1).into_bytes();
+    not_utf_8[9] = 0xFF;
+    place.run(&["decrypt", "-i", "key", "-o", "out"], not_utf_8).fails(1, "not a payload: line 1, column 10");
     place.run(&["decrypt", "-i", "key", "-o", "no/such/folder", "-"], sealed).fails(2, "no/such/folder");
     place.run(&["encrypt", "-r", &key, "-r", "nonsense"], "").fails(2, "recipient 2 of -r");
     let secret =

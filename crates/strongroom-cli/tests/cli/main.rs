@@ -2,6 +2,7 @@
 
 mod attestation;
 mod backup;
+mod before;
 mod envelope;
 mod hsm;
 mod keys;

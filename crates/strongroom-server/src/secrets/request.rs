@@ -8,11 +8,11 @@ use strongroom::envelope::{self, Envelope};
 use strongroom::json::Object;
 use strongroom::policy::EnvelopePolicyError;
 use strongroom::principal::Principal;
+use strongroom::rfc3339;
 use strongroom::w3pk::PayloadError;
 use strongroom::wallet::WalletAddress;
 use strongroom::{SealedSecret, SealedSecretError};
 use strongroom_store::UnixSeconds;
-use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
 /// Wallets that `publicAddresses` can name, as many as a policy can.
@@ -163,8 +163,7 @@ fn parse_readers(texts: &[String]) -> Result<Vec<Principal>, ApiError> {
 
 fn parse_expiry(text: &str, now: OffsetDateTime) -> Result<UnixSeconds, ApiError> {
     // In UTC it must still have a year of four digits, since that is how it is shown again.
-    let at = OffsetDateTime::parse(text, &Rfc3339)
-        .ok()
+    let at = rfc3339::parse(text)
         .and_then(|at| at.checked_to_offset(UtcOffset::UTC))
         .ok_or_else(|| {
             Code::MalformedExpiry.because("expiresAt is an RFC 3339 time, such as 2027-01-01T00:00:00Z")

@@ -152,6 +152,9 @@ impl Nonces {
 }
 
 #[cfg(test)]
+mod vectors;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use time::Duration;

@@ -118,6 +118,9 @@ fn hash(resource: &str) -> [u8; HASH_BYTES] {
 }
 
 #[cfg(test)]
+mod vectors;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use strongroom::SlotId;

@@ -40,6 +40,7 @@ async fn every_bad_body_has_its_code() {
         ("/expiresAt", json!("tomorrow"), (400, "malformed_expiry")),
         ("/expiresAt", json!("2020-01-01T00:00:00Z"), (400, "malformed_expiry")),
         ("/expiresAt", json!("9999-12-31T23:59:59-23:59"), (400, "malformed_expiry")),
+        ("/expiresAt", json!("9999-12-31 23:59:59Z"), (400, "malformed_expiry")),
         ("/expiresAt", json!(5), (400, "malformed_request")),
     ];
     for (path, value, expected) in rows {
@@ -92,6 +93,15 @@ async fn a_secret_may_be_a_string_that_holds_a_payload() {
     body["secret"] = json!(body["secret"].to_string());
     let stored = vault.call("POST", "/secret/store", &[], body.to_string().as_bytes()).await;
     assert_eq!(vault.access(stored.slot(), &wallet(1)).await.body["secret"], "alice's");
+}
+
+#[tokio::test]
+async fn an_expiry_may_be_in_lower_case() {
+    let vault = TestVault::new();
+    let mut body = body(&vault).await;
+    body["expiresAt"] = json!("2999-01-01t00:00:00z");
+    let stored = vault.call("POST", "/secret/store", &[], body.to_string().as_bytes()).await;
+    assert_eq!((stored.status, &stored.body["expiresAt"]), (201, &json!("2999-01-01T00:00:00Z")));
 }
 
 #[tokio::test]

@@ -97,6 +97,22 @@ async fn chains_and_times_are_checked() {
     assert_eq!(case.with_draft(|draft| draft.expiration_time = Some(draft.issued_at)).await.code(), expired);
 }
 
+/// RFC 3339 lets a writer choose; what was signed stays as it is.
+#[tokio::test]
+async fn a_time_in_lower_case_signs_in() {
+    let case = Case::new().await;
+    let nonce = case.vault.nonce().await;
+    let text = case.vault.draft(&case.alice, &nonce).write().expect("a valid draft").to_string();
+    let (before, issued_at) = text.split_once("Issued At: ").expect("the time");
+    let text = format!("{before}Issued At: {}", issued_at.to_lowercase());
+    assert!(text.ends_with('z'), "{text}");
+    let headers = [
+        ("x-siwe-message", base64(text.as_bytes())),
+        ("x-siwe-signature", case.alice.sign(&text).to_string()),
+    ];
+    assert_eq!(case.with_headers(&headers).await.body["secret"], "alice's");
+}
+
 /// Guard: the recovered address is compared (strongroom/sign_in/verify.rs, `WalletStatement::verify`).
 #[tokio::test]
 async fn another_wallets_signature_is_refused() {

@@ -1,5 +1,6 @@
 //! A wallet's data: what a backup holds.
 
+use crate::json::{self, JsonError};
 use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -30,10 +31,9 @@ impl Archive {
     }
 
     pub(super) fn from_wiped(text: Zeroizing<Vec<u8>>) -> Result<Self, ArchiveError> {
-        match serde_json::from_slice::<IgnoredAny>(&text) {
-            Ok(_) if std::str::from_utf8(&text).is_ok() => Ok(Self(text)),
-            Ok(_) => Err(ArchiveError { line: 1, column: 1 }),
-            Err(error) => Err(ArchiveError { line: error.line(), column: error.column() }),
+        match json::from_slice::<IgnoredAny>(&text) {
+            Ok(_) => Ok(Self(text)),
+            Err(JsonError { line, column }) => Err(ArchiveError { line, column }),
         }
     }
 

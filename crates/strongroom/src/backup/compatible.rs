@@ -5,7 +5,7 @@ use super::keys::Keys;
 use super::restore_error::RestoreError;
 use crate::aead;
 use crate::encoding;
-use crate::json::Object;
+use crate::json::{self, Object};
 use crate::kem::{self, SharedSecret};
 use crate::key::Recipient;
 use crate::open_error::OpenError;
@@ -97,7 +97,7 @@ pub(super) fn open(payload: &[u8], keys: &Keys) -> Result<Zeroizing<Vec<u8>>, Re
         nonce: Cow<'a, str>,
     }
     let refused = RestoreError::Payload;
-    let Object(raw): Object<Raw<'_>> = serde_json::from_slice(payload)
+    let Object(raw): Object<Raw<'_>> = json::from_slice(payload)
         .map_err(|_| refused("not a JSON object of capsule, symmetricCiphertext and nonce"))?;
     let bytes = |text: &str, what| encoding::from_prefixed_hex(text).ok_or(refused(what));
     let capsule = bytes(&raw.capsule, "capsule is not 0x and hex digits")?;

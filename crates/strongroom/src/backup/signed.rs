@@ -8,7 +8,7 @@ use super::native::{self, Manifest};
 use super::statement::{BackupStatement, BackupStatementError, Position};
 use crate::encoding;
 use crate::envelope::{self, Envelope};
-use crate::json::Object;
+use crate::json::{self, JsonError, Object};
 use crate::slh_dsa::{self, Context, Signature};
 use rand_core::CryptoRng;
 use serde::Deserialize;
@@ -109,8 +109,8 @@ impl SignedBackup {
             #[serde(borrow)]
             statement: Option<Cow<'a, str>>,
         }
-        let Object(raw): Object<Raw<'_>> = serde_json::from_slice(text)
-            .map_err(|error| SignedBackupError::Json { line: error.line(), column: error.column() })?;
+        let Object(raw): Object<Raw<'_>> = json::from_slice(text)
+            .map_err(|JsonError { line, column }| SignedBackupError::Json { line, column })?;
         let signature = raw.signature.ok_or(SignedBackupError::Fields)?;
         let signature = signature.parse().map_err(SignedBackupError::Signature)?;
         let base64 =
@@ -120,7 +120,7 @@ impl SignedBackup {
                 let payload = encoding::from_prefixed_hex(payload).ok_or(SignedBackupError::Payload)?;
                 // A signature without a context could be over anything, so only what looks like a
                 // payload is kept.
-                serde_json::from_slice::<Object<IgnoredAny>>(&payload)
+                json::from_slice::<Object<IgnoredAny>>(&payload)
                     .map_err(|_| SignedBackupError::PayloadNotJson)?;
                 BackupContent::Compatible { payload }
             }

@@ -231,8 +231,9 @@ fn each_text_that_is_no_backup_has_its_refusal() {
     for payload in ["", "0x0", "0xgg", "00"] {
         assert_eq!(refusal(with_payload(payload)), SignedBackupError::Payload, "{payload}");
     }
-    // Nothing, a transaction perhaps, a list, an object and more.
-    for payload in ["0x", "0x02f8", "0x5b5d", "0x7b7d00"] {
+    // Nothing, a transaction perhaps, a list, an object and more, and an object with a byte
+    // that is not UTF-8.
+    for payload in ["0x", "0x02f8", "0x5b5d", "0x7b7d00", "0x7b2278223a22ff227d"] {
         assert_eq!(refusal(with_payload(payload)), SignedBackupError::PayloadNotJson, "{payload}");
     }
     assert!(parsed(&with_payload("0x7b7d")).is_ok());

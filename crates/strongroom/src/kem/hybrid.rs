@@ -125,3 +125,6 @@ fn public_key(point: &Point) -> Option<PublicKey> {
 fn point(key: &PublicKey) -> Point {
     key.to_sec1_point(false).as_bytes().try_into().expect("an uncompressed point has 97 bytes")
 }
+
+#[cfg(test)]
+mod vectors;

@@ -3,7 +3,7 @@
 use super::key_wrap::{FIRST_BYTES, SECOND_BYTES};
 use super::{AnyPayload, EncryptedData, Entry, Generation, MAX_RECIPIENTS, OlderPayload, Payload};
 use crate::encoding;
-use crate::json::Object;
+use crate::json::{self, JsonError, Object};
 use crate::kem::{CIPHERTEXT_BYTES, Ciphertext, ENCAPSULATION_KEY_BYTES};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -13,7 +13,7 @@ use std::borrow::Cow;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PayloadError {
-    /// The bytes are not JSON, a field has another type or is there twice, or something follows the
+    /// The bytes are not JSON or not UTF-8, a field has another type or is there twice, or something follows the
     /// object.
     #[error("not a payload: line {line}, column {column}")]
     Json {
@@ -94,8 +94,8 @@ impl AnyPayload {
     /// # Errors
     /// [`PayloadError`].
     pub fn from_json(json: &[u8]) -> Result<Self, PayloadError> {
-        let Object(raw): Object<Raw<'_>> = serde_json::from_slice(json)
-            .map_err(|error| PayloadError::Json { line: error.line(), column: error.column() })?;
+        let Object(raw): Object<Raw<'_>> = json::from_slice(json)
+            .map_err(|JsonError { line, column }| PayloadError::Json { line, column })?;
         let generation = match &raw.version {
             None => Generation::First,
             Some(version) if version.get() == "2" => Generation::Second,
@@ -318,6 +318,22 @@ mod tests {
                 matches!(AnyPayload::from_json(bad.as_bytes()), Err(PayloadError::Json { .. })),
                 "{bad:.40}"
             );
+        }
+    }
+
+    /// A dropped field is a part of the text too.
+    #[test]
+    fn invalid_utf_8_is_refused_wherever_it_stands() {
+        let text = payload(Generation::Second).to_json();
+        let unknown = text.replacen('{', r#"{"note":"?","#, 1);
+        let in_entry = text.replacen(r#"{"publicKey""#, r#"{"note":["?"],"publicKey""#, 1);
+        for good in [unknown, in_entry] {
+            assert!(AnyPayload::from_json(good.as_bytes()).is_ok());
+            let mut bad = good.into_bytes();
+            let at = bad.iter().position(|byte| *byte == b'?').expect("the note");
+            bad[at] = 0xFF;
+            let refused = AnyPayload::from_json(&bad);
+            assert_eq!(refused, Err(PayloadError::Json { line: 1, column: at + 1 }));
         }
     }
 

@@ -25,6 +25,21 @@ fn valid_statements_come_back_byte_for_byte() {
     assert_eq!(WalletStatement::parse(&one_blank_line).expect("valid").statement(), None);
 }
 
+#[test]
+fn a_time_in_lower_case_is_read_and_written_as_it_was_signed() {
+    for (upper, lower) in [
+        ("Issued At: 2021-09-30T16:25:24Z", "Issued At: 2021-09-30t16:25:24z"),
+        ("Expiration Time: 2021-09-30T16:35:24.5+01:00", "Expiration Time: 2021-09-30t16:35:24.5+01:00"),
+        ("Not Before: 2021-09-30T16:25:24.000Z", "Not Before: 2021-09-30T16:25:24.000z"),
+    ] {
+        let text = FULL.replacen(upper, lower, 1);
+        assert_ne!(text, FULL);
+        let parsed = WalletStatement::parse(&text).expect("a valid statement");
+        assert_eq!(parsed.to_string(), text);
+        assert_eq!(parsed.issued_at.at(), WalletStatement::parse(FULL).expect("valid").issued_at.at());
+    }
+}
+
 /// Each row: what is replaced in [`FULL`], its replacement, and the line that is then refused.
 #[test]
 fn every_rule_of_the_grammar_has_a_refusal() {
@@ -58,8 +73,6 @@ fn every_rule_of_the_grammar_has_a_refusal() {
         ("Nonce: 32891756", "Nonce: 3289175-", 9),
         ("Issued At: 2021-09-30T16:25:24Z", "Issued At: 2021-09-30T16:25:24", 10),
         ("Issued At: 2021-09-30T16:25:24Z", "Issued At: 2021-09-31T16:25:24Z", 10),
-        ("Issued At: 2021-09-30T16:25:24Z", "Issued At: 2021-09-30t16:25:24Z", 10),
-        ("Issued At: 2021-09-30T16:25:24Z", "Issued At: 2021-09-30T16:25:24z", 10),
         ("Issued At: 2021-09-30T16:25:24Z", "Issued At: 2021-09-30 16:25:24Z", 10),
         ("Expiration Time: 2021-09-30T16:35:24.5+01:00", "Expiration Time: later", 11),
         ("Not Before: 2021-09-30T16:25:24.000Z", "Not Before: ", 12),
