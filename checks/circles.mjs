@@ -137,6 +137,12 @@ function readItems(module, nodes, folder) {
     }
     if (i >= nodes.length) break;
     const word = nodes[i].text;
+    if (word === '#') {
+      // An inner attribute, `#![…]`.
+      if (isTestOnly(nodes[i + 2])) return;
+      i += 3;
+      continue;
+    }
     if (word === 'use') {
       const end = nodes.findIndex((node, at) => at > i && node.text === ';');
       for (const leaf of useLeaves(nodes.slice(i + 1, end))) {

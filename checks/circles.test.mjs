@@ -228,3 +228,16 @@ test('a constant with braces in its value does not swallow what follows', (t) =>
     ['a.rs:2 -> b.rs:1 -> a.rs'],
   );
 });
+
+test('inner attributes', (t) => {
+  finds(
+    t,
+    {
+      'lib.rs': '#![allow(dead_code)]\nmod a; mod b; mod c;',
+      'a.rs': '#![allow(unused)]\npub use crate::b::B;\npub struct A;',
+      'b.rs': 'use crate::a::A; pub struct B;',
+      'c.rs': '#![cfg(test)]\nuse crate::b::B;',
+    },
+    ['a.rs:2 -> b.rs:1 -> a.rs'],
+  );
+});
