@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Files of 1 GiB on tmpfs, sealed and opened by strongroom, age, rage and openssl in one run, beside cp; then 10 GiB through a
-# pipe. Prints docs/performance.md's table, and ends with 1 when a bar is missed. Debian's `age` and `openssl`, `rage` by
-# `cargo install rage`, GNU time, 4 GiB free in /dev/shm. Five rounds, in turns; medians.
+# Files of 1 GiB on tmpfs, sealed and opened by strongroom, age, rage and openssl in one run, beside
+# cp; then 10 GiB through a pipe. Prints docs/performance.md's table, and ends with 1 when a bar is
+# missed. Debian's `age` and `openssl`, `rage` by `cargo install rage`, GNU time, 4 GiB free in
+# /dev/shm. Five rounds, in turns; medians.
 #
 #   bench/files.sh [rounds]
 set -euo pipefail
@@ -25,8 +26,9 @@ agepublic=$(age-keygen -y agekey)
 age -r "$agepublic" -o age.sealed plain
 openssl enc -aes-256-ctr -pass pass:x -pbkdf2 -in plain -out openssl.sealed
 
-# cp several times a round: what a virtual machine's host has taken back in between makes single ones slow.
-# name, then the command; a line of name, wall s, CPU s, peak KiB. The output goes between runs, so that all of them make it anew.
+# cp several times a round: what a virtual machine's host has taken back in between makes single
+# ones slow. name, then the command; a line of name, wall s, CPU s, peak KiB. The output goes
+# between runs, so each of them makes it from nothing.
 measure() {
   local name=$1; shift
   /usr/bin/time -f "$name %e %U %S %M" -a -o figures "$@"

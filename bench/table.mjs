@@ -7,7 +7,10 @@ import { join } from 'node:path';
 const [criterion, peerFile] = process.argv.slice(2);
 const peers = JSON.parse(readFileSync(peerFile, 'utf8'));
 
-/** `bar` is in microseconds; `peer` is the field of the peer's JSON. Each row is measured in both generations. */
+/**
+ * `bar` is in microseconds; `peer` is the field of the peer's JSON. Each row is measured in both
+ * generations.
+ */
 const rows = [
   { row: 'seal 100 B for 2, keys from bytes', id: 'seal_100_bytes_for_2_keys_from_bytes', peer: 'seal_100_bytes_for_2', bar: 40 },
   { row: 'seal 100 B for 2, keys known', id: 'seal_100_bytes_for_2_keys_known', peer: 'seal_100_bytes_for_2', bar: 16 },

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Sealing and opening w3pk payloads beside npm's libraries, in one run: a table, and exit code 1 when a bar of
-# docs/performance.md is missed. Rust, a C compiler and Node 20 are its prerequisites. A machine with nothing else to do gives
-# steady figures.
+# Sealing and opening w3pk payloads beside npm's libraries, in one run: a table, and exit code 1
+# when a bar of docs/performance.md is missed. Rust, a C compiler and Node 20 are its prerequisites.
+# A machine with nothing else to do gives steady figures.
 #
 #   bench/w3pk.sh            measures all, about four minutes
 #   bench/w3pk.sh --table    prints the table of the last run again

@@ -1,15 +1,16 @@
-// Looks for circles between the modules of each crate. Two files that need one another cannot be read, moved or tested
-// one without the other, so a circle is a failure.
+// Looks for circles between the modules of each crate. Two files that need one another cannot be
+// read, moved or tested one without the other, so a circle is a failure.
 //
 //   node checks/circles.mjs [--but-parents] [ROOT]
 //
-// ROOT holds `crates/`; this repository is the default. `--but-parents` leaves out what a parent names of the modules
-// below it, and shows what remains.
+// ROOT holds `crates/`; this repository is the default. `--but-parents` leaves out what a parent
+// names of the modules below it, and shows what remains.
 //
-// A file needs another where it names an item that is defined there: in a `use`, or in a path such as
-// `crate::a::b::f()`. Re-exports are followed to the file that defines the item. A parent's `mod` and `pub use` of what
-// is below it are no needs, since they only say where things are found; a child's use of its parent's items is one.
-// Code for tests alone is left out, and so are comments and strings.
+// A file needs another where it names an item that is defined there: in a `use`, or in a path such
+// as `crate::a::b::f()`. Re-exports are followed to the file that defines the item. A parent's
+// `mod` and `pub use` of what is below it are no needs, since they only say where things are found;
+// a child's use of its parent's items is one. Code for tests alone is left out, and so are comments
+// and strings.
 
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -115,7 +116,9 @@ class Module {
   }
 }
 
-/** Reads a module's items out of its token trees. `folder` is where the files of its children are. */
+/**
+ * Reads a module's items out of its token trees. `folder` is where the files of its children are.
+ */
 function readItems(module, nodes, folder) {
   for (let i = 0; i < nodes.length; ) {
     let attribute;
@@ -196,7 +199,10 @@ function readFile(module, folder) {
   readItems(module, withoutTests(trees(tokenize(readFileSync(module.file, 'utf8')))), folder);
 }
 
-/** Where a path leads from a module: items with their modules, or a module itself. Nothing where it leaves the crate. */
+/**
+ * Where a path leads from a module: items with their modules, or a module itself. Nothing where it
+ * leaves the crate.
+ */
 function resolve(path, module, own, seen = new Set()) {
   let [first, ...rest] = path;
   if (first === 'crate' || first === own.name) return descend(module.root, first === 'crate' ? module.root : own.root, rest, own, seen);
@@ -218,7 +224,8 @@ function descend(from, module, path, own, seen) {
   const found = lookUp(module, name, own, seen);
   if (rest.length === 0) return found;
   const modules = found.filter(({ item }) => !item);
-  // Of a type and a module of one name, the module is what a path goes on from, if it leads anywhere.
+  // Of a type and a module of one name, the module is what a path goes on from, if it leads
+  // anywhere.
   const through = modules.flatMap((entry) => descend(from, entry.module, rest, own, seen));
   if (through.length > 0) return through;
   const items = found.filter(({ item }) => item);
@@ -310,7 +317,8 @@ function needs(module, own, add) {
       const name = path[0];
       if (path.length === 1) {
         if (['crate', 'self', 'super', 'Self'].includes(name)) continue;
-        // A name is a use of an item where it looks like one: a type or a constant, or a function that is called.
+        // A name is a use of an item where it looks like one: a type or a constant, or a function
+        // that is called.
         if (!/^[A-Z]/.test(name) && next !== '(' && next !== '!') continue;
         to(resolve(path, module, own), line);
       } else {
@@ -399,7 +407,10 @@ function wayBack(edges, part, from, to) {
   return [];
 }
 
-/** For each part that is tied together, circles that go over every edge of it: the shortest one for each edge. */
+/**
+ * For each part that is tied together, circles that go over every edge of it: the shortest one for
+ * each edge.
+ */
 export function circlesOf(edges) {
   return components(edges).map((part) => {
     const circles = new Map();

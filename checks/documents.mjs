@@ -2,7 +2,8 @@
 //
 // - every file and folder of this repository that they name is there;
 // - no line of Markdown and no comment is longer than 100 columns, where it could be broken;
-// - `CONTRIBUTING.md` lists the crates that may use unsafe code, and those are the ones that do not forbid it.
+// - `CONTRIBUTING.md` lists the crates that may use unsafe code, and those are the ones that do
+//   not forbid it.
 //
 //   node checks/documents.mjs [ROOT]   ROOT is a git work tree; this repository is the default
 //
@@ -17,14 +18,17 @@ import { tokenize } from './rust.mjs';
 const COLUMNS = 100;
 const UNSAFE_LIST = '## Crates that may use unsafe';
 
-// Names of these kinds are files of this repository wherever they stand. Of other kinds (a user's `policy.toml`) only
-// a path that begins with one of the repository's folders is.
+// Names of these kinds are files of this repository wherever they stand. Of other kinds (a user's
+// `policy.toml`) only a path that begins with one of the repository's folders is.
 const SOURCES = ['rs', 'md', 'mjs', 'sh'];
 const KINDS = [...SOURCES, 'toml', 'json', 'yaml', 'yml', 'py', 'service', 'conf', 'der', 'lock', 'ts', 'js'];
 const FILE = new RegExp(String.raw`(?<![\w/.@*<>{}…$-])(?:\.{0,2}/)*(?:[\w.-]+/)*[\w.-]*\w\.(?:${KINDS.join('|')})(?![\w/*{<…-]|\.\w)`, 'g');
 const URL_LIKE = /\b[a-z][a-z+]*:\/\/[^\s)>`"']+/g;
 
-/** The comments of a text, as `{line, text}` for each of their lines: `text` is what follows the marker. */
+/**
+ * The comments of a text, as `{line, text}` for each of their lines: `text` is what follows the
+ * marker.
+ */
 function commentsOf(file, source) {
   const found = [];
   const add = (text, line, marker) => {
@@ -48,7 +52,9 @@ function commentsOf(file, source) {
   return found;
 }
 
-/** What of a file is text for people, line by line; undefined where it has none that is looked at. */
+/**
+ * What of a file is text for people, line by line; undefined where it has none that is looked at.
+ */
 function textOf(file, source) {
   if (file.endsWith('.md')) return source.split('\n').map((text, i) => ({ line: i + 1, text }));
   if (/\.(rs|mjs|sh|toml|py)$/.test(file) || /^#!.*\b(ba)?sh\b/.test(source)) return commentsOf(file, source);
@@ -72,7 +78,10 @@ export function namesIn(text, topFolders) {
   return [...names];
 }
 
-/** Whether a name is the end of a tracked path, or a folder of one, from the root, the file's folder or anywhere. */
+/**
+ * Whether a name is the end of a tracked path, or a folder of one, from the root, the file's folder
+ * or anywhere.
+ */
 function exists(name, file, tracked) {
   const path = name.replace(/\/$/, '');
   const places = [posix.normalize(path), posix.normalize(posix.join(dirname(file), path))];
@@ -115,7 +124,10 @@ function longLines(file, source) {
   return found;
 }
 
-/** The names in a list of `- `name`: reason` under a heading; undefined where the heading is not there. */
+/**
+ * The names in a list of `- `name`: reason` under a heading; undefined where the heading is not
+ * there.
+ */
 function listUnder(heading, text) {
   const lines = text.split('\n');
   const start = lines.indexOf(heading);
@@ -127,7 +139,10 @@ function listUnder(heading, text) {
 const tableOf = (toml, name) => toml.split(/^\[/m).find((part) => part.startsWith(`${name}]`));
 const forbids = (table) => /^unsafe_code *= *(?:"forbid"|\{[^}]*level *= *"forbid")/m.test(table ?? '');
 
-/** The packages of which neither the manifest nor the root of the library or the program forbids unsafe code. */
+/**
+ * The packages of which neither the manifest nor the root of the library or the program forbids
+ * unsafe code.
+ */
 export function mayUseUnsafe(root, files) {
   const read = (file) => readFileSync(join(root, file), 'utf8');
   const workspace = forbids(tableOf(read('Cargo.toml'), 'workspace.lints.rust'));

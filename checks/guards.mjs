@@ -1,8 +1,10 @@
-// The table of guards: each line that a security claim rests on, what the code is without it, and the test that then fails.
-// `guards/run.mjs` takes them out one by one. A guard whose test still passes is a claim that no test holds up.
+// The table of guards: each line that a security claim rests on, what the code is without it, and
+// the test that then fails. `guards/run.mjs` takes them out one by one. A guard whose test still
+// passes is a claim that no test holds up.
 //
 //   ./check guards [part of a name]
-//   node checks/guards.mjs --look      only that each guard is still in its file, once, and its test in its package
+//   node checks/guards.mjs --look      only that each guard is in its file, once, and its test in
+//                                      its package
 
 import { run } from './guards/run.mjs';
 

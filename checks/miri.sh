@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Looks for undefined behaviour in slh-shake with Miri, which interprets a program and checks each access.
+# Looks for undefined behaviour in slh-shake with Miri, which interprets a program and checks each
+# access.
 #
 #   checks/miri.sh           the tests that take seconds there, three minutes at most
 #   checks/miri.sh --long    a key generation by every back end too, which takes half an hour
 #
-# Miri has no processor to ask for its features, so they are named here: without them only the portable
-# back end would run, which has no unsafe code.
+# Miri has no processor to ask for its features, so they are named here: without them only the
+# portable back end would run, which has no unsafe code.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 limit_s=180

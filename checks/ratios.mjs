@@ -1,13 +1,14 @@
-// Looks for losses of speed: runs `trials http`, which measures each figure beside a bare program of the same
-// sizes, and holds each ratio to a kept one. Ratios depend far less on a machine and its other work than
-// figures do. A ratio that fell by a third or more is measured again, and fails where it fell both times.
+// Looks for losses of speed: runs `trials http`, which measures each figure beside a bare program
+// of the same sizes, and holds each ratio to a kept one. Ratios depend far less on a machine and
+// its other work than figures do. A ratio that fell by a third or more is measured again, and fails
+// where it fell both times.
 //
 //   node checks/ratios.mjs           compares with bench/ratios.json
 //   node checks/ratios.mjs --keep    measures three times and keeps the medians for this machine
 //
-// It takes the dev build, which the tests made: the server and what it is measured beside are then alike built
-// without optimisation, so the ratios are not those of a release, but fall as those do. A table says which
-// machine it was made on; where this one has none, the first is taken.
+// It takes the dev build, which the tests made: the server and what it is measured beside are then
+// alike built without optimisation, so the ratios are not those of a release, but fall as those do.
+// A table says which machine it was made on; where this one has none, the first is taken.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -22,7 +23,9 @@ const KEPT = fileURLToPath(new URL('../bench/ratios.json', import.meta.url));
 /** The name of this machine, as a table gives it. */
 export const machine = () => `${cpus()[0].model}, ${cpus().length} processors`;
 
-/** The ratios in what `trials http` prints: of each row that has a figure beside it, by its name. */
+/**
+ * The ratios in what `trials http` prints: of each row that has a figure beside it, by its name.
+ */
 export function ratiosIn(output) {
   const ratios = {};
   for (const line of output.split('\n')) {
@@ -33,7 +36,10 @@ export function ratiosIn(output) {
   return ratios;
 }
 
-/** The kept ratios that these fell short of by a third or more, as lines to print; a ratio that is gone is one. */
+/**
+ * The kept ratios that these fell short of by a third or more, as lines to print; a ratio that is
+ * gone is one.
+ */
 export function fallen(kept, now) {
   return Object.entries(kept).flatMap(([what, ratio]) => {
     if (now[what] === undefined) return [`${what}: it was not measured`];

@@ -33,8 +33,9 @@ function endOfBlock(text, at) {
 }
 
 /**
- * The tokens of a source text: `{kind, text, line}`, lines from 1. Comments are left out, unless `onComment(text, line)`
- * is there to take them. A string's text is `"`, its `value` what stands between the quotes.
+ * The tokens of a source text: `{kind, text, line}`, lines from 1. Comments are left out, unless
+ * `onComment(text, line)` is there to take them. A string's text is `"`, its `value` what stands
+ * between the quotes.
  */
 export function tokenize(source, onComment) {
   const tokens = [];

@@ -1,12 +1,14 @@
-// Takes out the guards of `../guards.mjs` one by one, and asks that the test of each fails without it.
+// Takes out the guards of `../guards.mjs` one by one, and asks that the test of each fails without
+// it.
 //
 //   ./check guards [--fresh] [--shard I/N] [part of a name]
 //   node checks/guards.mjs --look
 //
-// Works in `target/guards`: a copy of the tree in which only changed files are written, so that cargo builds
-// only what changed; a target folder of its own, kept between runs; and what held, by the contents that it held
-// for. A run that was broken off goes on where it was, and a row is skipped while its line, its file and the
-// package of its test are the same. `--fresh` asks all of them again.
+// Works in `target/guards`: a copy of the tree in which only changed files are written, so that
+// cargo builds only what changed; a target folder of its own, kept between runs; and what held, by
+// the contents that it held for. A run that was broken off goes on where it was, and a row is
+// skipped while its line, its file and the package of its test are the same. `--fresh` asks all of
+// them again.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -16,7 +18,10 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
-/** Longer than any row takes; a test that waits for ever without its guard is a failure that says so. */
+/**
+ * Longer than any row takes; a test that waits for ever without its guard is a failure that says
+ * so.
+ */
 const ROW_LIMIT_MS = 15 * 60_000;
 
 const read = (file) => readFileSync(file, 'utf8');
@@ -56,7 +61,10 @@ export function depths(manifests) {
 
 const crateOf = (file) => file.match(/^crates\/([^/]+)\//)?.[1] ?? '';
 
-/** The rows in an order in which little is built again: by the crate of the guard, the package of the test, the file. */
+/**
+ * The rows in an order in which little is built again: by the crate of the guard, the package of
+ * the test, the file.
+ */
 export function ordered(guards, depth) {
   const rank = ([, file, , , pkg]) => [depth[crateOf(file)] ?? 99, crateOf(file), depth[pkg] ?? 99, pkg, file];
   const compare = (a, b) => {
@@ -74,14 +82,20 @@ export function shardOf(rows, shard) {
   return rows.slice(at(part - 1), at(part));
 }
 
-/** What a row's outcome depends on, as a hash: the row, its file, and the sources of the package of its test. */
+/**
+ * What a row's outcome depends on, as a hash: the row, its file, and the sources of the package of
+ * its test.
+ */
 export function keyOf(row, fileText, packageText) {
   const hash = createHash('sha256');
   for (const part of [JSON.stringify(row), fileText, packageText]) hash.update(`${part.length}:`).update(part);
   return hash.digest('hex');
 }
 
-/** Makes `copy` the same as the tracked files, and writes only what differs, since cargo goes by times. */
+/**
+ * Makes `copy` the same as the tracked files, and writes only what differs, since cargo goes by
+ * times.
+ */
 function sync(files, copy) {
   const wanted = new Set(files);
   const clean = (folder) => {
@@ -104,7 +118,10 @@ function sync(files, copy) {
   return written;
 }
 
-/** Puts what the ordinary builds made of dependencies into a new target folder, as links: they need not be built again. */
+/**
+ * Puts what the ordinary builds made of dependencies into a new target folder, as links: they need
+ * not be built again.
+ */
 function seed(from, to) {
   if (existsSync(join(to, 'debug')) || !existsSync(join(from, 'debug'))) return;
   mkdirSync(join(to, 'debug'), { recursive: true });
@@ -113,7 +130,10 @@ function seed(from, to) {
   }
 }
 
-/** The targets of a package that have a test of this name, as arguments of cargo: others need not be linked. */
+/**
+ * The targets of a package that have a test of this name, as arguments of cargo: others need not be
+ * linked.
+ */
 export function targetsOf(pkg, test, files, text = read) {
   const has = sourcesOf(pkg, files).filter((file) => functionOf(test).test(text(file)));
   const targets = new Set();
