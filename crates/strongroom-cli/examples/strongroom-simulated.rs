@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use strongroom_attest::roots::SnpProduct;
 use strongroom_cli::Surroundings;
-use strongroom_enclave::{PlatformError, SecureModule};
+use strongroom_root::{PlatformError, SecureModule};
 use strongroom_testkit::tee::nsm;
 
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use strongroom::SlotId;
 use strongroom::principal::Principal;
-use strongroom_enclave::Choice;
+use strongroom_root::Choice;
 
 /// A post-quantum secret vault: seal secrets with ML-KEM-1024, keep them in a vault that shows what it runs.
 #[derive(Parser)]

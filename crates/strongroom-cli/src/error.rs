@@ -17,7 +17,7 @@ use strongroom_attest::handoff::HandoffError;
 use strongroom_attest::recovery::RecoveryError;
 use strongroom_attest::release::StatementError;
 use strongroom_client::ClientError;
-use strongroom_enclave::TokenError;
+use strongroom_root::TokenError;
 
 const REFUSED: u8 = 1;
 const USAGE_OR_IO: u8 = 2;

@@ -12,7 +12,7 @@ use clap::Parser;
 use std::process::ExitCode;
 use std::sync::Arc;
 use strongroom_attest::Roots;
-use strongroom_enclave::SecureModule;
+use strongroom_root::SecureModule;
 
 /// A core dump would hold keys. Where the limit cannot be set, the operating system's stands.
 fn forbid_core_dumps() {

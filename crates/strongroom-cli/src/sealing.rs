@@ -5,7 +5,7 @@ use anyhow::{Context, Result, anyhow};
 use std::path::PathBuf;
 use std::str::FromStr;
 use strongroom_attest::Protection;
-use strongroom_enclave::{
+use strongroom_root::{
     DstackSealer, PassphraseSealer, Pkcs11Sealer, PlainSealer, Platform, Sealer, SevSnpSealer, TokenError,
     Tsm,
 };

@@ -19,7 +19,7 @@ use strongroom::wallet::WalletKey;
 use strongroom::{Plaintext, Sealed};
 use strongroom_attest::Roots;
 use strongroom_client::{BackupServer, Policy, SignIn, Vault};
-use strongroom_enclave::{PlainSealer, Platform};
+use strongroom_root::{PlainSealer, Platform};
 use strongroom_server::config::sign_in_origins;
 use strongroom_server::{Attestor, Config, Listeners, serve};
 use time::OffsetDateTime;

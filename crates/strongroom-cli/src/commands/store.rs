@@ -7,7 +7,7 @@ use crate::files;
 use crate::sealing::{Hsm, Sealing};
 use anyhow::{Context, Result, anyhow, bail};
 use std::path::Path;
-use strongroom_enclave::{Opened, Places, open};
+use strongroom_root::{Opened, Places, open};
 use strongroom_server::{DataDir, DataDirError, RecordCheck};
 use strongroom_store::{Backup, BackupError};
 

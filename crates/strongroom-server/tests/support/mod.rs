@@ -15,7 +15,7 @@ use strongroom::w3pk::{self, Generation, Payload};
 use strongroom::wallet::WalletKey;
 use strongroom::{SlotId, encoding};
 use strongroom_client::{Policy, VerifiedVault};
-use strongroom_enclave::{Entitled, Opened, PlainSealer, Platform, open_or_create};
+use strongroom_root::{Entitled, Opened, PlainSealer, Platform, open_or_create};
 use strongroom_server::config::sign_in_origins;
 use strongroom_server::limits::Limits;
 use strongroom_server::{Attestor, Config, DataDir, Listeners, Tls, Vault, app, serve};

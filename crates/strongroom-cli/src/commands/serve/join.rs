@@ -8,7 +8,7 @@ use strongroom_attest::Configuration;
 use strongroom_attest::handoff::{HandoffError, Joiner, Released};
 use strongroom_attest::release::ReleaseStatement;
 use strongroom_client::Replica;
-use strongroom_enclave::Root;
+use strongroom_root::Root;
 use strongroom_server::{Attestor, timestamp};
 use time::OffsetDateTime;
 

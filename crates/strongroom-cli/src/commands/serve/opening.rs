@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use strongroom::key::DecapsulationKey;
 use strongroom_attest::{KeyOrigin, Protection};
-use strongroom_enclave::{Entitled, Keeper, Opened, PlatformError, Root, RootError, Sealer, SealerError};
+use strongroom_root::{Entitled, Keeper, Opened, PlatformError, Root, RootError, Sealer, SealerError};
 use strongroom_server::recovery::{Awaiting, leave_envelope};
 use strongroom_server::{Attestor, Config, DataDir, DataDirError, Tls, Vault};
 use strongroom_store::{DatabaseUrl, PostgresDatabase, PostgresOptions, SqliteStore, Store, StoreError};

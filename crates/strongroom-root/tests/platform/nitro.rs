@@ -1,0 +1,88 @@
+use crate::{quote, quote_of};
+use std::sync::Arc;
+use strongroom_attest::{Asked, Beside, NO_NONCE, Policy, Refusal, Roots, verify};
+use strongroom_root::{Choice, Places, Platform, PlatformError, SecureModule};
+use strongroom_testkit::tee::aws::{FakeAws, NitroDocument};
+use time::OffsetDateTime;
+
+/// A fake of an enclave's Secure Module: it answers with what it is told to.
+struct Module {
+    aws: FakeAws,
+    answer: fn(NitroDocument, &FakeAws) -> Result<Vec<u8>, PlatformError>,
+}
+
+impl std::fmt::Debug for Module {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Module")
+    }
+}
+
+impl SecureModule for Module {
+    fn document(&self, user_data: &[u8; 64], nonce: &[u8; 32]) -> Result<Vec<u8>, PlatformError> {
+        let (user_data, nonce) = (Some(user_data.to_vec()), Some(nonce.to_vec()));
+        (self.answer)(NitroDocument { user_data, nonce, ..NitroDocument::default() }, &self.aws)
+    }
+}
+
+fn enclave(
+    choice: Choice,
+    answer: fn(NitroDocument, &FakeAws) -> Result<Vec<u8>, PlatformError>,
+) -> (Platform, Roots) {
+    // When crate::quote's claims say that they are made.
+    let aws = FakeAws::new(1_767_225_600);
+    let roots = Roots { aws: aws.root_der().to_vec().into(), ..Roots::default() };
+    let nsm: Arc<dyn SecureModule> = Arc::new(Module { aws, answer });
+    let places = Places { nsm: Some(nsm), ..Places::default() };
+    (Platform::find(choice, &places).expect("an enclave"), roots)
+}
+
+/// From the module to the verdict, with the nonce in the report and in the document; one bit of what the report binds, and it is refused.
+#[test]
+fn an_enclave_is_found_and_its_evidence_verified() {
+    for choice in [Choice::AwsNitro, Choice::Auto] {
+        let (platform, roots) = enclave(choice, |document, aws| Ok(aws.document(&document)));
+        assert_eq!((platform.name(), platform.is_none()), ("aws-nitro", false));
+        let evidence = quote(&platform, None).expect("evidence");
+        assert_eq!(evidence.beside, Beside::Nitro {});
+        assert_eq!(evidence.measurement, hex::encode(NitroDocument::default().pcrs[0].1));
+        let at = OffsetDateTime::from_unix_timestamp(1_767_225_600).expect("a time");
+        let policy = Policy::draft(&evidence, &roots, at).expect("a policy");
+        let asked = Asked { nonce: Some([4; 32]), ..Asked::default() };
+        assert_eq!(verify(&evidence, &asked, &policy, at).expect("verified").platform(), "aws-nitro");
+        let other = Asked { nonce: Some([5; 32]), ..Asked::default() };
+        assert_eq!(verify(&evidence, &other, &policy, at).err(), Some(Refusal::Nonce));
+        let mut altered = evidence.clone();
+        altered.epoch = 2;
+        assert_eq!(verify(&altered, &asked, &policy, at).err(), Some(Refusal::ReportData));
+        // A module that signs something else than it was asked to.
+        let (other_module, roots) = enclave(choice, |mut document, aws| {
+            document.user_data = Some(vec![9; 64]);
+            Ok(aws.document(&document))
+        });
+        let other_policy = Policy { roots, ..policy.clone() };
+        let signed = quote_of([4; 32], &other_module).expect("evidence");
+        assert_eq!(verify(&signed, &asked, &other_policy, at).err(), Some(Refusal::ReportData));
+        // For nobody's nonce.
+        let cached = quote_of(NO_NONCE, &platform).expect("evidence");
+        assert!(verify(&cached, &Asked::default(), &policy, at).is_ok());
+        assert_eq!(verify(&cached, &asked, &policy, at).err(), Some(Refusal::Nonce));
+        let makers = Policy { roots: Roots::default(), ..policy };
+        assert_eq!(verify(&evidence, &asked, &makers, at).err(), Some(Refusal::Chain));
+        assert!(platform.tls_key("vault.example").expect("an answer").is_none());
+    }
+}
+
+#[test]
+fn a_module_that_refuses_or_answers_garbage_is_told_of() {
+    let (platform, _) = enclave(Choice::AwsNitro, |_, _| {
+        Err(PlatformError::Refused("the module", "InternalError".to_owned()))
+    });
+    assert!(matches!(quote(&platform, None), Err(PlatformError::Refused(_, why)) if why == "InternalError"));
+    let (platform, _) = enclave(Choice::AwsNitro, |document, aws| {
+        let mut cut = aws.document(&document);
+        cut.truncate(100);
+        Ok(cut)
+    });
+    let answered = quote(&platform, None).expect_err("garbage");
+    assert!(answered.to_string().contains("it is no attestation document"), "{answered}");
+}

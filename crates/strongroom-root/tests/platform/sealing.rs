@@ -1,0 +1,255 @@
+use super::now;
+use rand_core::CryptoRng;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use strongroom::slh_dsa::PublicKey;
+use strongroom_attest::policy::Hex;
+use strongroom_attest::{Configuration, KeyOrigin, Protection, RecoveryRecipients};
+use strongroom_root::{
+    Choice, DerivedKeys, DstackSealer, Entitled, PassphraseSealer, Places, PlainSealer, Platform,
+    PlatformError, RootError, Sealer, SealerError, SevSnpSealer, Tsm, VaultId, open_or_create,
+};
+use strongroom_testkit::tee::amd::{FakeAmd, SnpReport};
+use strongroom_testkit::tee::configfs::FakeTsm;
+use strongroom_testkit::tee::dstack::{FakeDstack, Options};
+use strongroom_testkit::tee::intel::FakeIntel;
+use zeroize::Zeroizing;
+
+fn open(path: &Path, sealer: &dyn Sealer) -> Result<VaultId, RootError> {
+    open_for(path, sealer, &Entitled::default())
+}
+
+fn open_for(path: &Path, sealer: &dyn Sealer, entitled: &Entitled) -> Result<VaultId, RootError> {
+    open_or_create(path, sealer, None, entitled, &mut strongroom_testkit::rng())
+        .map(|opened| opened.root.vault_id())
+}
+
+/// These recovery recipients, and this release key.
+fn entitled(recipients: &[u8], release_key: Option<u8>) -> Entitled {
+    let key_ids: Vec<_> = recipients.iter().map(|n| Hex([*n; 16])).collect();
+    Entitled::from(&Configuration {
+        key_origin: KeyOrigin::Generated,
+        sign_in_origins: Vec::new(),
+        require_sign_in_to_store: false,
+        protection: Protection::Dstack,
+        release_key: release_key.map(|n| PublicKey::from_bytes([n; 64])),
+        recovery: (!key_ids.is_empty()).then_some(RecoveryRecipients { threshold: 1, key_ids }),
+    })
+}
+
+fn dstack(agent: &FakeDstack) -> DstackSealer {
+    let endpoint = agent.socket().to_str().expect("text").to_owned();
+    let places = Places { dstack: Some(endpoint), ..Places::default() };
+    match Platform::find(Choice::Dstack, &places).expect("an agent") {
+        Platform::Dstack(agent) => DstackSealer::new(agent),
+        _ => panic!("dstack was asked for"),
+    }
+}
+
+fn agent(options: Options) -> FakeDstack {
+    FakeDstack::start(Arc::new(FakeIntel::new(now())), "{}", options)
+}
+
+/// By 0.5's `GetKey`, which opens its file also once the agent has 0.6's as well. Rests on the interface's number in the file.
+#[test]
+fn a_root_stays_under_the_interface_that_sealed_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("root");
+    let with = |key_interfaces| agent(Options { key_interfaces, ..Options::default() });
+    let none = open(&path, &dstack(&with(0))).expect_err("no key");
+    assert!(
+        matches!(none, RootError::Sealer(SealerError::Platform(PlatformError::NoSuchMethod(_)))),
+        "{none:?}"
+    );
+    let vault = open(&path, &dstack(&with(1))).expect("a new root");
+    let file = std::fs::read(&path).expect("the file");
+    assert_eq!(file[46], 0, "the interface's number");
+    for interfaces in [1, 2] {
+        assert_eq!(open(&path, &dstack(&with(interfaces))).expect("the same root"), vault);
+    }
+    assert!(std::fs::read(&path).expect("the file") == file, "nothing changed, nothing is written");
+    // A root of the newer one is not opened by less.
+    let newer = folder.path().join("newer");
+    open(&newer, &dstack(&with(2))).expect("a new root");
+    assert!(open(&newer, &dstack(&with(1))).is_err());
+}
+
+/// Rests on the comparison of application ids and on the agent's key in sealer/dstack.rs.
+#[test]
+fn dstacks_root_opens_for_its_application_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("root");
+    let first = agent(Options::default());
+    let vault = open(&path, &dstack(&first)).expect("a new root");
+    drop(first);
+    // Another host, the same application.
+    let second = agent(Options::default());
+    assert_eq!(open(&path, &dstack(&second)).expect("the same root"), vault);
+    // Newer code under the same id.
+    let newer = FakeDstack::start(Arc::new(FakeIntel::new(now())), r#"{"version":2}"#, Options::default());
+    assert_eq!(open(&path, &dstack(&newer)).expect("the same root"), vault);
+    let file = std::fs::read(&path).expect("the file");
+    let other = agent(Options { app_id: [0xB9; 20], ..Options::default() });
+    let refused = open(&path, &dstack(&other)).expect_err("another application");
+    let (a9, b9) = ("a9".repeat(20), "b9".repeat(20));
+    assert_eq!(
+        refused.to_string(),
+        format!("the root was sealed by another dstack application: {a9}, and this is {b9}")
+    );
+    // Whoever writes the other id into the file gets no further: the id is bound, and the key another.
+    let at = file.windows(20).position(|part| part == [0xA9; 20]).expect("the id stands in the clear");
+    let forged = [&file[..at], &[0xB9; 20], &file[at + 20..]].concat();
+    std::fs::write(&path, forged).expect("written");
+    assert!(matches!(open(&path, &dstack(&other)), Err(RootError::WrongKey(Protection::Dstack))));
+    std::fs::write(&path, file).expect("written");
+
+    // Whoever has a key management service of his own may give any application any id, and has another key.
+    let foreign = agent(Options { key_provider_id: "00".to_owned(), ..Options::default() });
+    let refused = open(&path, &dstack(&foreign)).expect_err("another service");
+    assert!(matches!(refused, RootError::WrongKey(Protection::Dstack)), "{refused:?}");
+
+    let sealer = dstack(&second);
+    second.fail(true);
+    assert!(matches!(open(&path, &sealer), Err(RootError::Sealer(SealerError::Platform(_)))));
+    second.fail(false);
+    assert_eq!(open(&path, &sealer).expect("the agent is back"), vault);
+    drop(second);
+    let gone = open(&path, &sealer).expect_err("the agent is gone");
+    assert!(matches!(gone, RootError::Sealer(SealerError::Platform(PlatformError::Unreachable(..)))));
+    assert!(matches!(open(&path, &PlainSealer), Err(RootError::OtherSealer { .. })));
+}
+
+/// In place of the secure processor: a key for each measurement, chip and version, as the real one derives.
+struct Keys {
+    report: SnpReport,
+    committed: Arc<AtomicU8>,
+}
+
+impl DerivedKeys for Keys {
+    fn derive(&self, tcb_version: u64) -> Result<Zeroizing<[u8; 32]>, PlatformError> {
+        assert!(tcb_version.to_le_bytes()[6] <= self.committed.load(Ordering::SeqCst), "firmware refuses");
+        let mut key = [self.report.measurement[0]; 32];
+        key[0] = self.report.chip_id.expect("set")[0];
+        key[1..9].copy_from_slice(&tcb_version.to_le_bytes());
+        key[9] = self.report.policy.to_le_bytes()[2];
+        Ok(Zeroizing::new(key))
+    }
+}
+
+/// A guest whose firmware is of this version (the SVN of the SNP part), and what its kernel shows.
+fn guest(svn: u8, change: impl FnOnce(&mut SnpReport)) -> (FakeTsm, SevSnpSealer) {
+    let mut tcb = [0; 8];
+    tcb[6] = svn;
+    let mut report =
+        SnpReport { chip_id: Some([0xC1; 64]), committed_tcb: Some(tcb), ..SnpReport::default() };
+    change(&mut report);
+    let amd = FakeAmd::new(now());
+    let shown = report.clone();
+    let tsm = FakeTsm::start("sev_guest", move |_| amd.report(&shown), Vec::new());
+    let places = Places { tsm: tsm.root(), ..Places::default() };
+    let Ok(Platform::Tsm(kernel)) = Platform::find(Choice::AmdSevSnp, &places) else {
+        panic!("a guest of SEV-SNP");
+    };
+    let keys = Keys { report, committed: Arc::new(AtomicU8::new(svn)) };
+    let sealer = of(&kernel, keys);
+    (tsm, sealer)
+}
+
+fn of(kernel: &Tsm, keys: Keys) -> SevSnpSealer {
+    SevSnpSealer::with_keys(kernel, Box::new(keys)).expect("a report")
+}
+
+/// Rests on the comparisons in sealer/sev_snp.rs, and on sealing anew in sealed_root.rs.
+#[test]
+fn sev_snps_root_opens_for_its_image_and_processor_and_follows_the_firmware() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("root");
+    let (_tsm, old) = guest(8, |_| ());
+    let vault = open(&path, &old).expect("a new root");
+    let first = std::fs::read(&path).expect("the file");
+    assert_eq!(open(&path, &old).expect("the same root"), vault);
+    assert!(std::fs::read(&path).expect("the file") == first, "nothing changed, nothing is written");
+
+    let (_updated, new) = guest(9, |_| ());
+    assert_eq!(open(&path, &new).expect("after an update"), vault);
+    let second = std::fs::read(&path).expect("the file");
+    assert!(second != first, "sealed anew under the newer firmware's key");
+    assert_eq!(open(&path, &new).expect("the same root"), vault);
+    let refused = |sealer: &SevSnpSealer| match open(&path, sealer) {
+        Err(RootError::Sealer(SealerError::Elsewhere { what, .. })) => what,
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("it opened"),
+    };
+    assert_eq!(refused(&old), "firmware (TCB version), which was newer");
+    assert_eq!(refused(&guest(9, |report| report.measurement = [7; 48]).1), "image (launch digest)");
+    assert_eq!(refused(&guest(9, |report| report.policy = 0x2_0000).1), "guest policy");
+    assert_eq!(refused(&guest(9, |report| report.chip_id = Some([1; 64])).1), "processor");
+    assert!(std::fs::read(&path).expect("the file") == second, "a refused root stays as it is");
+}
+
+/// A host that starts the code again names nobody new; who has the passphrase has the root, and may. Rests on `find_for`.
+#[test]
+fn under_a_platforms_key_nobody_is_added_who_may_get_the_root() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let agent = agent(Options::default());
+    let (_tsm, before) = guest(8, |_| ());
+    let (_updated, updated) = guest(9, |_| ());
+    let passphrase = PassphraseSealer::new(Zeroizing::new("correct horse".to_owned()));
+    let dstack = dstack(&agent);
+    let first = entitled(&[1, 2], Some(7));
+    let more = [entitled(&[1, 2, 3], Some(7)), entitled(&[3], None), entitled(&[1], Some(8))];
+    for (name, sealer, later) in
+        [("dstack", &dstack as &dyn Sealer, &dstack as &dyn Sealer), ("snp", &before, &updated)]
+    {
+        let path = folder.path().join(name);
+        let vault = open_for(&path, sealer, &first).expect("a new root");
+        let file = std::fs::read(&path).expect("the file");
+        for more in &more {
+            for sealer in [sealer, later] {
+                assert!(matches!(open_for(&path, sealer, more), Err(RootError::NotEntitled)), "{name}");
+            }
+        }
+        assert!(std::fs::read(&path).expect("the file") == file, "a refused root stays as it is");
+        for fewer in [entitled(&[2], None), Entitled::default(), first.clone()] {
+            // Sealed anew by the first of them, on SEV-SNP: for whom it was, and not for whom it is asked for.
+            assert_eq!(open_for(&path, later, &fewer).expect("the same root"), vault, "{name}");
+        }
+        let opened = strongroom_root::open(&path, later, None).expect("to look at records");
+        assert_eq!(opened.root.vault_id(), vault);
+    }
+    let path = folder.path().join("passphrase");
+    let vault = open_for(&path, &passphrase, &first).expect("a new root");
+    assert_eq!(open_for(&path, &passphrase, &more[0]).expect("the same root"), vault);
+}
+
+/// Whatever the sealer: any altered byte and any cut is refused, and nobody else's sealer is tried.
+#[test]
+fn every_sealers_file_is_refused_when_it_was_altered() {
+    let (agent, (_tsm, snp)) = (agent(Options::default()), guest(8, |_| ()));
+    let passphrase = PassphraseSealer::new(Zeroizing::new("correct horse".to_owned()));
+    let rng: &mut dyn CryptoRng = &mut strongroom_testkit::rng();
+    for sealer in [&PlainSealer as &dyn Sealer, &passphrase, &dstack(&agent), &snp] {
+        let name = sealer.protection().name();
+        let data = sealer.data(rng).expect("data");
+        let sealed = sealer.seal(&data, b"head", b"root", rng).expect("sealed");
+        assert_eq!(sealer.unseal(&data, b"head", &sealed).expect("opened")[..], *b"root", "{name}");
+        assert!(!sealer.is_outdated(&data), "{name}");
+        // Each passphrase that gets as far costs a stretching: bytes of the memory, the passes and the salt.
+        let step = if sealer.protection() == Protection::Passphrase { 5 } else { 1 };
+        for at in (0..data.len()).step_by(step) {
+            let mut altered = data.clone();
+            altered[at] ^= 0x80;
+            assert!(sealer.unseal(&altered, b"head", &sealed).is_err(), "{name}, byte {at} of its data");
+        }
+        for shorter in (0..data.len()).step_by(7 * step) {
+            assert!(sealer.unseal(&data[..shorter], b"head", &sealed).is_err(), "{name}, {shorter}");
+        }
+        let longer = [&data[..], &[0]].concat();
+        assert!(matches!(sealer.unseal(&longer, b"head", &sealed), Err(SealerError::Damaged)), "{name}");
+        if sealer.protection() != Protection::Plain {
+            assert!(matches!(sealer.unseal(&data, b"tail", &sealed), Err(SealerError::WrongKey)), "{name}");
+            assert!(matches!(sealer.unseal(&data, b"head", &sealed[..27]), Err(SealerError::Damaged)));
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! `/attestation`, `/secret/attestation`
+
+use crate::error::{ApiError, Code};
+use crate::routes::JSON;
+use crate::vault::Vault;
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use std::sync::Arc;
+use strongroom_attest::Configuration;
+use utoipa::IntoParams;
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Parameters {
+    /// The client's own, 64 hex digits; without it the evidence may be a minute old.
+    #[param(pattern = "^[0-9a-fA-F]{64}$")]
+    nonce: Option<String>,
+}
+
+/// The vault's evidence: which code holds which key
+///
+/// Fresh for a nonce of the client's (spec/attestation.md).
+#[utoipa::path(
+    get,
+    path = "/secret/attestation",
+    tag = "attestation",
+    operation_id = "attestation",
+    params(Parameters),
+    responses((status = 200, description = "The evidence", body = crate::openapi::Evidence)),
+)]
+pub(crate) async fn show(
+    State(vault): State<Arc<Vault>>,
+    parameters: Result<Query<Parameters>, axum::extract::rejection::QueryRejection>,
+) -> Result<impl IntoResponse, ApiError> {
+    let malformed = || Code::MalformedNonce.because("nonce is 64 hex digits");
+    let Query(parameters) = parameters.map_err(|_| malformed())?;
+    let nonce = parameters
+        .nonce
+        .map(|text| {
+            let mut nonce = [0; 32];
+            hex::decode_to_slice(text, &mut nonce).map(|()| nonce).map_err(|_| malformed())
+        })
+        .transpose()?;
+    Ok((JSON, vault.attestation(nonce).await?))
+}
+
+/// The settings whose digest the evidence binds
+///
+/// Who else may get the key, who could recover it, where sign-ins are taken (spec/attestation.md §1).
+#[utoipa::path(
+    get,
+    path = "/attestation/configuration",
+    tag = "attestation",
+    operation_id = "configuration",
+    responses((status = 200, description = "The settings", body = crate::openapi::BoundConfiguration)),
+)]
+pub(crate) async fn configuration(State(vault): State<Arc<Vault>>) -> Json<Configuration> {
+    Json(vault.bound.clone())
+}

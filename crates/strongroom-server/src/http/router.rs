@@ -1,0 +1,136 @@
+//! The routes, a file per resource.
+
+#[path = "../attestation/routes.rs"]
+pub(crate) mod attestation;
+#[path = "../sign_in/routes.rs"]
+pub(crate) mod auth;
+#[path = "../backups/routes.rs"]
+pub(crate) mod backups;
+#[path = "docs.rs"]
+mod docs;
+#[path = "../root/routes.rs"]
+pub(crate) mod handoff;
+#[path = "health.rs"]
+pub(crate) mod health;
+#[path = "../secrets/routes.rs"]
+pub(crate) mod secret;
+
+use crate::config::CorsOrigin;
+use crate::edge;
+use crate::error::Code;
+use crate::vault::Vault;
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware;
+use axum::response::IntoResponse;
+use axum::routing::{delete, get, post};
+use std::sync::Arc;
+use std::time::Duration;
+use strongroom_store::UnixSeconds;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+const JSON: [(HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/json")];
+const CORS_LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+/// The vault's router (spec/access.md).
+pub fn app(vault: Arc<Vault>) -> Router {
+    let secret = Router::new()
+        .route("/attestation", get(attestation::show))
+        .route("/store", post(secret::store))
+        .route("/access/{slot}", get(secret::access).post(secret::access_to_key))
+        .route("/envelope/{slot}", get(secret::envelope).put(secret::replace))
+        .route("/slots", get(secret::list))
+        .route("/{slot}", delete(secret::forget));
+    let backups = Router::new()
+        .route("/{publicKey}", get(backups::list))
+        .route("/{publicKey}/query", post(backups::query))
+        .route(
+            "/{publicKey}/users/{userId}",
+            get(backups::read).post(backups::upload).delete(backups::delete),
+        )
+        .route("/{publicKey}/users/{userId}/versions", get(backups::versions))
+        .layer(middleware::from_fn(backups::refuse_signature_in_uri));
+    let bounded = Router::new()
+        .route("/auth/nonce", post(auth::nonce))
+        .route("/auth/session", post(auth::session))
+        .route("/attestation", get(attestation::show))
+        .route("/attestation/configuration", get(attestation::configuration))
+        .nest("/secret", secret.clone())
+        // The name that the seed system's successor uses.
+        .nest("/chest", secret)
+        .nest("/backups", backups)
+        .route("/handoff/offer", post(handoff::offer))
+        .route("/handoff/root", post(handoff::root))
+        .route("/openapi.json", get(docs::openapi))
+        .route("/docs", get(docs::page))
+        .fallback(async || {
+            Code::NoSuchRoute.because("no such route: GET /openapi.json lists them").into_response()
+        })
+        .method_not_allowed_fallback(no_such_method)
+        .layer(middleware::from_fn_with_state(Arc::clone(&vault), edge::bound));
+    // Whoever watches the server is answered also when there is too much to do.
+    health_routes()
+        .merge(bounded)
+        .layer(CatchPanicLayer::custom(edge::panicked))
+        .layer(cors(&vault.config.cors_origins))
+        .layer(middleware::from_fn_with_state(Arc::clone(&vault), edge::finish))
+        .with_state(vault)
+}
+
+/// What the operator sees, on a port of its own.
+pub(crate) fn metrics_app(vault: Arc<Vault>) -> Router {
+    health_routes()
+        .route("/metrics", get(health::metrics))
+        .layer(middleware::from_fn_with_state(Arc::clone(&vault), edge::finish))
+        .with_state(vault)
+}
+
+fn health_routes() -> Router<Arc<Vault>> {
+    Router::new()
+        .route("/health", get(health::ready))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/version", get(health::version))
+        .method_not_allowed_fallback(no_such_method)
+}
+
+async fn no_such_method() -> impl IntoResponse {
+    Code::MethodNotAllowed.because("no such method here: see the Allow header")
+}
+
+/// A moment that was checked when it was taken in, or is the clock's.
+fn rfc3339(at: UnixSeconds) -> String {
+    OffsetDateTime::from_unix_timestamp(at)
+        .ok()
+        .and_then(|at| at.format(&Rfc3339).ok())
+        .expect("times are checked when they are taken in")
+}
+
+/// Which pages may call the vault from a browser. It takes no cookies, so that none need be allowed.
+fn cors(origins: &[CorsOrigin]) -> CorsLayer {
+    let listed = origins.iter().filter_map(|origin| match origin {
+        CorsOrigin::Any => None,
+        CorsOrigin::One(origin) => HeaderValue::from_str(&origin.to_string()).ok(),
+    });
+    let allowed =
+        if origins.contains(&CorsOrigin::Any) { AllowOrigin::any() } else { AllowOrigin::list(listed) };
+    let [message, signature, request_id, expires_at] =
+        ["x-siwe-message", "x-siwe-signature", "x-request-id", secret::EXPIRES_AT_HEADER]
+            .map(HeaderName::from_static);
+    CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_MATCH,
+            message,
+            signature,
+            expires_at,
+        ])
+        .expose_headers([header::ETAG, header::RETRY_AFTER, request_id])
+        .max_age(CORS_LIFETIME)
+}
