@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Sealing and opening w3pk payloads beside npm's libraries, in one run: a table, and exit code 1
-# when a bar of docs/performance.md is missed. Rust, a C compiler and Node 20 are its prerequisites.
-# A machine with nothing else to do gives steady figures.
+# Seals and opens w3pk payloads with strongroom and with npm's libraries, in one run. Prints a
+# table, and ends with 1 when a bar of docs/performance.md is missed. It needs Rust, a C compiler
+# and Node 20. A machine with nothing else to do gives steady figures.
 #
 #   bench/w3pk.sh            measures all, about four minutes
 #   bench/w3pk.sh --table    prints the table of the last run again
@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 criterion=${CRITERION_HOME:-${CARGO_TARGET_DIR:-target}/criterion}
 peer=$criterion/npm-peer.json
 
-# Ticks of all CPUs, and those of them that the hypervisor gave to others.
+# The ticks of all CPUs, and those of them that the hypervisor gave to other machines.
 ticks() { awk '/^cpu / { print $2 + $3 + $4 + $5 + $6 + $7 + $8 + $9, $9 }' /proc/stat 2>/dev/null || echo 0 0; }
 
 case "${1:-}" in

@@ -1,4 +1,4 @@
-// A client of the vault (../spec/access.md): sign-in statements by `siwe`, signatures by `ethers`, calls by fetch.
+// A client of the vault (../spec/http.md): sign-in statements by `siwe`, signatures by `ethers`, calls by fetch.
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { SiweMessage } from 'siwe';

@@ -271,7 +271,7 @@ describe('held ciphertext', () => {
   });
 });
 
-/** attestation.md "Evidence": every field, and report_data recomputed from them. */
+/** attestation.md, "Evidence" and "What the report binds": every field, and report_data recomputed from them. */
 function assertEvidence(evidence, nonce) {
   const { report, timestamp, mlkemPublicKey, vaultId, keyId, configDigest } = evidence;
   assert.deepEqual(evidence, {

@@ -1,5 +1,5 @@
 // The w3pk scheme on other people's code: `mlkem` or `@noble/post-quantum` for ML-KEM-1024, `@noble/hashes` for
-// HKDF, WebCrypto for AES. Only this composition is written here; its clauses are those of ../spec/envelope.md.
+// HKDF, WebCrypto for AES. Only this composition is written here; its clauses are those of ../spec/w3pk.md and ../spec/keys.md.
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { ml_kem1024 } from '@noble/post-quantum/ml-kem.js';
@@ -13,10 +13,10 @@ export const toBase64 = (bytes) => Buffer.from(bytes).toString('base64');
 export const fromBase64 = (text) => new Uint8Array(Buffer.from(text, 'base64'));
 export const concat = (...parts) => new Uint8Array(Buffer.concat(parts));
 
-/** §1: an expanded decapsulation key is dk_PKE 1,536 ‖ ek 1,568 ‖ H(ek) 32 ‖ z 32. */
+/** keys.md#expanded: an expanded decapsulation key is dk_PKE 1,536 ‖ ek 1,568 ‖ H(ek) 32 ‖ z 32. */
 export const embeddedPublicKey = (secretKey) => secretKey.subarray(1536, 3104);
 
-/** §1 "Derivation w3pk": d ‖ z, 64 bytes. */
+/** keys.md#w3pk-derivation: d ‖ z, 64 bytes. */
 export const deriveSeed = (ethPrivateKeyBytes, context = 'mlkem-v1') =>
   hkdf(sha256, ethPrivateKeyBytes, utf8('mlkem-keypair-v1'), utf8(context), 64);
 
@@ -43,7 +43,7 @@ const onNoble = {
 
 const dataKey = (raw, usage) => subtle.importKey('raw', raw, 'AES-GCM', false, [usage]);
 
-/** §2: KEK = HKDF-SHA256(ikm ss, empty salt, info, 32 bytes). */
+/** w3pk.md#entries: KEK = HKDF-SHA256(ikm ss, empty salt, info, 32 bytes). */
 const keyEncryptionKey = (sharedSecret, usage) => {
   const raw = hkdf(sha256, sharedSecret, new Uint8Array(0), utf8('w3pk-mlkem-kek-v2'), 32);
   return subtle.importKey('raw', raw, 'AES-KW', false, [usage]);
@@ -51,7 +51,7 @@ const keyEncryptionKey = (sharedSecret, usage) => {
 
 const xor = (a, b) => a.map((byte, i) => byte ^ b[i]);
 
-/** §2: what follows the KEM ciphertext in an entry, by generation. */
+/** w3pk.md#entries: what follows the KEM ciphertext in an entry, by generation. */
 const wraps = {
   1: {
     wrap: async (key, sharedSecret) => xor(new Uint8Array(await subtle.exportKey('raw', key)), sharedSecret),
@@ -67,7 +67,7 @@ const wraps = {
   },
 };
 
-/** §2: AES-256-GCM without associated data; WebCrypto appends the tag, the payload keeps it apart. */
+/** w3pk.md#data: AES-256-GCM without associated data; WebCrypto appends the tag, the payload keeps it apart. */
 async function encrypt(key, plaintext) {
   const iv = crypto.getRandomValues(new Uint8Array(12));
   const sealed = new Uint8Array(await subtle.encrypt({ name: 'AES-GCM', iv }, key, plaintext));
@@ -87,7 +87,7 @@ async function decrypt(key, { encryptedData, iv, authTag }) {
 const scheme = (kem) => ({
   deriveKeypair: (ethPrivateKeyBytes, context) => kem.keypair(deriveSeed(ethPrivateKeyBytes, context)),
 
-  /** §2: the payload as an object whose fields stand in the order of "Writing". */
+  /** w3pk.md#json: the payload as an object whose members are in the order in which they are written. */
   async seal(plaintext, publicKeys, generation = 2) {
     const key = await subtle.generateKey({ name: 'AES-GCM', length: 256 }, true, ['encrypt']);
     const recipients = [];
@@ -99,14 +99,14 @@ const scheme = (kem) => ({
     return { ...(generation === 2 && { version: 2 }), recipients, ...(await encrypt(key, plaintext)) };
   },
 
-  /** §3: the shared secret itself is the AES key; the recipient is not named. */
+  /** w3pk.md#older: the shared secret itself is the AES key; the recipient is not named. */
   async sealOlder(plaintext, publicKey) {
     const { kemCiphertext, sharedSecret } = kem.encapsulate(publicKey);
     const key = await dataKey(sharedSecret, 'encrypt');
     return { ciphertext: toBase64(kemCiphertext), ...(await encrypt(key, plaintext)) };
   },
 
-  /** §2 "Which entry is mine?", and §3 where nobody is named. */
+  /** w3pk.md#opening, and #older where no recipient is named. */
   async open(payload, secretKey, publicKey = embeddedPublicKey(secretKey)) {
     if (payload.recipients === undefined) {
       const sharedSecret = kem.decapsulate(fromBase64(payload.ciphertext), secretKey);

@@ -1,5 +1,5 @@
 // A field wallet on other people's code: `bip39`, `@noble/post-quantum`, `@noble/hashes`, `@noble/ciphers`. Only this
-// composition is written here; its clauses are those of ../spec/backup.md.
+// composition is written here; its clauses are those of ../spec/backup.md, ../spec/backup-compatible.md and ../spec/sign-in.md.
 import { gcm } from '@noble/ciphers/aes.js';
 import { xsalsa20poly1305 } from '@noble/ciphers/salsa.js';
 import { hkdf } from '@noble/hashes/hkdf.js';
@@ -25,10 +25,10 @@ export const ciphers = {
   'aes-256-gcm': { cipher: gcm, nonceBytes: 12 },
 };
 
-/** §1: `slh-dsa:0x` and the SHA-256 of a public key. */
+/** backup.md#slh-dsa: `slh-dsa:0x` and the SHA-256 of a public key. */
 export const owner = (publicKey) => `slh-dsa:${toHex(sha256(publicKey))}`;
 
-/** §1, the compatible derivation: a signing key, and a key pair of each KEM. */
+/** backup-compatible.md#derivation: a signing key, and a key pair of each KEM. */
 export function compatibleKeys(mnemonic, index = 0, passphrase = '') {
   const entropy = Buffer.from(mnemonicToEntropy(mnemonic), 'hex');
   const signingSeed = shake256(index === 0 ? entropy : concat(entropy, u32(index)), { dkLen: 96 });
@@ -40,7 +40,7 @@ export function compatibleKeys(mnemonic, index = 0, passphrase = '') {
   };
 }
 
-/** §1, the derivation `strongroom`: a signing key, and a key pair of ML-KEM-1024. */
+/** backup.md#derivation: a signing key, and a key pair of ML-KEM-1024. */
 export function strongroomKeys(mnemonic, account = 0, passphrase = '') {
   const seed = mnemonicToSeedSync(mnemonic, passphrase);
   const derive = (salt, length) => hkdf(sha256, seed, utf8(salt), u32(account), length);
@@ -52,14 +52,14 @@ export function strongroomKeys(mnemonic, account = 0, passphrase = '') {
 
 const inContext = (context) => (context === undefined ? {} : { context: utf8(context) });
 
-/** §1: without `extraEntropy` opt_rand is PK.seed. */
+/** backup.md#slh-dsa: without `extraEntropy` opt_rand is PK.seed. */
 export const sign = (message, { secretKey }, context) =>
   slh_dsa_shake_256f.sign(message, secretKey, { extraEntropy: false, ...inContext(context) });
 
 export const verify = (signature, message, { publicKey }, context) =>
   slh_dsa_shake_256f.verify(signature, message, publicKey, inContext(context));
 
-/** §2: the bytes of the JSON text that carries the plaintext. */
+/** backup-compatible.md#payload: the bytes of the JSON text that carries the plaintext. */
 export function seal(plaintext, keys, kem = 'mlkem1024', cipherName = 'aes-256-gcm') {
   const { cipherText: capsule, sharedSecret } = kems[kem].encapsulate(keys[kem].publicKey);
   const { cipher, nonceBytes } = ciphers[cipherName];
@@ -69,7 +69,7 @@ export function seal(plaintext, keys, kem = 'mlkem1024', cipherName = 'aes-256-g
   return utf8(JSON.stringify(Object.fromEntries(Object.entries(fields).map(([name, bytes]) => [name, toHex(bytes)]))));
 }
 
-/** §2: KEM and cipher follow from the sizes of capsule and nonce. */
+/** backup-compatible.md#payload: KEM and cipher follow from the sizes of capsule and nonce. */
 export function open(payload, keys) {
   const fields = JSON.parse(new TextDecoder().decode(payload));
   const [capsule, ciphertext, nonce] = [fields.capsule, fields.symmetricCiphertext, fields.nonce].map(fromHex);
@@ -82,7 +82,7 @@ export const signPayload = (payload, keys) => sign(keccak_256(payload), keys.sig
 
 export const verifyPayload = (signature, payload, keys) => verify(signature, keccak_256(payload), keys.signing);
 
-/** §2: what is uploaded, and what a file holds. */
+/** backup-compatible.md#outer: what is uploaded, and what a file holds. */
 export const backup = (payload, keys) => ({ signature: toHex(signPayload(payload, keys)), payload: toHex(payload) });
 
 /** §4: a time's day in UTC, in each of the two spellings. */
@@ -98,7 +98,7 @@ export const dated = {
   delete: (userId, date) => utf8(`${userId}-DELETE-BACKUP-${date}`),
 };
 
-/** §4 "Sessions": the statement that is traded for a token. */
+/** sign-in.md#sessions: the statement that is traded for a token. */
 export const sessionStatement = (server, publicKey, nonce, resources = []) =>
   [
     `${server.authority} wants you to sign in with your SLH-DSA key:`,

@@ -1,36 +1,38 @@
-//! What the targets of attestation share: the vectors of testdata/attestation as valid inputs, and what must hold of an edited one.
+//! What the targets of attestation share: the vectors of testdata/attestation as valid inputs, and
+//! what must hold of an edited one.
 
 use crate::Edit;
 use bolero::TypeGenerator;
 use serde_json::Value;
 use std::path::PathBuf;
 use strongroom::encoding::{base64, from_base64};
-use strongroom_attest::roots::SnpProduct;
+use strongroom_attest::trust_anchors::SnpProduct;
 use strongroom_attest::{
-    Asked, Evidence, Policy, Purpose, Refusal, Roots, VerifiedServer, examine, explain, verify,
+    AppraisalPolicy, Challenge, Evidence, Purpose, Refusal, TrustAnchors, VerifiedServer, appraise, explain,
+    verify,
 };
 use time::{Duration, OffsetDateTime};
 
-/// Evidence that is verified, as a vector has it.
+/// A vector whose evidence is verified.
 pub struct Valid {
-    /// As a server sends it.
+    /// The evidence as a server sends it.
     pub json: String,
-    /// That, read.
+    /// The same evidence, parsed.
     pub evidence: Evidence,
-    /// Its report, decoded.
+    /// The evidence's report, decoded.
     pub report: Vec<u8>,
-    /// What the client asked.
+    /// The client's challenge.
     pub asked: Asked,
-    /// With the test's roots.
+    /// The vector's policy, with the test's roots.
     pub policy: Policy,
-    /// When it is verified.
+    /// The time at which the vector is verified.
     pub at: OffsetDateTime,
 }
 
-/// The vectors that are verified and whose names begin with one of these.
+/// The vectors that are verified, and whose names begin with one of these.
 ///
 /// # Panics
-/// Where they cannot be read.
+/// If they cannot be read.
 #[must_use]
 pub fn valid(prefixes: &[&str]) -> Vec<Valid> {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/attestation"));
@@ -56,7 +58,7 @@ fn of_vector(vector: &Value) -> Valid {
         let text = vector[name].as_str()?;
         Some(hex::decode(text).expect("hex")[..].try_into().expect("32 bytes"))
     };
-    let mut roots = Roots::default();
+    let mut roots = TrustAnchors::default();
     for (name, der) in vector["roots"].as_object().expect("roots") {
         let der = from_base64(der.as_str().expect("a text")).expect("base64").into();
         match name.as_str() {
@@ -68,38 +70,38 @@ fn of_vector(vector: &Value) -> Valid {
     }
     let json = vector["evidence"].to_string();
     let evidence = Evidence::from_json(json.as_bytes()).expect("evidence");
-    let policy = Policy::from_toml(vector["policy"].as_str().expect("a text")).expect("a policy");
+    let policy = AppraisalPolicy::from_toml(vector["policy"].as_str().expect("a text")).expect("a policy");
     Valid {
         report: from_base64(&evidence.report).expect("base64"),
-        asked: Asked {
+        asked: Challenge {
             purpose: Purpose::Service,
             nonce: bytes("nonce"),
             tls_spki_sha256: bytes("tlsSpkiSha256"),
         },
-        policy: Policy { roots, ..policy },
+        policy: AppraisalPolicy { trust_anchors: roots, ..policy },
         at: OffsetDateTime::from_unix_timestamp(vector["now"].as_i64().expect("a number")).expect("a time"),
         json,
         evidence,
     }
 }
 
-/// What is done to a vector before it is verified.
+/// Edits of a vector before it is verified.
 #[derive(Debug, Clone, TypeGenerator)]
 pub struct Attempt {
-    /// Which of the vectors, modulo their number.
+    /// The number of the vector, modulo their number.
     pub which: u8,
-    /// What of it is edited, modulo the parts of its platform.
+    /// The part of it that is edited, modulo the parts of its platform.
     pub part: u8,
-    /// Which of several of that kind, modulo their number.
+    /// The number of the part among several of its kind, modulo their number.
     pub index: u8,
-    /// None leaves it valid.
+    /// Up to three edits. None at all leave the vector valid.
     #[generator(bolero::produce_with::<Vec<Edit>>().len(0_usize..=3))]
     pub edits: Vec<Edit>,
-    /// At another time than its own, in one of four.
+    /// In one of four cases the time is another one than the vector's.
     pub late: u8,
-    /// At which.
+    /// The other time.
     pub when: When,
-    /// Asked with another nonce, or with none, in one of eight.
+    /// In one of eight cases the nonce is another one, or there is none.
     pub nonce: u8,
     /// Whether the policy is drafted from what is shown.
     pub drafted: bool,
@@ -108,31 +110,31 @@ pub struct Attempt {
 /// Another time than the vector's.
 #[derive(Debug, Clone, Copy, TypeGenerator)]
 pub enum When {
-    /// So many seconds later: around the five minutes that a clock may differ.
+    /// This many seconds later. The range has the five minutes by which clocks may differ in it.
     Seconds(i16),
-    /// So many days later: up to 89 years either way.
+    /// This many days later, up to 89 years either way.
     Days(i16),
-    /// So many seconds after 1970, modulo what is a time.
+    /// This many seconds after 1970, modulo what is a time.
     At(i64),
 }
 
-/// For how long before and after their time the fakes' certificates and lists are valid, at most.
+/// The fakes' certificates and lists are valid for at most this long before and after their time.
 const FAKES_LAST: Duration = Duration::days(30);
 const TOLERANCE: Duration = Duration::minutes(5);
 
 impl Attempt {
-    /// The vector to begin with.
+    /// The vector that the edits begin with.
     #[must_use]
     pub fn pick<'a>(&self, valid: &'a [Valid]) -> &'a Valid {
         &valid[usize::from(self.which) % valid.len()]
     }
 
-    /// Applies the edits to bytes.
+    /// Applies the edits to bytes. `words` are those of the format.
     pub fn edit(&self, bytes: &mut Vec<u8>, words: &[&str]) {
         self.edits.iter().for_each(|edit| edit.apply(bytes, words));
     }
 
-    /// Changes bytes at the places of the edits, and no length.
+    /// Changes bytes at the places of the edits, and never the length.
     pub fn edit_in_place(&self, bytes: &mut [u8]) {
         let mut held = bytes.to_vec();
         for edit in &self.edits {
@@ -152,24 +154,24 @@ impl Attempt {
         bytes.copy_from_slice(&held);
     }
 
-    /// Applies the edits to a text.
+    /// Applies the edits to a text. `words` are those of the format.
     pub fn edit_text(&self, text: &mut String, words: &[&str]) {
         let mut bytes = std::mem::take(text).into_bytes();
         self.edit(&mut bytes, words);
         *text = String::from_utf8_lossy(&bytes).into_owned();
     }
 
-    /// The vector with the text of its evidence edited.
+    /// The vector's evidence after an edit of its text.
     ///
     /// # Errors
-    /// Where it is none any more.
+    /// The refusal, if the text is not evidence any more.
     pub fn with_json(&self, valid: &Valid, words: &[&str]) -> Result<Evidence, Refusal> {
         let mut json = valid.json.clone().into_bytes();
         self.edit(&mut json, words);
         Evidence::from_json(&json)
     }
 
-    /// The vector with another report.
+    /// The vector's evidence with another report.
     #[must_use]
     pub fn with_report(valid: &Valid, report: &[u8]) -> Evidence {
         Evidence { report: base64(report), ..valid.evidence.clone() }
@@ -192,24 +194,24 @@ impl Attempt {
         }
     }
 
-    fn asked(&self, valid: &Valid) -> Asked {
+    fn asked(&self, valid: &Valid) -> Challenge {
         let nonce = match self.nonce {
             0..16 => None,
             16..32 => Some([9; 32]),
             _ => valid.asked.nonce,
         };
-        Asked { nonce, ..valid.asked }
+        Challenge { nonce, ..valid.asked }
     }
 
-    /// Verifies what became of the vector, and holds the outcome to this: it is never verified with the makers' roots; and where it is
-    /// with the test's, then the time is one at which it may be, it says what the vector says, and its report is the vector's in what
-    /// `counts` of it.
+    /// Verifies what became of the vector, and checks the outcome. With the makers' roots it is
+    /// never verified. If it is verified with the test's roots, the time is one at which it may be,
+    /// it says what the vector says, and `counts` finds the same in its report as in the vector's.
     ///
     /// # Errors
-    /// The refusal.
+    /// The refusal, if it is not verified with the test's roots.
     ///
     /// # Panics
-    /// Where that does not hold.
+    /// If the outcome is another one than that.
     pub fn verify<T: PartialEq + std::fmt::Debug>(
         &self,
         valid: &Valid,
@@ -222,29 +224,33 @@ impl Attempt {
             let _ = explain::report(&report);
         }
         let policy = if self.drafted {
-            let draft = Policy::draft(evidence, &valid.policy.roots, now)?;
+            let draft = AppraisalPolicy::draft(evidence, &valid.policy.trust_anchors, now)?;
             let text = draft.to_toml();
-            assert_eq!(Policy::from_toml(&text).map(|read| read.to_toml()).ok().as_ref(), Some(&text));
+            assert_eq!(
+                AppraisalPolicy::from_toml(&text).map(|read| read.to_toml()).ok().as_ref(),
+                Some(&text)
+            );
             draft
         } else {
             valid.policy.clone()
         };
-        let of_makers = Policy { roots: Roots::default(), ..policy.clone() };
+        let of_makers = AppraisalPolicy { trust_anchors: TrustAnchors::default(), ..policy.clone() };
         assert!(verify(evidence, &asked, &of_makers, now).is_err(), "no maker signed it");
 
         let examination = examine(evidence, &asked, &policy, now);
-        // The evidence's own time is the first to be off. With any nonce and any time of its own it would be too old all the same.
+        // The evidence's own time is the first to be off. With any nonce and any time of its own
+        // the evidence would be too old all the same.
         if (now - valid.at).abs() > FAKES_LAST {
-            let mut refusals = examination.checks().iter().filter_map(|check| check.refusal);
+            let mut refusals = appraisal.checks().iter().filter_map(|check| check.refusal);
             assert!(refusals.any(|refusal| !matches!(refusal, Refusal::Timestamp | Refusal::Nonce)), "{now}");
         }
-        let server = examination.verdict()?;
+        let server = appraisal.verdict()?;
         let was = &valid.evidence;
         assert_eq!(server.encapsulation_key().to_base64(), was.mlkem_public_key);
         assert_eq!(hex::encode(server.vault_id()), was.vault_id);
         assert_eq!(server.platform(), was.platform);
         assert_eq!(server.tls_spki_sha256().map(hex::encode).unwrap_or_default(), was.tls_spki_sha256);
-        // What is bound and not in the server; hex digits may be of either case.
+        // The values that are bound, without those of the server. Hex digits may be of either case.
         let bound = |evidence: &Evidence| {
             (
                 evidence.version,
@@ -269,10 +275,10 @@ impl Attempt {
     }
 }
 
-/// The DER of the certificates of a PEM chain.
+/// The certificates of a PEM chain, in DER.
 ///
 /// # Panics
-/// Where it is none.
+/// If the text is not a PEM chain.
 #[must_use]
 pub fn from_pem_chain(text: &str) -> Vec<Vec<u8>> {
     let body = text.split("-----").skip(2).step_by(4);

@@ -1,14 +1,19 @@
 //! What the fuzz targets share: edits of valid inputs, and the proof that the edits reach the code.
 //!
-//! Each file under `tests/` is the target of one parser. It starts from valid inputs, since random bytes
-//! fail at the first byte, and holds the parser to properties: what is accepted is written back the same,
-//! agrees with a plain reading of the input, and never opens or signs what it should not.
+//! Each file under `tests/` is the target of one parser. It starts from valid inputs, because
+//! random bytes fail at the first byte, and holds the parser to properties. What is accepted is
+//! written back the same, agrees with a plain reading of the input, and never opens or signs what
+//! it should not.
 //!
 //! ```text
-//! cargo test -p strongroom-fuzz                                            about a second a target
-//! BOLERO_RANDOM_TEST_TIME_MS=60000 cargo test -p strongroom-fuzz           a minute a target
-//! BOLERO_RANDOM_SEED=<n> BOLERO_RANDOM_ITERATIONS=0 cargo test …           one input again, as a failure names it
-//! cargo bolero test -p strongroom-fuzz --test w3pk <test>                  coverage-guided, with cargo-bolero
+//! # About a second for each target.
+//! cargo test -p strongroom-fuzz
+//! # A minute for each target.
+//! BOLERO_RANDOM_TEST_TIME_MS=60000 cargo test -p strongroom-fuzz
+//! # One input again, by the seed that a failure names.
+//! BOLERO_RANDOM_SEED=<n> BOLERO_RANDOM_ITERATIONS=0 cargo test -p strongroom-fuzz
+//! # Guided by coverage, with cargo-bolero.
+//! cargo bolero test -p strongroom-fuzz --test w3pk_sealed <test>
 //! ```
 
 pub mod attestation;
@@ -20,74 +25,74 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Mutex, PoisonError};
 
-/// One change of some bytes. Places are fractions of the length, in 65,536ths.
+/// One change of some bytes. Places are fractions of the input's length, in 65,536ths.
 #[derive(Debug, Clone, TypeGenerator)]
 pub enum Edit {
-    /// Flips a bit.
+    /// Flips one bit of a byte.
     Flip {
-        /// Where.
+        /// The place of the byte.
         at: u16,
-        /// Which, modulo 8.
+        /// The number of the bit, modulo 8.
         bit: u8,
     },
-    /// Another byte instead of one.
+    /// Puts another byte into the place of one.
     Replace {
-        /// Where.
+        /// The place of the byte.
         at: u16,
-        /// By what.
+        /// The new byte.
         byte: u8,
     },
-    /// One byte more.
+    /// Inserts one byte.
     Insert {
-        /// Where.
+        /// The place before which it is inserted.
         at: u16,
-        /// What.
+        /// The new byte.
         byte: u8,
     },
-    /// Up to 256 bytes less.
+    /// Takes away up to 256 bytes.
     Delete {
-        /// From where.
+        /// The place of the first byte.
         at: u16,
-        /// How many, less one.
+        /// The number of bytes, less one.
         more: u8,
     },
-    /// A copy of up to 256 bytes elsewhere.
+    /// Inserts a copy of up to 256 bytes elsewhere.
     Copy {
-        /// From where.
+        /// The place of the first byte to copy.
         from: u16,
-        /// How many, less one.
+        /// The number of bytes, less one.
         more: u8,
-        /// To where.
+        /// The place before which the copy is inserted.
         to: u16,
     },
-    /// Nothing after a place.
+    /// Takes away everything after a place.
     Truncate {
-        /// Where.
+        /// The place at which the input then ends.
         at: u16,
     },
-    /// A word of the format.
+    /// Inserts a word of the format.
     Word {
-        /// Where.
+        /// The place before which it is inserted.
         at: u16,
-        /// Which, modulo their number.
+        /// The number of the word, modulo their number.
         which: u8,
     },
-    /// One line less.
+    /// Takes away one line.
     DropLine {
-        /// Which, modulo their number.
+        /// The number of the line, modulo their number.
         line: u8,
     },
-    /// A line a second time.
+    /// Repeats a line.
     RepeatLine {
-        /// Which, modulo their number.
+        /// The number of the line, modulo their number.
         line: u8,
-        /// Before which.
+        /// The number of the line before which it is repeated.
         before: u8,
     },
 }
 
 impl Edit {
-    /// Applies the edit; `words` are those of the format.
+    /// Applies the edit. `words` are those of the format.
     pub fn apply(&self, bytes: &mut Vec<u8>, words: &[&str]) {
         let place = |at: u16, places: usize| (usize::from(at) * places) >> 16;
         let end = bytes.len();
@@ -133,57 +138,59 @@ fn change_lines(bytes: &mut Vec<u8>, change: impl FnOnce(&mut Vec<&[u8]>)) {
 /// A valid input, and up to three edits of it.
 #[derive(Debug, Clone, TypeGenerator)]
 pub struct Mutant {
-    /// Which of the valid inputs, modulo their number.
+    /// The number of the valid input, modulo their number.
     pub which: u8,
-    /// None leaves it valid.
+    /// Up to three edits. None at all leave the input valid.
     #[generator(bolero::produce_with::<Vec<Edit>>().len(0_usize..=3))]
     pub edits: Vec<Edit>,
 }
 
 impl Mutant {
-    /// The edited input.
+    /// The input with the edits applied to it.
     pub fn of<V: AsRef<[u8]>>(&self, valid: &[V], words: &[&str]) -> Vec<u8> {
         let mut bytes = valid[usize::from(self.which) % valid.len()].as_ref().to_vec();
         self.edits.iter().for_each(|edit| edit.apply(&mut bytes, words));
         bytes
     }
 
-    /// As [`of`](Self::of), with what is no UTF-8 replaced.
+    /// Does the same as [`of`](Self::of), and replaces what is not UTF-8.
     pub fn text_of<V: AsRef<[u8]>>(&self, valid: &[V], words: &[&str]) -> String {
         String::from_utf8_lossy(&self.of(valid, words)).into_owned()
     }
 }
 
-/// What became of the inputs, so that a target cannot rot into testing nothing.
+/// Counts the outcomes of inputs. With this, a target cannot rot into testing nothing.
 #[derive(Default)]
 pub struct Reach(Mutex<BTreeMap<String, u64>>);
 
-/// Inputs after which every outcome must have been met. The generators give each at least one in fifty, so one
-/// is missed by chance in a thousand million runs.
+/// The number of inputs after which every outcome must have been met. The generators give each
+/// outcome to at least one input in fifty, so one is missed by chance in a thousand million runs.
 const ENOUGH: u64 = 1_000;
 
 impl Reach {
-    /// Counts one input by its outcome: an error by the names of its variants, anything else as it is.
+    /// Counts one input by its outcome: an error by the names of its variants, and anything else by
+    /// its text.
     pub fn count(&self, outcome: &(impl Debug + ?Sized)) {
         let mut name = format!("{outcome:?}").trim_matches('"').to_owned();
-        // `Key { line: 3, source: Text }` is `Key`, `Check(Hash)` stays what it is.
+        // `Key { line: 3, source: Text }` becomes `Key`, and `Check(Hash)` stays as it is.
         name.truncate(name.find(" {").unwrap_or(name.len()));
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
     }
 
-    /// Asserts that each of these outcomes was met, where there were inputs enough to ask.
+    /// Asserts that each of these outcomes was met, if there were inputs enough to ask.
     ///
     /// # Panics
-    /// Where one was not.
+    /// If one of them was not met.
     pub fn assert_met(&self, outcomes: &[&str]) {
         println!("{:?}", self.0.lock().unwrap_or_else(PoisonError::into_inner));
         self.assert_met_after(ENOUGH, outcomes);
     }
 
-    /// As [`assert_met`](Self::assert_met) after fewer inputs: of outcomes that are one in ten, where an input takes milliseconds.
+    /// Does the same as [`assert_met`](Self::assert_met) after fewer inputs. It is for outcomes
+    /// that one input in ten has, where an input takes milliseconds.
     ///
     /// # Panics
-    /// Where one was not.
+    /// If one of them was not met.
     pub fn assert_met_after(&self, enough: u64, outcomes: &[&str]) {
         let met = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if met.values().sum::<u64>() >= enough {
@@ -194,7 +201,7 @@ impl Reach {
     }
 }
 
-/// The key text of a body, whatever it holds, with a checksum that fits (spec/envelope.md §1).
+/// The key text of a body, whatever it holds, with a checksum that fits (spec/keys.md#key-texts).
 #[must_use]
 pub fn key_text(prefix: &str, body: &[u8]) -> String {
     let checked = [body, &Sha256::digest(body)[..4]].concat();
@@ -204,7 +211,7 @@ pub fn key_text(prefix: &str, body: &[u8]) -> String {
 /// The body of a valid key text.
 ///
 /// # Panics
-/// Where the text is none.
+/// If the text is not a key text.
 #[must_use]
 pub fn key_body(prefix: &str, text: &str) -> Vec<u8> {
     let encoded = text.strip_prefix(prefix).expect("the prefix");
@@ -213,8 +220,8 @@ pub fn key_body(prefix: &str, text: &str) -> Vec<u8> {
     body
 }
 
-/// The bytes of a standard base64 text with one reading (RFC 4648 §4, §3.5), digit by digit: slow, plain and
-/// nobody else's code.
+/// The bytes of a standard base64 text with one reading (RFC 4648 §4, §3.5). It goes digit by
+/// digit, slowly and plainly, and uses no other code.
 #[must_use]
 pub fn from_base64(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=');

@@ -1,4 +1,4 @@
-//! `envelope::armor`: text of one spelling around any bytes.
+//! `envelope::armor`: text with one spelling around any bytes.
 
 use std::io::{Read, Write};
 use strongroom::envelope::armor::{ArmorReader, ArmorWriter, BEGIN, END};
@@ -16,7 +16,7 @@ fn read(text: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The bytes in armor, by lines and digits.
+/// The bytes in armor, read by lines and digits.
 fn plain_reading(text: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(text).ok()?;
     let crlf = text.split_once('\n')?.0.ends_with('\r');

@@ -1,7 +1,7 @@
-//! dstack's event log: with a quote that is fixed, no other log passes than the one that made its RTMR3.
+//! dstack's event log: with a fixed quote, no other log passes than the one that made its RTMR3.
 
 use bolero::TypeGenerator;
-use strongroom_attest::{Beside, Event, Evidence, Refusal, explain, verify};
+use strongroom_attest::{AuxiliaryData, DstackEvent, Evidence, Refusal, explain, verify};
 use strongroom_fuzz::attestation::{Valid, valid};
 use strongroom_fuzz::{Edit, Reach};
 
@@ -54,7 +54,7 @@ enum Change {
     Capitals {
         of: u8,
     },
-    /// Its payload's first bytes into its name, which leaves what is hashed as it was.
+    /// Moves its payload's first bytes into its name, which leaves the hashed bytes as they were.
     Shift {
         of: u8,
         colon: u8,
@@ -66,21 +66,21 @@ struct Input {
     which: u8,
     #[generator(bolero::produce_with::<Vec<Change>>().len(0_usize..=3))]
     changes: Vec<Change>,
-    /// Without digests, so that the replay alone decides.
+    /// Whether the log comes without digests. Then only the replay decides.
     bare: bool,
     #[generator(bolero::produce_with::<Vec<Edit>>().len(0_usize..=1))]
     edits: Vec<Edit>,
     verified: u8,
 }
 
-fn log(evidence: &Evidence) -> &Vec<Event> {
-    match &evidence.beside {
-        Beside::Dstack { event_log, .. } => event_log,
+fn log(evidence: &Evidence) -> &Vec<DstackEvent> {
+    match &evidence.auxiliary_data {
+        AuxiliaryData::Dstack { event_log, .. } => event_log,
         _ => panic!("it is of dstack"),
     }
 }
 
-fn change(events: &mut Vec<Event>, change: &Change) {
+fn change(events: &mut Vec<DstackEvent>, change: &Change) {
     if events.is_empty() {
         return;
     }
@@ -118,7 +118,8 @@ fn change(events: &mut Vec<Event>, change: &Change) {
     }
 }
 
-/// The same events in the same order. Digests may be left out, and hex digits be of either case.
+/// Whether the logs have the same events in the same order. Digests may be left out, and hex digits
+/// be of either case.
 fn is_same(events: &[Event], made: &[Event]) -> bool {
     let says = |event: &Event| {
         let payload = event.event_payload.to_lowercase();
@@ -126,7 +127,7 @@ fn is_same(events: &[Event], made: &[Event]) -> bool {
     };
     events.len() == made.len()
         && events.iter().zip(made).all(|(event, made)| {
-            // The digest of an event whose maker showed none is shown by nobody here.
+            // If its maker showed no digest of an event, this log shows none either.
             says(event) == says(made) && (event.digest.is_empty() || event.digest == made.digest)
         })
 }
@@ -139,25 +140,25 @@ fn run(input: &Input, valid: &Valid, reach: &Reach) {
     }
     let mut json = serde_json::to_vec(&events).expect("plain data");
     input.edits.iter().for_each(|edit| edit.apply(&mut json, &WORDS));
-    let Ok(events) = serde_json::from_slice::<Vec<Event>>(&json) else {
+    let Ok(events) = serde_json::from_slice::<Vec<DstackEvent>>(&json) else {
         return reach.count("no log");
     };
     let is_same = is_same(&events, log(&valid.evidence));
     let mut evidence = valid.evidence.clone();
-    match &mut evidence.beside {
-        Beside::Dstack { event_log, .. } => *event_log = events,
+    match &mut evidence.auxiliary_data {
+        AuxiliaryData::Dstack { event_log, .. } => *event_log = events,
         _ => panic!("it is of dstack"),
     }
     let rows = explain::evidence(&evidence).expect("its quote is as it was");
     let shown = rows.into_iter().find(|(name, _)| *name == "event log").expect("a row").1;
     assert_eq!(shown == "leads to RTMR3", is_same, "{shown}");
-    // Each by its name, since there is no other way to it.
+    // Refusals are shown only as texts, so this one is found by its text.
     let refusals = [Refusal::EventLog, Refusal::EventReplay, Refusal::DuplicateEvent, Refusal::MissingEvent];
     match refusals.iter().find(|refusal| refusal.to_string() == shown) {
         None => reach.count("accepted"),
         Some(refusal) => reach.count(refusal),
     }
-    // Signatures take their time, and the quote is always the same.
+    // Signatures take a while, and the quote is always the same.
     if is_same || input.verified < 16 {
         let verdict = verify(&evidence, &valid.asked, &valid.policy, valid.at);
         assert_eq!(verdict.err().map(|refusal| refusal.to_string()), (!is_same).then_some(shown));

@@ -1,8 +1,8 @@
-//! `Evidence` and `verify`: what passes shows exactly what was bound.
+//! `Evidence` and `verify`: evidence that passes shows exactly what was bound.
 
 use strongroom::json::Object;
 use strongroom::key::DecapsulationKey;
-use strongroom_attest::{Asked, Claims, Evidence, KeyOrigin, Policy, Purpose, platform, verify};
+use strongroom_attest::{AppraisalPolicy, Challenge, Claims, Evidence, KeyOrigin, Purpose, platform, verify};
 use strongroom_fuzz::{Mutant, Reach};
 use time::macros::datetime;
 
@@ -26,8 +26,9 @@ fn evidence_that_passes_is_the_evidence_that_was_made() {
         serde_json::to_string(&made).expect("plain data"),
         serde_json::to_string_pretty(&made).expect("plain data"),
     ];
-    let asked = Asked { nonce: Some(NONCE), ..Asked::default() };
-    let policy = Policy { allow_no_tee: true, allow_imported_key: true, ..Policy::default() };
+    let asked = Challenge { nonce: Some(NONCE), ..Challenge::default() };
+    let policy =
+        AppraisalPolicy { allow_no_tee: true, allow_imported_key: true, ..AppraisalPolicy::default() };
     let words = ["\"imported\"", "\"none\"", "null", "[]", "{}", "0", "\"\"", "\"platform\":", "00"];
     let reach = Reach::default();
     bolero::check!().with_type::<Mutant>().for_each(|mutant| {
@@ -41,7 +42,7 @@ fn evidence_that_passes_is_the_evidence_that_was_made() {
                     (server.encapsulation_key(), server.vault_id(), server.platform()),
                     (&key, &[2; 32], "none")
                 );
-                // Nothing that is bound differs; hex digits may be of either case.
+                // Nothing that is bound differs, except that hex digits may be of either case.
                 assert_eq!(evidence.report, made.report);
                 assert_eq!(evidence.timestamp, made.timestamp);
                 assert_eq!(evidence.config_digest.to_lowercase(), made.config_digest);

@@ -1,10 +1,13 @@
-//! The messages of a handoff: what a donor grants and a joiner meets is what the other's evidence says, whatever was done to it.
+//! The messages of a handoff: what a donor grants and a joiner meets is what the other side's
+//! evidence says, whatever was done to it.
 
 use serde_json::Value;
 use strongroom::encoding::from_base64;
 use strongroom::json::Object;
-use strongroom_attest::handoff::{Joiner, Offer, Offering, Released, Request};
-use strongroom_attest::{Configuration, Roots};
+use strongroom_attest::root_transfer::handoff::{
+    HandoffRequest, Joiner, Offer, ReceivedHello, ReleasePolicies,
+};
+use strongroom_attest::{Configuration, TrustAnchors};
 use strongroom_fuzz::{Mutant, Reach};
 use strongroom_testkit::drawn::Drawn;
 use time::OffsetDateTime;
@@ -24,7 +27,7 @@ const WORDS: [&str; 12] = [
     "\"recovery\":",
 ];
 
-/// A vector of testdata/handoff, whose parts are read as the test beside them reads them.
+/// A vector of testdata/handoff. Its parts are read as the test of the vectors reads them.
 struct Vector(Value);
 
 impl Vector {
@@ -45,19 +48,20 @@ impl Vector {
         self.bytes("vaultId").try_into().expect("32 bytes")
     }
 
-    fn roots(&self) -> Roots {
+    fn roots(&self) -> TrustAnchors {
         let root = from_base64(&self.part::<String>("root")).expect("base64");
-        Roots { aws: root.into(), ..Roots::default() }
+        TrustAnchors { aws: root.into(), ..TrustAnchors::default() }
     }
 
     fn now(&self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp(self.part("now")).expect("a time")
     }
 
-    fn released(&self) -> Released {
+    fn released(&self) -> ReleasePolicies {
         let statements = self.part::<Vec<_>>("releaseStatements");
         let key = self.part::<String>("releaseKey").parse().expect("a key");
-        Released::by(&statements, &key, &self.vault_id(), &self.roots(), self.now()).expect("its own")
+        ReleasePolicies::from_statements(&statements, &key, &self.vault_id(), &self.roots(), self.now())
+            .expect("its own")
     }
 
     fn text(&self, name: &str) -> String {
@@ -65,7 +69,7 @@ impl Vector {
     }
 }
 
-/// What the evidence is of, whatever its hint says.
+/// What the evidence is about, whatever its hint says.
 fn said(message: &Value) -> (Value, Value, Option<Vec<u8>>) {
     let evidence = &message["evidence"];
     let report = from_base64(evidence["report"].as_str().expect("text"));
@@ -78,7 +82,8 @@ fn what_a_donor_grants_is_what_the_joiners_evidence_says() {
     let (roots, now) = (vector.roots(), vector.now());
     let release_key = vector.part::<String>("releaseKey").parse().expect("a key");
     let valid = said(&vector.0["request"]);
-    // A signature is long, and what is altered in it is another target's: it comes in where none is named.
+    // A signature is long, and another target alters its bytes. The edits here see a text without
+    // statements, into which the statements are put afterwards.
     let statements = vector.0["request"]["releaseStatements"].to_string();
     let (with, without) = (format!("\"releaseStatements\":{statements}"), "\"releaseStatements\":[]");
     let plain = vector.text("request").replace(&with, without);
@@ -86,11 +91,11 @@ fn what_a_donor_grants_is_what_the_joiners_evidence_says() {
     let reach = Reach::default();
     bolero::check!().with_type::<Mutant>().for_each(|mutant| {
         let json = mutant.text_of(&[&plain], &WORDS).replace(without, &with);
-        let Ok(Object(request)) = serde_json::from_str::<Object<Request>>(&json) else {
+        let Ok(Object(request)) = serde_json::from_str::<Object<HandoffRequest>>(&json) else {
             return reach.count("no request");
         };
         let offering =
-            Offering::new(&vector.part("hello"), &mut Drawn(vector.bytes("random"))).expect("its own");
+            ReceivedHello::new(&vector.part("hello"), &mut Drawn(vector.bytes("random"))).expect("its own");
         let configuration: Configuration = vector.part("ownConfiguration");
         let offered =
             offering.offer(vector.part("evidence"), configuration, vector.vault_id()).expect("its own").1;
@@ -117,7 +122,7 @@ fn whom_a_joiner_meets_is_what_the_donors_evidence_says() {
         };
         let joiner = Joiner::new(vector.vault_id(), &mut Drawn(vector.bytes("random")));
         let configuration: Configuration = vector.part("ownConfiguration");
-        match joiner.meet(&offer, &released, &configuration, vector.now()) {
+        match joiner.accept(&offer, &released, &configuration, vector.now()) {
             Ok(_) => {
                 assert_eq!(said(&serde_json::to_value(&offer).expect("plain data")), valid);
                 reach.count("met");

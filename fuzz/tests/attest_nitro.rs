@@ -1,4 +1,4 @@
-//! Documents of Nitro enclaves: what passes is what was signed.
+//! Documents of Nitro enclaves: a document that passes is what was signed.
 
 use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
@@ -17,14 +17,14 @@ const JSON_WORDS: [&str; 9] = [
     "\"type\":\"nitro\",",
     "\"version\":2,",
 ];
-/// `{1: -35}`: ES384.
+/// COSE's protected header `{1: -35}`, which means ES384.
 const PROTECTED: [u8; 4] = [0xA1, 0x01, 0x38, 0x22];
-/// A map, an array, null, an empty string of bytes, a long length, a name.
+/// A map, an array, null, an empty byte string, a long length, and a name.
 const CBOR_WORDS: [&str; 7] = ["\u{0}", "\u{18}\u{20}", "\u{7f}", "\u{1b}", "\u{1a}\u{0}", "epcrs", "enonce"];
 const DER_WORDS: [&str; 6] =
     ["\u{30}\u{0}", "\u{2}\u{0}", "\u{30}\u{7f}", "\u{4}\u{0}", "\u{1}\u{1}", "\u{5}\u{0}"];
 
-/// Payload and signature of a document that is one, however it is tagged and its lengths are written.
+/// Payload and signature of a valid document, however it is tagged and its lengths are written.
 fn counts(document: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let mut d = Decoder::new(document);
     if d.datatype().ok() == Some(Type::Tag) {
@@ -47,7 +47,7 @@ fn document(payload: &[u8], signature: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Where the certificates of a payload stand.
+/// The places of the certificates in a payload.
 fn certificates(payload: &[u8]) -> Vec<(usize, usize)> {
     let starts =
         (0..payload.len() - 5).filter(|&at| payload[at] == 0x59 && payload[at + 3..at + 5] == [0x30, 0x82]);
@@ -81,7 +81,7 @@ fn attempt(attempt: &Attempt, valid: &Valid) -> Result<Evidence, Refusal> {
             payload.splice(at..at + 3 + length, written);
             document(&payload, &signature)
         }
-        // The outermost array's length in one byte more.
+        // Writes the outermost array's length with one byte more.
         _ => {
             let mut report = [&[0x98, 4], &document(&payload, &signature)[1..]].concat();
             attempt.edit(&mut report, &CBOR_WORDS);

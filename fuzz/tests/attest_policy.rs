@@ -1,12 +1,12 @@
-//! `Policy::from_toml`: what it takes is all that is said, and is written back the same.
+//! `Policy::from_toml`: a text that it takes says nothing else, and is written back the same.
 
-use strongroom_attest::Roots;
-use strongroom_attest::policy::{Policy, PolicyError};
+use strongroom_attest::TrustAnchors;
+use strongroom_attest::policy::{AppraisalPolicy, AppraisalPolicyError};
 use strongroom_fuzz::attestation::valid;
 use strongroom_fuzz::{Mutant, Reach};
 use toml::{Table, Value};
 
-/// Every key there is, by the names of the tables around it.
+/// All keys of a policy, with the names of the tables around them.
 const KEYS: [&str; 46] = [
     "version",
     "vault_id",
@@ -80,7 +80,7 @@ const WORDS: [&str; 22] = [
     "-1",
 ];
 
-/// What operators write, in other words than `to_toml`.
+/// A policy as an operator writes it, in other words than `to_toml`.
 const BY_HAND: &str = r#"version = 1
 vault_id = "0202020202020202020202020202020202020202020202020202020202020202"
 tls_in_tee = true
@@ -100,11 +100,11 @@ milan.microcode = 0xDB
 [aws-nitro]
 "#;
 
-/// The keys of a table that are none of a policy's.
+/// A key of the table that is not a policy's, if there is one.
 fn unknown(table: &Table, path: &str) -> Option<String> {
     table.iter().find_map(|(key, value)| {
         let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-        // Genoa's are Milan's.
+        // Genoa's keys are the same as Milan's.
         if !KEYS.contains(&path.replace("genoa.", "milan.").as_str()) {
             return Some(path);
         }
@@ -124,15 +124,15 @@ fn a_policy_is_what_its_file_says_and_no_more() {
         valid(&["tdx-", "dstack", "snp", "nitro"]).iter().map(|v| v.policy.to_toml()).collect();
     texts.sort();
     texts.dedup();
-    // So that an edit in two is of this one.
+    // With as many copies of it, one edit in two is of this text.
     texts.extend(vec![BY_HAND.to_owned(); texts.len()]);
     let reach = Reach::default();
     bolero::check!().with_type::<Mutant>().for_each(|mutant| {
         let text = mutant.text_of(&texts, &WORDS);
-        match Policy::from_toml(&text) {
+        match AppraisalPolicy::from_toml(&text) {
             Ok(policy) => {
                 assert!(!policy.allow_no_tee);
-                assert_eq!(policy.roots, Roots::default());
+                assert_eq!(policy.trust_anchors, TrustAnchors::default());
                 let table = text.parse::<Table>().expect("it is TOML");
                 assert_eq!(unknown(&table, ""), None);
                 assert_eq!(table["version"].as_integer(), Some(1));
@@ -142,7 +142,7 @@ fn a_policy_is_what_its_file_says_and_no_more() {
                     assert_eq!(table.get(name).is_some_and(|v| v.as_bool() == Some(true)), said);
                 }
                 let written = policy.to_toml();
-                let read = Policy::from_toml(&written).expect("our own");
+                let read = AppraisalPolicy::from_toml(&written).expect("our own");
                 assert_eq!(read.to_toml(), written);
                 assert_eq!(
                     (read.vault_id, &read.config_digests, read.tls_in_tee, read.allow_imported_key),
@@ -153,32 +153,35 @@ fn a_policy_is_what_its_file_says_and_no_more() {
                 assert_eq!(read.aws_nitro, policy.aws_nitro);
                 reach.count("accepted");
             }
-            Err(PolicyError::Toml(error)) if error.contains("unknown field") => reach.count("unknown field"),
-            Err(PolicyError::Toml(_)) => reach.count("Toml"),
+            Err(AppraisalPolicyError::Toml(error)) if error.contains("unknown field") => {
+                reach.count("unknown field")
+            }
+            Err(AppraisalPolicyError::Toml(_)) => reach.count("Toml"),
             Err(error) => reach.count(&error),
         }
     });
     reach.assert_met(&["accepted", "Toml", "unknown field"]);
 }
 
-/// Names are free text: of key providers and advisories, which drafts take from what a server shows.
+/// Names of key providers and advisories are free text, and drafts take them from what a server
+/// shows.
 #[test]
 fn every_name_is_written_so_that_it_is_read() {
     let reach = Reach::default();
     bolero::check!().with_type::<Vec<char>>().for_each(|name| {
         let name: String = name.iter().collect();
-        // What JSON escapes, TOML reads.
+        // TOML reads what JSON escapes.
         let quoted = serde_json::to_string(&name).expect("a text");
         let text = BY_HAND.replace("\"kms:3059\"", &quoted).replace("\"INTEL-SA-00001\"", &quoted);
-        match Policy::from_toml(&text) {
+        match AppraisalPolicy::from_toml(&text) {
             Ok(policy) => {
                 let tdx = policy.intel_tdx.as_ref().expect("it is there");
                 assert_eq!(tdx.advisories, std::slice::from_ref(&name));
-                let read = Policy::from_toml(&policy.to_toml()).expect("our own");
+                let read = AppraisalPolicy::from_toml(&policy.to_toml()).expect("our own");
                 assert_eq!(read.intel_tdx, policy.intel_tdx);
                 reach.count("accepted");
             }
-            // DEL is one that TOML wants to be escaped, and JSON does not.
+            // TOML wants DEL to be escaped, and JSON does not.
             Err(_) => {
                 assert!(name.contains('\u{7f}'));
                 reach.count("refused");

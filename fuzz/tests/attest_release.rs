@@ -1,8 +1,8 @@
 //! A release statement lets in what its key signed, and nothing else.
 
 use serde_json::Value;
-use strongroom_attest::Roots;
-use strongroom_attest::release::ReleaseStatement;
+use strongroom_attest::TrustAnchors;
+use strongroom_attest::root_transfer::release_statement::ReleaseStatement;
 use strongroom_fuzz::{Mutant, Reach};
 use time::OffsetDateTime;
 
@@ -15,7 +15,7 @@ fn what_a_statement_lets_in_is_what_was_signed() {
     let vault_id = hex::decode(vector["vaultId"].as_str().expect("hex")).expect("hex");
     let vault_id: [u8; 32] = vault_id.try_into().expect("32 bytes");
     let now = OffsetDateTime::from_unix_timestamp(vector["now"].as_i64().expect("a number")).expect("a time");
-    // The signature is most of the bytes: edits go to the rest, which stands before it.
+    // Most of the bytes are the signature. The edits go to the rest, which stands before it.
     let text = valid.to_string();
     let at = text.find("\"signature\"").expect("a signature");
     let (before, after) = (&text[..at], &text[at..]);
@@ -24,7 +24,7 @@ fn what_a_statement_lets_in_is_what_was_signed() {
     bolero::check!().with_type::<Mutant>().for_each(|mutant| {
         let json = [&mutant.of(&[before], &words)[..], after.as_bytes()].concat();
         let Ok(statement) = ReleaseStatement::from_json(&json) else { return reach.count("no statement") };
-        match statement.verify(&release_key, &vault_id, &Roots::default(), now) {
+        match statement.verify(&release_key, &vault_id, &TrustAnchors::default(), now) {
             Ok(_) => {
                 let mut read = serde_json::to_value(&statement).expect("plain data");
                 let id = read["vaultId"].as_str().expect("hex").to_lowercase();

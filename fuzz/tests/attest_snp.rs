@@ -1,4 +1,4 @@
-//! Reports of SEV-SNP guests and AMD's collateral: what passes is what was signed.
+//! Reports of SEV-SNP guests and AMD's collateral: a report that passes is what was signed.
 
 use strongroom::encoding::{base64, from_base64};
 use strongroom_attest::platform::snp::{CertificateKey, measurement};
@@ -32,7 +32,7 @@ fn attempt(attempt: &Attempt, valid: &Valid) -> Result<Evidence, Refusal> {
             if part == 1 {
                 attempt.edit(&mut report, &["\u{2}", "\u{5}", "\u{0}"]);
             } else {
-                // Of what is signed, and the signature.
+                // The edits go to the signed bytes and to the signature.
                 attempt.edit_in_place(&mut report[..0x2D0]);
             }
             return Ok(Attempt::with_report(valid, &report));
@@ -60,7 +60,7 @@ fn a_report_that_passes_is_the_report_that_was_signed() {
         if let Some(report) = from_base64(&evidence.report) {
             let _ = (CertificateKey::of(&report).map(|key| key.vcek_path()), measurement(&report));
         }
-        // All of it counts: nothing may stand after it.
+        // All of it counts: nothing may stand after the report.
         match input.verify(valid, &evidence, <[u8]>::to_vec) {
             Ok(_) => {
                 assert_eq!(evidence.collateral, valid.evidence.collateral);

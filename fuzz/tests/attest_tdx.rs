@@ -1,4 +1,5 @@
-//! Quotes of TDX guests, dstack's among them, and Intel's collateral: what passes is what was signed.
+//! Quotes of TDX guests, dstack's among them, and Intel's collateral: a quote that passes is what
+//! was signed.
 
 use strongroom_attest::platform::tdx::{CollateralKey, measurement};
 use strongroom_attest::{Evidence, Refusal, explain};
@@ -32,7 +33,7 @@ const TEXT_WORDS: [&str; 8] = [
 const DER_WORDS: [&str; 6] =
     ["\u{30}\u{0}", "\u{2}\u{0}", "\u{30}\u{7f}", "\u{4}\u{0}", "\u{1}\u{1}", "\u{5}\u{0}"];
 
-/// Where a quote's certificates stand, and the lengths that count them.
+/// The places of a quote's certificates, and of the lengths that count them.
 struct Places {
     lengths: [usize; 3],
     certificates: usize,
@@ -43,12 +44,13 @@ fn number(bytes: &[u8], at: usize, length: usize) -> usize {
     bytes[at..at + length].iter().rev().fold(0, |n, byte| n << 8 | usize::from(*byte))
 }
 
-/// Of a valid quote.
+/// The places in a valid quote.
 fn places(quote: &[u8]) -> Places {
     let signed = if number(quote, 0, 2) == 4 { 632 } else { 54 + number(quote, 50, 4) };
-    // Signature, key, type of the certification data.
+    // Signature, key and type of the certification data stand before this.
     let outer = signed + 4 + 64 + 64 + 2;
-    // The quoting enclave's report, its signature, its authentication data; the type of the certificates.
+    // Before this stand the quoting enclave's report, its signature and its authentication data,
+    // and the type of the certificates.
     let data = outer + 4 + 384 + 64;
     let inner = data + 2 + number(quote, data, 2) + 2;
     Places {
@@ -58,7 +60,7 @@ fn places(quote: &[u8]) -> Places {
     }
 }
 
-/// A valid quote with other certificates, whose lengths fit.
+/// A valid quote with other certificates, and with lengths that fit them.
 fn with_certificates(quote: &[u8], certificates: &[u8]) -> Vec<u8> {
     let places = places(quote);
     let mut out = [&quote[..places.certificates], certificates].concat();
@@ -69,8 +71,8 @@ fn with_certificates(quote: &[u8], certificates: &[u8]) -> Vec<u8> {
     out
 }
 
-/// All of a quote that is signed or signs. Not so the text of its certificates, of which only the first one's digits count, and its
-/// lengths.
+/// Everything in a quote that is signed or signs. The text of its certificates is left out, except
+/// for the digits of the first one, and so are the lengths.
 fn counts(quote: &[u8]) -> (Vec<u8>, String) {
     let places = places(quote);
     let mut head = quote[..places.certificates].to_vec();
@@ -180,7 +182,8 @@ fn a_quote_that_passes_is_the_quote_that_was_signed() {
     ]);
 }
 
-/// What a server reads of its own platform's quote, and `strongroom attestation` of anybody's, before anything is verified.
+/// A server reads its own platform's quote before anything is verified, and `strongroom
+/// attestation` reads any quote.
 #[test]
 fn no_quote_is_too_odd_to_be_read() {
     let valid = valid(&["tdx-v", "dstack"]);

@@ -1,4 +1,5 @@
-//! The names in the paths of backups: `slh_dsa::PublicKey`, `backup::UserId`. They are signed as text, so each has one.
+//! The names in the paths of backups: `slh_dsa::PublicKey` and `backup::UserId`. They are signed as
+//! text, so each has one spelling.
 
 use strongroom::backup::UserId;
 use strongroom::slh_dsa::PublicKey;

@@ -1,15 +1,15 @@
-//! `backup::SignedBackup::from_json`: what a server takes from whoever uploads it.
+//! `backup::SignedBackup::from_json`: what a server takes from any client that uploads it.
 
 use serde_json::Value;
-use strongroom::backup::{Archive, Content, Keys, Position, SignedBackup, UserId};
+use strongroom::backup::{Archive, BackupContent, Keys, Position, SignedBackup, UserId};
 use strongroom::mnemonic::Mnemonic;
 use strongroom_fuzz::{Mutant, Reach, from_base64};
 use strongroom_testkit::rng;
 
-/// In the place of a signature, which would take nearly all edits.
+/// A word in the place of a signature, which would take nearly all edits.
 const SIGNATURE: &str = "@signature@";
 
-/// Both forms, with a short word for the signature; and the signature.
+/// Texts of both forms, with a short word for the signature, and the signature.
 fn valid() -> (Vec<String>, String) {
     let words = "legal winner thank year wave sausage worth useful legal winner thank yellow";
     let keys = Keys::strongroom(&Mnemonic::parse(words, "").expect("a mnemonic"), 0);
@@ -42,22 +42,22 @@ fn a_backup_is_what_its_fields_say() {
         let text = mutant.text_of(&valid, &WORDS).replace(SIGNATURE, &signature);
         match SignedBackup::from_json(text.as_bytes()) {
             Ok(backup) => {
-                // Read without the parser.
+                // These fields are read without the parser.
                 let fields: Value = serde_json::from_str(&text).expect("JSON");
                 let field = |name: &str| fields[name].as_str().expect("text").to_owned();
                 assert_eq!(field("signature").to_lowercase(), backup.signature().to_string());
                 match backup.content() {
-                    Content::Compatible { payload } => {
+                    BackupContent::Compatible { payload } => {
                         assert_eq!(field("payload").to_lowercase(), format!("0x{}", hex::encode(payload)));
                         reach.count("compatible");
                     }
-                    Content::Native { envelope, statement } => {
+                    BackupContent::Native { envelope, statement } => {
                         assert_eq!(from_base64(&field("envelope")).as_deref(), Some(envelope.as_bytes()));
                         assert_eq!(from_base64(&field("statement")), Some(statement.to_bytes()));
                         reach.count("native");
                     }
                 }
-                // One way to write it, which is read again.
+                // A backup is written in one way, and can be read again.
                 let again = SignedBackup::from_json(backup.to_json().as_bytes());
                 assert_eq!(again.as_ref(), Ok(&backup));
             }
@@ -71,6 +71,6 @@ fn a_backup_is_what_its_fields_say() {
         "Fields",
         "Payload",
         "Base64",
-        "Statement(StatementError)",
+        "Statement(BackupStatementError)",
     ]);
 }

@@ -1,6 +1,6 @@
-//! `backup::Statement::from_bytes`: what a signature covers has one encoding.
+//! `backup::Statement::from_bytes`: the bytes that a signature covers have one encoding.
 
-use strongroom::backup::{Archive, Keys, MAX_COUNTER, Position, Statement, UserId};
+use strongroom::backup::{Archive, BackupStatement, Keys, MAX_COUNTER, Position, UserId};
 use strongroom::mnemonic::Mnemonic;
 use strongroom_fuzz::{Mutant, Reach};
 use strongroom_testkit::rng;
@@ -21,7 +21,7 @@ fn a_statement_has_one_encoding() {
     let reach = Reach::default();
     bolero::check!().with_type::<Mutant>().for_each(|mutant| {
         let bytes = mutant.of(&valid, &words);
-        match Statement::from_bytes(&bytes) {
+        match BackupStatement::from_bytes(&bytes) {
             Ok(statement) => {
                 assert_eq!(statement.to_bytes(), bytes);
                 assert!((1..=MAX_COUNTER).contains(&statement.counter()));
@@ -31,5 +31,5 @@ fn a_statement_has_one_encoding() {
             Err(error) => reach.count(&error),
         }
     });
-    reach.assert_met(&["accepted", "StatementError"]);
+    reach.assert_met(&["accepted", "BackupStatementError"]);
 }

@@ -9,23 +9,25 @@ use strongroom_fuzz::{Edit, Mutant, Reach, key_text};
 
 const PREFIX: &str = "STRONGROOM-SECRET-KEY-1";
 
-/// What is edited: the text, the body under a checksum that fits, or the numbers of an expanded key.
+/// The thing that is edited: the text, the body under a checksum that fits, or the numbers of an
+/// expanded key.
 #[derive(Debug, TypeGenerator)]
 enum Input {
     Text(Mutant),
     Body(Mutant),
-    /// A bit of the algorithm or the form.
+    /// Flips a bit of the algorithm or the form.
     Head {
         bit: u8,
     },
-    /// A bit of an expanded key.
+    /// Flips a bit of an expanded key.
     Flip {
         at: u16,
         bit: u8,
         hash_again: bool,
         bare: bool,
     },
-    /// q is added to a coefficient of dk_PKE or of the embedded key: another encoding of the same key.
+    /// Adds q to a coefficient of dk_PKE or of the embedded key, which is another encoding of the
+    /// same key.
     AddQ {
         from: u16,
         hash_again: bool,
@@ -67,15 +69,15 @@ impl Valid {
                 Edit::Flip { at: *at, bit: *bit }.apply(bytes, &[]);
             }),
             Input::AddQ { from, hash_again, bare } => self.edited(*hash_again, *bare, |bytes| {
-                // 1,024 coefficients of dk_PKE, then as many of the embedded key.
+                // There are 1,024 coefficients of dk_PKE, then as many of the embedded key.
                 let raised = (0..2048).find(|more| add_q(bytes, (usize::from(*from) + more) % 2048));
                 raised.expect("a coefficient that leaves room");
             }),
         }
     }
 
-    /// The text of the expanded key after a change; with `hash_again`, H(ek) is made to fit, so that only the
-    /// later checks are left.
+    /// The text of the expanded key after a change. With `hash_again` H(ek) is made to fit, so only
+    /// the later checks are left.
     fn edited(&self, hash_again: bool, bare: bool, change: impl FnOnce(&mut Vec<u8>)) -> String {
         let mut bytes = self.expanded.clone();
         change(&mut bytes);
@@ -91,8 +93,8 @@ impl Valid {
     }
 }
 
-/// Adds q where 12 bits have room for it. Coefficients are two in three bytes, low bits first (FIPS 203
-/// algorithm 5).
+/// Adds q where 12 bits have room for it. Two coefficients take three bytes, low bits first (FIPS
+/// 203 algorithm 5).
 fn add_q(bytes: &mut [u8], coefficient: usize) -> bool {
     let at = coefficient / 2 * 3 + coefficient % 2;
     let shift = 4 * (coefficient % 2);
@@ -116,7 +118,7 @@ fn a_secret_key_has_one_text_a_form() {
                 let bare = !text.starts_with(PREFIX);
                 let written = if bare { key.to_expanded_base64() } else { key.to_secret_text() };
                 assert!(*written == text, "the text does not come back");
-                // §7.3: an expanded key embeds its encapsulation key and the hash of it.
+                // An expanded key embeds its encapsulation key and the key's hash (§7.3).
                 let expanded = key.to_expanded();
                 assert!(expanded[1536..3104] == key.encapsulation_key().as_bytes()[..]);
                 assert!(expanded[3104..3136] == Sha3_256::digest(&expanded[1536..3104])[..]);

@@ -1,4 +1,5 @@
-//! `key::EncapsulationKey::from_str`: a public key text, or bare base64; FIPS 203 §7.2 as another library sees it.
+//! `key::EncapsulationKey::from_str`: a public key text, or bare base64. FIPS 203 §7.2 is as
+//! another library sees it.
 
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use bolero::TypeGenerator;
@@ -9,15 +10,16 @@ use strongroom_fuzz::{Edit, Mutant, Reach, key_text};
 
 const PREFIX: &str = "strongroom-pk-1";
 
-/// What is edited: the text, the body under a checksum that fits, or the key under either encoding.
+/// The thing that is edited: the text, the body under a checksum that fits, or the key under either
+/// encoding.
 #[derive(Debug, TypeGenerator)]
 enum Input {
     Text(Mutant),
     Body(Edit),
     Key(Edit, bool),
-    /// A bit of the algorithm.
+    /// Flips a bit of the algorithm.
     Head(u8),
-    /// A coefficient of q or more.
+    /// Makes a coefficient q or more.
     Modulus(u16, bool),
 }
 
@@ -52,7 +54,7 @@ impl Input {
     }
 }
 
-/// The 1,568 bytes that the text spells, where it does.
+/// The 1,568 bytes that the text spells, if it spells them.
 fn plain_reading(text: &str) -> Option<[u8; 1568]> {
     let Some(encoded) = text.strip_prefix(PREFIX) else {
         return Base64::decode_vec(text).ok()?.try_into().ok();

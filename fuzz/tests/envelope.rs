@@ -1,11 +1,11 @@
-//! `envelope::Envelope::parse`, and opening what it accepts: nothing but what was sealed ever opens.
+//! `envelope::Envelope::parse`, and opening what it accepts: only what was sealed ever opens.
 
 use minicbor::Encoder;
 use strongroom::OpenError;
 use strongroom::envelope::{self, Envelope, Header, Opener};
 use strongroom::key::{DecapsulationKey, HybridDecapsulationKey, Identity};
-use strongroom::policy::Policy;
-use strongroom::principal::WalletAddress;
+use strongroom::policy::EnvelopePolicy;
+use strongroom::wallet::WalletAddress;
 use strongroom_fuzz::{Mutant, Reach};
 use strongroom_testkit::rng;
 
@@ -16,27 +16,27 @@ fn identities() -> [Identity; 2] {
 
 fn valid() -> Vec<Vec<u8>> {
     let [ann, bob] = identities().map(|identity| identity.recipient());
-    let policy = Policy {
+    let policy = EnvelopePolicy {
         readers: vec![WalletAddress::from_bytes([1; 20]).into()],
         audience: Some([2; 32]),
         not_before: Some(1),
         label: Some("label".to_owned()),
-        ..Policy::default()
+        ..EnvelopePolicy::default()
     };
     let stranger = DecapsulationKey::from_seed(&[9; 64]).encapsulation_key().into();
-    let seal = |text: &[u8], recipients: &[_], policy: &Policy| {
+    let seal = |text: &[u8], recipients: &[_], policy: &EnvelopePolicy| {
         let envelope = envelope::seal(text, recipients, policy.clone(), &mut rng()).expect("recipients");
         envelope.as_bytes().to_vec()
     };
     vec![
-        seal(b"", std::slice::from_ref(&ann), &Policy::default()),
+        seal(b"", std::slice::from_ref(&ann), &EnvelopePolicy::default()),
         seal(b"four years", &[ann.clone(), bob.clone()], &policy),
         seal(&[7; 16_384], &[bob], &policy),
-        seal(b"four years", &[stranger], &Policy::default()),
+        seal(b"four years", &[stranger], &EnvelopePolicy::default()),
     ]
 }
 
-/// The header of what was parsed, written by another hand.
+/// The header of what was parsed, written by other code.
 fn written(header: &Header) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut e = Encoder::new(&mut bytes);

@@ -5,7 +5,7 @@ use strongroom::keyfile::{self, KeyFile};
 use strongroom_fuzz::{Mutant, Reach};
 use strongroom_testkit::rng;
 
-/// The one line that is neither empty nor a comment, where the file keeps its bounds.
+/// The one line that is neither empty nor a comment, if the file is within its bounds.
 fn plain_reading(bytes: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() <= 64 * 1024)?;
     let lines: Vec<&str> = text.lines().collect();
@@ -28,7 +28,7 @@ fn a_key_file_holds_one_key() {
         keyfile::write(&expanded, "").to_string(),
         format!("{}\n", *base64),
         key.to_secret_text().to_string(),
-        // At the bounds of a line and of a file: an edit more is too much.
+        // These are at the bounds of a line and of a file. An edit more is too much.
         format!("{}{file}", comment(8 * 1024 + 1)),
         format!("{}{}{file}", comment(8192).repeat(7), comment(8192 - file.len())),
         keyfile::write_locked(&key, b"correct horse", "", &mut rng()).to_string(),

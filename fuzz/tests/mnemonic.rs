@@ -18,7 +18,7 @@ fn a_mnemonic_is_words_of_the_list_with_their_checksum() {
         let text = mutant.text_of(&valid, &words);
         match Mnemonic::parse(&text, "") {
             Ok(_) => {
-                // Each word by itself, by a plain reading of the list of the valid ones' language.
+                // Each word by itself, as the word list of the valid ones' language has it.
                 let count = text.split_whitespace().count();
                 assert!([12, 15, 18, 21, 24].contains(&count), "{count}");
                 assert!(text.split_whitespace().all(|word| word.bytes().all(|c| c.is_ascii_lowercase())));

@@ -1,12 +1,14 @@
-//! `policy::Policy::decode`: deterministic CBOR, since it is hashed into every part of an envelope.
+//! `policy::Policy::decode`: deterministic CBOR, because it is hashed into every part of an
+//! envelope.
 
-use strongroom::policy::Policy;
-use strongroom::principal::{Principal, WalletAddress};
+use strongroom::policy::EnvelopePolicy;
+use strongroom::principal::Principal;
+use strongroom::wallet::WalletAddress;
 use strongroom_fuzz::{Mutant, Reach};
 
 fn valid() -> Vec<Vec<u8>> {
     let wallet = |n| WalletAddress::from_bytes([n; 20]).into();
-    let full = Policy {
+    let full = EnvelopePolicy {
         readers: vec![wallet(1), wallet(2), Principal::SlhDsa([3; 32])],
         owners: vec![wallet(1)],
         approvals: Some(2),
@@ -16,8 +18,8 @@ fn valid() -> Vec<Vec<u8>> {
         one_time: true,
         label: Some("label é".to_owned()),
     };
-    let small = Policy { not_after: Some(6), ..Policy::default() };
-    [full, small, Policy::default()].map(|policy| policy.encode().expect("a policy")).to_vec()
+    let small = EnvelopePolicy { not_after: Some(6), ..EnvelopePolicy::default() };
+    [full, small, EnvelopePolicy::default()].map(|policy| policy.encode().expect("a policy")).to_vec()
 }
 
 #[test]
@@ -27,7 +29,7 @@ fn a_policy_has_one_encoding() {
     let reach = Reach::default();
     bolero::check!().with_type::<Mutant>().for_each(|mutant| {
         let bytes = mutant.of(&valid, &words);
-        match Policy::decode(&bytes) {
+        match EnvelopePolicy::decode(&bytes) {
             Ok(policy) => {
                 assert_eq!(policy.encode().as_deref(), Ok(&bytes[..]));
                 assert_eq!(policy.clone().normalised(), policy);

@@ -1,6 +1,8 @@
-//! The CBOR of `principal::Principal`: deterministic (RFC 8949 §4.2), since records and tags are made of it.
+//! The CBOR of `principal::Principal`: deterministic (RFC 8949 §4.2), because records and tags are
+//! made of it.
 
-use strongroom::principal::{Principal, WalletAddress};
+use strongroom::principal::Principal;
+use strongroom::wallet::WalletAddress;
 use strongroom_fuzz::{Mutant, Reach};
 
 /// `[1, 20 bytes]`, `[2, 32 bytes]`, and the first with heads that are longer than they need to be.

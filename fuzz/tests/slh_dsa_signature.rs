@@ -1,5 +1,5 @@
-//! Keys, signatures and messages of FIPS 205: verification says what another implementation says, alone and in a batch, and accepts only what
-//! was signed.
+//! Keys, signatures and messages of FIPS 205. Verification says what another implementation says,
+//! singly and in a batch, and accepts only what was signed.
 
 use fips205::slh_dsa_shake_128f as other;
 use fips205::traits::{SerDes, Verifier};
@@ -28,7 +28,7 @@ fn valid() -> Vec<Vec<u8>> {
 
 type Parsed<'a> = (PublicKey<Shake128f>, Signature<Shake128f>, &'a [u8], &'a [u8]);
 
-/// None of another length: the types say so of key and signature, whatever there is of them.
+/// `None` if there are too few bytes for a key or a signature, whose lengths are fixed.
 fn parse(bytes: &[u8]) -> Option<Parsed<'_>> {
     let (key, rest) = bytes.split_at(KEY.min(bytes.len()));
     let (signature, rest) = rest.split_at(SIGNATURE.min(rest.len()));

@@ -1,6 +1,6 @@
-//! `principal::WalletAddress`: `0x` and 40 hex digits of any case, or of EIP-55's case.
+//! `wallet::WalletAddress`: `0x` and 40 hex digits of any case, or of EIP-55's case.
 
-use strongroom::principal::{AddressError, WalletAddress};
+use strongroom::wallet::{WalletAddress, WalletAddressError};
 use strongroom_fuzz::{Mutant, Reach};
 
 fn is_shaped(text: &str) -> bool {
@@ -28,7 +28,7 @@ fn an_address_keeps_its_bytes_and_has_one_checksum() {
                 assert_eq!(hex::encode(address.as_bytes()), text[2..].to_lowercase());
                 let written = address.to_string();
                 assert_eq!(WalletAddress::from_checksummed(&written), Ok(address));
-                let expected = if written == text { Ok(address) } else { Err(AddressError::Checksum) };
+                let expected = if written == text { Ok(address) } else { Err(WalletAddressError::Checksum) };
                 assert_eq!(strict, expected, "{text}");
                 reach.count(&strict.map_or_else(|error| format!("{error:?}"), |_| "accepted".to_owned()));
             }

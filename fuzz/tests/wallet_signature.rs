@@ -1,4 +1,5 @@
-//! `wallet::WalletSignature::from_str`: 65 bytes of hex, one of four v, s in the lower half.
+//! `wallet::WalletSignature::from_str`: 65 bytes of hex, one of four values of v, and s in the
+//! lower half.
 
 use strongroom::wallet::{WalletKey, WalletSignature};
 use strongroom_fuzz::{Mutant, Reach};
@@ -21,7 +22,7 @@ fn a_signature_has_one_value_and_no_twin() {
         with(HALF_ORDER, "01"),
         // r = 0 fits no key.
         format!("0x{}{}", "0".repeat(64), &text[66..]),
-        // One above the half, and no v.
+        // The first has an s one above the half, the second a v that does not exist.
         with(&format!("{}a1", &HALF_ORDER[..62]), "1b"),
         with(HALF_ORDER, "1d"),
     ];

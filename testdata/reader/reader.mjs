@@ -1,4 +1,4 @@
-// A second reader of the native envelope, written from spec/envelope.md alone (§4, with the keys of §1), so that the
+// A second reader of the native envelope, written from spec/envelope.md and spec/keys.md alone, so that the
 // vectors stand for the page and not for a program. A test tool: NOT constant time, the whole plaintext is kept in
 // memory, and passphrase-encrypted keys are not read (Node has no Argon2id). Node 20 and its standard library only.
 //

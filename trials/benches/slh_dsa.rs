@@ -1,9 +1,11 @@
-//! SLH-DSA-SHAKE-256f beside other implementations, in one run: `slh-shake` on each back end of this processor, `fips205`, `slh-dsa`, and
-//! with the feature `openssl` OpenSSL 3.6, which takes minutes to build. The rows of docs/performance.md.
+//! SLH-DSA-SHAKE-256f and other implementations of it, in one run: `slh-shake` on each back end of
+//! this processor, `fips205`, `slh-dsa`, and with the feature `openssl` OpenSSL 3.6, which takes
+//! minutes to build. docs/performance.md shows the rows.
 //!
 //!     cargo bench -p strongroom-trials --bench slh_dsa [--features openssl] [-- NAME]
 //!
-//! A row's elements are Keccak permutations, so that its rate is of those: all sign with the same, and verify the same signature.
+//! The elements of a row are Keccak permutations, so its rate counts those. All implementations
+//! sign with the same key, and verify the same signature.
 
 use criterion::{
     BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
@@ -21,7 +23,7 @@ use std::time::Duration;
 
 const MESSAGE: &[u8] = b"thirty-two bytes of some digest!";
 
-/// M' of a message without context.
+/// M' of the message, with an empty context (FIPS 205 §10.2.1).
 fn signed() -> Vec<u8> {
     [&[0, 0], MESSAGE].concat()
 }
@@ -117,7 +119,7 @@ fn slh_dsa_shake_256f(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A deterministic signature takes none.
+/// A deterministic signature needs no randomness.
 struct NoRandomness;
 
 impl fips205::RngCore for NoRandomness {
@@ -150,7 +152,7 @@ mod openssl {
     /// id-slh-dsa-shake-256f, 2.16.840.1.101.3.4.3.31, as an AlgorithmIdentifier (RFC 9909).
     const ALGORITHM: [u8; 13] = [0x30, 11, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 31];
 
-    /// PKCS #8 of the 128 bytes. OpenSSL signs hedged.
+    /// The 128 bytes of a private key as PKCS #8. OpenSSL signs hedged.
     pub(super) fn signing(private_key: &[u8]) -> impl FnMut() {
         let der = [&[0x30, 0x81, 147, 2, 1, 0][..], &ALGORITHM, &[4, 0x81, 128], private_key].concat();
         let key = PKey::private_key_from_pkcs8(&der).expect("a key");
@@ -160,7 +162,7 @@ mod openssl {
         }
     }
 
-    /// SubjectPublicKeyInfo of the 64 bytes.
+    /// The 64 bytes of a public key as SubjectPublicKeyInfo.
     pub(super) fn verifying(public_key: &[u8], signature: &[u8]) -> impl FnMut() {
         let der = [&[0x30, 80][..], &ALGORITHM, &[3, 65, 0], public_key].concat();
         let (key, signature) = (PKey::public_key_from_der(&der).expect("a key"), signature.to_vec());

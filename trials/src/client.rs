@@ -1,4 +1,4 @@
-//! A client for load: one connection that stays, requests one after the other.
+//! A client for loads. Its connection stays open, and requests go one after the other.
 
 use crate::rng;
 use anyhow::{Context, Result, bail, ensure};
@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
 use strongroom::key::EncapsulationKey;
-use strongroom::signin::{Act, Draft};
+use strongroom::sign_in::{Act, Draft};
 use strongroom::w3pk::{self, Generation};
 use strongroom::wallet::WalletKey;
 use strongroom::{SlotId, encoding};
 use time::OffsetDateTime;
 use tokio::net::TcpStream;
 
-/// How long an answer may take before a trial counts it as none.
+/// How long an answer may take. A trial takes a later one for no answer.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A connection to a server.
@@ -30,25 +30,25 @@ pub struct Client {
 /// What a server answered.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The HTTP status.
+    /// The status code, such as 200.
     pub status: u16,
-    /// Its headers.
+    /// Header names are in lower case.
     pub headers: HeaderMap,
-    /// Its body.
+    /// The whole body, of any type.
     pub body: Bytes,
 }
 
 impl Answer {
-    /// The body as JSON; null where it is none.
+    /// The body as JSON. A body that is not JSON gives null.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// The slot of a 201.
+    /// The slot that a 201 names.
     pub fn slot(&self) -> Result<SlotId> {
         ensure!(self.status == 201, "{}: {}", self.status, self.json());
-        Ok(self.json()["slot"].as_str().context("a slot")?.parse()?)
+        Ok(self.json()["slot"].as_str().context("the answer names no slot")?.parse()?)
     }
 }
 
@@ -56,7 +56,7 @@ impl Answer {
 pub type SignIn = [(&'static str, String); 2];
 
 impl Client {
-    /// Connects.
+    /// Connects over TCP, without TLS.
     pub async fn connect(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
@@ -65,7 +65,7 @@ impl Client {
         Ok(Self { sender, address })
     }
 
-    /// One request.
+    /// Sends one request and reads the whole answer.
     pub async fn send(
         &mut self,
         method: &str,
@@ -73,7 +73,7 @@ impl Client {
         headers: &[(&str, String)],
         body: impl Into<Bytes>,
     ) -> Result<Answer> {
-        // A server ends what asks nothing for ten seconds.
+        // A server closes a connection that asks nothing for ten seconds.
         if self.sender.is_closed() {
             *self = Self::connect(self.address).await?;
         }
@@ -96,20 +96,20 @@ impl Client {
         tokio::time::timeout(TIMEOUT, answered).await?
     }
 
-    /// The vault's key.
+    /// Asks for the vault's key.
     pub async fn vault_key(&mut self) -> Result<EncapsulationKey> {
         let answer = self.send("GET", "/secret/attestation", &[], "").await?;
-        Ok(answer.json()["mlkemPublicKey"].as_str().context("a key")?.parse()?)
+        Ok(answer.json()["mlkemPublicKey"].as_str().context("the answer has no mlkemPublicKey")?.parse()?)
     }
 
-    /// A nonce.
+    /// Asks for a nonce.
     pub async fn nonce(&mut self) -> Result<String> {
         let answer = self.send("POST", "/auth/nonce", &[], "").await?;
         ensure!(answer.status == 201, "nonce: {}: {}", answer.status, answer.json());
-        Ok(answer.json()["nonce"].as_str().context("a nonce")?.to_owned())
+        Ok(answer.json()["nonce"].as_str().context("the answer has no nonce")?.to_owned())
     }
 
-    /// A sign-in for acts, with this nonce, that any server on this machine takes.
+    /// A sign-in for acts, with this nonce. Any server on this machine takes it.
     pub fn sign(wallet: &WalletKey, nonce: &str, acts: &[Act]) -> Result<SignIn> {
         let text = Draft {
             domain: "localhost",
@@ -129,7 +129,7 @@ impl Client {
         ])
     }
 
-    /// A nonce and a sign-in with it.
+    /// Asks for a nonce and makes a sign-in with it.
     pub async fn signed(&mut self, wallet: &WalletKey, acts: &[Act]) -> Result<SignIn> {
         let nonce = self.nonce().await?;
         Self::sign(wallet, &nonce, acts)
@@ -140,34 +140,35 @@ impl Client {
         self.send("POST", "/secret/store", &[], body).await
     }
 
-    /// Has the vault open a slot: a nonce, a signature, the access.
+    /// Makes the vault open a slot: asks for a nonce, signs, and sends the access.
     pub async fn access(&mut self, slot: SlotId, wallet: &WalletKey) -> Result<Answer> {
         let headers = self.signed(wallet, &[]).await?;
         self.send("GET", &format!("/secret/access/{slot}"), &headers, "").await
     }
 
-    /// The plaintext of a slot that must be there.
+    /// The plaintext of a slot. An answer other than 200 is an error.
     pub async fn open(&mut self, slot: SlotId, wallet: &WalletKey) -> Result<String> {
         let answer = self.access(slot, wallet).await?;
         if answer.status != 200 {
             bail!("slot {slot}: {}: {}", answer.status, answer.json());
         }
-        Ok(answer.json()["secret"].as_str().context("a secret")?.to_owned())
+        Ok(answer.json()["secret"].as_str().context("the answer has no secret")?.to_owned())
     }
 
-    /// Forgets a slot.
+    /// Forgets a slot, in the name of its owner.
     pub async fn delete(&mut self, slot: SlotId, wallet: &WalletKey) -> Result<Answer> {
         let headers = self.signed(wallet, &[Act::Delete(slot)]).await?;
         self.send("DELETE", &format!("/secret/{slot}"), &headers, "").await
     }
 }
 
-/// A request that stores a text for one wallet, sealed for the vault alone: some 4.6 KB of JSON.
+/// A request that stores a text for one wallet, sealed for the vault as the only recipient: some
+/// 4.6 KB of JSON.
 pub fn store_body(vault: &EncapsulationKey, reader: &WalletKey, text: &str) -> Result<Vec<u8>> {
     body_for(std::slice::from_ref(vault), reader, text)
 }
 
-/// The same for several recipients.
+/// The same request with several recipients.
 pub fn body_for(recipients: &[EncapsulationKey], reader: &WalletKey, text: &str) -> Result<Vec<u8>> {
     let payload = w3pk::seal(text.as_bytes(), recipients, Generation::Second, &mut rng())?;
     let payload: Value = serde_json::from_str(&payload.to_json())?;
@@ -175,7 +176,7 @@ pub fn body_for(recipients: &[EncapsulationKey], reader: &WalletKey, text: &str)
     Ok(json!({ "secret": payload, "publicAddresses": readers }).to_string().into_bytes())
 }
 
-/// The n-th wallet of a trial.
+/// The wallet number `n` of a trial, which is the same in every run.
 #[must_use]
 pub fn wallet(n: u32) -> WalletKey {
     let mut bytes = [7; 32];

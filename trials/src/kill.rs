@@ -1,4 +1,4 @@
-//! Killing servers and databases under load, again and again.
+//! Kills servers and databases under load, again and again.
 
 use crate::ledger::{Ledger, ready};
 use crate::server::UNLIMITED;
@@ -10,24 +10,24 @@ use std::time::Duration;
 
 const CLIENTS: u32 = 16;
 
-/// What a series of kills found.
+/// What a number of kills found.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Survived {
-    /// Kills of the server.
+    /// How often the server was killed.
     pub server_kills: u32,
-    /// Kills of the database, all its processes at once.
+    /// How often the database was killed, each time with all its processes at once.
     pub database_kills: u32,
-    /// Slots that were acknowledged, and opened after the last kill.
+    /// Slots that were acknowledged, and could be opened after the last kill.
     pub kept: usize,
-    /// Slots that were acknowledged as forgotten, and stayed so.
+    /// Slots that were acknowledged as forgotten, and stayed forgotten.
     pub gone: usize,
 }
 
-/// Kills `kills` times, each at a random moment of `load` at most; a server on PostgreSQL and its database in turns. After
-/// each kill the server starts again; what the round acknowledged is asked for after each, all of it at the end.
+/// Kills `kills` times, each at a random moment of at most `load`. On PostgreSQL the server and its
+/// database take turns. After each kill the server starts again and is asked for what the round
+/// acknowledged. At the end it is asked for everything.
 ///
-/// # Errors
-/// What was lost or came back.
+/// What was lost, or came back.
 pub async fn kill_again_and_again(kind: Kind, kills: u32, load: Duration) -> Result<Survived> {
     let mut place = Place::new(kind)?;
     let mut survived = Survived::default();
@@ -55,7 +55,7 @@ pub async fn kill_again_and_again(kind: Kind, kills: u32, load: Duration) -> Res
                 postgres.start_again();
                 survived.database_kills += 1;
                 loading.await?;
-                // The server was there all the while, and must find its way back by itself.
+                // The server ran all the while, and must find its way back by itself.
                 ready(server.address).await.context("after the database was killed")?;
             }
             _ => {

@@ -1,4 +1,4 @@
-//! Killing servers and databases while wallets push versions of their backups.
+//! Kills servers and databases while wallets push versions of their backups.
 
 use crate::client::Client;
 use crate::ledger::ready;
@@ -16,21 +16,21 @@ use tokio::task::JoinSet;
 const WALLETS: u32 = 3;
 /// Versions of a wallet that a round may take.
 const A_ROUND: usize = 3;
-/// As servers keep by default.
+/// Versions that a server keeps by default.
 const KEPT: usize = 5;
 
-/// What a series of kills found.
+/// What a number of kills found.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Survived {
-    /// Kills of the server.
+    /// How often the server was killed.
     pub server_kills: u32,
-    /// Kills of the database, all its processes at once.
+    /// How often the database was killed, each time with all its processes at once.
     pub database_kills: u32,
     /// Versions that were acknowledged.
     pub acknowledged: usize,
-    /// Versions that were found without having been acknowledged: their answers were lost.
+    /// Versions that were found without having been acknowledged, because their answers were lost.
     pub unacknowledged: usize,
-    /// Times that a version was fetched, verified, and found to be what was pushed.
+    /// How often a version was fetched, verified, and found to be what was pushed.
     pub whole: usize,
 }
 
@@ -43,7 +43,7 @@ struct Pusher {
 }
 
 impl Pusher {
-    /// Pushes the versions that follow, a few at most, until the server goes away.
+    /// Pushes a few of the next versions, until the server goes away.
     async fn push(&self, address: SocketAddr) -> Result<()> {
         let mut client = Client::connect(address).await?;
         let last = self.acknowledged.load(Ordering::Relaxed);
@@ -57,14 +57,15 @@ impl Pusher {
         Ok(())
     }
 
-    /// Asks for all that is kept.
+    /// Asks for everything that is kept.
     async fn verify(&self, address: SocketAddr, survived: &mut Survived) -> Result<()> {
         let mut client = Client::connect(address).await?;
         let path = self.wallet.path();
         let listed = client.send("GET", &format!("{path}/versions"), &self.session, "").await?;
         ensure!(listed.status == 200, "{}: {}", listed.status, listed.json());
         let listed = listed.json();
-        let next = usize::try_from(listed["next"]["counter"].as_u64().context("a counter")?)?;
+        let next =
+            usize::try_from(listed["next"]["counter"].as_u64().context("the answer has no next counter")?)?;
         let acknowledged = self.acknowledged.load(Ordering::Relaxed);
         ensure!(next > acknowledged, "lost: version {acknowledged} was acknowledged, and {next} is the next");
         ensure!(
@@ -73,7 +74,7 @@ impl Pusher {
         );
         survived.unacknowledged += next - 1 - acknowledged;
         self.acknowledged.store(next - 1, Ordering::Relaxed);
-        let versions = listed["versions"].as_array().context("a list")?;
+        let versions = listed["versions"].as_array().context("the answer has no list of versions")?;
         let numbers: Vec<usize> = versions
             .iter()
             .filter_map(|version| usize::try_from(version["version"].as_u64()?).ok())
@@ -90,10 +91,10 @@ impl Pusher {
     }
 }
 
-/// Kills `kills` times, each at a random moment while all wallets push; a server on PostgreSQL and its database in turns. After each
-/// kill every wallet asks for what is kept: what was acknowledged is there, and everything that is there is whole.
+/// Kills `kills` times, each at a random moment while all wallets push. On PostgreSQL the server
+/// and its database take turns. After each kill every wallet asks for what is kept. What was
+/// acknowledged must be there, and everything that is there must be whole.
 ///
-/// # Errors
 /// What was lost or half-written.
 pub async fn kill_while_wallets_push(kind: Kind, kills: u32) -> Result<Survived> {
     let wallets = prepare(WALLETS, kills as usize * A_ROUND, 1000)?;
@@ -112,7 +113,7 @@ pub async fn kill_while_wallets_push(kind: Kind, kills: u32) -> Result<Survived>
         let mut pushing = JoinSet::new();
         for pusher in &pushers {
             let (pusher, address) = (Arc::clone(pusher), server.address);
-            // The error is the server's end; what was acknowledged is what counts.
+            // The error is the server's end. Only what was acknowledged counts.
             pushing.spawn(async move { pusher.push(address).await.err() });
         }
         let millis = 30 + crate::rng().next_u64() % 220;

@@ -1,4 +1,5 @@
-//! What was acknowledged, kept outside the server; and whether the server still knows.
+//! What was acknowledged, kept outside of the server, and a check of whether the server still knows
+//! it.
 
 use crate::client::{Client, store_body, wallet};
 use anyhow::{Result, bail, ensure};
@@ -17,17 +18,18 @@ pub struct Ledger {
 
 #[derive(Default)]
 struct Entries {
-    /// Acknowledged, and what is in them.
+    /// Slots that were acknowledged, with their owners and texts.
     kept: BTreeMap<SlotId, (u32, String)>,
-    /// Acknowledged as forgotten.
+    /// Slots whose deletion was acknowledged.
     gone: BTreeSet<SlotId>,
-    /// Nonces whose use was acknowledged, with their sign-in headers.
+    /// Nonces whose use was acknowledged, with their sign-in headers and the slots that they
+    /// opened.
     spent: Vec<(SlotId, [(&'static str, String); 2])>,
     next: u32,
 }
 
 impl Ledger {
-    /// An empty one.
+    /// A ledger without entries.
     #[must_use]
     pub fn new() -> Arc<Self> {
         Arc::default()
@@ -37,14 +39,15 @@ impl Ledger {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many slots were acknowledged and not forgotten since, and how many were forgotten.
+    /// The number of slots that were acknowledged and are not forgotten, and the number of those
+    /// that are.
     #[must_use]
     pub fn sizes(&self) -> (usize, usize) {
         let entries = self.entries();
         (entries.kept.len(), entries.gone.len())
     }
 
-    /// Takes over what another one has.
+    /// Takes over all entries of another ledger.
     pub fn take(&self, other: &Self) {
         let other = std::mem::take(&mut *other.entries());
         let mut entries = self.entries();
@@ -52,13 +55,13 @@ impl Ledger {
         entries.gone.extend(other.gone);
     }
 
-    /// Loads a server with `clients` that store, open and forget, until it goes away. Each act is entered when it was
-    /// acknowledged.
+    /// Loads a server with `clients` that store, open and forget, until it goes away. Each act is
+    /// entered once it was acknowledged.
     pub async fn load(self: &Arc<Self>, address: SocketAddr, clients: u32) {
         let mut tasks = JoinSet::new();
         for n in 0..clients {
             let ledger = Arc::clone(self);
-            // The error is the server's end, which is what this waits for; the ledger is what counts.
+            // The error is the server's end, which this waits for. Only the ledger counts.
             tasks.spawn(async move { ledger.one_client(address, n).await.err() });
         }
         tasks.join_all().await;
@@ -83,7 +86,8 @@ impl Ledger {
                 self.entries().spent.push((slot, headers));
             }
             if round % 3 == 1 {
-                // Until it is acknowledged, and for ever after a failure, it may be either.
+                // Until the deletion is acknowledged, and for ever after a failure, the slot may be
+                // there or not.
                 self.entries().kept.remove(&slot);
                 let answer = client.delete(slot, &owner).await?;
                 ensure!(answer.status == 204, "{}: {}", answer.status, answer.json());
@@ -93,14 +97,15 @@ impl Ledger {
         unreachable!("it ends with its server")
     }
 
-    /// Asks a server for all that was acknowledged, over `clients` connections; how many slots it was asked for.
+    /// Asks a server for everything that was acknowledged, over `clients` connections. Gives the
+    /// number of slots that it asked for.
     ///
     /// # Errors
     /// What was lost, or came back.
     pub async fn verify(self: &Arc<Self>, address: SocketAddr, clients: usize) -> Result<usize> {
         let (kept, gone, spent) = {
             let mut entries = self.entries();
-            // Nonces of more than five minutes ago are refused by their age.
+            // Nonces of more than five minutes ago are refused for their age.
             let spent = std::mem::take(&mut entries.spent);
             (entries.kept.clone(), entries.gone.clone(), spent)
         };
@@ -143,7 +148,7 @@ impl Ledger {
 /// Waits until a server answers that its store does.
 ///
 /// # Errors
-/// Where it does not within 30 seconds.
+/// If it does not answer so within 30 seconds.
 pub async fn ready(address: SocketAddr) -> Result<()> {
     for _ in 0..300 {
         if let Ok(mut client) = Client::connect(address).await

@@ -1,16 +1,17 @@
-//! Trials of the real binary: what it does under load, when it is killed, when its database goes away; and how fast.
+//! Trials of the real binary: under load, when it or its database is killed, and how fast it is.
 //!
-//! `tests/` are short and part of `./check`; the programs are long, for docs/reliability.md and docs/performance.md.
+//! `tests/` are short and part of `./check`. The programs are long, and give docs/reliability.md
+//! and docs/performance.md their figures.
 #![allow(
     clippy::missing_errors_doc,
     reason = "they are those of the network and the server's, told as they come"
 )]
 
-pub mod bench;
 pub mod client;
 pub mod kill;
 pub mod kill_pushes;
 pub mod ledger;
+pub mod load;
 pub mod programs;
 pub mod server;
 pub mod store;

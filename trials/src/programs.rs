@@ -1,4 +1,4 @@
-//! What `trials` runs: longer than a test, or no test at all.
+//! The programs of `trials`. They are longer than a test, or not tests.
 
 pub mod backups;
 pub mod curve;

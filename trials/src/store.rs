@@ -1,4 +1,4 @@
-//! Which store a trial runs on.
+//! The store that a trial runs on.
 
 use crate::server::Server;
 use anyhow::{Result, bail};
@@ -9,9 +9,9 @@ use tempfile::TempDir;
 /// The two back ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Embedded.
+    /// The embedded store, one file for one server.
     Sqlite,
-    /// Shared.
+    /// The shared store, a PostgreSQL database for several servers.
     Postgres,
 }
 
@@ -22,32 +22,32 @@ impl FromStr for Kind {
         match text {
             "sqlite" => Ok(Self::Sqlite),
             "postgres" => Ok(Self::Postgres),
-            _ => bail!("sqlite or postgres is expected"),
+            _ => bail!("{text:?} is not a store: sqlite or postgres is expected"),
         }
     }
 }
 
 /// A place for servers to run in: a folder, and a database where one is needed.
 pub struct Place {
-    /// The folder of data directories.
+    /// The folder that holds the data directories.
     pub folder: TempDir,
-    /// The database, in a place of [`Kind::Postgres`].
+    /// The database, if the place is of [`Kind::Postgres`].
     pub postgres: Option<TempPostgres>,
 }
 
 impl Place {
-    /// A new one.
+    /// Makes a new folder, and starts a database if it needs one.
     pub fn new(kind: Kind) -> Result<Self> {
         let postgres = (kind == Kind::Postgres).then(TempPostgres::start);
         Ok(Self { folder: tempfile::tempdir()?, postgres })
     }
 
-    /// A server on it, with more arguments.
+    /// Starts a server on it, with further arguments.
     pub fn start(&self, arguments: &[&str]) -> Result<Server> {
         self.start_another("data", arguments)
     }
 
-    /// A server with a data directory of its own, and the same root and database.
+    /// Starts a server with a data directory of its own, and the same root and database.
     pub fn start_another(&self, data_dir: &str, arguments: &[&str]) -> Result<Server> {
         let mut all = vec![format!("--data-dir={data_dir}"), "--root-file=root.sealed".to_owned()];
         if let Some(postgres) = &self.postgres {

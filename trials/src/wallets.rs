@@ -1,4 +1,4 @@
-//! Wallets with backups that were signed before a trial: a signature takes a sixth of a second.
+//! Wallets whose backups are signed before a trial, because a signature takes a sixth of a second.
 
 use crate::client::Client;
 use crate::rng;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::sync::Mutex;
 use strongroom::backup::{Archive, Keys, Position, SignedBackup, UserId};
 use strongroom::mnemonic::Mnemonic;
-use strongroom::signin::Draft;
+use strongroom::sign_in::Draft;
 use strongroom::slh_dsa::Context as Signed;
 use time::OffsetDateTime;
 
@@ -21,7 +21,7 @@ pub struct Wallet {
     chain: Vec<SignedBackup>,
 }
 
-/// So many wallets with so many versions each, of a JSON of so many bytes, made on all cores.
+/// Makes wallets on all cores, each with this many versions of a JSON with this many bytes.
 pub fn prepare(wallets: u32, versions: usize, bytes: usize) -> Result<Vec<Wallet>> {
     let next = Mutex::new(0..wallets);
     let made = Mutex::new(Vec::new());
@@ -50,7 +50,8 @@ impl Wallet {
             let note = "x".repeat(bytes.saturating_sub(40));
             let archive = Archive::from_json(format!(r#"{{"version":{n},"note":"{note}"}}"#).as_bytes())?;
             let backup = archive.sign(&keys, &position, CREATED, &mut rng());
-            position = Position::after(backup.statement().context("native")?).context("a next one")?;
+            position = Position::after(backup.statement().context("the backup is not native")?)
+                .context("the last version has no next one")?;
             chain.push(backup);
         }
         Ok(Self { keys, user_id, chain })
@@ -62,7 +63,7 @@ impl Wallet {
         self.chain.get(number.checked_sub(1)?)
     }
 
-    /// Where its versions are.
+    /// The path of the wallet's versions.
     #[must_use]
     pub fn path(&self) -> String {
         format!("/backups/{}/users/{}", self.keys.public_key(), self.user_id)
@@ -74,7 +75,7 @@ impl Wallet {
         (self.keys.public_key().to_string(), self.user_id.to_string())
     }
 
-    /// The header of a session, for ten minutes.
+    /// The header of a session, which lasts for ten minutes.
     pub async fn session(&self, client: &mut Client) -> Result<[(&'static str, String); 1]> {
         let nonce = client.nonce().await?;
         let draft = Draft {
@@ -97,14 +98,14 @@ impl Wallet {
         });
         let answer = client.send("POST", "/auth/session", &[], body.to_string().into_bytes()).await?;
         ensure!(answer.status == 201, "{}: {}", answer.status, answer.json());
-        let token = answer.json()["token"].as_str().context("a token")?.to_owned();
+        let token = answer.json()["token"].as_str().context("the answer has no token")?.to_owned();
         Ok([("authorization", format!("Bearer {token}"))])
     }
 
     /// Compares an answer to a read with the version that was signed.
     pub fn is_whole(&self, number: usize, answer: &Value) -> Result<()> {
         let backup = SignedBackup::from_json(answer["backup"].to_string().as_bytes())?;
-        let signed = self.version(number).context("a version that was signed")?;
+        let signed = self.version(number).with_context(|| format!("version {number} was never signed"))?;
         ensure!(backup == *signed, "version {number} is not what was pushed");
         backup.verify(&self.keys.public_key())?;
         Ok(())

@@ -1,5 +1,5 @@
-//! Two hundred clients at once: with limits raised all are served and memory stays flat; with limits on they are told to
-//! wait, and health answers throughout.
+//! Two hundred clients at once. With limits raised, all are served and memory stays flat. With
+//! limits on, some are told to wait, and health answers throughout.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -29,7 +29,7 @@ async fn store_and_open(address: SocketAddr, rounds: u32) {
             }
         });
     }
-    // A panic of one is the test's.
+    // A panic of one client fails the test.
     while let Some(client) = tasks.join_next().await {
         client.expect("every request succeeds");
     }
@@ -65,7 +65,7 @@ async fn all_are_served_on_postgres() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_limits_they_wait_and_health_answers() {
     let place = Place::new(Kind::Sqlite).expect("a place");
-    // So few that both kinds of refusal are met.
+    // With so few places, both kinds of refusal are met.
     let server = place.start(&["--address-rate=20", "--max-active=1", "--max-waiting=4"]).expect("a server");
     let (address, stop) = (server.address, Arc::new(AtomicBool::new(false)));
     let watcher = tokio::spawn({

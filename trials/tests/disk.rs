@@ -1,4 +1,5 @@
-//! A disk without room: writes are refused, the process lives, reads go on; with room again, writes do.
+//! A disk without room: writes are refused, the process lives, and reads go on. With room again, so
+//! do writes.
 
 use anyhow::Result;
 use std::process::Command;
@@ -33,7 +34,7 @@ impl Case {
         Ok(answer)
     }
 
-    /// Stores until it is refused.
+    /// Stores until the server refuses to.
     async fn fill(&mut self) -> Result<Answer> {
         loop {
             let answer = self.store().await?;
@@ -43,7 +44,7 @@ impl Case {
         }
     }
 
-    /// What needs no room is served: health, evidence, nonces.
+    /// Asks for what needs no room: health, evidence and nonces.
     async fn lives(&mut self) -> Result<()> {
         for (method, path, status) in
             [("GET", "/health", 200), ("GET", "/attestation", 200), ("POST", "/auth/nonce", 201)]
@@ -61,7 +62,7 @@ impl Case {
     }
 }
 
-/// The system refuses to let files grow: `ulimit -f`. Needs no rights.
+/// The system refuses to let files grow, as with `ulimit -f`. This needs no rights.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_that_may_not_grow_fail_writes_and_nothing_else() {
     let place = Place::new(Kind::Sqlite).expect("a place");
@@ -77,7 +78,8 @@ async fn files_that_may_not_grow_fail_writes_and_nothing_else() {
     case.opens_all().await.expect("nothing acknowledged is lost");
 }
 
-/// A file system that is full. Needs a mount of its own, so `./check` runs it where the system allows one.
+/// A file system that is full. This needs a mount of its own, so `./check` runs it where the system
+/// allows one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a mount namespace: run it where `unshare --mount --map-root-user true` succeeds"]
 async fn a_full_disk_is_507_and_reads_go_on() {
@@ -96,7 +98,7 @@ async fn a_full_disk_is_507_and_reads_go_on() {
     case.lives().await.expect("it lives");
     assert_eq!(case.store().await.expect("answered").status, 507);
     case.opens_all().await.expect("readers read on a full disk");
-    // Room again, inside the server's own view of the disk.
+    // This makes room again, in the server's own view of the disk.
     let filler = format!("/proc/{}/root{}/data/filler", case.server.id(), place.folder.path().display());
     std::fs::remove_file(filler).expect("removed");
     tokio::time::sleep(Duration::from_millis(100)).await;

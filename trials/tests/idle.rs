@@ -15,7 +15,7 @@ const MIB: u64 = 1024 * 1024;
 async fn ten_thousand_idle_connections_keep_nobody_out() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("as many files as may be");
-    // Where the system allows fewer files, as many as it does.
+    // Where the system allows fewer files, there are as many connections as it allows.
     let idle = limit.maximum.map_or(IDLE, |files| IDLE.min(files.saturating_sub(200)));
     let place = Place::new(Kind::Sqlite).expect("a place");
     let arguments: Vec<&str> = UNLIMITED.into_iter().chain(["--max-connections=20000"]).collect();
@@ -40,7 +40,7 @@ async fn ten_thousand_idle_connections_keep_nobody_out() {
     );
     assert!(answered < Duration::from_secs(2), "{answered:?}");
     assert!(with - before < 400 * MIB, "{} MiB", (with - before) / MIB);
-    // The server ends them all, within the time that it gives a head.
+    // The server ends them all, within the time that it allows for a request's head.
     let mut last = connections.pop().expect("ten thousand");
     let ended = tokio::time::timeout(Duration::from_secs(20), last.read(&mut [0; 1])).await;
     assert_eq!(ended.expect("it is ended").unwrap_or(0), 0);
@@ -51,7 +51,8 @@ async fn ten_thousand_idle_connections_keep_nobody_out() {
     assert!(server.errors().is_empty(), "{:?}", server.errors());
 }
 
-/// Where all places are taken by connections that ask nothing, the next waits for seconds and is served.
+/// When all places are taken by connections that ask nothing, the next client waits for seconds and
+/// is served.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_all_places_are_taken_the_next_is_served_in_seconds() {
     let place = Place::new(Kind::Sqlite).expect("a place");

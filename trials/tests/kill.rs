@@ -1,5 +1,5 @@
-//! Kill -9 under load: what was acknowledged is there, what was forgotten stays so, no nonce serves twice.
-//! `trials soak` does the same a thousand times.
+//! Kill -9 under load: what was acknowledged is there, what was forgotten stays so, and no nonce
+//! serves twice. `trials soak` does the same a thousand times.
 
 use std::time::Duration;
 use strongroom_trials::kill::kill_again_and_again;
@@ -27,7 +27,7 @@ async fn postgres_keeps_what_it_acknowledged() {
     nothing_is_lost(Kind::Postgres).await;
 }
 
-/// Versions of wallets' backups: those that were acknowledged are there, and none is half-written.
+/// Versions of wallets' backups that were acknowledged are there, and none is half-written.
 async fn no_version_is_lost(kind: Kind) {
     let survived = kill_while_wallets_push(kind, PUSH_KILLS).await.expect("nothing is lost");
     assert_eq!(survived.server_kills + survived.database_kills, PUSH_KILLS);

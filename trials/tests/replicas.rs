@@ -12,7 +12,8 @@ use strongroom_trials::store::{Kind, Place};
 use strongroom_trials::wallets::prepare;
 use tokio::task::JoinSet;
 
-/// Sends one sign-in to both servers from several clients at once, again until each was told yes or no; the yeses.
+/// Sends one sign-in to both servers from several clients at once, and again until each was told
+/// yes or no. Gives the number of yeses.
 async fn yeses(addresses: [SocketAddr; 2], slot: String, headers: Arc<[(&'static str, String); 2]>) -> u32 {
     let mut tasks = JoinSet::new();
     for n in 0..8 {
@@ -38,7 +39,7 @@ async fn yeses(addresses: [SocketAddr; 2], slot: String, headers: Arc<[(&'static
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_nonce_serves_once_while_the_database_comes_and_goes() {
     let mut place = Place::new(Kind::Postgres).expect("a place");
-    // Both start on nothing at the same moment.
+    // Both start on an empty database at the same moment.
     let (one, other) = std::thread::scope(|scope| {
         let other = scope.spawn(|| place.start_another("other", &UNLIMITED));
         (place.start(&UNLIMITED), other.join().expect("no panic"))
@@ -72,7 +73,8 @@ async fn a_nonce_serves_once_while_the_database_comes_and_goes() {
     let mut round = 0;
     // A fast machine is through with sixty before the database was killed often enough.
     while round < 60 || kills.load(Ordering::Relaxed) < 3 {
-        // Issued by one in turns, used on both; issuing needs no database.
+        // The servers take turns at issuing nonces, and each nonce is used on both. Issuing needs
+        // no database.
         let mut issuer = Client::connect(addresses[round % 2]).await.expect("connected");
         let nonce = issuer.nonce().await.expect("a nonce");
         let headers = Client::sign(&owner, &nonce, &[]).expect("signed");
@@ -87,7 +89,8 @@ async fn a_nonce_serves_once_while_the_database_comes_and_goes() {
         kills.load(Ordering::Relaxed)
     );
     assert!(told.keys().all(|yeses| *yeses <= 1), "a nonce served twice: {told:?}");
-    // Where an answer was lost after the commit, the nonce served nobody; mostly it served one.
+    // If an answer was lost after the commit, its nonce served no client. Mostly a nonce served one
+    // client.
     assert!(told[&1] as usize * 3 >= round * 2, "{told:?}");
     for address in addresses {
         ready(address).await.expect("it recovers by itself");
@@ -116,11 +119,12 @@ async fn without_its_database_a_server_says_503_and_when_to_come_again() {
     place.postgres.as_mut().expect("a database").start_again();
     ready(server.address).await.expect("it recovers by itself");
     assert_eq!(client.open(slot, &owner).await.expect("opened"), "kept");
-    // The same request again, after an answer that may have been lost, finds its slot.
+    // An answer may have been lost. The same request again finds its slot.
     assert_eq!(client.store(body).await.expect("answered").slot().expect("stored"), slot);
 }
 
-/// One wallet pushes to both at once: each version is taken once, a session of one serves on the other, and a retry there is no error.
+/// One wallet pushes to both at once. Each version is taken once, a session of one serves on the
+/// other, and a retry there is not an error.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_servers_keep_one_series_of_versions() {
     const VERSIONS: usize = 4;
@@ -151,7 +155,7 @@ async fn two_servers_keep_one_series_of_versions() {
             wallets[0].is_whole(number, &read.json()).expect("as it was pushed");
         }
     }
-    // A version that comes too early is refused by both.
+    // Both refuse a version that comes too early.
     let early = wallets[1].version(2).expect("signed").to_json().into_bytes();
     for client in &mut clients {
         let refused = client.send("POST", &wallets[1].path(), &[], early.clone()).await.expect("answered");

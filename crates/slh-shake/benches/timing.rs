@@ -1,6 +1,8 @@
-//! Whether the time of a signature depends on the key, after dudect: signatures of one digest by a key that is always the same and by keys that
-//! are not, in random order, on each back end of this processor; Welch's t of the two kinds, of all times and of those below percentiles, which
-//! leave out what the system does in between. |t| above 4.5, twice, is a finding, and a failure.
+//! Tests whether the time of a signature depends on the key, by the method of dudect. One digest is
+//! signed by a key that is always the same and by random keys, in random order, on each back end of
+//! this processor. Welch's t compares the times of the two kinds: all times, and those below some
+//! percentiles, which leave out interruptions by the system. A value of |t| above 4.5 in two runs
+//! is a failure.
 //!
 //!     cargo bench -p slh-shake --bench timing [-- SAMPLES]
 
@@ -14,7 +16,7 @@ use std::time::Instant;
 type Set = Shake128f;
 const THRESHOLD: f64 = 4.5;
 
-/// Welch's t of the times of two kinds that are below a limit.
+/// Welch's t of the times of the two kinds, of those below a limit.
 fn welch(times: &[(bool, f64)], limit: f64) -> f64 {
     let moments = |kind: bool| {
         let times: Vec<f64> =
@@ -31,21 +33,22 @@ fn welch(times: &[(bool, f64)], limit: f64) -> f64 {
 fn main() {
     let samples: usize = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(2000);
     assert!(samples >= 100, "a hundred signatures at least");
-    // A finding by chance is none twice.
+    // A finding by chance does not repeat.
     let findings =
         Backend::all().into_iter().filter(|backend| found(*backend, samples) && found(*backend, samples));
     let findings: Vec<&str> = findings.map(Backend::name).collect();
     assert!(findings.is_empty(), "the time depends on the key: {findings:?}");
 }
 
-/// Whether a t is beyond the threshold.
+/// Whether |t| is above the threshold.
 fn found(backend: Backend, samples: usize) -> bool {
     let mut rng = UnwrapErr(SysRng);
     let (fixed, digest) = (vec![0; Set::PRIVATE_KEY_BYTES], [0xA7; 34]);
     let mut key = fixed.clone();
     let mut times: Vec<(bool, f64)> = (0..samples)
         .map(|_| {
-            // Both kinds make a random key, and are copied to the same place, before the clock starts.
+            // Before the clock starts, both kinds make a random key and copy their key to the same
+            // place.
             let mut random = vec![0; Set::PRIVATE_KEY_BYTES];
             rng.fill_bytes(&mut random);
             let kind = rng.next_u32() & 1 == 0;
@@ -55,7 +58,7 @@ fn found(backend: Backend, samples: usize) -> bool {
             (kind, start.elapsed().as_secs_f64() * 1e6)
         })
         .collect();
-    // The first ones warm up.
+    // The first times are left out: they warm up caches.
     times.drain(..samples / 20);
     let mut sorted: Vec<f64> = times.iter().map(|(_, time)| *time).collect();
     sorted.sort_unstable_by(f64::total_cmp);

@@ -1,9 +1,10 @@
-//! ADRS (FIPS 205 §4.2): 32 bytes that name the place of a hash, as the four little-endian words that Keccak absorbs.
+//! ADRS (FIPS 205 §4.2): the 32 bytes that name the place of a hash, as the four little-endian
+//! words that Keccak absorbs.
 
-use crate::hash::Node;
 use crate::lanes::Row;
+use crate::node::Node;
 
-/// What a hash is for (§4.2): ADRS's type word.
+/// The type word of ADRS (§4.2): what a hash is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AdrsType {
     WotsHash = 0,
@@ -15,22 +16,23 @@ pub(crate) enum AdrsType {
     ForsPrf = 6,
 }
 
-/// Layer, tree, type, and three words whose meaning the type decides.
+/// An address: layer, tree, type, and three words whose meaning depends on the type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Adrs([u64; 4]);
 
-/// Two of ADRS's big-endian 32-bit words.
+/// Joins two big-endian 32-bit words of ADRS.
 const fn words(first: u32, second: u32) -> u64 {
     first.swap_bytes() as u64 | (second.swap_bytes() as u64) << 32
 }
 
 impl Adrs {
-    /// Of the tree of this number in a layer of the hypertree. Trees have 96 bits there, of which the parameter sets use 64.
+    /// The address of a tree in a layer of the hypertree. A tree's number has 96 bits, of which the
+    /// parameter sets use 64.
     pub(crate) const fn new(layer: u32, tree: u64) -> Self {
         Self([words(layer, 0), tree.swap_bytes(), 0, 0])
     }
 
-    /// `setTypeAndClear` and `setKeyPairAddress`; types without a key pair have zero there.
+    /// `setTypeAndClear` and `setKeyPairAddress`. Types without a key pair have 0 there.
     pub(crate) const fn of(self, kind: AdrsType, key_pair: u32) -> Self {
         Self([self.0[0], self.0[1], words(kind as u32, key_pair), 0])
     }
@@ -46,7 +48,7 @@ impl Adrs {
     }
 }
 
-/// PK.seed and ADRS of each of `LANES` hashes: what their inputs begin with.
+/// PK.seed and ADRS of each of `LANES` hashes, with which their inputs begin.
 #[derive(Clone)]
 pub(crate) struct Places<const LANES: usize> {
     pub(crate) seeds: [Row<LANES>; 4],
@@ -54,7 +56,7 @@ pub(crate) struct Places<const LANES: usize> {
 }
 
 impl<const LANES: usize> Places<LANES> {
-    /// The place of each lane.
+    /// Asks for the place of each lane.
     pub(crate) fn from_fn(mut place: impl FnMut(usize) -> (Node, Adrs)) -> Self {
         let mut places = Self { seeds: [[0; LANES]; 4], adrs: [[0; LANES]; 4] };
         for lane in 0..LANES {
@@ -64,28 +66,29 @@ impl<const LANES: usize> Places<LANES> {
         places
     }
 
-    /// Another address in each lane.
+    /// Changes the address of each lane.
     pub(crate) fn set(&mut self, mut adrs: impl FnMut(usize) -> Adrs) {
         for lane in 0..LANES {
             self.adrs.iter_mut().zip(adrs(lane).0).for_each(|(row, word)| row[lane] = word);
         }
     }
 
-    /// The next hash address in each lane. It is below w = 16, the last byte of ADRS.
+    /// Adds one to each lane's hash address. It stays below w = 16, so only the last byte of ADRS
+    /// changes.
     pub(crate) fn next_hash(&mut self) {
         for word in &mut self.adrs[3] {
             *word = word.wrapping_add(1 << 56);
         }
     }
 
-    /// `from`'s place in lane `to` too.
+    /// Copies the place of lane `from` to lane `to`.
     pub(crate) fn copy(&mut self, from: usize, to: usize) {
         for row in self.seeds.iter_mut().chain(&mut self.adrs) {
             row[to] = row[from];
         }
     }
 
-    /// Another place in one lane.
+    /// Changes the place of one lane.
     pub(crate) fn put(&mut self, lane: usize, seed: &Node, adrs: Adrs) {
         self.seeds.iter_mut().zip(seed).for_each(|(row, word)| row[lane] = *word);
         self.adrs.iter_mut().zip(adrs.0).for_each(|(row, word)| row[lane] = word);

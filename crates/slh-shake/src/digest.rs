@@ -1,4 +1,5 @@
-//! The message digest (FIPS 205 §9.2, algorithm 19, lines 5 to 10), which chooses a FORS key and what of it is shown.
+//! The message digest (FIPS 205 §9.2, algorithm 19, lines 5 to 10), which chooses a FORS key and
+//! the leaves that are shown.
 
 use crate::hash::shake256;
 use crate::params::ParameterSet;
@@ -19,7 +20,8 @@ impl Idx {
     }
 }
 
-/// Which FORS key signs, and which leaf of each of its trees is shown: public, since the signature's R is.
+/// The FORS key that signs, and the leaf of each of its trees that is shown. Both are public, since
+/// the signature's R is.
 pub(crate) struct Digest<P> {
     /// The leaf of layer 0 that signs the FORS key.
     pub(crate) idx: Idx,
@@ -28,7 +30,7 @@ pub(crate) struct Digest<P> {
 }
 
 impl<P: ParameterSet> Digest<P> {
-    /// Of R, PK.seed ‖ PK.root, and the parts of M'.
+    /// The digest of R, PK.seed ‖ PK.root, and the parts of M'.
     pub(crate) fn new(randomizer: &[u8], public_key: &[u8], message: &[&[u8]]) -> Self {
         let parts: Vec<&[u8]> = [randomizer, public_key].into_iter().chain(message.iter().copied()).collect();
         let mut digest = alloc::vec![0; P::M];
@@ -36,11 +38,11 @@ impl<P: ParameterSet> Digest<P> {
         Self::of(&digest)
     }
 
-    /// Of the m bytes that H_msg gives.
+    /// The digest from the m bytes that H_msg gives.
     pub(crate) fn of(digest: &[u8]) -> Self {
         let (md, rest) = digest.split_at((P::K * P::A).div_ceil(8));
         let (tree, leaf) = rest.split_at((P::H - P::H_PRIME).div_ceil(8));
-        // toInt, modulo a power of two.
+        // toInt (algorithm 2), modulo a power of two.
         let number = |bytes: &[u8], bits: usize| {
             bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte)) & u64::MAX >> (64 - bits)
         };

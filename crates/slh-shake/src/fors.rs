@@ -1,9 +1,10 @@
-//! FORS (FIPS 205 §8): K trees, of each of which a signature shows one leaf's secret value.
+//! FORS (FIPS 205 §8): K trees. A signature shows the secret value of one leaf of each.
 
 use crate::address::{Adrs, AdrsType, Places};
 use crate::digest::{Digest, Idx};
-use crate::hash::{Hasher, Node, Nodes};
+use crate::hash::Hasher;
 use crate::lanes::Lanes;
+use crate::node::{Node, Nodes};
 use crate::params::ParameterSet;
 use crate::sign::{Opened, Secrets};
 use crate::tree::Tree;
@@ -12,7 +13,7 @@ use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
 impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
-    /// The secret values of some leaves (algorithm 14, `fors_skGen`).
+    /// The secret values of `LANES` leaves (algorithm 14, `fors_skGen`).
     fn fors_sk_gen(
         &mut self,
         secrets: &Secrets<LANES>,
@@ -26,7 +27,8 @@ impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
         values
     }
 
-    /// One of the K trees, opened at the leaf that the digest names (algorithm 16, `fors_sign`, lines 4 to 9): one value is shown.
+    /// Opens one of the K trees at the leaf that the digest names (algorithm 16, `fors_sign`, lines
+    /// 4 to 9).
     pub(crate) fn fors_open(&mut self, secrets: &Secrets<LANES>, digest: &Digest<P>, number: u32) -> Opened {
         let adrs = Adrs::new(0, digest.idx.tree).of(AdrsType::ForsTree, digest.idx.leaf);
         let first_leaf = number << P::A;
@@ -39,14 +41,14 @@ impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
                 (0..LANES).find(|&lane| index(lane) == first_leaf + of).map(|lane| values.lane(lane)),
             );
             let places = Places::from_fn(|lane| (secrets.pk_seed, adrs.node(0, index(lane))));
-            // Where the secrets were, their leaves are.
+            // The leaves overwrite the secrets.
             hasher.f(&places, &mut values, LANES);
             values
         });
         Opened { root, path, shown }
     }
 
-    /// The public key of the trees' roots (the end of algorithm 17, `fors_pkFromSig`).
+    /// The FORS public key of these roots (the end of algorithm 17, `fors_pkFromSig`).
     pub(crate) fn fors_pk(
         &mut self,
         pk_seed: &Node,
@@ -59,13 +61,14 @@ impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
         self.finish(compression).lane(0)
     }
 
-    /// The public keys that follow from signatures (algorithm 17, `fors_pkFromSig`), whose trees go through the lanes side by side.
+    /// The FORS public keys that follow from signatures (algorithm 17, `fors_pkFromSig`). The trees
+    /// of all signatures share the lanes.
     pub(crate) fn fors_pks_from_sigs(&mut self, openings: &[Opening<'_, P>]) -> Vec<Node> {
         let count = openings.len() * P::K;
         let mut roots = Vec::with_capacity(count);
         for start in (0..count).step_by(LANES) {
             let used = LANES.min(count - start);
-            // Lanes without a tree do the last one once more.
+            // Lanes without a tree repeat the last one.
             let of = |lane: usize| {
                 let at = start + lane.min(used - 1);
                 (&openings[at / P::K], at % P::K)

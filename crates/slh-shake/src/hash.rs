@@ -1,104 +1,26 @@
-//! The tweakable hashes of the SHAKE sets (FIPS 205 §11.1), `LANES` at once: PRF, F, H and T_l are all SHAKE256(PK.seed ‖ ADRS ‖ M, 8n).
-//! Everything is whole 64-bit words, since n is a multiple of eight.
+//! The tweakable hashes of the SHAKE sets (FIPS 205 §11.1), `LANES` at once. PRF, F, H and T_l are
+//! all SHAKE256(PK.seed ‖ ADRS ‖ M, 8n). Their inputs are whole 64-bit words, since n is a multiple
+//! of eight.
 
 use crate::address::Places;
+use crate::block::{DOMAIN, LAST, RATE_WORDS, squeeze};
 use crate::lanes::{ALL_ROWS, HASH_ROWS, Lanes, Row, States};
+use crate::node::Nodes;
 use crate::params::ParameterSet;
 use core::marker::PhantomData;
 use shake::Shake256;
 use shake::digest::{ExtendableOutput, Update, XofReader};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// n bytes as little-endian words, of which the first n/8 count.
-pub(crate) type Node = [u64; 4];
-
-/// Words of SHAKE256's rate.
-const RATE_WORDS: usize = 17;
-/// SHAKE's domain separation and the first bit of the padding (FIPS 202 §6.2).
-const DOMAIN: u64 = 0x1F;
-/// The last bit of the padding, at the end of the rate.
-const LAST: u64 = 1 << 63;
-
-pub(crate) fn node_from_bytes(bytes: &[u8]) -> Node {
-    let mut node = [0; 4];
-    for (word, chunk) in node.iter_mut().zip(bytes.chunks_exact(8)) {
-        *word = u64::from_le_bytes(chunk.try_into().expect("chunks have eight bytes"));
-    }
-    node
-}
-
-/// The n bytes of a node.
-pub(crate) fn node_to_bytes<P: ParameterSet>(node: &Node) -> impl Iterator<Item = u8> {
-    node.iter().take(P::N / 8).flat_map(|word| word.to_le_bytes())
-}
-
-/// SHAKE256 over some parts: H_msg and PRF_msg (§11.1).
+/// SHAKE256 over the concatenation of some parts: H_msg and PRF_msg (§11.1).
 pub(crate) fn shake256(parts: &[&[u8]], out: &mut [u8]) {
     let mut hash = Shake256::default();
     parts.iter().for_each(|part| hash.update(part));
     hash.finalize_xof().read(out);
 }
 
-/// A node in each of `LANES` lanes, word by word.
-#[derive(Clone)]
-pub(crate) struct Nodes<const LANES: usize>([Row<LANES>; 4]);
-
-impl<const LANES: usize> Nodes<LANES> {
-    pub(crate) fn from_fn(mut node: impl FnMut(usize) -> Node) -> Self {
-        let mut nodes = Self([[0; LANES]; 4]);
-        for lane in 0..LANES {
-            nodes.put(lane, &node(lane));
-        }
-        nodes
-    }
-
-    pub(crate) fn lane(&self, lane: usize) -> Node {
-        self.0.map(|row| row[lane])
-    }
-
-    #[inline(never)]
-    pub(crate) fn put(&mut self, lane: usize, node: &Node) {
-        for (row, word) in self.0.iter_mut().zip(node) {
-            row[lane] = *word;
-        }
-    }
-}
-
-impl<const LANES: usize> Zeroize for Nodes<LANES> {
-    fn zeroize(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-/// The states of hashes of so few nodes that SHAKE256's rate holds all of it: PK.seed ‖ ADRS ‖ nodes, and the padding.
-#[inline(always)]
-pub(crate) fn fill<P: ParameterSet, const LANES: usize, const M: usize>(
-    states: &mut States<LANES>,
-    places: &Places<LANES>,
-    node: &Nodes<LANES>,
-    more: [&Nodes<LANES>; M],
-) {
-    let (rows, words) = (&mut states.0, P::N / 8);
-    rows[..words].copy_from_slice(&places.seeds[..words]);
-    rows[words..words + 4].copy_from_slice(&places.adrs);
-    rows[words + 4..2 * words + 4].copy_from_slice(&node.0[..words]);
-    for (i, node) in more.into_iter().enumerate() {
-        let at = (2 + i) * words + 4;
-        rows[at..at + words].copy_from_slice(&node.0[..words]);
-    }
-    let end = (2 + M) * words + 4;
-    rows[end..].fill([0; LANES]);
-    rows[end] = [DOMAIN; LANES];
-    rows[RATE_WORDS - 1].iter_mut().for_each(|word| *word ^= LAST);
-}
-
-/// The hashes, when the states were permuted.
-#[inline(always)]
-pub(crate) fn squeeze<P: ParameterSet, const LANES: usize>(states: &States<LANES>, node: &mut Nodes<LANES>) {
-    node.0[..P::N / 8].copy_from_slice(&states.0[..P::N / 8]);
-}
-
-/// Hashes of a parameter set. The states that secrets go through are kept, and wiped on drop.
+/// The hashes of a parameter set. It keeps the states that secrets go through, and wipes them on
+/// drop.
 pub(crate) struct Hasher<P, L: Lanes<LANES>, const LANES: usize> {
     lanes: L,
     states: States<LANES>,
@@ -119,7 +41,7 @@ impl<P, L: Lanes<LANES>, const LANES: usize> Drop for Hasher<P, L, LANES> {
 
 impl<P, L: Lanes<LANES>, const LANES: usize> ZeroizeOnDrop for Hasher<P, L, LANES> {}
 
-/// A hash of many nodes, of which some were taken in.
+/// A hash of many nodes, which are absorbed one by one.
 pub(crate) struct Compression<const LANES: usize> {
     states: States<LANES>,
     at: usize,
@@ -131,7 +53,7 @@ impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
         Self { lanes, states: States::new(), set: PhantomData }
     }
 
-    /// PRF, of SK.seed in all lanes: each becomes the secret value of its place.
+    /// PRF of SK.seed in all lanes: each lane gets the secret value of its place.
     pub(crate) fn prf(&mut self, places: &Places<LANES>, sk_seed: &mut Nodes<LANES>) {
         self.f(places, sk_seed, LANES);
     }
@@ -142,7 +64,7 @@ impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
         self.lanes.hash::<P, 0>(&mut self.states, places, node, [], used);
     }
 
-    /// H, likewise: each left node becomes the hash of both.
+    /// H in the first `used` lanes: each left node becomes the hash of both nodes.
     #[inline(never)]
     pub(crate) fn h(
         &mut self,
@@ -154,7 +76,8 @@ impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
         self.lanes.hash::<P, 1>(&mut self.states, places, left, [right], used);
     }
 
-    /// T_l, whose nodes [`Self::absorb`] takes one by one. They are public ones: these states are not wiped.
+    /// Starts T_l, whose nodes [`Self::absorb`] takes one by one. The nodes are public, so these
+    /// states are not wiped.
     pub(crate) fn compress(&self, places: &Places<LANES>, used: usize) -> Compression<LANES> {
         let mut compression = Compression { states: States::new(), at: 0, used };
         let seeds = &places.seeds[..P::N / 8];
@@ -194,7 +117,8 @@ mod tests {
     use super::*;
     use crate::address::{Adrs, AdrsType};
     use crate::lanes::Portable;
-    use crate::params::Shake128f;
+    use crate::node::Node;
+    use crate::sets::Shake128f;
     use crate::sign::{Opened, Secrets};
     use static_assertions::assert_impl_all;
     use zeroize::Zeroizing;
@@ -202,7 +126,7 @@ mod tests {
     assert_impl_all!(Hasher<Shake128f, Portable, 1>: ZeroizeOnDrop);
     assert_impl_all!(Secrets<8>: ZeroizeOnDrop);
 
-    /// What a signature chooses from is of a type that wipes it.
+    /// The values that a signature chooses from have a type that wipes them.
     const _: fn(&Opened) -> &Zeroizing<alloc::vec::Vec<Node>> = |opened| &opened.shown;
 
     #[test]

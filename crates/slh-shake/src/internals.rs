@@ -1,16 +1,15 @@
-//! What tests and benches look at: each back end by itself, the internal functions of FIPS 205 §9, for which NIST's vectors are, and how
-//! many permutations they take.
+//! For tests and benches: each back end, the internal functions of FIPS 205 §9, which NIST's
+//! vectors test, and the number of permutations that they take.
 
 use crate::digest::Digest;
 use crate::lanes::{Lanes, Portable, States, with_lanes};
-use crate::params::ParameterSet;
-use crate::verify::Opening;
+use crate::params::{ParameterSet, RawClaim};
 use crate::{sign, verify};
 use alloc::vec::Vec;
 use core::num::NonZeroUsize;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-pub use crate::lanes::Backend;
+pub use crate::lanes::backend::Backend;
 
 /// Algorithm 18, line 3: PK.root of SK.seed and PK.seed.
 #[must_use]
@@ -18,7 +17,8 @@ pub fn pk_root<P: ParameterSet>(backend: Backend, sk_seed: &[u8], pk_seed: &[u8]
     P::pk_root(backend, sk_seed, pk_seed)
 }
 
-/// Algorithm 19, for a private key of 4n bytes; `opt_rand` is addrnd or PK.seed. `threads` count with the feature of that name.
+/// Algorithm 19, for a private key of 4n bytes. `opt_rand` is addrnd or PK.seed. `threads` has an
+/// effect only with the feature `threads`.
 #[must_use]
 pub fn slh_sign_internal<P: ParameterSet>(
     backend: Backend,
@@ -30,8 +30,8 @@ pub fn slh_sign_internal<P: ParameterSet>(
     P::slh_sign_internal(backend, private_key, &[message], opt_rand, threads)
 }
 
-/// Algorithm 19 from line 11 on, for a digest of m bytes that is given: what of signing goes through secrets, the same for all keys but for
-/// their values.
+/// Algorithm 19 from line 11 on, for a given digest of m bytes. This is the part of signing that
+/// handles secrets, and it must do the same for all keys.
 #[must_use]
 #[inline(never)]
 pub fn sign_digest<P: ParameterSet>(backend: Backend, private_key: &[u8], digest: &[u8]) -> Vec<u8> {
@@ -47,17 +47,21 @@ pub fn sign_digest<P: ParameterSet>(backend: Backend, private_key: &[u8], digest
     signature
 }
 
-/// Algorithm 20, of signatures side by side: public key, message and signature each. A signature of another length is none.
+/// Algorithm 20 for several claims of public key, message and signature at once. A signature of
+/// another length is not valid.
 #[must_use]
 pub fn slh_verify_internal<P: ParameterSet>(backend: Backend, claims: &[(&[u8], &[u8], &[u8])]) -> Vec<bool> {
-    let whole: Vec<Opening<'_, P>> = claims
-        .iter()
-        .filter(|(_, _, signature)| signature.len() == P::SIGNATURE_BYTES)
-        .map(|(key, message, signature)| Opening::new(key, &[message], signature))
-        .collect();
+    let whole: Vec<RawClaim<'_>> =
+        claims.iter().filter(|(_, _, signature)| signature.len() == P::SIGNATURE_BYTES).map(raw).collect();
     let mut verified = P::slh_verify_internal(backend, &whole).into_iter();
     let outcome = |whole: bool| whole && verified.next().expect("there is one of each");
     claims.iter().map(|(_, _, signature)| signature.len() == P::SIGNATURE_BYTES).map(outcome).collect()
+}
+
+/// A claim whose M' is given as one part.
+fn raw<'a>(claim: &(&'a [u8], &'a [u8], &'a [u8])) -> RawClaim<'a> {
+    let (public_key, message, signature) = *claim;
+    RawClaim { public_key, message: [message, &[], &[], &[]], signature }
 }
 
 /// Counts the permutations of the portable back end.
@@ -71,7 +75,7 @@ impl Lanes<1> for Counting<'_> {
     }
 }
 
-/// Permutations of a key generation, those of the digests apart.
+/// Permutations of a key generation, without those of the digests.
 #[must_use]
 pub fn permutations_of_keygen<P: ParameterSet>() -> u64 {
     let count = AtomicU64::new(0);
@@ -79,7 +83,8 @@ pub fn permutations_of_keygen<P: ParameterSet>() -> u64 {
     count.into_inner()
 }
 
-/// Permutations of a signature, those of the digests apart: as many for every key and message.
+/// Permutations of a signature, without those of the digests. The number is the same for every key
+/// and message.
 #[must_use]
 pub fn permutations_of_signing<P: ParameterSet>(private_key: &[u8], message: &[u8]) -> u64 {
     let count = AtomicU64::new(0);
@@ -88,14 +93,11 @@ pub fn permutations_of_signing<P: ParameterSet>(private_key: &[u8], message: &[u
     count.into_inner()
 }
 
-/// Permutations of verifying this public key, message and signature, those of the digest apart: as many as the digits ask for.
+/// Permutations of verifying this public key, message and signature, without those of the digest.
+/// The number depends on the digits that were signed.
 #[must_use]
 pub fn permutations_of_verifying<P: ParameterSet>(claim: (&[u8], &[u8], &[u8])) -> u64 {
     let count = AtomicU64::new(0);
-    let (public_key, message, signature) = claim;
-    verify::slh_verify_internal::<P, _, 1>(
-        Counting(&count),
-        &[Opening::new(public_key, &[message], signature)],
-    );
+    verify::slh_verify_internal::<P, _, 1>(Counting(&count), &[raw(&claim)]);
     count.into_inner()
 }

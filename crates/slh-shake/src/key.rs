@@ -1,9 +1,9 @@
 //! Keys and signatures (FIPS 205 §9 and §10).
 
+use crate::error::{BadSignature, LengthError, PrivateKeyError};
 use crate::lanes::Backend;
 use crate::message::Message;
-use crate::params::ParameterSet;
-use crate::verify::Opening;
+use crate::params::{ParameterSet, RawClaim};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
@@ -16,44 +16,10 @@ use zeroize::Zeroizing;
 /// Bytes of the longest public key.
 const MAX_PUBLIC_KEY_BYTES: usize = 64;
 
-/// Something has another number of bytes than its parameter set or hash function says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{expected} bytes were expected, these are {found}")]
-#[non_exhaustive]
-pub struct LengthError {
-    /// Bytes of the thing.
-    pub expected: usize,
-    /// Bytes that were there.
-    pub found: usize,
-}
-
-impl LengthError {
-    pub(crate) fn check(expected: usize, found: usize) -> Result<(), Self> {
-        if expected == found { Ok(()) } else { Err(Self { expected, found }) }
-    }
-}
-
-/// Why bytes are no private key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PrivateKeyError {
-    /// Another number of bytes.
-    #[error(transparent)]
-    Length(#[from] LengthError),
-    /// PK.root does not follow from the seeds: the key was damaged, or is of another parameter set.
-    #[error("the root is not that of the seeds")]
-    Root,
-}
-
-/// The signature is another key's, over another message, or in another context.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the SLH-DSA signature does not verify")]
-pub struct BadSignature;
-
-/// A public key PK.seed ‖ PK.root, 2n bytes. Every value is one.
+/// A public key PK.seed ‖ PK.root, 2n bytes. Every value is valid.
 #[derive(Clone, Copy)]
 pub struct PublicKey<P> {
-    /// Of which the set's first count; the others are zero.
+    /// The first 2n bytes are the key, the others are zero.
     bytes: [u8; MAX_PUBLIC_KEY_BYTES],
     set: PhantomData<P>,
 }
@@ -70,7 +36,7 @@ impl<P: ParameterSet> PublicKey<P> {
         Ok(Self { bytes: key, set: PhantomData })
     }
 
-    /// The 2n bytes.
+    /// The bytes PK.seed ‖ PK.root, 2n of them.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..P::PUBLIC_KEY_BYTES]
@@ -116,7 +82,7 @@ pub struct Signature<P> {
 }
 
 impl<P: ParameterSet> Signature<P> {
-    /// The signature of these bytes. Every value of the right length is one, of some key or other.
+    /// The signature of these bytes. Only their number is checked.
     ///
     /// # Errors
     /// [`LengthError`].
@@ -126,13 +92,13 @@ impl<P: ParameterSet> Signature<P> {
         Ok(Self { bytes, set: PhantomData })
     }
 
-    /// The bytes, as many as the set says.
+    /// The bytes R ‖ SIG_FORS ‖ SIG_HT, as many as the set says.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The bytes, without a copy.
+    /// The same bytes, without a copy.
     #[must_use]
     pub fn into_bytes(self) -> Box<[u8]> {
         self.bytes
@@ -153,29 +119,29 @@ impl<P: ParameterSet> fmt::Debug for Signature<P> {
     }
 }
 
-/// That a key signed a message: one of several that [`verify_batch`] looks at.
+/// The claim that a key signed a message, which [`verify_batch`] checks.
 #[derive(Clone, Copy)]
 pub struct Claim<'a, P> {
-    /// Whose signature it should be.
+    /// The key that is said to have signed.
     pub public_key: &'a PublicKey<P>,
-    /// What it should be of.
+    /// The message that is said to have been signed.
     pub message: &'a Message<'a, P>,
-    /// The signature.
+    /// The signature to be checked.
     pub signature: &'a Signature<P>,
 }
 
-/// Verifies signatures, of whatever keys and messages, side by side: each outcome is that of [`PublicKey::verify`], in less time than one by
-/// one, since lanes that one signature leaves idle are another's.
+/// Verifies several signatures, of any keys and messages, at once. Each outcome is that of
+/// [`PublicKey::verify`]. It takes less time than one by one, since a signature uses the lanes that
+/// another leaves idle.
 #[must_use]
 pub fn verify_batch<P: ParameterSet>(claims: &[Claim<'_, P>]) -> Vec<Result<(), BadSignature>> {
-    let openings: Vec<Opening<'_, P>> = claims.iter().map(Claim::opening).collect();
-    P::slh_verify_internal(Backend::fastest(), &openings).into_iter().map(outcome).collect()
+    let claims: Vec<RawClaim<'_>> = claims.iter().map(Claim::raw).collect();
+    P::slh_verify_internal(Backend::fastest(), &claims).into_iter().map(outcome).collect()
 }
 
-/// The same of a number that is known.
+/// As [`verify_batch`], for a number of claims that the compiler knows.
 fn verify_all<P: ParameterSet, const N: usize>(claims: [Claim<'_, P>; N]) -> [Result<(), BadSignature>; N] {
-    let openings = claims.map(|claim| claim.opening());
-    let verified = P::slh_verify_internal(Backend::fastest(), &openings);
+    let verified = P::slh_verify_internal(Backend::fastest(), &claims.map(|claim| claim.raw()));
     core::array::from_fn(|i| outcome(verified[i]))
 }
 
@@ -184,9 +150,9 @@ fn outcome(verified: bool) -> Result<(), BadSignature> {
 }
 
 impl<'a, P: ParameterSet> Claim<'a, P> {
-    fn opening(&self) -> Opening<'a, P> {
-        let Self { public_key, message, signature } = self;
-        Opening::new(public_key.as_bytes(), &message.parts(), &signature.bytes)
+    fn raw(&self) -> RawClaim<'a> {
+        let Self { public_key, message, signature } = *self;
+        RawClaim { public_key: public_key.as_bytes(), message: message.parts(), signature: &signature.bytes }
     }
 }
 
@@ -223,25 +189,26 @@ impl<P: ParameterSet> PrivateKey<P> {
         Self { bytes, threads: NonZeroUsize::MIN, set: PhantomData }
     }
 
-    /// The key of these 4n bytes. Its root is computed again, as long as a key generation takes, since a wrong one would spoil what is signed.
-    /// A damaged SK.prf is not noticed: with it a key signs validly, and otherwise than before.
+    /// The key of these 4n bytes. PK.root is computed again and compared, since signatures with a
+    /// wrong root are not valid; that takes as long as a key generation. A damaged SK.prf is not
+    /// noticed: the key then makes other signatures, which are valid.
     ///
     /// # Errors
     /// [`PrivateKeyError`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PrivateKeyError> {
         LengthError::check(P::PRIVATE_KEY_BYTES, bytes.len())?;
         let key = Self::from_whole_seed(&bytes[..3 * P::N]);
-        // The root is public.
+        // The root is public, so the comparison need not be in constant time.
         if key.bytes[3 * P::N..] == bytes[3 * P::N..] { Ok(key) } else { Err(PrivateKeyError::Root) }
     }
 
-    /// The 4n bytes, wiped on drop.
+    /// The bytes SK.seed ‖ SK.prf ‖ PK.seed ‖ PK.root, 4n of them, wiped on drop.
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         Zeroizing::new(self.bytes.to_vec())
     }
 
-    /// The public half.
+    /// The public half of the key.
     #[must_use]
     pub fn public_key(&self) -> PublicKey<P> {
         let mut bytes = [0; MAX_PUBLIC_KEY_BYTES];
@@ -249,22 +216,25 @@ impl<P: ParameterSet> PrivateKey<P> {
         PublicKey { bytes, set: PhantomData }
     }
 
-    /// The same key, which signs on so many threads; one, unless this is said. They are started for each signature, as many as can be had. The
-    /// f sets gain by as many as there are cores, the s sets by no more than they have layers, 7 or 8.
+    /// The same key, which signs on up to `threads` threads; the default is one. The threads are
+    /// started for each signature. The f sets gain up to the number of cores, the s sets up to the
+    /// number of their layers, 7 or 8.
     #[cfg(feature = "threads")]
     #[must_use]
     pub fn on_threads(self, threads: NonZeroUsize) -> Self {
         Self { threads, ..self }
     }
 
-    /// The deterministic signature: opt_rand is PK.seed (algorithm 22, `slh_sign`, and 23, `hash_slh_sign`).
+    /// Signs deterministically, with PK.seed as opt_rand (algorithm 22, `slh_sign`, and 23,
+    /// `hash_slh_sign`).
     #[must_use]
     pub fn sign(&self, message: &Message<'_, P>) -> Signature<P> {
         self.sign_with(message, &self.bytes[2 * P::N..3 * P::N])
     }
 
-    /// The hedged signature, which the standard prefers where randomness can be had: opt_rand is n random bytes, so that side channels meet another
-    /// computation each time. Against faults it does not help.
+    /// Signs with n random bytes as opt_rand, which the standard calls hedged and prefers if there
+    /// is randomness. Side channels then see another computation each time. It does not protect
+    /// against faults.
     #[must_use]
     pub fn sign_hedged(&self, message: &Message<'_, P>, rng: &mut impl CryptoRng) -> Signature<P> {
         let mut opt_rand = Zeroizing::new([0; MAX_PUBLIC_KEY_BYTES / 2]);

@@ -1,8 +1,10 @@
-//! SLH-DSA (FIPS 205) of the six SHAKE parameter sets, fast: hash-based signatures, whose security rests on SHAKE256 alone.
+//! Fast SLH-DSA (FIPS 205) with the six SHAKE parameter sets: hash-based signatures whose security
+//! rests only on SHAKE256.
 //!
-//! A signature is hundreds of thousands of Keccak permutations, of the s sets millions, nearly all of them independent. This crate does as
-//! many at once as there are lanes: eight with AVX-512, four with AVX2, as it finds at run time; two in WebAssembly that is compiled with simd128;
-//! elsewhere one. Signatures are those of the standard, bit by bit, whatever computes them.
+//! A signature takes hundreds of thousands of Keccak permutations, with the s sets millions. Nearly
+//! all of them are independent, so this crate does several at once: eight with AVX-512, four with
+//! AVX2, two in WebAssembly with simd128, and one elsewhere. On x86-64 it asks the processor at run
+//! time. Every back end makes exactly the signatures of the standard.
 //!
 //! ```
 //! use slh_shake::{Context, Message, PrivateKey, Shake128f};
@@ -27,27 +29,35 @@
 //! ```
 //!
 //! # What it refuses
-//! Keys, signatures, contexts and hashes of a wrong length, private keys whose root is not that of their seeds, hash functions that are weaker
-//! than the parameter set: each with a type of its own. A signature that does not verify is [`BadSignature`], whatever is wrong with it.
+//! It refuses keys, signatures, contexts and hashes of a wrong length, private keys whose root does
+//! not follow from their seeds, and hash functions that are weaker than the parameter set. Each has
+//! an error type of its own. A signature that does not verify is a [`BadSignature`], whatever is
+//! wrong with it.
 //!
 //! # Secrets
-//! No branch and no index depends on a secret: which leaves are opened and which values of chains are shown follows from the message digest,
-//! which everybody can compute who has the signature. Private keys, their seeds and the states they go through are wiped; copies that the
-//! compiler makes in registers and on the stack are not, nor are the permutation's own, which the next permutation overwrites.
+//! No branch and no index depends on a secret. Which leaves are opened and which values of chains
+//! are shown follows from the message digest, which is public once the signature is. Private keys,
+//! their seeds and the states that they go through are wiped. Copies that the compiler makes in
+//! registers and on the stack are not wiped, nor are those of the permutation, which the next
+//! permutation overwrites.
 //!
 //! # Memory
-//! Verifying takes some kilobytes a signature, signing holds the values of D WOTS+ keys at once, 125 KB of 128s up to 585 KB of 192f and 256f,
-//! and wipes them at its end.
+//! Verifying takes some kilobytes for each signature. Signing holds the values of D WOTS+ keys at
+//! once, from 125 KB for 128s to 585 KB for 192f and 256f, and wipes them at its end.
 //!
 //! # Features
-//! `std` (default): the processor is asked at run time what it has; without it a build uses what it is compiled for. `threads`:
-//! `PrivateKey::on_threads`. `internals`: for tests and benches alone, without a promise.
+//! - `std` (default): the processor is asked at run time what it has. Without it, a build uses what
+//!   it is compiled for.
+//! - `threads`: adds `PrivateKey::on_threads`.
+//! - `internals`: only for tests and benches. It may change at any time.
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
 
 mod address;
+mod block;
 mod digest;
+mod error;
 mod fors;
 mod hash;
 #[cfg(feature = "internals")]
@@ -55,14 +65,16 @@ pub mod internals;
 mod key;
 mod lanes;
 mod message;
+mod node;
 mod params;
+mod sets;
 mod sign;
 mod tree;
 mod verify;
 mod wots;
 
-pub use key::{
-    BadSignature, Claim, LengthError, PrivateKey, PrivateKeyError, PublicKey, Signature, verify_batch,
-};
+pub use error::{BadSignature, LengthError, PrivateKeyError};
+pub use key::{Claim, PrivateKey, PublicKey, Signature, verify_batch};
 pub use message::{Context, ContextTooLong, HashFunction, Message, PreHashed, WeakHash};
-pub use params::{ParameterSet, Shake128f, Shake128s, Shake192f, Shake192s, Shake256f, Shake256s};
+pub use params::ParameterSet;
+pub use sets::{Shake128f, Shake128s, Shake192f, Shake192s, Shake256f, Shake256s};

@@ -1,6 +1,6 @@
-//! What is signed: M' of FIPS 205 §10.2.
+//! Messages as they are signed: M' of FIPS 205 §10.2.
 
-use crate::LengthError;
+use crate::error::LengthError;
 use crate::params::ParameterSet;
 use alloc::boxed::Box;
 use core::fmt;
@@ -8,18 +8,18 @@ use core::marker::PhantomData;
 use sha2::Digest as _;
 use shake::digest::{ExtendableOutput, XofReader};
 
-/// A context string, 255 bytes at most: a signature in one context is none in another.
+/// A context string, at most 255 bytes. A signature in one context is not valid in another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Context<'a>(&'a [u8]);
 
 impl<'a> Context<'a> {
-    /// The empty string, where none is asked for.
+    /// The empty context, which is the standard's default.
     pub const EMPTY: Context<'static> = Context(&[]);
 
     /// The context of these bytes.
     ///
     /// # Errors
-    /// [`ContextTooLong`]: more than 255.
+    /// [`ContextTooLong`]: there are more than 255 bytes.
     pub const fn new(bytes: &'a [u8]) -> Result<Self, ContextTooLong> {
         if bytes.len() > 255 { Err(ContextTooLong) } else { Ok(Self(bytes)) }
     }
@@ -27,7 +27,7 @@ impl<'a> Context<'a> {
 
 /// A context string has more than 255 bytes (FIPS 205 algorithm 22, line 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a context string has 255 bytes at most")]
+#[error("the context string is too long: at most 255 bytes are allowed")]
 pub struct ContextTooLong;
 
 /// A message in its context, as keys of the parameter set `P` sign it.
@@ -42,16 +42,16 @@ pub struct Message<'a, P> {
 }
 
 impl<'a, P: ParameterSet> Message<'a, P> {
-    /// The message itself (§10.2.1, algorithms 22 and 24).
+    /// For signing the message itself (§10.2.1, algorithms 22 and 24).
     #[must_use]
     pub const fn pure(context: Context<'a>, message: &'a [u8]) -> Self {
         Self { head: [0, context.0.len() as u8], context, oid: &[], body: message, set: PhantomData }
     }
 
-    /// The hash of a message (§10.2.2, algorithms 23 and 25).
+    /// For signing the hash of a message (§10.2.2, algorithms 23 and 25).
     ///
     /// # Errors
-    /// [`WeakHash`]: collisions of the hash are easier to find than the parameter set is to break.
+    /// [`WeakHash`]: finding a collision of the hash is easier than breaking the parameter set.
     pub const fn pre_hashed(context: Context<'a>, hash: &'a PreHashed) -> Result<Self, WeakHash> {
         if hash.function.strength_bits() < 8 * P::N {
             return Err(WeakHash);
@@ -68,7 +68,8 @@ impl<'a, P: ParameterSet> Message<'a, P> {
 
 /// A hash function or XOF that may hash a message before it is signed.
 ///
-/// Those with collisions at less than 128 bits of work, such as SHA-224, are for no parameter set.
+/// Functions with collisions at less than 128 bits of work, such as SHA-224, are missing: they are
+/// too weak for every parameter set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HashFunction {
@@ -76,7 +77,7 @@ pub enum HashFunction {
     Sha256,
     /// SHA-384: for 128- and 192-bit sets.
     Sha384,
-    /// SHA-512: for all.
+    /// SHA-512: for all parameter sets.
     Sha512,
     /// SHA-512/256: for 128-bit sets.
     Sha512_256,
@@ -84,16 +85,16 @@ pub enum HashFunction {
     Sha3_256,
     /// SHA3-384: for 128- and 192-bit sets.
     Sha3_384,
-    /// SHA3-512: for all.
+    /// SHA3-512: for all parameter sets.
     Sha3_512,
     /// SHAKE128 with 32 bytes: for 128-bit sets.
     Shake128,
-    /// SHAKE256 with 64 bytes: for all.
+    /// SHAKE256 with 64 bytes: for all parameter sets.
     Shake256,
 }
 
 impl HashFunction {
-    /// Bytes of its hashes.
+    /// Bytes of the function's hashes.
     #[must_use]
     pub const fn output_bytes(self) -> usize {
         match self {
@@ -103,12 +104,12 @@ impl HashFunction {
         }
     }
 
-    /// Bits of work that a collision takes: half its output.
+    /// Bits of work that a collision takes: half of the output.
     const fn strength_bits(self) -> usize {
         self.output_bytes() * 4
     }
 
-    /// The DER of its object identifier, 2.16.840.1.101.3.4.2 and a number.
+    /// The DER of the object identifier: 2.16.840.1.101.3.4.2 and a number.
     const fn oid(self) -> &'static [u8] {
         macro_rules! oid {
             ($number:literal) => {
@@ -129,7 +130,7 @@ impl HashFunction {
     }
 }
 
-/// The hash of a message, and of which function.
+/// The hash of a message, with its hash function.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PreHashed {
     function: HashFunction,
@@ -137,7 +138,7 @@ pub struct PreHashed {
 }
 
 impl PreHashed {
-    /// Hashes a message.
+    /// Hashes a message with `function`.
     #[must_use]
     pub fn new(function: HashFunction, message: &[u8]) -> Self {
         fn xof(mut hash: impl ExtendableOutput, message: &[u8], bytes: usize) -> Box<[u8]> {
@@ -160,10 +161,10 @@ impl PreHashed {
         Self { function, bytes }
     }
 
-    /// A hash that was made elsewhere, piece by piece for instance.
+    /// Takes a hash that was computed elsewhere, for instance piece by piece.
     ///
     /// # Errors
-    /// [`LengthError`]: the function's hashes have another length.
+    /// [`LengthError`]: hashes of this function have another length.
     pub fn from_bytes(function: HashFunction, hash: &[u8]) -> Result<Self, LengthError> {
         LengthError::check(function.output_bytes(), hash.len())?;
         Ok(Self { function, bytes: hash.into() })
@@ -176,7 +177,8 @@ impl fmt::Debug for PreHashed {
     }
 }
 
-/// A hash function whose collisions are easier to find than the parameter set is to break (FIPS 205 §10.2.2).
+/// Finding a collision of the hash function is easier than breaking the parameter set (FIPS
+/// 205 §10.2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("collisions of this hash function are easier to find than the parameter set is to break")]
+#[error("the hash function is weaker than the parameter set: choose one with longer hashes")]
 pub struct WeakHash;

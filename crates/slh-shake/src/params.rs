@@ -1,21 +1,26 @@
-//! The six SHAKE parameter sets (FIPS 205 §11, table 2), each a type.
+//! What a parameter set is (FIPS 205 §11): its constants, and the internal functions of §9.
 
-use crate::lanes::{Backend, with_lanes};
-use crate::verify::Opening;
-use crate::{sign, verify};
-use alloc::vec::Vec;
-use core::num::NonZeroUsize;
-
-/// w of all sets (§11, lg_w = 4): chains of 16 values.
+/// w of all sets (§11, lg_w = 4): a chain has 16 values.
 pub(crate) const W: u32 = 16;
 
-mod sealed {
+/// The claim that a key signed a message, in bytes: the parts of M' (§10.2), and a signature of the
+/// right length.
+#[derive(Clone, Copy)]
+pub struct RawClaim<'a> {
+    /// PK.seed ‖ PK.root.
+    pub(crate) public_key: &'a [u8],
+    pub(crate) message: [&'a [u8]; 4],
+    pub(crate) signature: &'a [u8],
+}
+
+pub(crate) mod sealed {
+    use super::RawClaim;
     use crate::lanes::Backend;
-    use crate::verify::Opening;
     use alloc::vec::Vec;
     use core::num::NonZeroUsize;
 
-    /// The internal functions (§9) of a set, so that they are compiled here and once, as this crate is compiled.
+    /// The internal functions (§9) of a set. As methods of a type they are compiled once, with the
+    /// settings of this crate.
     pub trait Sealed: Sized {
         fn pk_root(backend: Backend, sk_seed: &[u8], pk_seed: &[u8]) -> Vec<u8>;
         fn slh_sign_internal(
@@ -25,31 +30,31 @@ mod sealed {
             opt_rand: &[u8],
             threads: NonZeroUsize,
         ) -> Vec<u8>;
-        fn slh_verify_internal(backend: Backend, openings: &[Opening<'_, Self>]) -> Vec<bool>;
+        fn slh_verify_internal(backend: Backend, claims: &[RawClaim<'_>]) -> Vec<bool>;
     }
 }
 
 /// A parameter set. The names of its constants are the standard's.
 pub trait ParameterSet: sealed::Sealed + Copy + Send + Sync + 'static {
-    /// Its name, such as `SLH-DSA-SHAKE-256f`.
+    /// The standard's name, such as `SLH-DSA-SHAKE-256f`.
     const NAME: &'static str;
-    /// Security parameter: bytes of a node.
+    /// n: the security parameter, the bytes of a node.
     const N: usize;
-    /// Height of the hypertree.
+    /// h: the height of the hypertree.
     const H: usize;
-    /// Its layers.
+    /// d: the number of layers of the hypertree.
     const D: usize;
-    /// Height of one XMSS tree.
+    /// h': the height of one XMSS tree.
     const H_PRIME: usize = Self::H / Self::D;
-    /// Height of a FORS tree.
+    /// a: the height of a FORS tree.
     const A: usize;
-    /// FORS trees.
+    /// k: the number of FORS trees.
     const K: usize;
-    /// Bytes of a message digest.
+    /// m: the bytes of a message digest.
     const M: usize = (Self::K * Self::A).div_ceil(8)
         + (Self::H - Self::H / Self::D).div_ceil(8)
         + (Self::H / Self::D).div_ceil(8);
-    /// Chains of a WOTS+ key (equation 5.4, for lg_w = 4).
+    /// len: the number of chains of a WOTS+ key (equation 5.4, for lg_w = 4).
     const LEN: usize = 2 * Self::N + 3;
     /// Bytes of a public key PK.seed ‖ PK.root.
     const PUBLIC_KEY_BYTES: usize = 2 * Self::N;
@@ -58,71 +63,4 @@ pub trait ParameterSet: sealed::Sealed + Copy + Send + Sync + 'static {
     /// Bytes of a signature.
     const SIGNATURE_BYTES: usize =
         Self::N * (1 + Self::K * (Self::A + 1) + Self::H + Self::D * (2 * Self::N + 3));
-}
-
-macro_rules! set {
-    ($name:ident, $text:literal, $n:literal, $h:literal, $d:literal, $a:literal, $k:literal) => {
-        #[doc = concat!("`", $text, "`")]
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub struct $name;
-
-        impl sealed::Sealed for $name {
-            fn pk_root(backend: Backend, sk_seed: &[u8], pk_seed: &[u8]) -> Vec<u8> {
-                with_lanes!(backend, |lanes, LANES| sign::pk_root::<Self, _, LANES>(lanes, sk_seed, pk_seed))
-            }
-
-            fn slh_sign_internal(
-                backend: Backend,
-                private_key: &[u8],
-                message: &[&[u8]],
-                opt_rand: &[u8],
-                threads: NonZeroUsize,
-            ) -> Vec<u8> {
-                with_lanes!(backend, |lanes, LANES| {
-                    sign::slh_sign_internal::<Self, _, LANES>(lanes, private_key, message, opt_rand, threads)
-                })
-            }
-
-            fn slh_verify_internal(backend: Backend, openings: &[Opening<'_, Self>]) -> Vec<bool> {
-                with_lanes!(backend, |lanes, LANES| verify::slh_verify_internal::<Self, _, LANES>(
-                    lanes, openings
-                ))
-            }
-        }
-
-        impl ParameterSet for $name {
-            const NAME: &'static str = $text;
-            const N: usize = $n;
-            const H: usize = $h;
-            const D: usize = $d;
-            const A: usize = $a;
-            const K: usize = $k;
-        }
-    };
-}
-
-set!(Shake128s, "SLH-DSA-SHAKE-128s", 16, 63, 7, 12, 14);
-set!(Shake128f, "SLH-DSA-SHAKE-128f", 16, 66, 22, 6, 33);
-set!(Shake192s, "SLH-DSA-SHAKE-192s", 24, 63, 7, 14, 17);
-set!(Shake192f, "SLH-DSA-SHAKE-192f", 24, 66, 22, 8, 33);
-set!(Shake256s, "SLH-DSA-SHAKE-256s", 32, 64, 8, 14, 22);
-set!(Shake256f, "SLH-DSA-SHAKE-256f", 32, 68, 17, 9, 35);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// FIPS 205, table 2: m, public key bytes, signature bytes.
-    #[test]
-    fn sizes_are_the_standards() {
-        fn sizes<P: ParameterSet>() -> (usize, usize, usize) {
-            (P::M, P::PUBLIC_KEY_BYTES, P::SIGNATURE_BYTES)
-        }
-        assert_eq!(sizes::<Shake128s>(), (30, 32, 7856));
-        assert_eq!(sizes::<Shake128f>(), (34, 32, 17088));
-        assert_eq!(sizes::<Shake192s>(), (39, 48, 16224));
-        assert_eq!(sizes::<Shake192f>(), (42, 48, 35664));
-        assert_eq!(sizes::<Shake256s>(), (47, 64, 29792));
-        assert_eq!(sizes::<Shake256f>(), (49, 64, 49856));
-    }
 }

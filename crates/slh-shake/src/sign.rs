@@ -1,12 +1,14 @@
 //! Key generation and signing (FIPS 205 §9.1 and §9.2).
 //!
-//! All trees of a signature are known once the digest is: K FORS trees and the XMSS tree of each layer. They are built apart from each other,
-//! one after the other or on several threads, and then put together from the bottom to the top, each layer signing the root below it.
+//! The digest determines all trees of a signature: K FORS trees, and one XMSS tree of each layer.
+//! They are built independently, one after the other or on several threads. Then they are put
+//! together from the bottom to the top, where each layer signs the root below it.
 
 use crate::address::{Adrs, AdrsType};
 use crate::digest::{Digest, Idx};
-use crate::hash::{Hasher, Node, Nodes, node_from_bytes, node_to_bytes, shake256};
+use crate::hash::{Hasher, shake256};
 use crate::lanes::Lanes;
+use crate::node::{Node, Nodes, node_from_bytes, node_to_bytes};
 use crate::params::{ParameterSet, W};
 use crate::tree::Tree;
 use crate::wots::digits;
@@ -15,7 +17,7 @@ use alloc::vec::Vec;
 use core::num::NonZeroUsize;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-/// What secret values follow from, in every lane; wiped on drop.
+/// The seeds from which secret values follow, in every lane; wiped on drop.
 #[derive(ZeroizeOnDrop)]
 pub(crate) struct Secrets<const LANES: usize> {
     #[zeroize(skip)]
@@ -24,7 +26,7 @@ pub(crate) struct Secrets<const LANES: usize> {
 }
 
 impl<const LANES: usize> Secrets<LANES> {
-    /// Boxed and filled in place, so that moving it leaves nothing behind.
+    /// Boxed and filled in place, since moving the value would leave a copy behind.
     fn new(sk_seed: &[u8], pk_seed: &[u8]) -> Box<Self> {
         let mut secrets =
             Box::new(Self { pk_seed: node_from_bytes(pk_seed), sk_seed: Nodes::from_fn(|_| [0; 4]) });
@@ -34,7 +36,8 @@ impl<const LANES: usize> Secrets<LANES> {
     }
 }
 
-/// A tree's root, the authentication path of one leaf, and what is shown of that leaf, or chosen from: secret till the signature is out.
+/// A tree that was opened at one leaf: its root, the leaf's authentication path, and the values of
+/// the leaf that are shown or chosen from. They are secret until the signature is published.
 pub(crate) struct Opened {
     pub(crate) root: Node,
     pub(crate) path: Vec<Node>,
@@ -42,8 +45,9 @@ pub(crate) struct Opened {
 }
 
 impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
-    /// The XMSS tree of a layer, opened at a leaf (algorithm 10, `xmss_sign`): all values of that leaf's chains are kept, of which its
-    /// signature (algorithm 7, `wots_sign`) shows one a chain, whatever it signs.
+    /// Opens the XMSS tree of a layer at a leaf (algorithm 10, `xmss_sign`). All values of the
+    /// leaf's chains are kept, since it is not known yet which of them the signature will show
+    /// (algorithm 7, `wots_sign`: one of each chain).
     fn xmss_open(&mut self, secrets: &Secrets<LANES>, layer: u32, idx: Idx) -> Opened {
         let mut shown = Zeroizing::new(alloc::vec![[0; 4]; P::LEN * W as usize]);
         let (root, path) = self.xmss_tree(secrets, layer, idx, |lane, chain, step, values| {
@@ -52,7 +56,8 @@ impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
         Opened { root, path, shown }
     }
 
-    /// The root of an XMSS tree, and the path of a leaf. `show` is told that leaf's lane and the values of its chains.
+    /// The root of an XMSS tree, and the authentication path of a leaf. `show` is called with the
+    /// leaf's lane and the values of its chains.
     fn xmss_tree(
         &mut self,
         secrets: &Secrets<LANES>,
@@ -80,7 +85,8 @@ impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
         })
     }
 
-    /// The trees of a signature: those of the layers from the lowest on, then those of FORS.
+    /// Opens a tree of a signature. The numbers are those of the layers from the lowest on, then
+    /// those of the FORS trees.
     fn open(&mut self, secrets: &Secrets<LANES>, digest: &Digest<P>, number: usize) -> Opened {
         match number.checked_sub(P::D) {
             Some(number) => self.fors_open(secrets, digest, number as u32),
@@ -105,7 +111,8 @@ pub(crate) fn pk_root<P: ParameterSet, L: Lanes<LANES>, const LANES: usize>(
     node_to_bytes::<P>(&root).collect()
 }
 
-/// Algorithm 19, `slh_sign_internal`: `private_key` is SK.seed ‖ SK.prf ‖ PK.seed ‖ PK.root, `opt_rand` PK.seed or as many random bytes.
+/// Algorithm 19, `slh_sign_internal`. `private_key` is SK.seed ‖ SK.prf ‖ PK.seed ‖ PK.root;
+/// `opt_rand` is PK.seed or n random bytes.
 pub(crate) fn slh_sign_internal<P: ParameterSet, L: Lanes<LANES>, const LANES: usize>(
     lanes: L,
     private_key: &[u8],
@@ -154,7 +161,8 @@ pub(crate) fn sign_digest<P: ParameterSet, L: Lanes<LANES>, const LANES: usize>(
     }
 }
 
-/// What a worker makes of each number below `count`, on so many threads.
+/// Calls a worker with each number below `count` on up to `threads` threads. The results are in the
+/// order of the numbers.
 fn each<T: Send, F: FnMut(usize) -> T>(
     count: usize,
     threads: NonZeroUsize,
@@ -173,7 +181,8 @@ fn each<T: Send, F: FnMut(usize) -> T>(
                 .collect::<Vec<_>>()
         };
         let mut made = std::thread::scope(|scope| {
-            // No more than there are numbers; and where no thread can be had, this one does all of it.
+            // There are no more threads than numbers. If no thread can be started, this one does
+            // all of the work.
             let others: Vec<_> = (1..threads.get().min(count))
                 .map_while(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok())
                 .collect();

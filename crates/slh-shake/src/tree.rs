@@ -1,27 +1,29 @@
-//! Merkle trees, those of XMSS (FIPS 205 §6) and of FORS (§8).
+//! Merkle trees of XMSS (FIPS 205 §6) and FORS (§8).
 
 use crate::address::{Adrs, Places};
-use crate::hash::{Hasher, Node, Nodes};
+use crate::hash::Hasher;
 use crate::lanes::Lanes;
+use crate::node::{Node, Nodes};
 use crate::params::ParameterSet;
 use alloc::vec::Vec;
 
-/// Which of a layer's or a FORS key's trees it is, and how high.
+/// A tree of a layer or of a FORS key, by its place and height.
 #[derive(Clone, Copy)]
 pub(crate) struct Tree {
     pub(crate) pk_seed: Node,
-    /// With its type, and key pair where it has one.
+    /// The tree's address, with its type, and its key pair if it has one.
     pub(crate) adrs: Adrs,
-    /// Its leaves have the indices from `first_leaf` on.
+    /// The index of the first leaf; the others follow.
     pub(crate) first_leaf: u32,
     pub(crate) height: u32,
 }
 
 impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
-    /// The root of a tree (algorithm 9, `xmss_node`, and 15, `fors_node`), and the authentication path of its leaf number `of`, counted
-    /// from its first.
+    /// The root of a tree (algorithm 9, `xmss_node`, and 15, `fors_node`), and the authentication
+    /// path of the leaf `of`, counted from the tree's first leaf.
     ///
-    /// Each lane builds a subtree; `leaf` gives the leaves of all lanes by their indices. Then the roots of the subtrees are joined.
+    /// Each lane builds a subtree. `leaf` makes the leaves of all lanes from their indices. Then
+    /// the roots of the subtrees are joined.
     pub(crate) fn root_and_path(
         &mut self,
         tree: Tree,
@@ -35,7 +37,7 @@ impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
         let leaves = 1 << subtree_height;
         let (lane, row) = ((of / leaves) as usize, of % leaves);
         let mut path = alloc::vec![[0; 4]; tree.height as usize];
-        // Of each height the left node that waits for its sibling.
+        // For each height, the left node that waits for its sibling.
         let mut waiting: Vec<Nodes<LANES>> = Vec::with_capacity(subtree_height as usize + 1);
         for i in 0..leaves {
             let index = |lane: usize| tree.first_leaf + lane as u32 * leaves + i;
@@ -74,7 +76,8 @@ impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
         (roots[0], path)
     }
 
-    /// In each of the first `used` lanes the root that follows from a leaf of this index and its authentication path (algorithms 11 and 17).
+    /// In each of the first `used` lanes, the root that follows from a leaf, its index and its
+    /// authentication path (algorithms 11 and 17).
     pub(crate) fn roots_from_paths(
         &mut self,
         mut node: Nodes<LANES>,

@@ -2,14 +2,15 @@
 
 use crate::address::{Adrs, AdrsType, Places};
 use crate::digest::{Digest, Idx};
-use crate::hash::{Hasher, Node, Nodes, node_from_bytes};
+use crate::hash::Hasher;
 use crate::lanes::Lanes;
-use crate::params::{ParameterSet, W};
+use crate::node::{Node, Nodes, node_from_bytes};
+use crate::params::{ParameterSet, RawClaim, W};
 use crate::wots::{Chain, digits};
 use alloc::vec::Vec;
 
-/// A signature as it is verified: what it opens, and by which digest.
-pub struct Opening<'a, P> {
+/// A signature that is being verified: the digest, and the nodes that it opens.
+pub(crate) struct Opening<'a, P> {
     pub(crate) pk_seed: Node,
     pk_root: Node,
     pub(crate) digest: Digest<P>,
@@ -18,14 +19,14 @@ pub struct Opening<'a, P> {
 }
 
 impl<'a, P: ParameterSet> Opening<'a, P> {
-    /// Of a public key, the parts of M', and a signature of the right length.
-    pub(crate) fn new(public_key: &[u8], message: &[&[u8]], signature: &'a [u8]) -> Self {
+    fn new(claim: &RawClaim<'a>) -> Self {
+        let RawClaim { public_key, message, signature } = *claim;
         let (pk_seed, pk_root) = public_key.split_at(P::N);
         let (randomizer, nodes) = signature.split_at(P::N);
         Self {
             pk_seed: node_from_bytes(pk_seed),
             pk_root: node_from_bytes(pk_root),
-            digest: Digest::new(randomizer, public_key, message),
+            digest: Digest::new(randomizer, public_key, &message),
             nodes,
         }
     }
@@ -35,17 +36,19 @@ impl<'a, P: ParameterSet> Opening<'a, P> {
     }
 }
 
-/// Algorithm 20, `slh_verify_internal`, of each opening: whether its signature is one.
+/// Algorithm 20, `slh_verify_internal`, for each claim.
 pub(crate) fn slh_verify_internal<P: ParameterSet, L: Lanes<LANES>, const LANES: usize>(
     lanes: L,
-    openings: &[Opening<'_, P>],
+    claims: &[RawClaim<'_>],
 ) -> Vec<bool> {
-    let roots = Hasher::<P, L, LANES>::new(lanes).roots_from_sigs(openings);
+    let openings: Vec<Opening<'_, P>> = claims.iter().map(Opening::new).collect();
+    let roots = Hasher::<P, L, LANES>::new(lanes).roots_from_sigs(&openings);
     openings.iter().zip(roots).map(|(opening, root)| opening.pk_root == root).collect()
 }
 
 impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
-    /// PK.root as it follows from each signature: the FORS public key, then layer by layer what it signs (algorithm 13, `ht_verify`).
+    /// The PK.root that follows from each signature: first the FORS public key, then layer by layer
+    /// the root that signs it (algorithm 13, `ht_verify`).
     fn roots_from_sigs(&mut self, openings: &[Opening<'_, P>]) -> Vec<Node> {
         let mut nodes = self.fors_pks_from_sigs(openings);
         let mut places: Vec<Idx> = openings.iter().map(|opening| opening.digest.idx).collect();
@@ -58,7 +61,8 @@ impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
         nodes
     }
 
-    /// Algorithm 8, `wots_pkFromSig`, of each opening, whose nodes are from `at` on: the chains of all go through the lanes together.
+    /// Algorithm 8, `wots_pkFromSig`, for each opening, whose nodes begin at `at`. The chains of
+    /// all openings share the lanes.
     fn wots_pks_from_sigs(
         &mut self,
         openings: &[Opening<'_, P>],
@@ -83,7 +87,7 @@ impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
         self.compress_each(openings, P::LEN, place, &ends)
     }
 
-    /// Algorithm 11, `xmss_pkFromSig`, lines 8 to 18, of each opening.
+    /// Algorithm 11, `xmss_pkFromSig`, lines 8 to 18, for each opening.
     fn xmss_pks_from_sigs(
         &mut self,
         openings: &[Opening<'_, P>],
@@ -108,7 +112,7 @@ impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
         roots
     }
 
-    /// T_l of `l` nodes for each opening, in the lanes side by side.
+    /// T_l of `l` nodes for each opening. The openings share the lanes.
     pub(crate) fn compress_each(
         &mut self,
         openings: &[Opening<'_, P>],

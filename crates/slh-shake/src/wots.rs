@@ -1,13 +1,14 @@
-//! WOTS+ (FIPS 205 §5): chains of F.
+//! WOTS+ (FIPS 205 §5): one-time signatures from chains of F.
 
 use crate::address::{Adrs, AdrsType, Places};
-use crate::hash::{Hasher, Node, Nodes, node_to_bytes};
+use crate::hash::Hasher;
 use crate::lanes::Lanes;
+use crate::node::{Node, Nodes, node_to_bytes};
 use crate::params::{ParameterSet, W};
 use alloc::vec::Vec;
 use zeroize::Zeroize;
 
-/// A message of n bytes and its checksum, as digits in base w = 16 (algorithm 7, lines 1 to 7).
+/// The digits in base w = 16 of a message of n bytes and its checksum (algorithm 7, lines 1 to 7).
 pub(crate) fn digits<P: ParameterSet>(message: &Node) -> impl Iterator<Item = u32> {
     let message: Vec<u32> =
         node_to_bytes::<P>(message).flat_map(|byte| [u32::from(byte >> 4), u32::from(byte & 15)]).collect();
@@ -15,18 +16,19 @@ pub(crate) fn digits<P: ParameterSet>(message: &Node) -> impl Iterator<Item = u3
     message.into_iter().chain([8, 4, 0].map(|shift| checksum >> shift & 15))
 }
 
-/// A chain from some value on, as a signature has it, to its end.
+/// A chain from the value in a signature to its end.
 pub(crate) struct Chain {
     pub(crate) seed: Node,
-    /// With its chain address and that of the first hash.
+    /// The address, with the chain and the first hash.
     pub(crate) adrs: Adrs,
     pub(crate) steps: u32,
     pub(crate) value: Node,
 }
 
 impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
-    /// The public keys of `LANES` key pairs of a tree (algorithm 6, `wots_pkGen`). `show` is told each value of each chain, by chain and step:
-    /// all but the last of a chain are secret.
+    /// The public keys of `LANES` key pairs of a tree (algorithm 6, `wots_pkGen`). `show` is called
+    /// with chain, step and value, for each value of each chain. All values but the last of a chain
+    /// are secret.
     pub(crate) fn wots_pk_gen(
         &mut self,
         pk_seed: &Node,
@@ -56,8 +58,9 @@ impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
         self.finish(compression)
     }
 
-    /// Takes each value to the end of its chain (algorithm 5, `chain`), the longest chain first and another in a lane as soon as one ends,
-    /// so that lanes are seldom idle. Which chain is how long is public: it says what was signed.
+    /// Takes each value to the end of its chain (algorithm 5, `chain`). The longest chain comes
+    /// first, and a lane takes another chain as soon as one ends, so lanes are seldom idle. The
+    /// lengths of chains are public: they follow from what was signed.
     pub(crate) fn finish_chains(&mut self, chains: &mut [Chain]) {
         let mut order: Vec<usize> = (0..chains.len()).filter(|&i| chains[i].steps > 0).collect();
         order.sort_unstable_by_key(|&i| core::cmp::Reverse(chains[i].steps));
@@ -87,7 +90,7 @@ impl<P: ParameterSet, L: Lanes<LANES>, const LANES: usize> Hasher<P, L, LANES> {
                     places.put(lane, &next.seed, next.adrs);
                     values.put(lane, &next.value);
                 } else {
-                    // The last lane's chain goes on here.
+                    // The chain of the last lane continues in this one.
                     let last = running.len() - 1;
                     places.copy(last, lane);
                     let value = values.lane(last);

@@ -1,4 +1,5 @@
-//! NIST's ACVP vectors of FIPS 205: those of the internal functions, and of verification, through each back end of this processor.
+//! NIST's ACVP vectors of FIPS 205. Those of the internal functions and of verification go through
+//! each back end of this processor.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -12,7 +13,8 @@ use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-/// The groups of one of the files in slh-dsa 0.1.0, which testdata/packages names, that are of this set.
+/// The groups of one of the files in slh-dsa 0.1.0, which testdata/packages names, that are of this
+/// set.
 fn groups<P: ParameterSet>(what: &str) -> Vec<Value> {
     let folder = strongroom_testkit::fetched_package_dir("slh-dsa");
     let path = folder.join(format!("tests/acvp/SLH-DSA-{what}-FIPS205/internalProjection.json"));
@@ -82,7 +84,8 @@ fn signing<P: ParameterSet>(groups: &[Value]) -> usize {
                 _ => bytes(test, "additionalRandomness"),
             };
             let expected = bytes(test, "signature");
-            // Each back end on another number of threads; of the sets that sign slowly the slowest seldom.
+            // Each back end on another number of threads; of the sets that sign slowly the slowest
+            // seldom.
             let slow = P::H_PRIME > 4 && !count.is_multiple_of(7) && Backend::all().len() > 1;
             for (threads, backend) in (1..).zip(Backend::all()).skip(usize::from(slow)) {
                 let threads = NonZeroUsize::new(threads).expect("one or more");
@@ -144,7 +147,7 @@ fn selection<P: ParameterSet>(what: &str) -> Vec<Value> {
     tests.into_iter().filter(|test| test["parameterSet"] == P::NAME).collect()
 }
 
-/// None for functions that are too weak for every set.
+/// `None` for functions that are too weak for every set.
 fn hash_function(name: &str) -> Option<HashFunction> {
     Some(match name {
         "SHA2-256" => HashFunction::Sha256,
@@ -187,7 +190,8 @@ impl Signed {
     }
 }
 
-/// Object identifier and hash, by the libraries that have the functions, for those among the tests to verify.
+/// Object identifier and hash, by the libraries that have the functions, for those among the tests
+/// to verify.
 fn pre_hashed(name: &str, message: &[u8]) -> Vec<u8> {
     let (number, hash) = match name {
         "SHA2-512" => (3, sha2::Sha512::digest(message).to_vec()),
@@ -284,7 +288,7 @@ fn verifying_of_the_other_sets() {
             let verified = key.verify(&signed.message().expect("a strong hash"), &signature);
             let expected = if test["testPassed"] == true { Ok(()) } else { Err(BadSignature) };
             assert_eq!(verified, expected, "{} {}", P::NAME, test["tcId"]);
-            // M', put together here once more, on each back end.
+            // M', put together independently here, on each back end.
             let prefix =
                 [u8::from(signed.hash.is_some()), u8::try_from(signed.context.len()).expect("short")];
             let body = match test["hashAlg"].as_str() {

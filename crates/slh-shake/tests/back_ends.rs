@@ -1,12 +1,13 @@
-//! Every back end computes the same, from a processor's widest vectors to words. Short enough to run where the processor is emulated:
-//! checks/avx512.sh does, and names in `STRONGROOM_BACK_ENDS` the back ends that it asks for.
+//! Every back end computes the same, from the widest vectors to words. The tests are short enough
+//! for an emulated processor: checks/avx512.sh runs them on one, and names the back ends that must
+//! be there in `STRONGROOM_BACK_ENDS`.
 
 use sha2::{Digest, Sha256};
 use slh_shake::internals::{Backend, pk_root, slh_sign_internal, slh_verify_internal};
 use slh_shake::{ParameterSet, Shake128f, Shake192f, Shake256f};
 use std::num::NonZeroUsize;
 
-/// Those that are asked for, all of which must be there; else all that there are.
+/// The back ends that are asked for, all of which must be there; else all of this processor.
 fn back_ends() -> Vec<Backend> {
     let all = Backend::all();
     let Ok(names) = std::env::var("STRONGROOM_BACK_ENDS") else { return all };
@@ -28,7 +29,7 @@ fn keys_are_alike<P: ParameterSet>() {
     }
 }
 
-/// By itself, since Miri takes minutes for it.
+/// A test of its own, since it takes minutes under Miri.
 #[test]
 fn keys_128f() {
     keys_are_alike::<Shake128f>();
@@ -40,13 +41,14 @@ fn keys() {
     keys_are_alike::<Shake256f>();
 }
 
-/// NIST's deterministic vector of `slh_sign_internal` with tcId 137 (testdata/slh-dsa): the private key, and the SHA-256 of the signature.
+/// NIST's deterministic vector of `slh_sign_internal` with tcId 137 (testdata/slh-dsa): the private
+/// key, and the SHA-256 of the signature.
 const PRIVATE_KEY: &str = "1DB8D66744E6BCAA551A18B9CB6DD0D1B75CD984A6735CCE2B323621C53F42CA\
                            D541850011514487EF2212E435DC16F4FF63ABCDC770B395365F2D895346773D";
 const MESSAGE: &[u8] = &[0x8F];
 const SIGNATURE_SHA256: &str = "3F67C5420BA7D1B58C1149E260843DD658F0FF3049326EC246ADB4697F8C6419";
 
-/// It is signed, and what was signed verified in a batch.
+/// Signs it, and verifies the signature in a batch.
 #[test]
 fn signatures() {
     type Set = Shake128f;
@@ -59,7 +61,7 @@ fn signatures() {
         assert_eq!(hex::encode_upper(Sha256::digest(&signature)), SIGNATURE_SHA256, "{name}");
         let mut altered = signature.clone();
         altered[9000] ^= 1;
-        // So many that there is a round with all lanes, and one with a single lane.
+        // The number is such that one round uses all lanes, and one a single lane.
         let mut claims = vec![(public_key, MESSAGE, &signature[..]); 9];
         claims[7].2 = &altered;
         let expected: Vec<bool> = (0..9).map(|i| i != 7).collect();

@@ -1,4 +1,5 @@
-//! The same keys and signatures as two other implementations, for random keys, messages and contexts, through each back end.
+//! Each back end makes the same keys and signatures as two other implementations, for random keys,
+//! messages and contexts.
 
 use getrandom::rand_core::UnwrapErr;
 use getrandom::{SysRng, rand_core::Rng};
@@ -16,7 +17,8 @@ fn random(bytes: usize) -> Vec<u8> {
     out
 }
 
-/// What another implementation makes of a seed, a message, a context and, for a hedged signature, its randomness.
+/// What another implementation makes of a seed, a message, a context and, for a hedged signature,
+/// its randomness.
 struct Made {
     public_key: Vec<u8>,
     signature: Vec<u8>,
@@ -37,7 +39,7 @@ fn compare<P: ParameterSet>(
     let made = other(&seed, &message, &text, opt_rand.as_deref());
     let key = PrivateKey::<P>::from_seed(&seed).expect("3n bytes");
     assert_eq!(key.public_key().as_bytes(), made.public_key, "{} {case}", P::NAME);
-    // M', put together here once more.
+    // M', put together independently here.
     let signed = [&[0, u8::try_from(text.len()).expect("short")], &text[..], &message].concat();
     let private_key = key.to_bytes();
     for (threads, backend) in (1..).zip(Backend::all()) {
@@ -64,7 +66,7 @@ macro_rules! sets {
         $(#[test]
         fn $test() {
             for case in 0..$cases {
-                // Hedged and not, with the one and the other.
+                // Both implementations, hedged and deterministic.
                 let opt_rand = |hedged: bool| hedged.then(|| random($set::N));
                 compare::<$set>(case, opt_rand(case % 2 == 1), slh_dsa::<slh_dsa::$set>);
                 compare::<$set>(case, opt_rand(case % 2 == 0), |seed, message, context, opt_rand| {

@@ -1,4 +1,4 @@
-//! What is no signature, no key and no message.
+//! Refusals of signatures, keys and messages.
 
 use slh_shake::internals::{Backend, slh_sign_internal, slh_verify_internal};
 use slh_shake::{
@@ -30,7 +30,8 @@ fn tampering_anywhere_is_refused_by_every_back_end() {
     tampering_is_refused::<Shake256f>(13);
 }
 
-/// One byte of every node (or of each that follows so many), of R, and of the key; every byte of a message and its context; each alone.
+/// Changes one byte at a time: of every node (or of one node in so many), of R, of the key, and
+/// every byte of message and context.
 fn tampering_is_refused<Set: ParameterSet>(step: usize) {
     let private_key = key::<Set>(1);
     let message = [&[0, 7], &b"context"[..], MESSAGE].concat();
@@ -74,7 +75,8 @@ fn a_signature_is_of_one_key_one_message_one_context_and_one_kind() {
     {
         assert_eq!(verify(&key, Message::pure(context(text), message)), Err(BadSignature));
     }
-    // What is signed pre-hashed is not what is signed as the same bytes: the domain separator differs.
+    // A signature of a hash is not one of a message with the same bytes: the domain separator
+    // differs.
     let hash = PreHashed::new(HashFunction::Sha256, MESSAGE);
     let pre_hashed = Message::pre_hashed(Context::EMPTY, &hash).expect("strong");
     let signature = key.sign(&pre_hashed);
@@ -123,7 +125,7 @@ fn lengths_have_their_errors() {
     assert_eq!(length_error(64, 63).to_string(), "64 bytes were expected, these are 63");
 }
 
-/// The error is only made by the crate: of a key with another length.
+/// Only the crate can make this error, here for a key of another length.
 fn length_error(expected: usize, found: usize) -> LengthError {
     let mut error = PublicKey::<Shake256f>::from_bytes(&[]).expect_err("too short");
     (error.expected, error.found) = (expected, found);
@@ -134,7 +136,8 @@ fn length_error(expected: usize, found: usize) -> LengthError {
 fn a_private_key_with_a_wrong_root_is_refused() {
     let bytes = key::<Shake128f>(3).to_bytes();
     assert!(PrivateKey::<Shake128f>::from_bytes(&bytes).is_ok());
-    // SK.prf is in no root: a wrong one signs differently, and still validly.
+    // SK.prf has no part in the root. With a wrong one, the key makes other signatures, which are
+    // valid.
     for at in [0, 15, 32, 47, 48, 63] {
         let mut bytes = bytes.clone();
         bytes[at] ^= 1;
@@ -167,8 +170,8 @@ fn weak_hashes_are_refused() {
     }
 }
 
-/// Of other keys, messages and contexts, in batches of every size up to two and a half rounds of the widest back end: those that are altered
-/// fail, and nothing else.
+/// Batches of various keys, messages and contexts, of every size up to two and a half rounds of the
+/// widest back end: exactly the altered ones fail.
 #[test]
 fn a_batch_says_what_each_signature_says_alone() {
     let keys: Vec<PrivateKey<Shake128f>> = (0..4).map(key).collect();

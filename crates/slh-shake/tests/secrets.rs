@@ -1,5 +1,5 @@
-//! What checks/secrets.sh runs under valgrind: a signature by some key of a digest that is always the same. As many instructions must be
-//! executed whatever the key is.
+//! checks/secrets.sh runs this under valgrind. Several keys sign the same digest, and the number of
+//! executed instructions must not depend on the key.
 
 use slh_shake::internals::{Backend, sign_digest};
 use slh_shake::{ParameterSet, Shake128f};

@@ -1,7 +1,9 @@
-//! Verifying evidence of each platform (`verify`, docs/performance.md), dcap-qvl's own verification of the same quote and collateral
-//! beside it, and one signature of each kind that they consist of (`signature`).
+//! Measures the verification of each platform's evidence (`verify`, docs/reference/performance.md),
+//! dcap-qvl's own verification of the same quote and collateral, and one signature of each kind
+//! (`signature`).
 //!
-//! The evidence is the test kit's: real reports bind other data than ours. It is read before; `from_json` is the reading.
+//! The evidence is from the test kit, because real reports bind other data. It is parsed before the
+//! measurement starts, and `from_json` measures the parsing.
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
@@ -16,10 +18,10 @@ use std::hint::black_box;
 use std::time::Duration;
 use strongroom::encoding::{base64, from_base64};
 use strongroom::key::DecapsulationKey;
-use strongroom_attest::roots::SnpProduct;
+use strongroom_attest::trust_anchors::SnpProduct;
 use strongroom_attest::{
-    Asked, Beside, Claims, Collateral, Evidence, KeyOrigin, Policy, Purpose, Report, Roots, SnpCollateral,
-    TdxCollateral, verify,
+    AppraisalPolicy, AuxiliaryData, Challenge, Claims, Collateral, Evidence, KeyOrigin, Purpose, Report,
+    SnpCollateral, TdxCollateral, TrustAnchors, verify,
 };
 use strongroom_testkit::tee::amd::{CrlState, FakeAmd, SnpReport};
 use strongroom_testkit::tee::aws::{FakeAws, NitroDocument};
@@ -37,7 +39,7 @@ const APP_COMPOSE: &str = r#"{"manifest_version":2,"name":"strongroom","runner":
 /// Evidence over the 64 bytes that `sign` answers to.
 fn evidence(
     platform: &str,
-    beside: Beside,
+    auxiliary_data: AuxiliaryData,
     collateral: Collateral,
     sign: impl FnOnce([u8; 64]) -> Vec<u8>,
 ) -> Evidence {
@@ -54,64 +56,66 @@ fn evidence(
         timestamp: "2026-06-01T00:00:00Z".to_owned(),
     };
     let bytes = sign(claims.report_data(platform));
-    claims.with_report(platform, Report { bytes, measurement: String::new(), beside, collateral })
+    claims.with_report(platform, Report { bytes, measurement: String::new(), auxiliary_data, collateral })
 }
 
 /// The policy that is drafted from the evidence, which passes it.
-fn draft(evidence: &Evidence, roots: Roots) -> Policy {
-    let policy = Policy::draft(evidence, &roots, NOW).expect("a draft");
-    verify(evidence, &asked(), &policy, NOW).expect("it passes");
+fn draft(evidence: &Evidence, trust_anchors: TrustAnchors) -> AppraisalPolicy {
+    let policy = AppraisalPolicy::draft(evidence, &trust_anchors, NOW).expect("a draft");
+    verify(evidence, &challenge(), &policy, NOW).expect("it passes");
     policy
 }
 
-fn asked() -> Asked {
-    Asked { nonce: Some(NONCE), ..Asked::default() }
+fn challenge() -> Challenge {
+    Challenge { nonce: Some(NONCE), ..Challenge::default() }
 }
 
-fn of_tdx(intel: &FakeIntel, td: &Td, beside: Beside) -> (Evidence, Policy) {
+fn of_tdx(intel: &FakeIntel, td: &Td, auxiliary_data: AuxiliaryData) -> (Evidence, AppraisalPolicy) {
     let tdx = serde_json::from_value(intel.collateral(&PlatformState::default())).expect("collateral");
     let collateral = Collateral { tdx: Some(tdx), ..Collateral::default() };
-    let evidence = evidence("intel-tdx", beside, collateral, |report_data| {
+    let evidence = evidence("intel-tdx", auxiliary_data, collateral, |report_data| {
         intel.quote(&Td { report_data, ..td.clone() })
     });
-    let roots = Roots { intel: intel.root_der().to_vec().into(), ..Roots::default() };
-    let policy = draft(&evidence, roots);
+    let trust_anchors = TrustAnchors { intel: intel.root_der().to_vec().into(), ..TrustAnchors::default() };
+    let policy = draft(&evidence, trust_anchors);
     (evidence, policy)
 }
 
-fn of_dstack(intel: &FakeIntel) -> (Evidence, Policy) {
+fn of_dstack(intel: &FakeIntel) -> (Evidence, AppraisalPolicy) {
     let events = boot_events(APP_COMPOSE, [0xA9; 20], "3059", [5; 32]);
     let mut td = Td::default();
     td.rtmrs[3] = rtmr3(&events);
-    let beside = Beside::Dstack {
+    let auxiliary_data = AuxiliaryData::Dstack {
         event_log: serde_json::from_value(events.into()).expect("events"),
         vm_config: "{}".to_owned(),
         app_compose: APP_COMPOSE.to_owned(),
     };
-    of_tdx(intel, &td, beside)
+    of_tdx(intel, &td, auxiliary_data)
 }
 
-fn of_snp(amd: &FakeAmd) -> (Evidence, Policy) {
+fn of_snp(amd: &FakeAmd) -> (Evidence, AppraisalPolicy) {
     let snp = SnpCollateral {
         vcek: base64(amd.vcek_der()),
         ask: base64(amd.ask_der()),
         crl: base64(&amd.crl_der(&CrlState::default())),
     };
     let collateral = Collateral { snp: Some(snp), ..Collateral::default() };
-    let evidence = evidence("amd-sev-snp", Beside::SevSnp {}, collateral, |report_data| {
+    let evidence = evidence("amd-sev-snp", AuxiliaryData::SevSnp {}, collateral, |report_data| {
         amd.report(&SnpReport { report_data, ..SnpReport::default() })
     });
     let ark = amd.ark_der().to_vec().into();
-    let policy = draft(&evidence, Roots { amd: vec![(SnpProduct::Milan, ark)], ..Roots::default() });
+    let policy =
+        draft(&evidence, TrustAnchors { amd: vec![(SnpProduct::Milan, ark)], ..TrustAnchors::default() });
     (evidence, policy)
 }
 
-fn of_nitro(aws: &FakeAws) -> (Evidence, Policy) {
-    let evidence = evidence("aws-nitro", Beside::Nitro {}, Collateral::default(), |report_data| {
+fn of_nitro(aws: &FakeAws) -> (Evidence, AppraisalPolicy) {
+    let evidence = evidence("aws-nitro", AuxiliaryData::Nitro {}, Collateral::default(), |report_data| {
         let (user_data, nonce) = (Some(report_data.to_vec()), Some(NONCE.to_vec()));
         aws.document(&NitroDocument { user_data, nonce, ..NitroDocument::default() })
     });
-    let policy = draft(&evidence, Roots { aws: aws.root_der().to_vec().into(), ..Roots::default() });
+    let policy =
+        draft(&evidence, TrustAnchors { aws: aws.root_der().to_vec().into(), ..TrustAnchors::default() });
     (evidence, policy)
 }
 
@@ -146,9 +150,9 @@ fn platforms(c: &mut Criterion) {
         FakeAmd::new(NOW.unix_timestamp()),
         FakeAws::new(NOW.unix_timestamp()),
     );
-    let none = evidence("none", Beside::Nothing {}, Collateral::default(), |data| data.to_vec());
-    let no_tee = Policy { allow_no_tee: true, ..Policy::default() };
-    let tdx = of_tdx(&intel, &Td::default(), Beside::Tdx {});
+    let none = evidence("none", AuxiliaryData::Nothing {}, Collateral::default(), |data| data.to_vec());
+    let no_tee = AppraisalPolicy { allow_no_tee: true, ..AppraisalPolicy::default() };
+    let tdx = of_tdx(&intel, &Td::default(), AuxiliaryData::Tdx {});
 
     let mut group = c.benchmark_group("verify");
     row(&mut group, "none", &(none, no_tee));
@@ -158,16 +162,20 @@ fn platforms(c: &mut Criterion) {
     peer(&mut group, "tdx_v4_peer_dcap_qvl", intel.root_der(), &quote, &collateral, NOW);
     let (quote, collateral) = real_quote();
     let day = datetime!(2025-06-20 00:00 UTC);
-    peer(&mut group, "real_tdx_v4_peer_dcap_qvl", &Roots::default().intel, &quote, &collateral, day);
+    peer(&mut group, "real_tdx_v4_peer_dcap_qvl", &TrustAnchors::default().intel, &quote, &collateral, day);
     row(&mut group, "dstack_on_tdx_v4", &of_dstack(&intel));
     row(&mut group, "sev_snp_v3", &of_snp(&amd));
     row(&mut group, "nitro", &of_nitro(&aws));
 }
 
-fn row(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, (evidence, policy): &(Evidence, Policy)) {
-    let asked = asked();
+fn row(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    (evidence, policy): &(Evidence, AppraisalPolicy),
+) {
+    let challenge = challenge();
     group.bench_function(name, |b| {
-        b.iter(|| verify(black_box(evidence), &asked, policy, NOW).expect("it passes"));
+        b.iter(|| verify(black_box(evidence), &challenge, policy, NOW).expect("it passes"));
     });
     let json = serde_json::to_vec(evidence).expect("plain data");
     group.bench_function(format!("{name}_from_json"), |b| {

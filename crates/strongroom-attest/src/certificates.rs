@@ -1,5 +1,5 @@
-//! Paths of X.509 certificates (RFC 5280) to a pinned root: `webpki` walks them, RustCrypto does the arithmetic, so that it
-//! runs in wasm too.
+//! Verifies paths of X.509 certificates (RFC 5280) to a pinned root. `webpki` walks the path, and
+//! RustCrypto does the arithmetic because it runs in wasm too.
 
 use crate::refusal::Refusal;
 use p384::ecdsa::signature::hazmat::PrehashVerifier;
@@ -17,7 +17,7 @@ use x509_cert::der::{Decode, Reader, SliceReader};
 use x509_cert::ext::pkix::KeyUsage;
 use x509_cert::time::Time;
 
-/// Bytes of a certificate or a revocation list that are looked at.
+/// The largest certificate or revocation list that is read, in bytes of DER.
 const MAX_DER_BYTES: usize = 64 * 1024;
 
 /// ECDSA on P-384 with SHA-384 (FIPS 186-5).
@@ -44,7 +44,8 @@ impl SignatureVerificationAlgorithm for EcdsaP384 {
     }
 }
 
-/// `public_key` is an uncompressed point (SEC 1 §2.3.3).
+/// Verifies a signature over the SHA-384 of `message`, and gives `None` where it does not hold.
+/// `public_key` is an uncompressed point of 97 bytes (SEC 1 §2.3.3).
 pub(crate) fn verify_p384(
     public_key: &[u8],
     message: &[u8],
@@ -57,11 +58,13 @@ pub(crate) fn verify_p384(
     key.verify_prehash(&Sha384::digest(message), signature).ok()
 }
 
-/// RSASSA-PSS with SHA-384 and a salt of 48 bytes (RFC 8017 §8.1), under one of the two spellings of its parameters.
+/// RSASSA-PSS with SHA-384 and a salt of 48 bytes (RFC 8017 §8.1), under one of the two spellings
+/// of its parameters.
 #[derive(Debug)]
 struct RsaPss384(AlgorithmIdentifier);
 
-/// RFC 4055 §3.1, with the default trailerField written out, which DER forbids: so AMD's Milan and Genoa certificates have it.
+/// RFC 4055 §3.1, with the default trailerField written out. DER forbids that, but AMD's
+/// certificates for Milan and Genoa have it.
 const RSA_PSS_SHA384_WITH_TRAILER: AlgorithmIdentifier = AlgorithmIdentifier::from_slice(&[
     0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a, 0x30, 0x39, 0xa0, 0x0f, 0x30, 0x0d,
     0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00, 0xa1, 0x1c, 0x30, 0x1a,
@@ -90,13 +93,13 @@ impl SignatureVerificationAlgorithm for RsaPss384 {
     }
 }
 
-/// What a platform's certificates may be signed with.
+/// The algorithms that AWS may sign an enclave's certificates with.
 pub(crate) const NITRO: &[&dyn SignatureVerificationAlgorithm] = &[&EcdsaP384];
-/// As [`NITRO`], for AMD.
+/// The algorithms that AMD may sign a chip's certificates with.
 pub(crate) const AMD: &[&dyn SignatureVerificationAlgorithm] =
     &[&RsaPss384(alg_id::RSA_PSS_SHA384), &RsaPss384(RSA_PSS_SHA384_WITH_TRAILER)];
 
-/// These certificates are for nothing that an extended key usage could name.
+/// Refuses any extended key usage: none of its names fits what these certificates are for.
 struct NoUsage;
 
 impl ExtendedKeyUsageValidator for NoUsage {
@@ -105,10 +108,12 @@ impl ExtendedKeyUsageValidator for NoUsage {
     }
 }
 
-/// Walks from the leaf over every intermediate certificate to the root, each valid at `now`.
+/// Walks from the leaf over every intermediate certificate to the root. Each must be valid at
+/// `now`.
 ///
 /// # Errors
-/// [`Refusal::Expired`] or [`Refusal::Chain`].
+/// [`Refusal::Expired`] where one is not valid at `now`. [`Refusal::Chain`] where the path does not
+/// lead to the root, or does not need every intermediate.
 pub(crate) fn verify_path(
     leaf: &[u8],
     intermediates: &[&[u8]],
@@ -121,7 +126,7 @@ pub(crate) fn verify_path(
         _ => Refusal::Chain,
     };
     let seconds = u64::try_from(now.unix_timestamp()).map_err(|_| Refusal::Expired)?;
-    // webpki takes an anchor as it is, whatever its dates say.
+    // webpki does not look at the dates of a trust anchor.
     if !is_valid_at(&parse(root)?, now) {
         return Err(Refusal::Expired);
     }
@@ -146,7 +151,7 @@ pub(crate) fn verify_path(
     if path == intermediates.len() { Ok(()) } else { Err(Refusal::Chain) }
 }
 
-/// Reads a certificate, within bounds and without a rest.
+/// Reads a certificate of at most [`MAX_DER_BYTES`], with nothing after it.
 pub(crate) fn parse(der: &[u8]) -> Result<Certificate, Refusal> {
     if der.len() > MAX_DER_BYTES {
         return Err(Refusal::Chain);
@@ -163,20 +168,22 @@ fn seconds(time: Time) -> i64 {
     i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX)
 }
 
-/// The key of a certificate: the contents of its BIT STRING.
+/// The public key of a certificate: the contents of its BIT STRING.
 pub(crate) fn public_key(certificate: &Certificate) -> &[u8] {
     certificate.tbs_certificate().subject_public_key_info().subject_public_key.raw_bytes()
 }
 
-/// The certificate's key usage, if it has one.
+/// The certificate's key usage extension (RFC 5280 §4.2.1.3), if it has one.
 pub(crate) fn key_usage(certificate: &Certificate) -> Option<KeyUsage> {
     certificate.tbs_certificate().get_extension().ok().flatten().map(|(_, usage)| usage)
 }
 
-/// Whether `certificate`, issued by `issuer`, stands in a revocation list of that issuer's that is valid at `now` (RFC 5280 §5).
+/// Checks that `certificate` is not in its issuer's revocation list (RFC 5280 §5), and that the
+/// list is valid at `now`.
 ///
 /// # Errors
-/// [`Refusal::Collateral`] where it is no list of the issuer's, [`Refusal::Expired`], [`Refusal::Revoked`].
+/// [`Refusal::Collateral`] where the issuer did not sign the list, or it is only a part of one;
+/// [`Refusal::Expired`]; [`Refusal::Revoked`] where the certificate is in it.
 pub(crate) fn verify_not_revoked(
     certificate: &[u8],
     issuer: &[u8],
@@ -197,14 +204,15 @@ pub(crate) fn verify_not_revoked(
     let is_signed = crl.signature_algorithm == tbs.signature
         && tbs.issuer == *issuer.tbs_certificate().subject()
         && algorithms.iter().any(|algorithm| {
-            // Its SEQUENCE, without tag and length: both are below 128 bytes.
+            // The algorithm's SEQUENCE, without tag and length, which are a byte each below 128
+            // bytes.
             identifier.get(2..) == Some(algorithm.signature_alg_id().as_ref())
                 && algorithm.verify_signature(public_key(&issuer), signed, crl.signature.raw_bytes()).is_ok()
         });
     if !is_signed {
         return Err(Refusal::Collateral);
     }
-    // A part of a list, or changes of one, would be marked so.
+    // A part of a list, or a list of changes, is marked by a critical extension.
     let is_whole = tbs.crl_extensions.iter().flatten().all(|extension| !extension.critical);
     let next = tbs.next_update.filter(|_| is_whole).ok_or(Refusal::Collateral)?;
     if !(seconds(tbs.this_update)..=seconds(next)).contains(&now.unix_timestamp()) {
@@ -215,7 +223,8 @@ pub(crate) fn verify_not_revoked(
     if revoked { Err(Refusal::Revoked) } else { Ok(()) }
 }
 
-/// The bytes that the signature of a certificate or a list is over: the first element of the outer SEQUENCE, as it stands.
+/// The bytes that the signature of a certificate or a list is over: the first element of the outer
+/// SEQUENCE, as it is encoded.
 fn signed_part(der: &[u8]) -> Option<&[u8]> {
     let mut reader = SliceReader::new(der).ok()?;
     x509_cert::der::Header::decode(&mut reader).ok()?;
@@ -227,7 +236,7 @@ mod tests {
     use super::*;
     use strongroom_testkit::tee::pki::{self, Signer};
 
-    /// A root of these dates, and a leaf that it issues, of which all times are good.
+    /// A root with these dates, and a leaf that it issues, whose dates are always good.
     fn root_and_leaf(validity: (i64, i64)) -> (Vec<u8>, Vec<u8>) {
         let (key, name) = (Signer::p384(), pki::name("a root of this test"));
         let certificate = |serial, subject: &[u8], validity, extensions: &[Vec<u8>]| {

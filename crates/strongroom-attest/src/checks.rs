@@ -1,43 +1,16 @@
-//! What was looked at: every rule with its value, and whether it holds. A server is verified when all do.
+//! The rules that an appraisal applied: each with the value that was found, and whether it holds.
 
 use crate::refusal::Refusal;
-use crate::verify::VerifiedServer;
 
-/// One rule of spec/attestation.md, applied.
+/// One rule of spec/attestation.md#verification, as it was applied to one piece of evidence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// What it is about.
+    /// The subject of the rule, for people: `nonce`, `TCB status`.
     pub name: &'static str,
-    /// What was found.
+    /// The value in the evidence, for people; empty where there was none to read.
     pub found: String,
-    /// Why it does not hold, if it does not.
+    /// Why the rule does not hold, or `None` where it holds.
     pub refusal: Option<Refusal>,
-}
-
-/// All checks of one piece of evidence, in their order; what could not be reached after a failed one is not among them.
-#[derive(Debug)]
-pub struct Examination {
-    checks: Vec<Check>,
-    server: Option<VerifiedServer>,
-}
-
-impl Examination {
-    /// Each rule that was applied.
-    #[must_use]
-    pub fn checks(&self) -> &[Check] {
-        &self.checks
-    }
-
-    /// The server, where every rule holds.
-    ///
-    /// # Errors
-    /// The first [`Refusal`].
-    pub fn verdict(self) -> Result<VerifiedServer, Refusal> {
-        match self.checks.into_iter().find_map(|check| check.refusal) {
-            Some(refusal) => Err(refusal),
-            None => self.server.ok_or(Refusal::NoEvidence),
-        }
-    }
 }
 
 /// Collects checks while a verifier runs.
@@ -45,7 +18,7 @@ impl Examination {
 pub(crate) struct Checks(Vec<Check>);
 
 impl Checks {
-    /// Notes a rule, and whether it holds.
+    /// Notes a rule that the verifier can go on after, whether or not it holds.
     pub(crate) fn hold(
         &mut self,
         name: &'static str,
@@ -56,7 +29,8 @@ impl Checks {
         self.0.push(Check { name, found: found.into(), refusal: (!holds).then_some(refusal) });
     }
 
-    /// Notes why the verifier cannot go on, or gives what it goes on with. A success shows itself in the rules that follow.
+    /// Gives what the verifier goes on with, or notes why it cannot go on. A success is not noted:
+    /// the rules that follow show it.
     pub(crate) fn need<T>(&mut self, name: &'static str, result: Result<T, Refusal>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
@@ -67,7 +41,7 @@ impl Checks {
         }
     }
 
-    /// As [`need`](Self::need), and notes the success with what was found.
+    /// Does what [`need`](Self::need) does, and notes a success too, with what was found.
     pub(crate) fn prove<T>(
         &mut self,
         name: &'static str,
@@ -85,8 +59,8 @@ impl Checks {
         self.0.iter().filter_map(|check| check.refusal)
     }
 
-    /// With what the verifier came to, which is `None` where it could not go on.
-    pub(crate) fn finish(self, server: Option<VerifiedServer>) -> Examination {
-        Examination { checks: self.0, server }
+    /// Gives up the collected checks, in their order.
+    pub(crate) fn into_list(self) -> Vec<Check> {
+        self.0
     }
 }

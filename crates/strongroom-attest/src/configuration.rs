@@ -1,5 +1,5 @@
-//! The settings that decide who else may get a vault's key or sign in: shown by a server, and bound in its evidence by their digest
-//! (spec/attestation.md §1).
+//! The settings that decide who else may get a vault's key or sign in. A server shows them, and its
+//! evidence binds them by their digest (spec/attestation.md#configuration).
 
 use crate::policy::Hex;
 use minicbor::Encoder;
@@ -14,26 +14,26 @@ use strongroom::slh_dsa::PublicKey;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum KeyOrigin {
-    /// Made by the vault.
+    /// The vault made it.
     Generated,
-    /// Brought from outside: whoever exported it can read everything.
+    /// Somebody imported it from outside. A person who exported it can read everything.
     Imported,
-    /// Made by the vault, and brought back by one of its recovery recipients.
+    /// The vault made it, and one of its recovery recipients brought it back.
     Recovered,
-    /// Made by another replica of the vault, which handed it over.
+    /// Another replica made it and handed it over.
     #[serde(rename = "handoff:generated")]
     HandoffGenerated,
-    /// Brought back at another replica, which handed it over.
+    /// A recovery recipient brought it back to another replica, which handed it over.
     #[serde(rename = "handoff:recovered")]
     HandoffRecovered,
 }
 
 impl KeyOrigin {
-    /// Those of a key that the vault made.
+    /// The origins of a key that the vault made itself.
     const OF_THE_VAULT: [Self; 4] =
         [Self::Generated, Self::Recovered, Self::HandoffGenerated, Self::HandoffRecovered];
 
-    /// Its name on the wire.
+    /// The name of the origin in JSON and in the report data.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -45,8 +45,8 @@ impl KeyOrigin {
         }
     }
 
-    /// What it is after the key was handed over; none for an imported one, which is not handed over: each replica gets it from
-    /// whoever has it.
+    /// The origin that the key has after a handoff. `None` for an imported key, which is never
+    /// handed over: each replica imports it itself.
     #[must_use]
     pub fn handed_over(self) -> Option<Self> {
         match self {
@@ -57,37 +57,38 @@ impl KeyOrigin {
     }
 }
 
-/// How a server keeps the vault's root (spec/attestation.md §7).
+/// How a server keeps the vault's root (spec/root.md §5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Protection {
-    /// In the clear. Insecure: whoever reads the file reads every secret. For development.
+    /// In the clear, which is insecure and for development. A reader of the file reads every
+    /// secret.
     Plain,
-    /// Under a passphrase that the operator keeps.
+    /// Sealed under a passphrase that the operator keeps.
     Passphrase,
-    /// Under a key that dstack's key management service gives the application.
+    /// Sealed under a key that dstack's key management service gives the application.
     Dstack,
-    /// Under a key that the AMD processor derives for this guest's measurement.
+    /// Sealed under a key that the AMD processor derives for this guest's measurement.
     SevSnp,
-    /// Under a key that a PKCS#11 token holds and does not give out.
+    /// Sealed under a key that a PKCS#11 token holds and does not give out.
     Pkcs11,
-    /// Nowhere: in the server's memory, and gone with it.
+    /// In the server's memory only. The root is lost when the process ends.
     Memory,
 }
 
 impl Protection {
-    /// All of them.
+    /// Every protection, in the order above.
     pub const ALL: [Self; 6] =
         [Self::Plain, Self::Passphrase, Self::Dstack, Self::SevSnp, Self::Pkcs11, Self::Memory];
 
-    /// By its name.
+    /// Finds a protection by its [`name`](Self::name).
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|protection| protection.name() == name)
     }
 
-    /// Its name in settings, in evidence and on the wire.
+    /// The name of the protection in settings, in evidence and in JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -100,7 +101,7 @@ impl Protection {
         }
     }
 
-    /// How the root is kept, and who has what it takes to open it.
+    /// How the root is kept and who can open it, for people.
     #[must_use]
     pub fn meaning(self) -> &'static str {
         match self {
@@ -117,7 +118,8 @@ impl Protection {
         }
     }
 
-    /// What takes the root away, where nobody could recover it and no other replica has it.
+    /// What must be lost for the root to be lost, where no recipient can recover it and no other
+    /// replica has it; for people.
     #[must_use]
     pub fn lost_with(self) -> &'static str {
         match self {
@@ -130,51 +132,53 @@ impl Protection {
         }
     }
 
-    /// Whether nobody but a measured guest opens it.
+    /// Whether only a measured guest can open the root.
     #[must_use]
     pub fn is_the_platforms(self) -> bool {
         matches!(self, Self::Dstack | Self::SevSnp | Self::Memory)
     }
 
-    /// Whether a root that was kept thus may be kept as `other` from now on: nobody else comes to it. Of dstack's key somebody decides
-    /// which code gets it, of the processor's and of memory nobody does.
+    /// Whether a root with this protection may be kept with `other` from now on, because nobody
+    /// else can then open it. The owner of a dstack application decides which code gets its key.
+    /// Nobody decides that for the processor's key or for memory.
     fn may_become(self, other: Self) -> bool {
         self == other || self.is_the_platforms() && matches!(other, Self::SevSnp | Self::Memory)
     }
 }
 
-/// Who could bring the root back.
+/// The recipients who can bring the root back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RecoveryRecipients {
-    /// How many of them it takes.
+    /// How many recipients it takes, from 1.
     pub threshold: u32,
-    /// The ids of their keys, 16 bytes in hex, ascending.
+    /// The ids of the recipients' keys: 16 bytes each in hex, ascending.
     pub key_ids: Vec<Hex<16>>,
 }
 
-/// The settings whose digest evidence binds.
+/// The settings whose digest is bound in evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Configuration {
-    /// Where the key comes from.
+    /// Where the vault's key comes from.
     pub key_origin: KeyOrigin,
-    /// Origins whose sign-ins are taken, ascending, each once.
+    /// The web origins whose sign-ins are accepted, ascending, each once.
     pub sign_in_origins: Vec<String>,
-    /// Whether storing needs a sign-in.
+    /// Whether only somebody who has signed in may store.
     pub require_sign_in_to_store: bool,
-    /// How the root is kept.
+    /// How the server keeps the root.
     pub protection: Protection,
-    /// Whose statements say which other code may get the root; nobody gets it where there is none.
+    /// The key that signs which other code may get the root. Without it no code gets the root.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "public_key")]
     pub release_key: Option<PublicKey>,
-    /// Who could bring the root back.
+    /// The recipients who can bring the root back, if there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery: Option<RecoveryRecipients>,
 }
 
 impl Configuration {
-    /// SHA-256 of its deterministic CBOR map (RFC 8949 §4.2.1); what is not set is left out.
+    /// SHA-256 of the settings as a deterministic CBOR map (RFC 8949 §4.2.1), without those that
+    /// are not set.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         Sha256::digest(self.encode()).into()
@@ -208,8 +212,9 @@ impl Configuration {
         out
     }
 
-    /// Whether a root that is here may be at the other too: all that decides who else gets it, or what it guards, is the same, and nobody
-    /// could open it there who could not here.
+    /// Whether a root that is kept with these settings may also be kept with the other ones. What
+    /// decides who else gets the root, and what it guards, must be the same. Nobody may be able to
+    /// open the root there who cannot open it here.
     #[must_use]
     pub fn may_hand_its_root_to(&self, other: &Self) -> bool {
         self.sign_in_origins == other.sign_in_origins
@@ -219,8 +224,9 @@ impl Configuration {
             && self.protection.may_become(other.protection)
     }
 
-    /// Whether these settings are the ones with this digest, but for what a recovery or a handoff changes: where the key comes from, and
-    /// by which platform's own key, or in memory, the root is kept.
+    /// Whether these settings are those with this digest, except for what a recovery or a handoff
+    /// changes. It changes the key's origin, and from one platform's own key to another's, or to
+    /// memory, how the root is kept.
     #[must_use]
     pub fn continues(&self, digest: &[u8; 32]) -> bool {
         let former = |key_origin| {
@@ -233,7 +239,7 @@ impl Configuration {
     }
 }
 
-/// An optional SLH-DSA key as its text.
+/// Writes an optional SLH-DSA public key as its text.
 mod public_key {
     use super::{Deserialize, Deserializer, PublicKey, Serializer, de};
 
@@ -291,7 +297,7 @@ mod tests {
             assert_ne!(changed.digest(), digest, "{what}");
         }
         let none = Configuration { release_key: None, recovery: None, ..configuration() };
-        // Written by hand: what is not set is left out.
+        // Encoded by hand, without what is not set.
         let by_hand = [
             &[0xA3, 1, 0x69][..],
             b"generated",
@@ -337,7 +343,8 @@ mod tests {
         assert!(!may(Dstack, Passphrase) && !may(Passphrase, Memory) && may(Passphrase, Passphrase));
     }
 
-    /// Who could get the root is nobody else after a recovery; that it was one, and on another platform, is no other setting.
+    /// A recovery does not change who else can get the root, so another origin, or another
+    /// platform's key, does not count as another configuration.
     #[test]
     fn a_recovery_goes_on_with_the_settings_of_before() {
         let before = configuration().digest();

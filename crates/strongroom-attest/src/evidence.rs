@@ -1,4 +1,4 @@
-//! What a server says of itself, and the 64 bytes that its platform's report binds.
+//! What a server says about itself, and the 64 bytes by which its platform's report binds that.
 
 use crate::configuration::KeyOrigin;
 use crate::refusal::Refusal;
@@ -9,126 +9,131 @@ use strongroom::key::EncapsulationKey;
 
 /// The version of evidence that this crate makes and verifies.
 pub const VERSION: u32 = 1;
-/// The nonce of evidence that nobody asked a nonce for: "key bound, not fresh".
+/// The nonce of evidence for requests without a nonce. Such evidence binds the key but is not
+/// fresh.
 pub const NO_NONCE: [u8; 32] = [0; 32];
-/// Bytes of evidence that are looked at.
+/// The largest evidence that is read, in bytes of JSON.
 pub const MAX_EVIDENCE_BYTES: usize = 1024 * 1024;
 
-/// The answer of `GET /secret/attestation` (spec/attestation.md §1).
+/// The answer of `GET /secret/attestation` (spec/attestation.md#evidence).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
-    /// One of [`platform`](crate::platform)'s names.
+    /// One of the names in [`platform`](crate::platform), for example `intel-tdx`.
     pub platform: String,
-    /// Base64 of what the platform signed.
+    /// Base64 of the report, quote or document that the platform signed.
     pub report: String,
-    /// A hint for people; verification reads the report.
+    /// A hint for people, in hex. Verification ignores it and reads the report.
     pub measurement: String,
-    /// RFC 3339, UTC.
+    /// When the evidence was made: RFC 3339, UTC.
     pub timestamp: String,
-    /// Base64 of 1,568 bytes.
+    /// Base64 of the ML-KEM-1024 encapsulation key, 1,568 bytes.
     pub mlkem_public_key: String,
-    /// [`VERSION`].
+    /// The version of this format: [`VERSION`].
     pub version: u32,
-    /// 32 bytes in hex.
+    /// The client's nonce, or [`NO_NONCE`]: 32 bytes in hex.
     pub nonce: String,
-    /// 32 bytes in hex.
+    /// The vault's public name: 32 bytes in hex.
     pub vault_id: String,
-    /// 16 bytes in hex.
+    /// The id of the encapsulation key: 16 bytes in hex.
     pub key_id: String,
-    /// Which of the vault's keys this is.
+    /// Which of the vault's keys this is, numbered from 1. Evidence for a recovery says 0.
     pub epoch: u32,
-    /// Where it comes from.
+    /// Where the vault's key comes from.
     pub key_origin: KeyOrigin,
-    /// 32 bytes in hex.
+    /// The digest of the server's [`Configuration`](crate::Configuration): 32 bytes in hex.
     pub config_digest: String,
-    /// 32 bytes in hex, or empty.
+    /// SHA-256 of the TLS key that the TEE made: 32 bytes in hex, or empty without one.
     pub tls_spki_sha256: String,
-    /// What the platform's verifier needs beside the report.
+    /// What the platform's verifier needs besides the report.
     #[serde(rename = "evidence")]
-    pub beside: Beside,
-    /// Signed things from the platform's maker.
+    pub auxiliary_data: AuxiliaryData,
+    /// What the platform's maker signed about this platform.
     pub collateral: Collateral,
 }
 
-/// What a platform's verifier needs beside the report. Nothing of it is signed: the report decides whether it is true.
+/// What a platform's verifier needs besides the report. None of it is signed: the report decides
+/// whether it is true.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 #[non_exhaustive]
-pub enum Beside {
-    /// No TEE.
+pub enum AuxiliaryData {
+    /// A server outside a TEE.
     #[serde(rename = "none")]
     Nothing {},
-    /// A bare TDX guest.
+    /// A TDX guest without dstack.
     #[serde(rename = "tdx")]
     Tdx {},
     /// A dstack guest on TDX.
     #[serde(rename = "dstack-tdx", rename_all = "camelCase")]
     Dstack {
-        /// The events of RTMR3, in their order.
-        event_log: Vec<Event>,
-        /// What the host was asked for, as JSON; nothing here reads it.
+        /// The events that extended RTMR3, in their order.
+        event_log: Vec<DstackEvent>,
+        /// The virtual machine that the host was asked for, as JSON. Nothing here reads it.
         vm_config: String,
         /// The exact text of app-compose.json.
         app_compose: String,
     },
-    /// An SEV-SNP guest.
+    /// A guest on AMD SEV-SNP.
     #[serde(rename = "sev-snp")]
     SevSnp {},
-    /// A Nitro enclave.
+    /// An AWS Nitro enclave.
     #[serde(rename = "nitro")]
     Nitro {},
 }
 
 /// An event of dstack's log, as its agent writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Event {
-    /// Which RTMR it extends.
+pub struct DstackEvent {
+    /// The index of the RTMR that it extends: 3 in every event that is accepted.
     pub imr: u32,
-    /// 0x08000001 for those of a running guest.
+    /// The kind of event: `0x08000001` for those of a running guest.
     pub event_type: u32,
-    /// 48 bytes in hex, or empty; it is computed anew either way.
+    /// 48 bytes in hex, or empty. Verification computes the digest and compares it with this one.
     pub digest: String,
-    /// Its name.
+    /// The event's name, for example `compose-hash`.
     pub event: String,
-    /// In hex.
+    /// What happened, in hex: the meaning depends on the name.
     pub event_payload: String,
-    /// How the digest is made: 1 where it is missing, or 2.
+    /// How the digest is made: in way 1, which is also meant where the version is missing, or in
+    /// way 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
 }
 
-/// Signed things from the platform's maker, relayed by the server, so that one request is enough.
+/// What the platform's maker signed about this platform. The server relays it, so a client needs no
+/// request to the maker.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collateral {
-    /// Intel's, for TDX.
+    /// Intel's collateral for a TDX quote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tdx: Option<TdxCollateral>,
-    /// AMD's, for SEV-SNP.
+    /// AMD's collateral for an SEV-SNP report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snp: Option<SnpCollateral>,
 }
 
-/// Intel's collateral of quote verification, in the JSON that is usual for it (spec/attestation.md §2).
+/// Intel's collateral for verifying a quote, in the JSON that is usual for it
+/// (spec/attestation.md#collateral).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TdxCollateral {
-    /// PEM; nothing here reads it.
+    /// The issuers of `pck_crl`, as PEM. Nothing here reads them.
     pub pck_crl_issuer_chain: String,
-    /// DER in hex.
+    /// What Intel's root CA revoked: a revocation list, DER in hex.
     pub root_ca_crl: String,
-    /// DER in hex.
+    /// The revoked PCK certificates: a revocation list, DER in hex.
     pub pck_crl: String,
-    /// PEM, leaf first.
+    /// The certificates of the key that signs `tcb_info`: PEM, leaf first.
     pub tcb_info_issuer_chain: String,
-    /// The exact text that Intel signed.
+    /// The known TCB levels of this kind of platform: the exact JSON text that Intel signed.
     pub tcb_info: String,
-    /// 64 bytes in hex.
+    /// The ECDSA P-256 signature over `tcb_info`: 64 bytes in hex.
     pub tcb_info_signature: String,
-    /// PEM, leaf first.
+    /// The certificates of the key that signs `qe_identity`: PEM, leaf first.
     pub qe_identity_issuer_chain: String,
-    /// The exact text that Intel signed.
+    /// The quoting enclave that Intel expects: the exact JSON text that Intel signed.
     pub qe_identity: String,
-    /// 64 bytes in hex.
+    /// The ECDSA P-256 signature over `qe_identity`: 64 bytes in hex.
     pub qe_identity_signature: String,
 }
 
@@ -137,23 +142,24 @@ pub struct TdxCollateral {
 pub struct SnpCollateral {
     /// The certificate of the chip's key for its reported TCB.
     pub vcek: String,
-    /// The certificate of who issued it.
+    /// The certificate of the ASK, which issued the VCEK.
     pub ask: String,
-    /// What the ARK revoked.
+    /// The ARK's revocation list.
     pub crl: String,
 }
 
 impl Evidence {
-    /// Whether it names a TLS key and somebody signs that.
+    /// Whether it names a TLS key, and a platform signs that name.
     #[must_use]
     pub fn binds_tls(&self) -> bool {
-        !self.tls_spki_sha256.is_empty() && self.platform != crate::platform::none::NAME
+        !self.tls_spki_sha256.is_empty() && self.platform != crate::platform::NONE
     }
 
     /// Reads evidence as a server sends it.
     ///
     /// # Errors
-    /// [`Refusal::Oversized`] beyond [`MAX_EVIDENCE_BYTES`], [`Refusal::NoEvidence`] where it is no such JSON object.
+    /// [`Refusal::Oversized`] beyond [`MAX_EVIDENCE_BYTES`]; [`Refusal::NoEvidence`] where the
+    /// bytes are not a JSON object with these fields.
     pub fn from_json(json: &[u8]) -> Result<Self, Refusal> {
         if json.len() > MAX_EVIDENCE_BYTES {
             return Err(Refusal::Oversized);
@@ -163,20 +169,22 @@ impl Evidence {
     }
 }
 
-/// What evidence is shown for: the text that report_data begins with, so that a report for one purpose is none for another.
+/// What evidence is shown for. Its label begins what `report_data` hashes, so a report for one
+/// purpose cannot serve another.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Purpose {
-    /// To clients: which code serves with this key.
+    /// Shows clients which code serves with this key.
     #[default]
     Service,
-    /// To another replica of the vault: which code asks for the root, or gives it (spec/attestation.md §9).
+    /// Shows another replica of the vault which code asks for the root, or gives it
+    /// (spec/root.md §10).
     Handoff,
-    /// To a recovery recipient: which code waits for the root (spec/attestation.md §8).
+    /// Shows a recovery recipient which code waits for the root (spec/root.md §9).
     Recovery,
 }
 
 impl Purpose {
-    /// The text, which ends in a zero byte.
+    /// The context string of this purpose, which ends in a zero byte.
     #[must_use]
     pub fn label(self) -> &'static [u8] {
         match self {
@@ -187,44 +195,45 @@ impl Purpose {
     }
 }
 
-/// The fields that report_data binds, decoded.
+/// The fields that `report_data` binds, decoded.
 #[derive(Debug, Clone)]
 pub struct Claims<'a> {
-    /// What for.
+    /// What the evidence is shown for.
     pub purpose: Purpose,
     /// The vault's public name, stable over key epochs.
     pub vault_id: [u8; 32],
-    /// Which of the vault's keys this is.
+    /// Which of the vault's keys this is, numbered from 1, or 0 in a recovery.
     pub epoch: u32,
-    /// That key.
+    /// The key that secrets are sealed for.
     pub encapsulation_key: &'a EncapsulationKey,
-    /// Where it comes from.
+    /// Where the vault's key comes from.
     pub key_origin: KeyOrigin,
-    /// Over the settings that decide who else may get the key.
+    /// The digest of the settings that decide who else may get the key.
     pub config_digest: [u8; 32],
-    /// SHA-256 of the TLS key that the TEE made, if it did.
+    /// SHA-256 of the SubjectPublicKeyInfo of the TLS key that the TEE made, if it made one.
     pub tls_spki_sha256: Option<[u8; 32]>,
-    /// What the client asked for, or [`NO_NONCE`].
+    /// The nonce that the client sent, or [`NO_NONCE`].
     pub nonce: [u8; 32],
-    /// RFC 3339, UTC.
+    /// When the evidence was made: RFC 3339, UTC.
     pub timestamp: String,
 }
 
-/// What a platform answered to the 64 bytes of [`Claims::report_data`].
+/// What a platform answers to the 64 bytes of [`Claims::report_data`].
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// What it signed.
+    /// The report, quote or document that the platform signed.
     pub bytes: Vec<u8>,
-    /// A hint for people.
+    /// The measurement of the code in hex, as a hint for people; empty without a TEE.
     pub measurement: String,
-    /// What is needed beside it.
-    pub beside: Beside,
-    /// What its maker signed, as far as it is at hand.
+    /// What the verifier needs besides the report.
+    pub auxiliary_data: AuxiliaryData,
+    /// What the platform's maker signed, as far as it is at hand.
     pub collateral: Collateral,
 }
 
 impl Claims<'_> {
-    /// SHA-512 over the context string and every field with its length (spec/attestation.md §1).
+    /// SHA-512 over the purpose's label, and every field after its length in four bytes
+    /// (spec/attestation.md#report-data).
     #[must_use]
     pub fn report_data(&self, platform: &str) -> [u8; 64] {
         let tls: &[u8] = self.tls_spki_sha256.as_ref().map_or(&[], |digest| &digest[..]);
@@ -250,7 +259,8 @@ impl Claims<'_> {
         hash.finalize().into()
     }
 
-    /// The evidence of these claims with a platform's report over their [`report_data`](Self::report_data).
+    /// The evidence of these claims, with a platform's report over their
+    /// [`report_data`](Self::report_data).
     #[must_use]
     pub fn with_report(&self, platform: &str, report: Report) -> Evidence {
         Evidence {
@@ -267,7 +277,7 @@ impl Claims<'_> {
             key_origin: self.key_origin,
             config_digest: hex::encode(self.config_digest),
             tls_spki_sha256: self.tls_spki_sha256.map(hex::encode).unwrap_or_default(),
-            beside: report.beside,
+            auxiliary_data: report.auxiliary_data,
             collateral: report.collateral,
         }
     }

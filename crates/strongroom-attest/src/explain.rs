@@ -1,18 +1,19 @@
-//! What evidence or a bare report says, for people. Nothing is verified here.
+//! Shows people what evidence or a bare report says. Nothing is verified here.
 
-use crate::evidence::{Beside, Evidence};
-use crate::platform::{dstack, nitro, snp, tdx};
+use crate::evidence::{AuxiliaryData, Evidence};
+use crate::platform::{self, dstack, nitro, snp, tdx};
 use crate::refusal::Refusal;
-use crate::roots::SnpProduct;
+use crate::trust_anchors::SnpProduct;
 use strongroom::encoding::from_base64;
 
-/// Names and values, in the order of the format.
+/// Names and values to print, in the order of the format.
 pub type Rows = Vec<(&'static str, String)>;
 
-/// What evidence says.
+/// What evidence says: its fields, then its report's, then whose collateral comes with it.
 ///
 /// # Errors
-/// [`Refusal`] where the report is none of its platform.
+/// [`Refusal`] where the platform is unknown or the report cannot be parsed as one of that
+/// platform.
 pub fn evidence(evidence: &Evidence) -> Result<Rows, Refusal> {
     let mut rows = vec![
         ("platform", evidence.platform.clone()),
@@ -28,15 +29,15 @@ pub fn evidence(evidence: &Evidence) -> Result<Rows, Refusal> {
     ];
     let report = from_base64(&evidence.report).ok_or(Refusal::Malformed { field: "report" })?;
     match evidence.platform.as_str() {
-        "none" => rows.push(("report", "signed by nobody: there is no TEE".to_owned())),
-        tdx::NAME | tdx::PHALA => {
+        platform::NONE => rows.push(("report", "signed by nobody: there is no TEE".to_owned())),
+        platform::INTEL_TDX | platform::PHALA => {
             rows.extend(of_quote(&report)?);
-            if let Beside::Dstack { event_log, app_compose, .. } = &evidence.beside {
+            if let AuxiliaryData::Dstack { event_log, app_compose, .. } = &evidence.auxiliary_data {
                 rows.extend(of_dstack(event_log, &tdx::Parsed::parse(&report)?, app_compose));
             }
         }
-        snp::NAME => rows.extend(of_snp(&report)?),
-        nitro::NAME => rows.extend(of_nitro(&report)?),
+        platform::AMD_SEV_SNP => rows.extend(of_snp(&report)?),
+        platform::AWS_NITRO => rows.extend(of_nitro(&report)?),
         _ => return Err(Refusal::UnknownPlatform),
     }
     let collateral = match (&evidence.collateral.tdx, &evidence.collateral.snp) {
@@ -48,10 +49,10 @@ pub fn evidence(evidence: &Evidence) -> Result<Rows, Refusal> {
     Ok(rows)
 }
 
-/// What a bare TDX quote, SNP report or Nitro document says.
+/// What a bare TDX quote, SNP report or Nitro document says. The format is found by trying each.
 ///
 /// # Errors
-/// [`Refusal::Report`] where it is none of these.
+/// [`Refusal`] where the bytes cannot be parsed as any of these.
 pub fn report(bytes: &[u8]) -> Result<Rows, Refusal> {
     of_quote(bytes).or_else(|_| of_snp(bytes)).or_else(|_| of_nitro(bytes))
 }
@@ -77,7 +78,7 @@ fn of_quote(report: &[u8]) -> Result<Rows, Refusal> {
     ])
 }
 
-fn of_dstack(events: &[crate::Event], quote: &tdx::Parsed<'_>, app_compose: &str) -> Rows {
+fn of_dstack(events: &[crate::DstackEvent], quote: &tdx::Parsed<'_>, app_compose: &str) -> Rows {
     let mut rows =
         vec![("dstack", format!("{} events, app-compose.json of {} bytes", events.len(), app_compose.len()))];
     match dstack::replay(events, &quote.report().rt_mr3) {
@@ -96,7 +97,7 @@ fn of_dstack(events: &[crate::Event], quote: &tdx::Parsed<'_>, app_compose: &str
 fn of_snp(report: &[u8]) -> Result<Rows, Refusal> {
     let parsed = snp::Parsed::parse(report)?;
     let product = parsed.product();
-    // A report of version 2 does not say; those processors share one layout.
+    // A report of version 2 does not name its processor, but those that write it share one layout.
     let layout = product.unwrap_or(SnpProduct::Milan);
     Ok(vec![
         ("report", format!("SEV-SNP report, version {}", parsed.version())),

@@ -1,11 +1,13 @@
-//! Which code holds this key? Evidence and a policy go in; a [`VerifiedServer`] or a named [`Refusal`] comes
-//! out. Pure: no clock, no network (spec/attestation.md).
+//! Which code holds this key? Evidence and a policy go in; a [`VerifiedServer`] or a named
+//! [`Refusal`] comes out. The crate is pure: it reads no clock and uses no network
+//! (spec/attestation.md).
 //!
-//! It refuses whatever it does not know, every platform that the policy does not speak of, and `none`, the platform that
-//! proves nothing, unless the policy says [`allow_no_tee`](Policy::allow_no_tee).
+//! It refuses what it does not know, and every platform that the policy does not mention. It also
+//! refuses `none`, the platform that proves nothing, unless the policy says
+//! [`allow_no_tee`](AppraisalPolicy::allow_no_tee).
 //!
 //! ```
-//! use strongroom_attest::{Asked, Claims, KeyOrigin, Policy, Purpose, Refusal, verify};
+//! use strongroom_attest::{AppraisalPolicy, Challenge, Claims, KeyOrigin, Purpose, Refusal};
 //! # use strongroom::key::DecapsulationKey;
 //! # use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 //! # let key = DecapsulationKey::from_seed(&[1; 64]).encapsulation_key();
@@ -23,10 +25,12 @@
 //! };
 //! let evidence = strongroom_attest::platform::none::evidence(&claims);
 //!
-//! let asked = Asked { nonce: Some([4; 32]), ..Asked::default() };
-//! let refusal = verify(&evidence, &asked, &Policy::default(), now).unwrap_err();
+//! let challenge = Challenge { nonce: Some([4; 32]), ..Challenge::default() };
+//! let nobody = AppraisalPolicy::default();
+//! let refusal = strongroom_attest::verify(&evidence, &challenge, &nobody, now).unwrap_err();
 //! assert_eq!(refusal, Refusal::NoTee);
-//! let server = verify(&evidence, &asked, &Policy { allow_no_tee: true, ..Policy::default() }, now)?;
+//! let policy = AppraisalPolicy { allow_no_tee: true, ..AppraisalPolicy::default() };
+//! let server = strongroom_attest::verify(&evidence, &challenge, &policy, now)?;
 //! assert_eq!(server.encapsulation_key(), &key);
 //! # Ok::<(), Refusal>(())
 //! ```
@@ -37,23 +41,20 @@ pub mod configuration;
 mod draft;
 mod evidence;
 pub mod explain;
-pub mod handoff;
 pub mod platform;
 pub mod policy;
-pub mod recovery;
 mod refusal;
-pub mod release;
-pub mod roots;
-pub mod transfer;
+pub mod root_transfer;
+pub mod trust_anchors;
 mod verify;
 
-pub use checks::{Check, Examination};
+pub use checks::Check;
 pub use configuration::{Configuration, KeyOrigin, Protection, RecoveryRecipients};
 pub use evidence::{
-    Beside, Claims, Collateral, Event, Evidence, MAX_EVIDENCE_BYTES, NO_NONCE, Purpose, Report,
+    AuxiliaryData, Claims, Collateral, DstackEvent, Evidence, MAX_EVIDENCE_BYTES, NO_NONCE, Purpose, Report,
     SnpCollateral, TdxCollateral, VERSION,
 };
-pub use policy::Policy;
+pub use policy::AppraisalPolicy;
 pub use refusal::Refusal;
-pub use roots::Roots;
-pub use verify::{Asked, VerifiedServer, examine, verify};
+pub use trust_anchors::TrustAnchors;
+pub use verify::{Appraisal, Challenge, VerifiedServer, appraise, verify};

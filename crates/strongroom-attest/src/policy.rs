@@ -1,15 +1,16 @@
-//! What a client asks of a server before it sends a secret; as a file that an operator publishes (spec/attestation.md §6).
+//! What a client requires of a server before it sends a secret, and the TOML file in which an
+//! operator publishes that (spec/attestation-policy.md).
 
-use crate::roots::Roots;
+use crate::trust_anchors::TrustAnchors;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt::{self, Write as _};
 
 /// The version of policy files.
 const VERSION: u32 = 1;
-/// Bytes of a policy file.
+/// The largest policy file that is read, in bytes.
 pub const MAX_POLICY_BYTES: usize = 256 * 1024;
 
-/// `N` bytes, as hex digits in files and on the wire.
+/// `N` bytes that files and messages show as `2 * N` hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hex<const N: usize>(pub [u8; N]);
 
@@ -41,180 +42,185 @@ impl<'de, const N: usize> Deserialize<'de> for Hex<N> {
     }
 }
 
-/// A policy. The default one trusts nobody.
+/// A policy by which evidence is appraised (RFC 9334 §8.5). The default one trusts nobody.
 #[derive(Debug, Clone, Default)]
-pub struct Policy {
-    /// Take the platform `none`. What is lost: nothing then shows that the server keeps secrets from its
-    /// operator. No file can say this.
+pub struct AppraisalPolicy {
+    /// Accept the platform `none`. Nothing then shows that the server keeps secrets from its
+    /// operator. A policy file cannot say this.
     pub allow_no_tee: bool,
-    /// Take a key that came from outside the vault, which whoever exported it holds too.
+    /// Accept a key that came from outside the vault. Somebody who exported it may still hold it.
     pub allow_imported_key: bool,
-    /// The vault that must answer, where it is known.
+    /// The vault that must answer; any vault where this is `None`.
     pub vault_id: Option<[u8; 32]>,
-    /// The configurations of which one must run, where they are known. Where there is none, whoever starts the code decides who else gets
-    /// the vault's root.
+    /// The digests of the configurations of which one must run. Where none is listed, any may run,
+    /// and the person who starts the code decides who else gets the vault's root.
     pub config_digests: Vec<[u8; 32]>,
     /// TLS must end in the TEE, with a key that the evidence binds.
     pub tls_in_tee: bool,
-    /// For `intel-tdx` and `phala`.
-    pub intel_tdx: Option<Tdx>,
-    /// For `amd-sev-snp`.
-    pub amd_sev_snp: Option<Snp>,
-    /// For `aws-nitro`.
-    pub aws_nitro: Option<Nitro>,
-    /// Who vouches for the platforms: their makers, unless a test says otherwise. No file can say this.
-    pub roots: Roots,
+    /// The rules for the platforms `intel-tdx` and `phala`; without them both are refused.
+    pub intel_tdx: Option<TdxPolicy>,
+    /// The rules for the platform `amd-sev-snp`; without them it is refused.
+    pub amd_sev_snp: Option<SnpPolicy>,
+    /// The rules for the platform `aws-nitro`; without them it is refused.
+    pub aws_nitro: Option<NitroPolicy>,
+    /// The certificates that vouch for the platforms: the makers', except in tests. A policy file
+    /// cannot say this.
+    pub trust_anchors: TrustAnchors,
 }
 
-/// The policy for Intel TDX.
+/// The rules for Intel TDX.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Tdx {
-    /// The guests that are trusted.
+pub struct TdxPolicy {
+    /// The guests that are trusted. An empty list trusts none.
     #[serde(default)]
     pub measurements: Vec<TdxMeasurement>,
-    /// Intel's names of the TCB statuses that are taken.
+    /// The TCB statuses that are accepted, by Intel's names. A file that lists none means
+    /// `UpToDate`.
     #[serde(default = "up_to_date")]
     pub tcb_statuses: Vec<String>,
-    /// Advisories that may apply.
+    /// The ids of Intel's advisories that may apply, for example `INTEL-SA-00001`.
     #[serde(default)]
     pub advisories: Vec<String>,
-    /// The least tcbEvaluationDataNumber of the collateral.
+    /// The least `tcbEvaluationDataNumber` of the collateral.
     #[serde(default)]
     pub minimum_evaluation_number: u32,
-    /// Platforms that can be extended (a PCK certificate's `dynamicPlatform`).
+    /// Accept platforms that can be extended (a PCK certificate's `dynamicPlatform`).
     #[serde(default)]
     pub allow_dynamic_platform: bool,
-    /// Platforms whose root keys Intel's registration service keeps (`cachedKeys`).
+    /// Accept platforms whose root keys Intel's registration service keeps (`cachedKeys`).
     #[serde(default)]
     pub allow_cached_keys: bool,
-    /// Platforms that run two threads on a core (`smtEnabled`).
+    /// Accept platforms that run two threads on a core (`smtEnabled`).
     #[serde(default)]
     pub allow_smt: bool,
-    /// The applications that are trusted on dstack; without it RTMR3 must be zero.
+    /// The applications that are trusted on dstack. Without this, RTMR3 must be zero.
     #[serde(default)]
-    pub dstack: Option<Dstack>,
+    pub dstack: Option<DstackPolicy>,
 }
 
 fn up_to_date() -> Vec<String> {
     vec!["UpToDate".to_owned()]
 }
 
-/// What a TDX guest was started from.
+/// The measurements of what a TDX guest was started from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TdxMeasurement {
-    /// Its firmware.
+    /// MRTD, which measures the firmware.
     pub mrtd: Hex<48>,
-    /// Its virtual hardware.
+    /// RTMR0, which measures the virtual hardware.
     pub rtmr0: Hex<48>,
-    /// Its kernel.
+    /// RTMR1, which measures the kernel.
     pub rtmr1: Hex<48>,
-    /// Its command line and initial file system.
+    /// RTMR2, which measures the kernel's command line and the initial file system.
     pub rtmr2: Hex<48>,
 }
 
-/// The policy for dstack.
+/// The rules for applications on dstack.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Dstack {
+pub struct DstackPolicy {
     /// SHA-256 of the app-compose.json files that are trusted.
     pub compose_hashes: Vec<Hex<32>>,
-    /// Under which ids it may run, where that is known: whoever governs an id governs its keys.
+    /// The ids that the application may run under; any id where the list is empty. The owner of an
+    /// id decides which code gets the application's keys.
     #[serde(default)]
     pub app_ids: Vec<Hex<20>>,
-    /// Who may give the application its keys: `kms:` and its id in hex.
+    /// The services that may give the application its keys, each as `kms:` and its id in hex.
     pub key_providers: Vec<String>,
-    /// The system images that are trusted, where their measurements are not enough.
+    /// The hashes of the system images that are trusted; any image with the right measurements
+    /// where the list is empty.
     #[serde(default)]
     pub os_image_hashes: Vec<Hex<32>>,
 }
 
-/// The policy for AMD SEV-SNP.
+/// The rules for AMD SEV-SNP.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Snp {
-    /// Launch digests of the guests that are trusted.
+pub struct SnpPolicy {
+    /// The launch digests of the guests that are trusted. An empty list trusts none.
     #[serde(default)]
     pub measurements: Vec<Hex<48>>,
-    /// The firmware that is new enough, by line of processors; other lines are refused.
+    /// The oldest firmware that is accepted, by line of processors. Lines without one are refused.
     #[serde(default)]
     pub minimum_tcb: MinimumTcb,
-    /// HOST_DATA of the guests that are trusted; zero where there is none.
+    /// The values of HOST_DATA that are accepted. An empty list accepts zeros only.
     #[serde(default)]
     pub host_data: Vec<Hex<32>>,
-    /// Guests whose host may run two threads on a core.
+    /// Accept guests whose host may run two threads on a core.
     #[serde(default)]
     pub allow_smt: bool,
 }
 
-/// The least firmware of each line of processors.
+/// The oldest firmware that is accepted of each line of processors.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MinimumTcb {
-    /// EPYC 7003.
+    /// For EPYC 7003; without it those processors are refused.
     #[serde(default)]
     pub milan: Option<SnpTcb>,
-    /// EPYC 9004 and its kin.
+    /// For EPYC 9004, with Bergamo and Siena; without it those processors are refused.
     #[serde(default)]
     pub genoa: Option<SnpTcb>,
-    /// EPYC 9005.
+    /// For EPYC 9005; without it those processors are refused.
     #[serde(default)]
     pub turin: Option<SnpTcb>,
 }
 
-/// Security versions of SNP's firmware (SEV-SNP ABI, TCB_VERSION).
+/// The security versions of SNP's firmware (SEV-SNP ABI, TCB_VERSION). Higher ones are newer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SnpTcb {
-    /// Of the co-processor FMC; Turin has it.
+    /// The version of the co-processor FMC, which only Turin has; 0 on other lines.
     #[serde(default)]
     pub fmc: u8,
-    /// Of the boot loader.
+    /// The version of the boot loader.
     pub bootloader: u8,
-    /// Of the secure processor's system.
+    /// The version of the secure processor's operating system.
     pub tee: u8,
-    /// Of the SNP firmware.
+    /// The version of the SNP firmware.
     pub snp: u8,
-    /// Of the microcode.
+    /// The lowest patch level of the microcode on all cores.
     pub microcode: u8,
 }
 
-/// The policy for AWS Nitro enclaves.
+/// The rules for AWS Nitro enclaves.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Nitro {
-    /// The enclaves that are trusted.
+pub struct NitroPolicy {
+    /// The enclaves that are trusted. An empty list trusts none.
     #[serde(default)]
     pub measurements: Vec<NitroMeasurement>,
 }
 
-/// What a Nitro enclave was started from.
+/// The measurements of what a Nitro enclave was started from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NitroMeasurement {
-    /// The image.
+    /// PCR0, which measures the whole image.
     pub pcr0: Hex<48>,
-    /// Kernel and initial file system.
+    /// PCR1, which measures the kernel and the initial file system.
     pub pcr1: Hex<48>,
-    /// The application.
+    /// PCR2, which measures the application.
     pub pcr2: Hex<48>,
-    /// Who signed the image, where it is signed.
+    /// PCR8, which measures the certificate that signed the image. Any value where this is `None`.
     #[serde(default)]
     pub pcr8: Option<Hex<48>>,
 }
 
-/// Why a text is no policy.
+/// Why a text cannot be read as a policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum PolicyError {
-    /// More than [`MAX_POLICY_BYTES`].
-    #[error("a policy has at most {MAX_POLICY_BYTES} bytes")]
+pub enum AppraisalPolicyError {
+    /// The text has more than [`MAX_POLICY_BYTES`].
+    #[error("the policy is too large: it may have at most {MAX_POLICY_BYTES} bytes")]
     TooLarge,
-    /// No TOML of the known keys and values.
+    /// The text is not TOML, or has an unknown key or a wrong value. The parser's message says
+    /// where.
     #[error("the policy cannot be read: {0}")]
     Toml(String),
-    /// A version of files that this client does not know.
+    /// The file has a version that this client does not know.
     #[error("the policy has version {0}, and this client knows version {VERSION}")]
     Version(u32),
 }
@@ -232,26 +238,27 @@ struct File {
     #[serde(default)]
     tls_in_tee: bool,
     #[serde(default, rename = "intel-tdx")]
-    intel_tdx: Option<Tdx>,
+    intel_tdx: Option<TdxPolicy>,
     #[serde(default, rename = "amd-sev-snp")]
-    amd_sev_snp: Option<Snp>,
+    amd_sev_snp: Option<SnpPolicy>,
     #[serde(default, rename = "aws-nitro")]
-    aws_nitro: Option<Nitro>,
+    aws_nitro: Option<NitroPolicy>,
 }
 
-impl Policy {
-    /// Reads a policy file. What it does not say is not allowed.
+impl AppraisalPolicy {
+    /// Reads a policy file. What the file does not allow is not allowed.
     ///
     /// # Errors
-    /// [`PolicyError`]. Unknown keys are errors: a rule that is not understood must not be left out.
-    pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
+    /// [`AppraisalPolicyError`]. Unknown keys are errors too, because a rule that is not understood
+    /// must not be skipped.
+    pub fn from_toml(text: &str) -> Result<Self, AppraisalPolicyError> {
         if text.len() > MAX_POLICY_BYTES {
-            return Err(PolicyError::TooLarge);
+            return Err(AppraisalPolicyError::TooLarge);
         }
-        let file: File =
-            toml::from_str(text).map_err(|error| PolicyError::Toml(error.to_string().trim().to_owned()))?;
+        let file: File = toml::from_str(text)
+            .map_err(|error| AppraisalPolicyError::Toml(error.to_string().trim().to_owned()))?;
         if file.version != VERSION {
-            return Err(PolicyError::Version(file.version));
+            return Err(AppraisalPolicyError::Version(file.version));
         }
         Ok(Self {
             allow_no_tee: false,
@@ -262,11 +269,11 @@ impl Policy {
             intel_tdx: file.intel_tdx,
             amd_sev_snp: file.amd_sev_snp,
             aws_nitro: file.aws_nitro,
-            roots: Roots::default(),
+            trust_anchors: TrustAnchors::default(),
         })
     }
 
-    /// The file of this policy, with a word on each part.
+    /// The file of this policy, with a comment on each part that needs one.
     #[must_use]
     pub fn to_toml(&self) -> String {
         let mut out = format!("version = {VERSION}\n");
@@ -352,7 +359,7 @@ fn list<const N: usize>(items: &[Hex<N>]) -> String {
     format!("[{}]", items.join(", "))
 }
 
-/// Strings as JSON writes them, which TOML reads the same, but that it also wants DELETE escaped.
+/// Writes strings as JSON does. TOML reads them the same, but also wants DELETE escaped.
 fn texts(items: &[String]) -> String {
     serde_json::to_string(items).expect("texts are JSON").replace('\u{7f}', "\\u007f")
 }

@@ -1,10 +1,10 @@
-//! The rules of verification, in the order of spec/attestation.md §3.
+//! Applies the rules of spec/attestation.md#verification to evidence, in their order.
 
-use crate::checks::{Checks, Examination};
+use crate::checks::{Check, Checks};
 use crate::configuration::KeyOrigin;
-use crate::evidence::{Beside, Claims, Evidence, NO_NONCE, Purpose, VERSION};
-use crate::platform::{Bound, nitro, none, snp, tdx};
-use crate::policy::Policy;
+use crate::evidence::{AuxiliaryData, Claims, Evidence, NO_NONCE, Purpose, VERSION};
+use crate::platform::{self, Bound, nitro, none, snp, tdx};
+use crate::policy::AppraisalPolicy;
 use crate::refusal::Refusal;
 use strongroom::encoding::from_base64;
 use strongroom::key::EncapsulationKey;
@@ -15,19 +15,19 @@ use time::{Duration, OffsetDateTime};
 /// How far the server's clock may be ahead, and how old an answer to a nonce may be.
 const TOLERANCE: Duration = Duration::minutes(5);
 
-/// What the client knows of its own question.
+/// What the client asked for, and what it saw of the connection that the answer came over.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Asked {
-    /// What the evidence is for.
+pub struct Challenge {
+    /// What the evidence must be shown for.
     pub purpose: Purpose,
-    /// The nonce that was sent along, if one was.
+    /// The nonce that the client sent, if it sent one. Without it the evidence may be old.
     pub nonce: Option<[u8; 32]>,
-    /// SHA-256 of the SubjectPublicKeyInfo of the certificate that the connection's other end showed, where there is TLS and
-    /// the client can see it.
+    /// SHA-256 of the SubjectPublicKeyInfo of the certificate that the other end of the connection
+    /// showed, where there is TLS and the client can see the certificate.
     pub tls_spki_sha256: Option<[u8; 32]>,
 }
 
-/// A server whose evidence passed a policy. Secrets are sealed only for the key that it carries.
+/// A server whose evidence passed a policy. Secrets are sealed only for the key in it.
 #[derive(Debug, Clone)]
 pub struct VerifiedServer {
     encapsulation_key: EncapsulationKey,
@@ -45,25 +45,26 @@ impl VerifiedServer {
         &self.encapsulation_key
     }
 
-    /// The vault's public name.
+    /// The vault's public name, which stays the same when its key changes.
     #[must_use]
     pub fn vault_id(&self) -> &[u8; 32] {
         &self.vault_id
     }
 
-    /// The platform that vouches for it.
+    /// The name of the platform that vouches for the server, for example `intel-tdx`.
     #[must_use]
     pub fn platform(&self) -> &str {
         &self.platform
     }
 
-    /// Which code runs: MRTD, launch digest or PCR0, in hex; empty without a TEE.
+    /// The measurement of the code that runs: MRTD, launch digest or PCR0, in hex; empty without a
+    /// TEE.
     #[must_use]
     pub fn measurement(&self) -> &str {
         &self.measurement
     }
 
-    /// The digest of its [`Configuration`](crate::Configuration).
+    /// The digest of the server's [`Configuration`](crate::Configuration).
     #[must_use]
     pub fn config_digest(&self) -> &[u8; 32] {
         &self.config_digest
@@ -76,67 +77,117 @@ impl VerifiedServer {
     }
 }
 
+/// All checks of one piece of evidence, in their order. After a rule that does not hold, those that
+/// could not be reached are missing.
+#[derive(Debug)]
+pub struct Appraisal {
+    checks: Vec<Check>,
+    server: Option<VerifiedServer>,
+}
+
+impl Appraisal {
+    /// The rules that were applied, in their order.
+    #[must_use]
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
+    /// Gives the server, where every rule holds.
+    ///
+    /// # Errors
+    /// The [`Refusal`] of the first rule that does not hold.
+    pub fn verdict(self) -> Result<VerifiedServer, Refusal> {
+        match self.checks.into_iter().find_map(|check| check.refusal) {
+            Some(refusal) => Err(refusal),
+            None => self.server.ok_or(Refusal::NoEvidence),
+        }
+    }
+}
+
 /// Verifies evidence against a policy.
 ///
 /// # Errors
-/// [`Refusal`]: the first rule of spec/attestation.md that does not hold.
+/// [`Refusal`]: the first rule of spec/attestation.md#verification that does not hold.
 pub fn verify(
     evidence: &Evidence,
-    asked: &Asked,
-    policy: &Policy,
+    challenge: &Challenge,
+    policy: &AppraisalPolicy,
     now: OffsetDateTime,
 ) -> Result<VerifiedServer, Refusal> {
-    examine(evidence, asked, policy, now).verdict()
+    appraise(evidence, challenge, policy, now).verdict()
 }
 
-/// As [`verify`], and shows every rule with its value, also after one that does not hold.
+/// Does what [`verify`] does, but goes on after a rule that does not hold, and shows every rule
+/// with its value.
 #[must_use]
-pub fn examine(evidence: &Evidence, asked: &Asked, policy: &Policy, now: OffsetDateTime) -> Examination {
+pub fn appraise(
+    evidence: &Evidence,
+    challenge: &Challenge,
+    policy: &AppraisalPolicy,
+    now: OffsetDateTime,
+) -> Appraisal {
     let mut checks = Checks::default();
-    let server = apply(&mut checks, evidence, asked, policy, now);
-    checks.finish(server)
+    let server = apply(&mut checks, evidence, challenge, policy, now);
+    Appraisal { checks: checks.into_list(), server }
 }
 
 fn apply(
     checks: &mut Checks,
     evidence: &Evidence,
-    asked: &Asked,
-    policy: &Policy,
+    challenge: &Challenge,
+    policy: &AppraisalPolicy,
     now: OffsetDateTime,
 ) -> Option<VerifiedServer> {
     let malformed = |field| Refusal::Malformed { field };
     let key = evidence.mlkem_public_key.parse::<EncapsulationKey>().map_err(|_| malformed("mlkemPublicKey"));
     let key = checks.need("encapsulation key", key)?;
-    let claims = checks.need("fields", claims(evidence, &key, asked.purpose))?;
+    let claims = checks.need("fields", claims(evidence, &key, challenge.purpose))?;
     let at = OffsetDateTime::parse(&evidence.timestamp, &Rfc3339).map_err(|_| malformed("timestamp"));
     let at = checks.need("timestamp", at)?;
     let report = checks.need("report", from_base64(&evidence.report).ok_or(malformed("report")))?;
 
-    let fits = match (evidence.platform.as_str(), &evidence.beside) {
-        (tdx::NAME, Beside::Tdx {} | Beside::Dstack { .. }) | (tdx::PHALA, Beside::Dstack { .. }) => true,
-        (snp::NAME, Beside::SevSnp {})
-        | (nitro::NAME, Beside::Nitro {})
-        | (none::NAME, Beside::Nothing {}) => true,
-        (tdx::NAME | tdx::PHALA | snp::NAME | nitro::NAME | none::NAME, _) => false,
+    let fits = match (evidence.platform.as_str(), &evidence.auxiliary_data) {
+        (platform::INTEL_TDX, AuxiliaryData::Tdx {} | AuxiliaryData::Dstack { .. })
+        | (platform::PHALA, AuxiliaryData::Dstack { .. }) => true,
+        (platform::AMD_SEV_SNP, AuxiliaryData::SevSnp {})
+        | (platform::AWS_NITRO, AuxiliaryData::Nitro {})
+        | (platform::NONE, AuxiliaryData::Nothing {}) => true,
+        (
+            platform::INTEL_TDX
+            | platform::PHALA
+            | platform::AMD_SEV_SNP
+            | platform::AWS_NITRO
+            | platform::NONE,
+            _,
+        ) => false,
         _ => return checks.need("platform", Err(Refusal::UnknownPlatform)),
     };
     checks.hold("platform", &evidence.platform, fits, malformed("evidence"));
 
     checks.hold("version", evidence.version.to_string(), evidence.version == VERSION, Refusal::Version);
-    let nonce = asked.nonce.unwrap_or(NO_NONCE);
+    let nonce = challenge.nonce.unwrap_or(NO_NONCE);
     checks.hold("nonce", &evidence.nonce, claims.nonce == nonce, Refusal::Nonce);
     let is_its_id = evidence.key_id == hex::encode(key.id().as_bytes());
     checks.hold("encapsulation key", key.id().to_string(), is_its_id, Refusal::KeyId);
-    let is_timely = at - now <= TOLERANCE && (asked.nonce.is_none() || now - at <= TOLERANCE);
+    let is_timely = at - now <= TOLERANCE && (challenge.nonce.is_none() || now - at <= TOLERANCE);
     checks.hold("timestamp", &evidence.timestamp, is_timely, Refusal::Timestamp);
 
     let Bound { report_data, measurement } = match evidence.platform.as_str() {
-        none::NAME => none::examine(checks, &report, policy),
-        tdx::NAME | tdx::PHALA => {
-            tdx::examine(checks, &report, &evidence.beside, evidence.collateral.tdx.as_ref(), policy, now)?
+        platform::NONE => none::appraise(checks, &report, policy),
+        platform::INTEL_TDX | platform::PHALA => tdx::appraise(
+            checks,
+            &report,
+            &evidence.auxiliary_data,
+            evidence.collateral.tdx.as_ref(),
+            policy,
+            now,
+        )?,
+        platform::AMD_SEV_SNP => {
+            snp::appraise(checks, &report, evidence.collateral.snp.as_ref(), policy, now)?
         }
-        snp::NAME => snp::examine(checks, &report, evidence.collateral.snp.as_ref(), policy, now)?,
-        nitro::NAME => nitro::examine(checks, &report, &claims, asked.nonce.is_some(), policy, now)?,
+        platform::AWS_NITRO => {
+            nitro::appraise(checks, &report, &claims, challenge.nonce.is_some(), policy, now)?
+        }
         _ => return None,
     };
     let is_bound = bool::from(report_data.ct_eq(&claims.report_data(&evidence.platform)));
@@ -144,7 +195,8 @@ fn apply(
 
     let is_its_own = claims.key_origin != KeyOrigin::Imported || policy.allow_imported_key;
     checks.hold("key origin", claims.key_origin.as_str(), is_its_own, Refusal::ImportedKey);
-    // Unlike a key that was made here, it may be known to who brought it; unlike an imported one, not if it is this vault's.
+    // Somebody brought a recovered key, and may have brought one of their own. They do not know
+    // this vault's key, so a policy that pins the vault rules that out.
     let was_brought = matches!(claims.key_origin, KeyOrigin::Recovered | KeyOrigin::HandoffRecovered);
     let is_known = !was_brought || policy.vault_id.is_some() || policy.allow_no_tee;
     checks.hold("key origin", claims.key_origin.as_str(), is_known, Refusal::UnpinnedVault);
@@ -155,9 +207,10 @@ fn apply(
     let found = hex::encode(digest) + pinned(!policy.config_digests.is_empty());
     let is_one = policy.config_digests.is_empty() || policy.config_digests.contains(&digest);
     checks.hold("configuration", found, is_one, Refusal::ConfigDigest);
-    // What nobody signs binds no key: a public authority has to vouch for that connection, as for any.
-    let tls_spki_sha256 = claims.tls_spki_sha256.filter(|_| evidence.platform != none::NAME);
-    examine_tls(checks, tls_spki_sha256, asked.tls_spki_sha256, policy);
+    // Nobody signs the report of platform `none`, so it binds no TLS key. A public authority has to
+    // vouch for that connection, as for any other.
+    let tls_spki_sha256 = claims.tls_spki_sha256.filter(|_| evidence.platform != platform::NONE);
+    appraise_tls(checks, tls_spki_sha256, challenge.tls_spki_sha256, policy);
 
     let platform = evidence.platform.clone();
     Some(VerifiedServer {
@@ -170,14 +223,20 @@ fn apply(
     })
 }
 
-/// Where evidence binds a TLS key, that key is at the other end of this connection.
-fn examine_tls(checks: &mut Checks, bound: Option<[u8; 32]>, session: Option<[u8; 32]>, policy: &Policy) {
+/// Checks that a TLS key which the evidence binds is the one at the other end of this connection.
+fn appraise_tls(
+    checks: &mut Checks,
+    bound: Option<[u8; 32]>,
+    session: Option<[u8; 32]>,
+    policy: &AppraisalPolicy,
+) {
     match (bound, session) {
         (None, _) => checks.hold("TLS in the TEE", "no", !policy.tls_in_tee, Refusal::TlsNotInTee),
         (Some(bound), Some(session)) => {
             checks.hold("TLS in the TEE", hex::encode(bound), bound == session, Refusal::TlsKey);
         }
-        // A client that cannot see its session (a browser's page) has to leave that to who can; or plain HTTP, which is no TLS.
+        // The connection is plain HTTP, or the client cannot see its session, as in a browser's
+        // page. Such a client has to leave the comparison to one that can.
         (Some(_), None) => {
             checks.hold("TLS in the TEE", "not seen by this client", !policy.tls_in_tee, Refusal::TlsKey);
         }
@@ -212,133 +271,4 @@ fn hex_field(field: &'static str, text: &str) -> Result<[u8; 32], Refusal> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use strongroom::key::DecapsulationKey;
-
-    const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
-    const NONCE: [u8; 32] = [4; 32];
-    const ASKED: Asked = Asked { purpose: Purpose::Service, nonce: Some(NONCE), tls_spki_sha256: None };
-
-    fn evidence_with(change: impl FnOnce(&mut Claims<'_>)) -> Evidence {
-        let key = DecapsulationKey::from_seed(&[1; 64]).encapsulation_key();
-        let mut claims = Claims {
-            purpose: Purpose::Service,
-            vault_id: [2; 32],
-            epoch: 1,
-            encapsulation_key: &key,
-            key_origin: KeyOrigin::Generated,
-            config_digest: [3; 32],
-            tls_spki_sha256: None,
-            nonce: NONCE,
-            timestamp: "1970-01-01T00:00:00Z".to_owned(),
-        };
-        change(&mut claims);
-        none::evidence(&claims)
-    }
-
-    fn no_tee() -> Policy {
-        Policy { allow_no_tee: true, ..Policy::default() }
-    }
-
-    fn refusal(evidence: &Evidence, policy: &Policy) -> Refusal {
-        verify(evidence, &ASKED, policy, NOW).expect_err("it must be refused")
-    }
-
-    #[test]
-    fn good_evidence_passes_and_carries_the_key() {
-        let evidence = evidence_with(|claims| claims.tls_spki_sha256 = Some([5; 32]));
-        let server = verify(&evidence, &ASKED, &no_tee(), NOW).expect("good evidence");
-        assert_eq!(server.encapsulation_key().to_base64(), evidence.mlkem_public_key);
-        assert_eq!((server.vault_id(), server.platform()), (&[2; 32], "none"));
-        // Nobody signs that key.
-        assert_eq!(server.tls_spki_sha256(), None);
-        assert_eq!(refusal(&evidence, &Policy { tls_in_tee: true, ..no_tee() }), Refusal::TlsNotInTee);
-    }
-
-    #[test]
-    fn the_default_policy_wants_a_tee() {
-        assert_eq!(refusal(&evidence_with(|_| ()), &Policy::default()), Refusal::NoTee);
-    }
-
-    /// Every field that a server shows is bound: changed after the report was made, it is refused.
-    #[test]
-    fn every_shown_field_is_bound() {
-        type Change = fn(&mut Evidence);
-        let rows: [(&str, Change); 6] = [
-            ("vaultId", |e| e.vault_id = "00".repeat(32)),
-            ("epoch", |e| e.epoch = 2),
-            ("mlkemPublicKey", |e| {
-                let other = DecapsulationKey::from_seed(&[9; 64]).encapsulation_key();
-                e.mlkem_public_key = other.to_base64();
-                e.key_id = hex::encode(other.id().as_bytes());
-            }),
-            ("configDigest", |e| e.config_digest = "00".repeat(32)),
-            ("tlsSpkiSha256", |e| e.tls_spki_sha256 = "00".repeat(32)),
-            ("timestamp", |e| e.timestamp = "1970-01-01T00:00:01Z".to_owned()),
-        ];
-        for (field, change) in rows {
-            let mut evidence = evidence_with(|_| ());
-            change(&mut evidence);
-            assert_eq!(refusal(&evidence, &no_tee()), Refusal::ReportData, "{field}");
-        }
-        // A report for one purpose is none for another.
-        for purpose in [Purpose::Handoff, Purpose::Recovery] {
-            let evidence = evidence_with(|claims| claims.purpose = purpose);
-            assert_eq!(refusal(&evidence, &no_tee()), Refusal::ReportData, "{purpose:?}");
-        }
-        let mut imported = evidence_with(|claims| claims.key_origin = KeyOrigin::Imported);
-        imported.key_origin = KeyOrigin::Generated;
-        assert_eq!(refusal(&imported, &no_tee()), Refusal::ReportData);
-    }
-
-    #[test]
-    fn every_other_rule_has_its_refusal() {
-        let changed = |change: fn(&mut Evidence)| {
-            let mut evidence = evidence_with(|_| ());
-            change(&mut evidence);
-            refusal(&evidence, &no_tee())
-        };
-        assert_eq!(changed(|e| e.version = 2), Refusal::Version);
-        assert_eq!(changed(|e| e.nonce = "00".repeat(32)), Refusal::Nonce);
-        assert_eq!(changed(|e| e.key_id = "00".repeat(16)), Refusal::KeyId);
-        assert_eq!(changed(|e| e.platform = "sgx".to_owned()), Refusal::UnknownPlatform);
-        assert_eq!(changed(|e| e.report = "!".to_owned()), Refusal::Malformed { field: "report" });
-        assert_eq!(changed(|e| e.vault_id = "00".to_owned()), Refusal::Malformed { field: "vaultId" });
-        assert_eq!(changed(|e| e.timestamp = String::new()), Refusal::Malformed { field: "timestamp" });
-        let field = "mlkemPublicKey";
-        assert_eq!(changed(|e| e.mlkem_public_key = "AAAA".to_owned()), Refusal::Malformed { field });
-
-        let imported = evidence_with(|claims| claims.key_origin = KeyOrigin::Imported);
-        assert_eq!(refusal(&imported, &no_tee()), Refusal::ImportedKey);
-        let other_vault = Policy { vault_id: Some([0; 32]), ..no_tee() };
-        assert_eq!(refusal(&evidence_with(|_| ()), &other_vault), Refusal::VaultId);
-        let other_config = Policy { config_digests: vec![[0; 32], [1; 32]], ..no_tee() };
-        assert_eq!(refusal(&evidence_with(|_| ()), &other_config), Refusal::ConfigDigest);
-    }
-
-    #[test]
-    fn times_have_edges() {
-        let at = |timestamp: &str, nonce: Option<[u8; 32]>| {
-            let evidence = evidence_with(|claims| {
-                claims.timestamp = timestamp.to_owned();
-                claims.nonce = nonce.unwrap_or(NO_NONCE);
-            });
-            let asked = Asked { nonce, ..Asked::default() };
-            verify(&evidence, &asked, &no_tee(), NOW).map(|_| ())
-        };
-        assert_eq!(at("1970-01-01T00:05:00Z", Some(NONCE)), Ok(()));
-        assert_eq!(at("1970-01-01T00:05:01Z", Some(NONCE)), Err(Refusal::Timestamp));
-        assert_eq!(at("1969-12-31T23:55:00Z", Some(NONCE)), Ok(()));
-        assert_eq!(at("1969-12-31T23:54:59Z", Some(NONCE)), Err(Refusal::Timestamp));
-        // A cached answer to nobody's nonce may be old.
-        assert_eq!(at("1969-12-31T00:00:00Z", None), Ok(()));
-    }
-
-    #[test]
-    fn evidence_of_other_servers_with_five_fields_is_no_evidence() {
-        let five = r#"{"platform":"none","report":"","measurement":"","timestamp":"","mlkemPublicKey":""}"#;
-        assert_eq!(Evidence::from_json(five.as_bytes()), Err(Refusal::NoEvidence));
-        assert_eq!(Evidence::from_json(&vec![b' '; 1024 * 1024 + 1]), Err(Refusal::Oversized));
-    }
-}
+mod tests;

@@ -7,8 +7,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use strongroom_attest::roots::SnpProduct;
-use strongroom_cli::Surroundings;
+use strongroom_attest::trust_anchors::SnpProduct;
+use strongroom_cli::Env;
 use strongroom_root::{PlatformError, SecureModule};
 use strongroom_testkit::tee::nsm;
 
@@ -26,8 +26,8 @@ fn main() -> ExitCode {
     let folder = std::env::var_os("STRONGROOM_SIMULATED_ROOTS").expect("STRONGROOM_SIMULATED_ROOTS is set");
     let folder = PathBuf::from(folder);
     let read = |name: &str| std::fs::read(folder.join(name)).ok();
-    let mut surroundings = Surroundings::default();
-    let roots = &mut surroundings.roots;
+    let mut env = Env::default();
+    let roots = &mut env.roots;
     if let Some(root) = read("intel.der") {
         roots.intel = root.into();
     }
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     }
     let socket = folder.join("nsm.sock");
     if socket.exists() {
-        surroundings.nsm = Some(Arc::new(Socket(socket)));
+        env.nsm = Some(Arc::new(Socket(socket)));
     }
-    strongroom_cli::main(&surroundings)
+    strongroom_cli::main(&env)
 }

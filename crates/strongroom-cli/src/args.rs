@@ -4,13 +4,13 @@
 pub(crate) mod backup;
 pub(crate) mod vault;
 
-use crate::sealing::RootSealer;
 use crate::settings::Flags;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use strongroom::SlotId;
 use strongroom::principal::Principal;
-use strongroom_root::Choice;
+use strongroom_root::PlatformChoice;
+use strongroom_root::SealerName;
 
 /// A post-quantum secret vault: seal secrets with ML-KEM-1024, keep them in a vault that shows what it runs.
 #[derive(Parser)]
@@ -528,7 +528,7 @@ pub(crate) enum Store {
 pub(crate) struct RootSealing {
     /// What the root is sealed under: dstack, sev-snp, pkcs11, passphrase, plain or auto
     #[arg(long, value_name = "NAME", default_value = "auto")]
-    pub(crate) root_sealer: RootSealer,
+    pub(crate) root_sealer: SealerName,
     /// The passphrase of a root that is sealed under one: the file's first line
     #[arg(long, value_name = "FILE")]
     pub(crate) root_passphrase_file: Option<PathBuf>,
@@ -546,7 +546,7 @@ pub(crate) struct RootSealing {
     pub(crate) hsm_token: Option<String>,
     /// The platform whose key the root is sealed under, as for `strongroom serve`
     #[arg(long, value_name = "NAME", default_value = "auto")]
-    pub(crate) platform: Choice,
+    pub(crate) platform: PlatformChoice,
     /// dstack's agent: a socket or http:// URL
     #[arg(long, value_name = "ENDPOINT")]
     pub(crate) dstack_endpoint: Option<String>,

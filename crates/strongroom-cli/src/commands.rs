@@ -13,17 +13,17 @@ mod pubkey;
 mod recipients;
 mod rewrap;
 mod secret;
-pub(crate) mod serve;
+mod serve;
 mod store;
 mod vault;
 
-use crate::Surroundings;
 use crate::args::{Args, Command};
+use crate::env::Env;
 use anyhow::Result;
 
 /// Runs a verb.
-pub(crate) fn run(args: Args, surroundings: &Surroundings) -> Result<()> {
-    let roots = &surroundings.roots;
+pub(crate) fn run(args: Args, env: &Env) -> Result<()> {
+    let roots = &env.roots;
     match args.command {
         Command::Keygen(args) => keygen::run(&args),
         Command::Pubkey(args) => pubkey::run(&args),
@@ -34,15 +34,10 @@ pub(crate) fn run(args: Args, surroundings: &Surroundings) -> Result<()> {
         Command::Secret(args) => secret::run(&args, roots),
         Command::Backup(args) => backup::run(&args, roots),
         Command::Attestation(args) => attestation::run(&args, roots),
-        Command::Serve(args) => serve::run(&args, surroundings),
+        Command::Serve(args) => serve::run(&args, env),
         Command::Config(args) => config::run(&args),
         Command::Store(args) => store::run(&args),
         Command::Vault(args) => vault::run(&args, roots),
         Command::Demo(args) => demo::run(&args, roots),
     }
-}
-
-/// The operating system's randomness.
-fn rng() -> getrandom::rand_core::UnwrapErr<getrandom::SysRng> {
-    getrandom::rand_core::UnwrapErr(getrandom::SysRng)
 }

@@ -9,15 +9,16 @@ use strongroom::envelope;
 use strongroom::key::KeyError;
 use strongroom::keyfile::{KeyFileError, UnlockError};
 use strongroom::mnemonic::MnemonicError;
-use strongroom::policy::PolicyError;
-use strongroom::w3pk::ParseError;
-use strongroom::{OpenError, SealedError};
+use strongroom::policy::EnvelopePolicyError;
+use strongroom::w3pk::PayloadError;
+use strongroom::{OpenError, SealedSecretError};
 use strongroom_attest::Refusal;
-use strongroom_attest::handoff::HandoffError;
-use strongroom_attest::recovery::RecoveryError;
-use strongroom_attest::release::StatementError;
+use strongroom_attest::root_transfer::handoff::HandoffError;
+use strongroom_attest::root_transfer::recovery::RecoveryError;
+use strongroom_attest::root_transfer::release_statement::ReleaseStatementError;
 use strongroom_client::ClientError;
 use strongroom_root::TokenError;
+use strongroom_root::handoff::JoinError;
 
 const REFUSED: u8 = 1;
 const USAGE_OR_IO: u8 = 2;
@@ -48,6 +49,12 @@ impl<Text: fmt::Display> fmt::Display for Hint<Text> {
 /// Writes a line to stderr; whether anybody reads it changes nothing.
 pub(crate) fn tell(line: fmt::Arguments<'_>) {
     let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// Writes a warning to stderr.
+pub(crate) fn warn(what: &str) {
+    let yellow = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
+    tell(format_args!("{yellow}warning:{yellow:#} {what}"));
 }
 
 /// Writes an error with its sources and a hint to stderr, and gives the exit code.
@@ -84,21 +91,23 @@ fn is_refusal(cause: &(dyn std::error::Error + 'static)) -> bool {
         cause.downcast_ref(),
         Some(TokenError::WrongPin | TokenError::FinalTry | TokenError::PinLocked)
     );
+    let join = matches!(cause.downcast_ref::<JoinError<ClientError>>(), Some(JoinError::OtherVault));
     client
         || pin
+        || join
         || cause.is::<Refusal>()
         || cause.is::<Refused>()
         || cause.is::<OpenError>()
         || cause.is::<UnlockError>()
-        || cause.is::<ParseError>()
-        || cause.is::<SealedError>()
-        || cause.is::<envelope::ParseError>()
-        || cause.is::<backup::ParseError>()
+        || cause.is::<PayloadError>()
+        || cause.is::<SealedSecretError>()
+        || cause.is::<envelope::EnvelopeError>()
+        || cause.is::<backup::SignedBackupError>()
         || cause.is::<VerifyError>()
         || cause.is::<RestoreError>()
         || cause.is::<HandoffError>()
         || cause.is::<RecoveryError>()
-        || cause.is::<StatementError>()
+        || cause.is::<ReleaseStatementError>()
 }
 
 fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
@@ -128,7 +137,7 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     }
     if let Some(error) = cause.downcast_ref() {
         return match error {
-            backup::ParseError::Json { .. } | backup::ParseError::Fields => {
+            backup::SignedBackupError::Json { .. } | backup::SignedBackupError::Fields => {
                 Some("a backup is what `strongroom backup create` writes")
             }
             _ => Some("fetch it again: it was cut or altered on its way"),
@@ -147,11 +156,13 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     }
     if let Some(error) = cause.downcast_ref() {
         return match error {
-            envelope::ParseError::NotAnEnvelope => None,
-            envelope::ParseError::UnknownVersion
-            | envelope::ParseError::UnknownThreshold
-            | envelope::ParseError::UnknownKem { .. }
-            | envelope::ParseError::Policy(PolicyError::UnknownKey { .. }) => Some("update strongroom"),
+            envelope::EnvelopeError::NotAnEnvelope => None,
+            envelope::EnvelopeError::UnknownVersion
+            | envelope::EnvelopeError::UnknownThreshold
+            | envelope::EnvelopeError::UnknownKem { .. }
+            | envelope::EnvelopeError::Policy(EnvelopePolicyError::UnknownKey { .. }) => {
+                Some("update strongroom")
+            }
             _ => Some("fetch it again: it was cut or altered on its way"),
         };
     }
@@ -218,7 +229,7 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
             }
             "recovery_refused" => "bring the root of the vault whose store is there; nothing was changed",
             "handoff_refused" => {
-                "docs/operations.md says what two replicas need; nothing was changed, and it may be tried again"
+                "docs/how-to/hand-the-root-over.md says what two replicas need; nothing was changed, and it may be tried again"
             }
             "handoff_unknown" => "start it again: an offer waits for a minute and is answered once",
             "ciphertext_held" => "seal the secret again: a ciphertext is taken once",
@@ -267,7 +278,7 @@ pub(crate) fn remedy(refusal: Refusal) -> &'static str {
             "send nothing; `strongroom attestation verify URL --policy FILE` shows what runs: if it is a new release, take its new policy from the operator"
         }
         Refusal::Tcb | Refusal::Advisories | Refusal::PlatformFeature => {
-            "ask the operator to update the machine; a policy may accept the risk by name (spec/attestation.md §6)"
+            "ask the operator to update the machine; a policy may accept the risk by name (spec/attestation-policy.md §3)"
         }
         _ => "send nothing; `strongroom attestation verify URL --policy FILE` shows every check",
     }

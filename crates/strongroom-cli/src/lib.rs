@@ -2,17 +2,17 @@
 
 mod args;
 mod commands;
+mod env;
 mod error;
 mod files;
-mod sealing;
+mod server;
 mod settings;
 mod streams;
 
 use clap::Parser;
 use std::process::ExitCode;
-use std::sync::Arc;
-use strongroom_attest::Roots;
-use strongroom_root::SecureModule;
+
+pub use env::Env;
 
 /// A core dump would hold keys. Where the limit cannot be set, the operating system's stands.
 fn forbid_core_dumps() {
@@ -20,21 +20,12 @@ fn forbid_core_dumps() {
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }
 
-/// What the command line trusts and runs on. The default is the world as it is; tests have another.
-#[derive(Debug, Clone, Default)]
-pub struct Surroundings {
-    /// Who vouches for the platforms of servers.
-    pub roots: Roots,
-    /// What stands in for `/dev/nsm`.
-    pub nsm: Option<Arc<dyn SecureModule>>,
-}
-
 /// Runs the command line.
 #[must_use]
-pub fn main(surroundings: &Surroundings) -> ExitCode {
+pub fn main(env: &Env) -> ExitCode {
     forbid_core_dumps();
     let args = args::Args::parse();
-    match commands::run(args, surroundings) {
+    match commands::run(args, env) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error::report(&error),
     }

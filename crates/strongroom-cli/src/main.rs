@@ -1,8 +1,8 @@
 //! The `strongroom` binary, which trusts the platforms' makers alone.
 
 use std::process::ExitCode;
-use strongroom_cli::Surroundings;
+use strongroom_cli::Env;
 
 fn main() -> ExitCode {
-    strongroom_cli::main(&Surroundings::default())
+    strongroom_cli::main(&Env::default())
 }

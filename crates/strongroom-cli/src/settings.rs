@@ -1,28 +1,28 @@
 //! What an operator sets: one table for flags, environment and `strongroom.toml`, read so that every mistake is named
 //! at once.
 
+mod imported_key;
 mod read;
 mod table;
 
+pub(crate) use imported_key::imported_key;
 pub(crate) use read::Mistakes;
 use read::Reader;
 pub(crate) use table::{Flags, SETTINGS};
 
-use crate::commands::serve::imported_key;
 use crate::files::{self, read_passphrase};
-use crate::sealing::{Hsm, Sealing};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use strongroom::key::{DecapsulationKey, Recipient};
-use strongroom::signin::Origin;
+use strongroom::sign_in::Origin;
 use strongroom::slh_dsa::PublicKey;
-use strongroom_attest::handoff::MAX_STATEMENTS;
-use strongroom_attest::release::ReleaseStatement;
+use strongroom_attest::root_transfer::handoff::MAX_STATEMENTS;
+use strongroom_attest::root_transfer::release_statement::ReleaseStatement;
 use strongroom_root::collateral::{AMD_URL, INTEL_URL};
-use strongroom_root::{Choice, Places};
+use strongroom_root::{PlatformChoice, PlatformPaths, SealerChoice, TokenKey};
 use strongroom_server::Tls;
 use strongroom_server::config::CorsOrigin;
 use strongroom_server::limits::{Limits, Rate};
@@ -39,7 +39,7 @@ pub(crate) struct Settings {
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) data_dir: PathBuf,
     pub(crate) root_file: Option<PathBuf>,
-    pub(crate) sealing: Sealing,
+    pub(crate) sealer: SealerChoice,
     pub(crate) recovery: Option<Recovery>,
     pub(crate) recover: bool,
     pub(crate) release_key: Option<PublicKey>,
@@ -52,8 +52,8 @@ pub(crate) struct Settings {
     pub(crate) require_sign_in_to_store: bool,
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) tls_in_tee: bool,
-    pub(crate) platform: Choice,
-    pub(crate) places: Places,
+    pub(crate) platform: PlatformChoice,
+    pub(crate) paths: PlatformPaths,
     pub(crate) collateral: CollateralFrom,
     pub(crate) cors_origins: Vec<CorsOrigin>,
     pub(crate) trusted_hops: usize,
@@ -152,7 +152,7 @@ impl Settings {
             metrics_listen,
             data_dir: reader.one("data-dir").unwrap_or_else(|| PathBuf::from("strongroom-data")),
             root_file: reader.one("root-file"),
-            sealing: sealing(reader),
+            sealer: sealer(reader),
             recovery,
             recover,
             release_key,
@@ -166,7 +166,7 @@ impl Settings {
             tls,
             tls_in_tee,
             platform: reader.one("platform").unwrap_or_default(),
-            places: places(reader),
+            paths: paths(reader),
             collateral: collateral(reader),
             cors_origins: reader.many("cors-origin"),
             trusted_hops: reader.bounded("trusted-hops", 0..=16).unwrap_or(0),
@@ -177,19 +177,19 @@ impl Settings {
     }
 }
 
-fn sealing(reader: &mut Reader<'_>) -> Sealing {
+fn sealer(reader: &mut Reader<'_>) -> SealerChoice {
     let asked = reader.one("root-sealer").unwrap_or_default();
     let passphrase = first_line(reader, "root-passphrase-file");
     let (module, key_label) = (reader.one("hsm-module"), reader.one("hsm-key-label"));
     let pin = first_line(reader, "hsm-pin-file");
     let token = reader.one("hsm-token");
-    let sealing = passphrase.and_then(|passphrase| {
-        let hsm = Hsm::new(module, key_label, pin?, token)?;
-        Sealing::new(asked, passphrase, hsm)
+    let choice = passphrase.and_then(|passphrase| {
+        let token = TokenKey::new(module, key_label, pin?, token).map_err(|error| error.to_string())?;
+        SealerChoice::new(asked, passphrase, token).map_err(|error| error.to_string())
     });
-    sealing.unwrap_or_else(|mistake| {
+    choice.unwrap_or_else(|mistake| {
         reader.mistake(mistake);
-        Sealing::default()
+        SealerChoice::default()
     })
 }
 
@@ -251,10 +251,10 @@ fn first_line(reader: &mut Reader<'_>, name: &'static str) -> Result<Option<Zero
     file.map(|file| read_passphrase(&file)).transpose().map_err(|error| format!("{name}: {error:#}"))
 }
 
-fn places(reader: &mut Reader<'_>) -> Places {
-    let defaults = Places::default();
+fn paths(reader: &mut Reader<'_>) -> PlatformPaths {
+    let defaults = PlatformPaths::default();
     let (dstack, tsm) = (reader.one("dstack-endpoint"), reader.one("tsm-dir"));
-    Places { dstack, tsm: tsm.unwrap_or(defaults.tsm), ..Places::default() }
+    PlatformPaths { dstack, tsm: tsm.unwrap_or(defaults.tsm), ..PlatformPaths::default() }
 }
 
 fn collateral(reader: &mut Reader<'_>) -> CollateralFrom {

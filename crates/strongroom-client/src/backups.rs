@@ -1,11 +1,11 @@
-//! Wallet backups on a server (spec/backup.md §4). They are sealed to their owner alone, so that the server is not asked for proof.
+//! Wallet backups on a server (spec/http.md §6). They are sealed to their owner alone, so that the server is not asked for proof.
 
 use crate::http::{Answer, Http};
 use crate::{ClientError, VerifiedVault, nonce, time};
 use serde::Deserialize;
 use serde_json::json;
 use strongroom::backup::{Position, SignedBackup, UserId, VerifiedBackup};
-use strongroom::signin::{Act, Draft};
+use strongroom::sign_in::{Act, Draft};
 use strongroom::slh_dsa::{Context, PublicKey, SigningKey};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;

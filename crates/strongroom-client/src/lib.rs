@@ -6,26 +6,26 @@
 //! ```
 //!
 //! Only a [`VerifiedVault`] has calls that carry anything of yours, and only [`Vault::attest`] makes one. A server
-//! without a TEE is refused unless the policy says [`allow_no_tee`](Policy::allow_no_tee). Plain HTTP is refused but
+//! without a TEE is refused unless the policy says [`allow_no_tee`](AppraisalPolicy::allow_no_tee). Plain HTTP is refused but
 //! to this machine. A [`BackupServer`] needs no proof: what it gets is sealed to its owner alone, and what it gives is verified.
 //!
 //! ```no_run
 //! use strongroom::{derive, envelope, policy, wallet::WalletKey};
-//! use strongroom_client::{Policy, Vault};
+//! use strongroom_client::{AppraisalPolicy, Vault};
 //! # let mut rng = getrandom::rand_core::UnwrapErr(getrandom::SysRng);
 //!
 //! let wallet = WalletKey::generate(&mut rng);
 //! let mine = derive::w3pk(&wallet, derive::W3PK_DEFAULT_CONTEXT);
 //!
-//! let policy = Policy::from_toml(&std::fs::read_to_string("policy.toml")?)?;
+//! let policy = AppraisalPolicy::from_toml(&std::fs::read_to_string("policy.toml")?)?;
 //! let vault = Vault::at("https://vault.example.com")?.attest(&policy)?;
 //! let recipients = [mine.encapsulation_key().into(), vault.server().encapsulation_key().clone().into()];
-//! let readers = policy::Policy {
+//! let readers = policy::EnvelopePolicy {
 //!     readers: vec![wallet.address().into()],
 //!     // Else whoever stores it first owns its slot.
 //!     owners: vec![wallet.address().into()],
 //!     audience: Some(*vault.server().vault_id()),
-//!     ..policy::Policy::default()
+//!     ..policy::EnvelopePolicy::default()
 //! };
 //! let sealed = envelope::seal(b"secret", &recipients, readers, &mut rng)?.into();
 //! let stored = vault.store(&sealed, &[], None, Some(&wallet))?;
@@ -46,12 +46,12 @@ use std::borrow::Cow;
 use strongroom::backup::VerifyError;
 use strongroom::envelope::{self, Envelope};
 use strongroom::key::{DecapsulationKey, Recipient};
-use strongroom::principal::WalletAddress;
-use strongroom::signin::Act;
+use strongroom::sign_in::Act;
+use strongroom::wallet::WalletAddress;
 use strongroom::wallet::WalletKey;
-use strongroom::{OpenError, Plaintext, Sealed, SealedError, SlotId, encoding};
-use strongroom_attest::transfer::TransferError;
-use strongroom_attest::{Asked, Configuration, Evidence, Purpose};
+use strongroom::{OpenError, Plaintext, SealedSecret, SealedSecretError, SlotId, encoding};
+use strongroom_attest::root_transfer::root_envelope::RootEnvelopeError;
+use strongroom_attest::{Challenge, Configuration, Evidence, Purpose};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 use zeroize::Zeroizing;
@@ -59,7 +59,7 @@ use zeroize::Zeroizing;
 pub use backups::{BackupServer, BackupSession, FetchedBackup, ListedBackup, ListedVersion, Versions};
 pub use replicas::{Replica, VerifiedWaiting, Waiting};
 pub use sign_in::SignIn;
-pub use strongroom_attest::{Check, Examination, Policy, Refusal, VerifiedServer};
+pub use strongroom_attest::{Appraisal, AppraisalPolicy, Check, Refusal, VerifiedServer};
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +82,7 @@ pub enum ClientError {
     Refused {
         /// HTTP status.
         status: u16,
-        /// The stable code of spec/access.md.
+        /// The stable code of spec/http.md §9.
         code: String,
         /// For people.
         message: String,
@@ -103,10 +103,10 @@ pub enum ClientError {
     Configuration,
     /// The envelope of the root is damaged, of another vault, or for none of the keys.
     #[error("the root cannot be brought back")]
-    Recovery(#[source] TransferError),
+    Recovery(#[source] RootEnvelopeError),
     /// The server's payload is none.
     #[error("what the server keeps is no sealed secret")]
-    Sealed(#[from] SealedError),
+    SealedSecret(#[from] SealedSecretError),
     /// The server's backup is not the owner's, or not the one that was asked for.
     #[error("the server's backup is refused")]
     Backup(#[source] VerifyError),
@@ -146,7 +146,7 @@ pub struct Stored {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
     /// As it was stored.
-    pub sealed: Sealed,
+    pub sealed: SealedSecret,
     /// The slot's ETag, for a replacement.
     pub etag: String,
 }
@@ -183,9 +183,9 @@ impl Vault {
     ///
     /// # Errors
     /// [`ClientError::Untrusted`] with the rule that failed, [`ClientError::Certificate`], or one of the transport.
-    pub fn attest(self, policy: &Policy) -> Result<VerifiedVault, ClientError> {
+    pub fn attest(self, policy: &AppraisalPolicy) -> Result<VerifiedVault, ClientError> {
         let shown = self.show()?;
-        let server = shown.examine(policy).verdict()?;
+        let server = shown.appraise(policy).verdict()?;
         self.http.trust(shown.session.as_ref(), server.tls_spki_sha256())?;
         Ok(VerifiedVault { http: self.http, server })
     }
@@ -219,13 +219,13 @@ impl Shown {
 
     /// Applies every rule, at this moment and for this connection.
     #[must_use]
-    pub fn examine(&self, policy: &Policy) -> Examination {
-        let asked = Asked {
+    pub fn appraise(&self, policy: &AppraisalPolicy) -> Appraisal {
+        let asked = Challenge {
             purpose: Purpose::Service,
             nonce: Some(self.nonce),
             tls_spki_sha256: self.session.as_ref().map(|session| session.spki_sha256),
         };
-        strongroom_attest::examine(&self.evidence, &asked, policy, OffsetDateTime::now_utc())
+        strongroom_attest::appraise(&self.evidence, &asked, policy, OffsetDateTime::now_utc())
     }
 
     /// Whether the public authorities vouch for the connection, where they have to: there is TLS, and the evidence binds no key.
@@ -267,7 +267,7 @@ impl VerifiedVault {
     /// [`ClientError`].
     pub fn store(
         &self,
-        sealed: &Sealed,
+        sealed: &SealedSecret,
         readers: &[WalletAddress],
         expires_at: Option<OffsetDateTime>,
         signer: Option<&WalletKey>,
@@ -327,7 +327,7 @@ impl VerifiedVault {
         let answered: Answered<'_> = answer.json()?;
         let bytes =
             encoding::from_base64(&answered.sealed).ok_or(ClientError::Answer("sealed is no base64"))?;
-        Envelope::parse(bytes).map_err(|error: envelope::ParseError| SealedError::from(error).into())
+        Envelope::parse(bytes).map_err(|error: envelope::EnvelopeError| SealedSecretError::from(error).into())
     }
 
     /// Has the vault open a slot as w3pk clients do, the answer in clear inside the TLS, with a statement that was signed before.
@@ -361,7 +361,7 @@ impl VerifiedVault {
     pub fn fetch(&self, slot: SlotId, wallet: &WalletKey) -> Result<Fetched, ClientError> {
         let sign_in = self.sign_in(wallet, &Act::Envelope(slot))?;
         let answer = self.http.get(&format!("/secret/envelope/{slot}"), &sign_in.headers())?;
-        Ok(Fetched { sealed: Sealed::from_json(&answer.body)?, etag: answer.etag()? })
+        Ok(Fetched { sealed: SealedSecret::from_json(&answer.body)?, etag: answer.etag()? })
     }
 
     /// Replaces what a slot keeps and its readers, as [`store`](Self::store) does, where its ETag is still `etag`.
@@ -372,7 +372,7 @@ impl VerifiedVault {
         &self,
         slot: SlotId,
         etag: &str,
-        sealed: &Sealed,
+        sealed: &SealedSecret,
         readers: &[WalletAddress],
         expires_at: Option<OffsetDateTime>,
         owner: &WalletKey,
@@ -442,7 +442,7 @@ impl VerifiedVault {
 }
 
 fn store_body(
-    sealed: &Sealed,
+    sealed: &SealedSecret,
     readers: &[WalletAddress],
     expires_at: Option<OffsetDateTime>,
 ) -> Result<Vec<u8>, ClientError> {

@@ -1,13 +1,14 @@
 //! Servers that are about to have a vault's root: one that waits for a recovery recipient, and one that another replica hands it to
-//! (spec/attestation.md §8, §9). What is said is sealed and verified from end to end, so that it is no matter who ends the TLS.
+//! (spec/root.md §9, §10). What is said is sealed and verified from end to end, so that it is no matter who ends the TLS.
 
 use crate::http::Http;
-use crate::{ClientError, Policy, rng};
+use crate::{AppraisalPolicy, ClientError, rng};
 use strongroom::encoding::{base64, from_base64};
 use strongroom::key::{Identity, Recipient};
-use strongroom_attest::handoff::{Handover, Hello, Offer, Request};
-use strongroom_attest::recovery::{BroughtRoot, RecoveryError, WaitingServer};
-use strongroom_attest::{Asked, Configuration, VerifiedServer, transfer};
+use strongroom_attest::root_transfer::handoff::{HandoffRequest, Handover, Hello, Offer};
+use strongroom_attest::root_transfer::recovery::{DeliveredRoot, RecoveryError, WaitingServer};
+use strongroom_attest::root_transfer::root_envelope;
+use strongroom_attest::{Challenge, Configuration, VerifiedServer};
 use time::OffsetDateTime;
 
 /// A replica that has the root, before it has shown anything.
@@ -36,7 +37,7 @@ impl Replica {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn root(&self, request: &Request) -> Result<Handover, ClientError> {
+    pub fn root(&self, request: &HandoffRequest) -> Result<Handover, ClientError> {
         self.http.post_to_anybody("/handoff/root", &json(request))?.json()
     }
 }
@@ -45,7 +46,7 @@ impl Replica {
 pub struct Waiting {
     http: Http,
     shown: WaitingServer,
-    asked: Asked,
+    asked: Challenge,
 }
 
 impl Waiting {
@@ -58,7 +59,7 @@ impl Waiting {
         let nonce = crate::fresh_nonce();
         let (answer, session) = http.get_from_anybody(&format!("/recovery?nonce={}", hex::encode(nonce)))?;
         let tls_spki_sha256 = session.as_ref().map(|session| session.spki_sha256);
-        let asked = Asked { nonce: Some(nonce), tls_spki_sha256, ..Asked::default() };
+        let asked = Challenge { nonce: Some(nonce), tls_spki_sha256, ..Challenge::default() };
         Ok(Self { shown: answer.json()?, http, asked })
     }
 
@@ -72,7 +73,7 @@ impl Waiting {
     ///
     /// # Errors
     /// [`RecoveryError`].
-    pub fn verify(self, policy: &Policy) -> Result<VerifiedWaiting, RecoveryError> {
+    pub fn verify(self, policy: &AppraisalPolicy) -> Result<VerifiedWaiting, RecoveryError> {
         let server = self.shown.verify(&self.asked, policy, OffsetDateTime::now_utc())?;
         Ok(VerifiedWaiting { http: self.http, shown: self.shown, server })
     }
@@ -106,11 +107,11 @@ impl VerifiedWaiting {
         let envelope =
             from_base64(&self.shown.envelope).ok_or(ClientError::Answer("the envelope is no base64"))?;
         let vault_id = self.server.vault_id();
-        let root = transfer::open(&envelope, vault_id, keys).map_err(ClientError::Recovery)?;
+        let root = root_envelope::open(&envelope, vault_id, keys).map_err(ClientError::Recovery)?;
         let recipient = [Recipient::from(self.server.encapsulation_key().clone())];
-        let sealed =
-            transfer::seal(&root, vault_id, &recipient, &mut rng()).expect("an envelope takes one recipient");
-        self.http.post_to_anybody("/recovery", &json(&BroughtRoot { envelope: base64(&sealed) })).map(drop)
+        let sealed = root_envelope::seal(&root, vault_id, &recipient, &mut rng())
+            .expect("an envelope takes one recipient");
+        self.http.post_to_anybody("/recovery", &json(&DeliveredRoot { envelope: base64(&sealed) })).map(drop)
     }
 }
 

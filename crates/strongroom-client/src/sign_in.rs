@@ -2,7 +2,7 @@
 
 use crate::ClientError;
 use strongroom::encoding;
-use strongroom::signin::{Act, Draft, Origin, Statement};
+use strongroom::sign_in::{Act, Draft, Origin, WalletStatement};
 use strongroom::wallet::{WalletKey, WalletSignature};
 use time::OffsetDateTime;
 
@@ -10,7 +10,7 @@ const MAINNET: u64 = 1;
 
 /// An EIP-4361 statement that names one act, with its signature. It serves once, so it has no `Debug`.
 pub struct SignIn {
-    statement: Statement,
+    statement: WalletStatement,
     signature: WalletSignature,
 }
 
@@ -44,7 +44,7 @@ impl SignIn {
 
     /// What was signed.
     #[must_use]
-    pub fn statement(&self) -> &Statement {
+    pub fn statement(&self) -> &WalletStatement {
         &self.statement
     }
 

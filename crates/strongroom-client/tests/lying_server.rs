@@ -2,7 +2,7 @@
 //! for.
 
 use serde_json::{Value, json};
-use strongroom::backup::{Archive, Cipher, Kem, Keys, Position, SignedBackup, UserId};
+use strongroom::backup::{Archive, CapsuleKem, Keys, PayloadCipher, Position, SignedBackup, UserId};
 use strongroom::mnemonic::Mnemonic;
 use strongroom_client::{BackupServer, ClientError};
 use strongroom_testkit::{canned, rng};
@@ -71,15 +71,15 @@ fn a_server_that_lies_is_noticed() {
     assert!(matches!(fetch(&altered, None), Err(ClientError::Backup(_))));
     let mut compatible = Archive::from_json(b"{}").expect("JSON").sign_compatible(
         &others,
-        Kem::MlKem768,
-        Cipher::Aes256Gcm,
+        CapsuleKem::MlKem768,
+        PayloadCipher::Aes256Gcm,
         &mut rng(),
     );
     assert!(matches!(fetch(&as_version(&compatible, 2), None), Err(ClientError::Backup(_))));
     compatible = Archive::from_json(b"{}").expect("JSON").sign_compatible(
         &keys,
-        Kem::MlKem768,
-        Cipher::Aes256Gcm,
+        CapsuleKem::MlKem768,
+        PayloadCipher::Aes256Gcm,
         &mut rng(),
     );
     assert_eq!(fetch(&as_version(&compatible, 9), None).ok(), Some(9), "which has no number of its own");

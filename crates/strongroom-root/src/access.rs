@@ -1,5 +1,5 @@
 //! Who else may get a root, as it is sealed with it: whoever starts the same code later does not get to add anybody
-//! (spec/attestation.md §7).
+//! (spec/root.md §4, §6).
 
 use strongroom::slh_dsa::PublicKey;
 use strongroom_attest::Configuration;
@@ -9,7 +9,7 @@ const RELEASE_KEY_BYTES: usize = 64;
 
 /// The recipients of a recovery, and the key whose statements let other code in. The default is nobody.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Entitled {
+pub struct RootAccess {
     /// How many of them it takes; 0 where there are none.
     threshold: u16,
     /// Ascending, each once.
@@ -17,7 +17,7 @@ pub struct Entitled {
     release_key: Option<[u8; RELEASE_KEY_BYTES]>,
 }
 
-impl From<&Configuration> for Entitled {
+impl From<&Configuration> for RootAccess {
     fn from(configuration: &Configuration) -> Self {
         let (threshold, recipients) = match &configuration.recovery {
             Some(recovery) => (recovery.threshold, recovery.key_ids.iter().map(|id| id.0).collect()),
@@ -31,7 +31,7 @@ impl From<&Configuration> for Entitled {
     }
 }
 
-impl Entitled {
+impl RootAccess {
     /// Whether nobody is among `asked` who is not here: fewer recipients, as many of whom it takes, and the same release key or none.
     #[must_use]
     pub fn covers(&self, asked: &Self) -> bool {
@@ -55,7 +55,7 @@ impl Entitled {
         let count = usize::from(u16::from_be_bytes(*count));
         let (ids, release_key) = rest.split_at_checked(count * ID_BYTES)?;
         let (recipients, _) = ids.as_chunks();
-        let entitled = Self {
+        let access = Self {
             threshold: u16::from_be_bytes(*threshold),
             recipients: recipients.to_vec(),
             release_key: match release_key {
@@ -64,9 +64,8 @@ impl Entitled {
             },
         };
         let is_ascending = recipients.is_sorted_by(|one, next| one < next);
-        let is_possible =
-            usize::from(entitled.threshold) <= count && (entitled.threshold == 0) == (count == 0);
-        (is_ascending && is_possible).then_some(entitled)
+        let is_possible = usize::from(access.threshold) <= count && (access.threshold == 0) == (count == 0);
+        (is_ascending && is_possible).then_some(access)
     }
 }
 
@@ -74,54 +73,56 @@ impl Entitled {
 mod tests {
     use super::*;
 
-    fn entitled(threshold: u16, ids: &[u8], release_key: Option<u8>) -> Entitled {
+    fn access(threshold: u16, ids: &[u8], release_key: Option<u8>) -> RootAccess {
         let recipients = ids.iter().map(|id| [*id; ID_BYTES]).collect();
-        Entitled { threshold, recipients, release_key: release_key.map(|n| [n; RELEASE_KEY_BYTES]) }
+        RootAccess { threshold, recipients, release_key: release_key.map(|n| [n; RELEASE_KEY_BYTES]) }
     }
 
     /// Each refusal rests on its own line of `covers`.
     #[test]
     fn nobody_is_added() {
-        let sealed = entitled(2, &[1, 2, 3], Some(7));
+        let sealed = access(2, &[1, 2, 3], Some(7));
         for fewer in [
             sealed.clone(),
-            Entitled::default(),
-            entitled(2, &[1, 3], None),
-            entitled(2, &[2, 3], Some(7)),
-            entitled(3, &[1, 2, 3], Some(7)),
+            RootAccess::default(),
+            access(2, &[1, 3], None),
+            access(2, &[2, 3], Some(7)),
+            access(3, &[1, 2, 3], Some(7)),
         ] {
             assert!(sealed.covers(&fewer), "{fewer:?}");
         }
-        for more in [
-            entitled(2, &[1, 4], Some(7)),
-            entitled(1, &[1, 2, 3], Some(7)),
-            entitled(2, &[1, 2, 3], Some(8)),
-        ] {
+        for more in
+            [access(2, &[1, 4], Some(7)), access(1, &[1, 2, 3], Some(7)), access(2, &[1, 2, 3], Some(8))]
+        {
             assert!(!sealed.covers(&more), "{more:?}");
         }
-        assert!(!Entitled::default().covers(&entitled(1, &[1], None)));
-        assert!(!Entitled::default().covers(&entitled(0, &[], Some(7))));
+        assert!(!RootAccess::default().covers(&access(1, &[1], None)));
+        assert!(!RootAccess::default().covers(&access(0, &[], Some(7))));
     }
 
     #[test]
     fn it_has_one_spelling() {
-        for one in [Entitled::default(), entitled(1, &[1, 2], None), entitled(1, &[9], Some(7))] {
-            assert_eq!(Entitled::from_bytes(&one.to_bytes()), Some(one));
+        for one in [RootAccess::default(), access(1, &[1, 2], None), access(1, &[9], Some(7))] {
+            assert_eq!(RootAccess::from_bytes(&one.to_bytes()), Some(one));
         }
-        let good = entitled(1, &[1, 2], Some(7)).to_bytes();
+        let good = access(1, &[1, 2], Some(7)).to_bytes();
         for bytes in 0..good.len() {
             // All of it but the release key is a spelling of its own.
-            assert_eq!(Entitled::from_bytes(&good[..bytes]).is_some(), bytes == 4 + 2 * ID_BYTES, "{bytes}");
+            assert_eq!(
+                RootAccess::from_bytes(&good[..bytes]).is_some(),
+                bytes == 4 + 2 * ID_BYTES,
+                "{bytes}"
+            );
         }
         for bad in [
-            entitled(1, &[2, 1], None),
-            entitled(1, &[1, 1], None),
-            entitled(0, &[1], None),
-            entitled(1, &[], None),
-            entitled(2, &[1], None),
+            access(1, &[2, 1], None),
+            access(1, &[1, 1], None),
+            access(0, &[1], None),
+            access(1, &[], None),
+            access(2, &[1], None),
         ] {
-            assert_eq!(Entitled::from_bytes(&bad.to_bytes()), None, "{bad:?}");
+            assert_eq!(RootAccess::from_bytes(&bad.to_bytes()), None, "{bad:?}");
         }
-        assert_eq!(Entitled::from_bytes(&[&good[..], &[0]].concat()), None);
+        assert_eq!(RootAccess::from_bytes(&[&good[..], &[0]].concat()), None);
     }
 }

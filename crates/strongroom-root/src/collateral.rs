@@ -78,7 +78,7 @@ impl Collaterals {
         };
         match platform {
             // The host's certificates stay where no others can be had.
-            platform::snp::NAME => report.collateral.snp = found.snp.or(report.collateral.snp.take()),
+            platform::AMD_SEV_SNP => report.collateral.snp = found.snp.or(report.collateral.snp.take()),
             _ => report.collateral.tdx = found.tdx,
         }
     }

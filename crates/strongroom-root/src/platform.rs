@@ -1,6 +1,7 @@
 //! What vouches for the code that runs: found at start, asked for a report over the vault's claims.
 
 mod dstack;
+mod error;
 mod nitro;
 mod tsm;
 mod unix;
@@ -9,6 +10,7 @@ use crate::collateral::Collaterals;
 use crate::tls_key::TlsKey;
 pub use dstack::Dstack;
 pub(crate) use dstack::KeyApi;
+pub use error::PlatformError;
 pub use nitro::{Nitro, SecureModule};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -16,47 +18,9 @@ use std::sync::Arc;
 use strongroom_attest::{Claims, Evidence, platform};
 pub use tsm::Tsm;
 
-/// Why a platform does not vouch.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PlatformError {
-    /// Nothing of the kind is on this machine.
-    #[error("there is no {0} here")]
-    NotThere(String),
-    /// A file of the kernel's cannot be used.
-    #[error("{path} cannot be used")]
-    Io {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// dstack's agent cannot be reached.
-    #[error("dstack's agent at {0} cannot be reached")]
-    Unreachable(String, #[source] Box<ureq::Error>),
-    /// It refuses.
-    #[error("{0} refuses: {1}")]
-    Refused(&'static str, String),
-    /// dstack's agent does not know what it is asked.
-    #[error("dstack's agent is too old: it does not know {0}")]
-    NoSuchMethod(String),
-    /// It answers something else than is known of it.
-    #[error("{from} answers something unknown: {what}")]
-    Answer {
-        /// Who.
-        from: &'static str,
-        /// What is wrong.
-        what: &'static str,
-    },
-    /// Others asked for reports through the same entry, again and again.
-    #[error("the kernel's report was disturbed by other writers")]
-    Disturbed,
-}
-
 /// Which platform to run on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Choice {
+pub enum PlatformChoice {
     /// Whatever is there; none where nothing is.
     #[default]
     Auto,
@@ -72,7 +36,7 @@ pub enum Choice {
     AwsNitro,
 }
 
-impl FromStr for Choice {
+impl FromStr for PlatformChoice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -90,7 +54,7 @@ impl FromStr for Choice {
 
 /// Where platforms are looked for.
 #[derive(Debug, Clone)]
-pub struct Places {
+pub struct PlatformPaths {
     /// dstack's agent: a socket's path or an `http://` URL. Otherwise the usual sockets.
     pub dstack: Option<String>,
     /// The kernel's configfs-tsm folder.
@@ -99,7 +63,7 @@ pub struct Places {
     pub nsm: Option<Arc<dyn SecureModule>>,
 }
 
-impl Default for Places {
+impl Default for PlatformPaths {
     fn default() -> Self {
         Self { dstack: None, tsm: PathBuf::from("/sys/kernel/config/tsm/report"), nsm: None }
     }
@@ -122,31 +86,31 @@ impl Platform {
     ///
     /// # Errors
     /// [`PlatformError`].
-    pub fn find(choice: Choice, places: &Places) -> Result<Self, PlatformError> {
+    pub fn find(choice: PlatformChoice, paths: &PlatformPaths) -> Result<Self, PlatformError> {
         match choice {
-            Choice::None => Ok(Self::None),
-            Choice::Dstack => Dstack::find(places.dstack.as_deref())?
+            PlatformChoice::None => Ok(Self::None),
+            PlatformChoice::Dstack => Dstack::find(paths.dstack.as_deref())?
                 .map(Self::Dstack)
                 .ok_or_else(|| PlatformError::NotThere("dstack agent's socket".to_owned())),
-            Choice::IntelTdx => Self::tsm(places, Some(platform::tdx::NAME)),
-            Choice::AmdSevSnp => Self::tsm(places, Some(platform::snp::NAME)),
-            Choice::AwsNitro => Self::nitro(places)
+            PlatformChoice::IntelTdx => Self::tsm(paths, Some(platform::INTEL_TDX)),
+            PlatformChoice::AmdSevSnp => Self::tsm(paths, Some(platform::AMD_SEV_SNP)),
+            PlatformChoice::AwsNitro => Self::nitro(paths)
                 .ok_or_else(|| PlatformError::NotThere("Nitro Secure Module (/dev/nsm)".to_owned())),
-            Choice::Auto => match Dstack::find(places.dstack.as_deref())? {
+            PlatformChoice::Auto => match Dstack::find(paths.dstack.as_deref())? {
                 Some(dstack) => Ok(Self::Dstack(dstack)),
-                None if places.tsm.is_dir() => Self::tsm(places, None),
-                None => Ok(Self::nitro(places).unwrap_or(Self::None)),
+                None if paths.tsm.is_dir() => Self::tsm(paths, None),
+                None => Ok(Self::nitro(paths).unwrap_or(Self::None)),
             },
         }
     }
 
-    fn nitro(places: &Places) -> Option<Self> {
-        let stand_in = places.nsm.clone().map(Nitro::new);
+    fn nitro(paths: &PlatformPaths) -> Option<Self> {
+        let stand_in = paths.nsm.clone().map(Nitro::new);
         stand_in.or_else(Nitro::find).map(Self::Nitro)
     }
 
-    fn tsm(places: &Places, name: Option<&str>) -> Result<Self, PlatformError> {
-        let tsm = Tsm::find(&places.tsm)?;
+    fn tsm(paths: &PlatformPaths, name: Option<&str>) -> Result<Self, PlatformError> {
+        let tsm = Tsm::find(&paths.tsm)?;
         match name {
             Some(name) if name != tsm.name() => {
                 Err(PlatformError::NotThere(format!("{name}: the kernel reports {}", tsm.name())))
@@ -159,10 +123,10 @@ impl Platform {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::None => platform::none::NAME,
+            Self::None => platform::NONE,
             Self::Dstack(dstack) => dstack.name(),
             Self::Tsm(tsm) => tsm.name(),
-            Self::Nitro(_) => platform::nitro::NAME,
+            Self::Nitro(_) => platform::AWS_NITRO,
         }
     }
 

@@ -1,4 +1,4 @@
-//! The root and its key tree (spec/access.md, "The root").
+//! The root and its key tree (spec/root.md §2).
 
 use hkdf::Hkdf;
 use rand_core::CryptoRng;
@@ -6,8 +6,9 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use strongroom::envelope::SealError;
 use strongroom::key::{DecapsulationKey, Recipient};
-use strongroom_attest::handoff::{Grant, Handover, Received};
-use strongroom_attest::{KeyOrigin, transfer};
+use strongroom_attest::KeyOrigin;
+use strongroom_attest::root_transfer::handoff::{HandoffGrant, Handover, ReceivedRoot};
+use strongroom_attest::root_transfer::root_envelope;
 use zeroize::{Zeroize, Zeroizing};
 
 const SALT: &[u8] = b"strongroom/root/1";
@@ -68,7 +69,7 @@ impl Root {
 
     /// A root that another replica handed over, where it is this vault's.
     #[must_use]
-    pub fn received(received: Received) -> Option<Self> {
+    pub fn received(received: ReceivedRoot) -> Option<Self> {
         Self::of_vault(received.root, received.origin, &received.vault_id)
     }
 
@@ -86,14 +87,14 @@ impl Root {
         recipients: &[Recipient],
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<u8>, SealError> {
-        transfer::seal(&self.bytes, self.vault_id().as_bytes(), recipients, rng)
+        root_envelope::seal(&self.bytes, self.vault_id().as_bytes(), recipients, rng)
     }
 
     /// What carries the root to a replica that was verified.
     #[must_use]
-    pub fn hand_over(&self, grant: &Grant, rng: &mut impl CryptoRng) -> Handover {
+    pub fn hand_over(&self, grant: &HandoffGrant, rng: &mut impl CryptoRng) -> Handover {
         let recipient = [grant.joiner().encapsulation_key().clone().into()];
-        let envelope = transfer::seal(&self.bytes, grant.transcript(), &recipient, rng);
+        let envelope = root_envelope::seal(&self.bytes, grant.transcript(), &recipient, rng);
         Handover::new(&envelope.expect("one recipient is a list that an envelope takes"))
     }
 
@@ -219,13 +220,13 @@ mod tests {
         let key = DecapsulationKey::from_seed(&[1; 64]);
         let envelope = root.for_recovery(&[key.encapsulation_key().into()], &mut rng).expect("sealed");
         let vault_id = *root.vault_id().as_bytes();
-        let bytes = transfer::open(&envelope, &vault_id, [&key]).expect("opened");
+        let bytes = root_envelope::open(&envelope, &vault_id, [&key]).expect("opened");
         let back = Root::recovered(bytes.clone(), &vault_id).expect("this vault's");
         assert_eq!((back.vault_id(), back.origin()), (root.vault_id(), KeyOrigin::Recovered));
         assert!(back.expose() == root.expose());
         assert!(Root::recovered(bytes.clone(), &[0; 32]).is_none());
         let received =
-            |vault_id| Received { root: bytes.clone(), origin: KeyOrigin::HandoffGenerated, vault_id };
+            |vault_id| ReceivedRoot { root: bytes.clone(), origin: KeyOrigin::HandoffGenerated, vault_id };
         let back = Root::received(received(vault_id)).expect("this vault's");
         assert_eq!((back.origin(), back.epoch()), (KeyOrigin::HandoffGenerated, root.epoch()));
         assert!(Root::received(received([0; 32])).is_none());

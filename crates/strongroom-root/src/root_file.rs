@@ -1,10 +1,10 @@
-//! The sealed-root file: written once, checked at each start (spec/attestation.md, "Sealing").
+//! The sealed-root file: written once, checked at each start (spec/root.md §4).
 //!
 //! ```text
 //! magic 8 || sealer u16 || vault_id 32 || u32 length || sealer data || u32 length || sealed bytes
 //! ```
 
-use crate::access::Entitled;
+use crate::access::RootAccess;
 use crate::root::Root;
 use crate::sealer::{Sealer, SealerError};
 use rand_core::CryptoRng;
@@ -72,7 +72,7 @@ pub enum RootError {
 }
 
 /// A root that is ready for use.
-pub struct Opened {
+pub struct OpenedRoot {
     /// The root.
     pub root: Root,
     /// How it is kept.
@@ -81,7 +81,7 @@ pub struct Opened {
     pub kem_key: DecapsulationKey,
 }
 
-impl Opened {
+impl OpenedRoot {
     /// A root that is kept thus.
     pub(crate) fn new(root: Root, protection: Protection, imported: Option<DecapsulationKey>) -> Self {
         let kem_key = imported.unwrap_or_else(|| root.kem_key(root.epoch()));
@@ -89,8 +89,8 @@ impl Opened {
     }
 }
 
-/// Opens the root file at `path` by `sealer`, or makes one that it seals: from `imported`, or from `rng`, and for who is
-/// `entitled` to the root besides. The file and its folder are synced before this returns.
+/// Opens the root file at `path` by `sealer`, or makes one that it seals: from `imported`, or from `rng`. It is sealed together
+/// with `access`, which says who else may get it. File and folder are synced before this returns.
 ///
 /// # Errors
 /// [`RootError`]; a root that is there is never overwritten.
@@ -98,11 +98,11 @@ pub fn open_or_create(
     path: &Path,
     sealer: &dyn Sealer,
     imported: Option<DecapsulationKey>,
-    entitled: &Entitled,
+    access: &RootAccess,
     rng: &mut impl CryptoRng,
-) -> Result<Opened, RootError> {
-    let root = open_or_create_root(path, sealer, imported.as_ref().map(Root::import), entitled, rng)?;
-    Ok(Opened::new(root, sealer.protection(), imported))
+) -> Result<OpenedRoot, RootError> {
+    let root = open_or_create_root(path, sealer, imported.as_ref().map(Root::import), access, rng)?;
+    Ok(OpenedRoot::new(root, sealer.protection(), imported))
 }
 
 /// Opens the root file at `path` for somebody who looks at records, and gives the root to nobody.
@@ -113,10 +113,10 @@ pub fn open(
     path: &Path,
     sealer: &dyn Sealer,
     imported: Option<DecapsulationKey>,
-) -> Result<Opened, RootError> {
+) -> Result<OpenedRoot, RootError> {
     let found = find(path, sealer, imported.as_ref().map(Root::import).as_ref())?;
     let found = found.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-    Ok(Opened::new(found.root, sealer.protection(), imported))
+    Ok(OpenedRoot::new(found.root, sealer.protection(), imported))
 }
 
 /// Makes the root file at `path` from a root that was recovered or handed over.
@@ -127,16 +127,16 @@ pub(crate) fn keep(
     path: &Path,
     sealer: &dyn Sealer,
     root: Root,
-    entitled: &Entitled,
+    access: &RootAccess,
     rng: &mut impl CryptoRng,
 ) -> Result<Root, RootError> {
     let folder = File::open(folder_of(path))?;
     folder.lock()?;
-    match find_for(path, sealer, None, entitled)? {
+    match find_for(path, sealer, None, access)? {
         Some(found) if bool::from(found.root.expose().ct_eq(root.expose())) => Ok(found.root),
         Some(_) => Err(RootError::OtherRoot),
         None => {
-            create(path, &write(&root, entitled, sealer, rng)?)?;
+            create(path, &write(&root, access, sealer, rng)?)?;
             Ok(root)
         }
     }
@@ -146,10 +146,10 @@ fn open_or_create_root(
     path: &Path,
     sealer: &dyn Sealer,
     wanted: Option<Root>,
-    entitled: &Entitled,
+    access: &RootAccess,
     rng: &mut impl CryptoRng,
 ) -> Result<Root, RootError> {
-    if let Some(found) = find_for(path, sealer, wanted.as_ref(), entitled)?
+    if let Some(found) = find_for(path, sealer, wanted.as_ref(), access)?
         && !found.is_outdated
     {
         return Ok(found.root);
@@ -157,9 +157,9 @@ fn open_or_create_root(
     // Servers that share the file may start at once: one writes it.
     let folder = File::open(folder_of(path))?;
     folder.lock()?;
-    match find_for(path, sealer, wanted.as_ref(), entitled)? {
+    match find_for(path, sealer, wanted.as_ref(), access)? {
         Some(found) if found.is_outdated => {
-            let part = write_beside(path, &write(&found.root, &found.entitled, sealer, rng)?)?;
+            let part = write_beside(path, &write(&found.root, &found.access, sealer, rng)?)?;
             fs::rename(part, path)?;
             folder.sync_all()?;
             Ok(found.root)
@@ -167,7 +167,7 @@ fn open_or_create_root(
         Some(found) => Ok(found.root),
         None => {
             let root = wanted.unwrap_or_else(|| Root::generate(rng));
-            create(path, &write(&root, entitled, sealer, rng)?)?;
+            create(path, &write(&root, access, sealer, rng)?)?;
             Ok(root)
         }
     }
@@ -177,7 +177,7 @@ fn open_or_create_root(
 struct Found {
     root: Root,
     /// Whom it was sealed for besides.
-    entitled: Entitled,
+    access: RootAccess,
     /// Whether the file is to be sealed anew.
     is_outdated: bool,
 }
@@ -188,11 +188,11 @@ fn find_for(
     path: &Path,
     sealer: &dyn Sealer,
     wanted: Option<&Root>,
-    entitled: &Entitled,
+    access: &RootAccess,
 ) -> Result<Option<Found>, RootError> {
     let found = find(path, sealer, wanted)?;
     if sealer.protection().is_the_platforms()
-        && found.as_ref().is_some_and(|found| !found.entitled.covers(entitled))
+        && found.as_ref().is_some_and(|found| !found.access.covers(access))
     {
         return Err(RootError::NotEntitled);
     }
@@ -201,7 +201,7 @@ fn find_for(
 
 fn find(path: &Path, sealer: &dyn Sealer, wanted: Option<&Root>) -> Result<Option<Found>, RootError> {
     let Some(bytes) = read(path)? else { return Ok(None) };
-    let (root, entitled) = parse(&bytes, sealer)?;
+    let (root, access) = parse(&bytes, sealer)?;
     match (wanted, root.origin()) {
         (Some(wanted), _) if !bool::from(wanted.expose().ct_eq(root.expose())) => {
             return Err(RootError::ImportOverRoot);
@@ -210,7 +210,7 @@ fn find(path: &Path, sealer: &dyn Sealer, wanted: Option<&Root>) -> Result<Optio
         _ => {}
     }
     let is_outdated = sealer.is_outdated(Fields::of(&bytes)?.data);
-    Ok(Some(Found { root, entitled, is_outdated }))
+    Ok(Some(Found { root, access, is_outdated }))
 }
 
 /// The bytes of a file that is there; one more than may be, where there are more.
@@ -262,7 +262,7 @@ fn folder_of(path: &Path) -> &Path {
 
 fn write(
     root: &Root,
-    entitled: &Entitled,
+    access: &RootAccess,
     sealer: &dyn Sealer,
     rng: &mut impl CryptoRng,
 ) -> Result<Zeroizing<Vec<u8>>, RootError> {
@@ -274,11 +274,11 @@ fn write(
     let head = [&MAGIC[..], &id, root.vault_id().as_bytes(), &length(&data), &data].concat();
     let origin = ORIGINS.iter().position(|known| *known == root.origin());
     let origin = origin.expect("every origin that a root has here has its number");
-    let entitled = entitled.to_bytes();
-    let mut plaintext = Zeroizing::new(Vec::with_capacity(33 + entitled.len()));
+    let access = access.to_bytes();
+    let mut plaintext = Zeroizing::new(Vec::with_capacity(33 + access.len()));
     plaintext.push(u8::try_from(origin).expect("there are a few origins"));
     plaintext.extend_from_slice(root.expose());
-    plaintext.extend_from_slice(&entitled);
+    plaintext.extend_from_slice(&access);
     let sealed = sealer.seal(&data, &head, &plaintext, rng).map_err(refused)?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(head.len() + 4 + sealed.len()));
     bytes.extend_from_slice(&head);
@@ -334,7 +334,7 @@ impl<'a> Fields<'a> {
 /// # Errors
 /// [`RootError::Damaged`], [`RootError::UnknownSealer`], [`RootError::OtherSealer`], [`RootError::WrongKey`],
 /// [`RootError::Sealer`].
-pub fn parse(bytes: &[u8], sealer: &dyn Sealer) -> Result<(Root, Entitled), RootError> {
+pub fn parse(bytes: &[u8], sealer: &dyn Sealer) -> Result<(Root, RootAccess), RootError> {
     let fields = Fields::of(bytes)?;
     let (file, asked) = (fields.protection()?, sealer.protection());
     if file != asked {
@@ -344,10 +344,10 @@ pub fn parse(bytes: &[u8], sealer: &dyn Sealer) -> Result<(Root, Entitled), Root
         sealer.unseal(fields.data, fields.head, fields.sealed).map_err(|error| refusal(asked, error))?;
     let (origin, root) = plaintext.split_first().ok_or(RootError::Damaged)?;
     let origin = *ORIGINS.get(usize::from(*origin)).ok_or(RootError::Damaged)?;
-    let (root, entitled) = root.split_first_chunk().ok_or(RootError::Damaged)?;
+    let (root, access) = root.split_first_chunk().ok_or(RootError::Damaged)?;
     let root = Root::from_parts(Zeroizing::new(*root), origin);
-    let entitled = Entitled::from_bytes(entitled).ok_or(RootError::Damaged)?;
-    if root.vault_id().as_bytes() == fields.vault_id { Ok((root, entitled)) } else { Err(RootError::Damaged) }
+    let access = RootAccess::from_bytes(access).ok_or(RootError::Damaged)?;
+    if root.vault_id().as_bytes() == fields.vault_id { Ok((root, access)) } else { Err(RootError::Damaged) }
 }
 
 fn length_prefixed(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -368,7 +368,7 @@ mod tests {
     ) -> Result<Root, RootError> {
         let imported =
             imported.map(|key| DecapsulationKey::from_expanded(&key.to_expanded()[..]).expect("a copy"));
-        open_or_create(path, sealer, imported, &Entitled::default(), &mut rng()).map(|opened| opened.root)
+        open_or_create(path, sealer, imported, &RootAccess::default(), &mut rng()).map(|opened| opened.root)
     }
 
     fn open(path: &Path, imported: Option<&DecapsulationKey>) -> Result<Root, RootError> {
@@ -427,7 +427,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("root.sealed");
         let came = |n: u8, origin| Root::from_parts(Zeroizing::new([n; 32]), origin);
-        let keep = |root| keep(&path, &PlainSealer, root, &Entitled::default(), &mut rng());
+        let keep = |root| keep(&path, &PlainSealer, root, &RootAccess::default(), &mut rng());
         for origin in [KeyOrigin::Recovered, KeyOrigin::HandoffGenerated, KeyOrigin::HandoffRecovered] {
             keep(came(1, origin)).expect("kept");
             assert_eq!(open(&path, None).expect("found").origin(), origin);
@@ -458,7 +458,7 @@ mod tests {
         let root = Root::generate(&mut rng());
         for sealer in [&PlainSealer as &dyn Sealer, &passphrase("correct horse")] {
             let name = sealer.protection().name();
-            let good = write(&root, &Entitled::default(), sealer, &mut rng()).expect("sealed");
+            let good = write(&root, &RootAccess::default(), sealer, &mut rng()).expect("sealed");
             assert!(parse(&good, sealer).is_ok(), "{name}");
             // Under a passphrase each try that gets as far takes a tenth of a second: a byte of each part.
             let step = if sealer.protection() == Protection::Plain { 1 } else { 9 };
@@ -476,7 +476,7 @@ mod tests {
             assert!(matches!(parse(&unknown, sealer), Err(RootError::UnknownSealer(7))));
         }
         let mut imported =
-            write(&root, &Entitled::default(), &PlainSealer, &mut rng()).expect("sealed").to_vec();
+            write(&root, &RootAccess::default(), &PlainSealer, &mut rng()).expect("sealed").to_vec();
         imported[50] = 1;
         let read = parse(&imported, &PlainSealer);
         assert!(matches!(read.map(|(root, _)| root.origin()), Ok(KeyOrigin::Imported)));

@@ -1,18 +1,19 @@
-//! What a root is sealed under, a file each (spec/attestation.md, "Sealing").
+//! What a root is sealed under, a file each (spec/root.md §5).
 
 mod dstack;
+mod error;
 mod passphrase;
 mod pkcs11;
 mod plain;
 mod sev_snp;
 
 pub use dstack::DstackSealer;
+pub use error::{SealerError, TokenError};
 pub use passphrase::PassphraseSealer;
-pub use pkcs11::{Pkcs11Sealer, TokenError};
+pub use pkcs11::Pkcs11Sealer;
 pub use plain::PlainSealer;
 pub use sev_snp::{DerivedKeys, SevSnpSealer};
 
-use crate::platform::PlatformError;
 use hkdf::Hkdf;
 use rand_core::CryptoRng;
 use sha2::Sha256;
@@ -53,34 +54,6 @@ pub trait Sealer: Send + Sync {
     fn is_outdated(&self, _data: &[u8]) -> bool {
         false
     }
-}
-
-/// Why a sealer does not seal or unseal.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SealerError {
-    /// The sealer's data or the sealed bytes are none of this sealer's.
-    #[error("the root file is damaged")]
-    Damaged,
-    /// The key is another, or the file was altered: the tag tells no difference.
-    #[error("the root does not open: the key is another, or the file was altered")]
-    WrongKey,
-    /// The file says that it was sealed elsewhere.
-    #[error("the root was sealed by another {what}: {file}, and this is {here}")]
-    Elsewhere {
-        /// What is another.
-        what: &'static str,
-        /// As the file has it.
-        file: String,
-        /// As it is here.
-        here: String,
-    },
-    /// Who holds the key does not give it.
-    #[error("the root's key cannot be had")]
-    Platform(#[from] PlatformError),
-    /// The token with the key does not seal or open.
-    #[error("the token does not seal or open the root")]
-    Token(#[from] TokenError),
 }
 
 /// HKDF-SHA-256 (RFC 5869) of the key that a platform gives, no salt, info `strongroom/root-kek/1` ‖ the sealer's data.

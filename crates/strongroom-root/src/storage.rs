@@ -1,8 +1,8 @@
 //! Where a server's root stays: in a file that a sealer seals, or in memory alone.
 
-use crate::access::Entitled;
+use crate::access::RootAccess;
 use crate::root::Root;
-use crate::root_file::{Opened, RootError, keep, open_or_create};
+use crate::root_file::{OpenedRoot, RootError, keep, open_or_create};
 use crate::sealer::Sealer;
 use rand_core::CryptoRng;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use strongroom::key::DecapsulationKey;
 use strongroom_attest::Protection;
 
 /// Keeps a root.
-pub enum Keeper {
+pub enum RootStorage {
     /// The process's memory: with it the root is gone.
     Memory,
     /// A file.
@@ -22,7 +22,7 @@ pub enum Keeper {
     },
 }
 
-impl Keeper {
+impl RootStorage {
     /// How a root is kept here.
     #[must_use]
     pub fn protection(&self) -> Protection {
@@ -41,22 +41,22 @@ impl Keeper {
         }
     }
 
-    /// The root that is there, if it was sealed for all of those who are entitled now; else a new one.
+    /// The root that is there, if it was sealed for all of those who are access now; else a new one.
     ///
     /// # Errors
     /// [`RootError`].
     pub fn open_or_create(
         &self,
         imported: Option<DecapsulationKey>,
-        entitled: &Entitled,
+        access: &RootAccess,
         rng: &mut impl CryptoRng,
-    ) -> Result<Opened, RootError> {
+    ) -> Result<OpenedRoot, RootError> {
         match self {
             Self::Memory => {
                 let root = imported.as_ref().map(Root::import).unwrap_or_else(|| Root::generate(rng));
-                Ok(Opened::new(root, Protection::Memory, imported))
+                Ok(OpenedRoot::new(root, Protection::Memory, imported))
             }
-            Self::File { path, sealer } => open_or_create(path, &**sealer, imported, entitled, rng),
+            Self::File { path, sealer } => open_or_create(path, &**sealer, imported, access, rng),
         }
     }
 
@@ -67,13 +67,13 @@ impl Keeper {
     pub fn keep(
         &self,
         root: Root,
-        entitled: &Entitled,
+        access: &RootAccess,
         rng: &mut impl CryptoRng,
-    ) -> Result<Opened, RootError> {
+    ) -> Result<OpenedRoot, RootError> {
         let root = match self {
             Self::Memory => root,
-            Self::File { path, sealer } => keep(path, &**sealer, root, entitled, rng)?,
+            Self::File { path, sealer } => keep(path, &**sealer, root, access, rng)?,
         };
-        Ok(Opened::new(root, self.protection(), None))
+        Ok(OpenedRoot::new(root, self.protection(), None))
     }
 }

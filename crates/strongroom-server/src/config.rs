@@ -3,7 +3,7 @@
 use crate::limits::Limits;
 use std::str::FromStr;
 use strongroom::key::Recipient;
-use strongroom::signin::Origin;
+use strongroom::sign_in::Origin;
 use strongroom::slh_dsa::PublicKey;
 use strongroom_attest::policy::Hex;
 use strongroom_attest::{Configuration, KeyOrigin, Protection, RecoveryRecipients};
@@ -65,7 +65,7 @@ impl Config {
         }
     }
 
-    /// The settings that decide who else may get the key or sign in (spec/attestation.md §1).
+    /// The settings that decide who else may get the key or sign in (spec/attestation.md#configuration).
     #[must_use]
     pub fn bound(&self, key_origin: KeyOrigin, protection: Protection) -> Configuration {
         let mut sign_in_origins: Vec<String> = self.sign_in_origins.iter().map(Origin::to_string).collect();

@@ -1,6 +1,6 @@
-//! Every refusal of the vault: one code each, listed in spec/access.md with its remedy.
+//! Every refusal of the vault: one code each, listed in spec/http.md §9 with its remedy.
 
-use crate::sealing::RecordDamaged;
+use crate::storage::RecordDamaged;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use std::borrow::Cow;
@@ -141,7 +141,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// All of them, in the order of spec/access.md.
+    /// All of them, in the order of spec/http.md §9.
     pub const ALL: [Self; 64] = [
         Self::MalformedRequest,
         Self::NotSealed,
@@ -345,10 +345,10 @@ impl From<StoreError> for ApiError {
 mod tests {
     use super::*;
 
-    /// The table of spec/access.md and this file say the same, in the same order.
+    /// The table of spec/http.md and this file say the same, in the same order.
     #[test]
     fn the_spec_lists_every_code() {
-        let spec = include_str!("../../../spec/access.md");
+        let spec = include_str!("../../../spec/http.md");
         let listed: Vec<(u16, &str)> = spec
             .lines()
             .filter_map(|line| {

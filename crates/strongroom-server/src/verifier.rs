@@ -1,19 +1,30 @@
-//! SLH-DSA verification: milliseconds on a core for whoever asks, so it has threads of its own, bounds, and figures.
+//! SLH-DSA verification takes milliseconds on a core for anybody who asks. So it has threads of its
+//! own, bounds, and figures.
 
 use crate::error::{ApiError, Code};
-use crate::limits::ClientAddress;
-use crate::metrics::Counted;
-use crate::vault::Vault;
+use crate::limits::{ClientAddress, Guard};
+use crate::metrics::{Counted, Metrics};
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::Arc;
 use std::time::Duration;
 
-impl Vault {
-    /// Runs a verification for a client once its turn has come, apart from the threads that answer requests.
+/// Runs verifications.
+pub(crate) struct Verifier {
+    guard: Arc<Guard>,
+    metrics: Arc<Metrics>,
+}
+
+impl Verifier {
+    pub(crate) fn new(guard: Arc<Guard>, metrics: Arc<Metrics>) -> Self {
+        Self { guard, metrics }
+    }
+
+    /// Runs a verification for a client once its turn has come, apart from the threads that answer
+    /// requests. The outer result says whether it ran, the inner one what it found.
     ///
     /// # Errors
-    /// Over the client's rate, or with a full queue. What the verification itself says is inside.
-    pub(crate) async fn verify<T: Send + 'static, E: Send + 'static>(
+    /// Over the client's rate, or with a full queue.
+    pub(crate) async fn run<T: Send + 'static, E: Send + 'static>(
         &self,
         client: &ClientAddress,
         verification: impl FnOnce() -> Result<T, E> + Send + 'static,
@@ -36,8 +47,24 @@ impl Vault {
     }
 }
 
-/// What this thread has used: others on the same cores do not count.
+/// The processor time that this thread has used. Other threads on the same cores do not count.
 fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+
+    #[tokio::test]
+    async fn a_verification_runs_apart_from_the_threads_that_answer() {
+        let guard = Arc::new(Guard::new(&Limits::default()));
+        let verifier = Verifier::new(guard, Arc::new(Metrics::new()));
+        let client = ClientAddress::new(std::net::Ipv4Addr::LOCALHOST.into());
+        let there = verifier.run(&client, || Ok::<_, ()>(std::thread::current().id())).await;
+        let there = there.map_err(|error| error.code).expect("its turn").expect("it holds");
+        assert_ne!(there, std::thread::current().id());
+    }
 }

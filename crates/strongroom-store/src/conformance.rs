@@ -1,8 +1,9 @@
-//! What every [`Store`] does, as one suite: each back end's tests call [`run`] on an empty store.
+//! What every [`Store`] does, as one suite. Each back end's tests call [`run`] on an empty store.
 
+use crate::expiry::{SWEEP_BATCH, SWEEP_MARGIN_S};
 use crate::{
-    Answer, Content, Head, Inserted, MAX_PAGE_BYTES, MAX_SERIES, NewVersion, Pushed, Replaced, SWEEP_BATCH,
-    SWEEP_MARGIN_S, Store, StoreError, Tag,
+    Answer, HeadRow, Inserted, MAX_BACKUPS, MAX_PAGE_BYTES, NewVersion, Pushed, Replaced, SlotContent, Store,
+    StoreError, Tag,
 };
 use std::task::Poll;
 use strongroom::SlotId;
@@ -11,8 +12,8 @@ fn slot(n: u8) -> SlotId {
     SlotId::from_bytes([n; 32])
 }
 
-fn content(record: &[u8], held: Option<u8>, principals: &[u8]) -> Content {
-    Content {
+fn content(record: &[u8], held: Option<u8>, principals: &[u8]) -> SlotContent {
+    SlotContent {
         record: record.to_vec(),
         expires_at: None,
         held: held.map(|n| Tag([n; 32])),
@@ -76,7 +77,7 @@ pub(crate) async fn run(store: &dyn Store) {
     pushes_by_revision(store).await;
     takes_a_digest_once(store).await;
     deletes_versions_and_purges_them(store).await;
-    lists_the_series_of_an_owner(store).await;
+    lists_the_backups_of_an_owner(store).await;
     pushes_once_among_many(store).await;
     keeps_one_envelope_of_recovery(store).await;
 }
@@ -104,10 +105,10 @@ fn version(expected: u64, number: u64, digest: Option<u8>) -> NewVersion {
     }
 }
 
-async fn numbers(store: &dyn Store, series: Tag) -> Vec<u64> {
+async fn numbers(store: &dyn Store, backup: Tag) -> Vec<u64> {
     let mut there = Vec::new();
     for number in 1..10 {
-        if let Some(record) = store.version(series, number).await.expect("read") {
+        if let Some(record) = store.version(backup, number).await.expect("read") {
             assert_eq!(record, format!("version {number}").into_bytes());
             there.push(number);
         }
@@ -116,25 +117,25 @@ async fn numbers(store: &dyn Store, series: Tag) -> Vec<u64> {
 }
 
 async fn pushes_by_revision(store: &dyn Store) {
-    let series = Tag([1; 32]);
-    assert_eq!(store.head(series).await.expect("read"), None);
+    let backup = Tag([1; 32]);
+    assert_eq!(store.head(backup).await.expect("read"), None);
     for wrong in [1, 7] {
-        assert_eq!(store.push(series, version(wrong, 1, None)).await.expect("asked"), Pushed::Changed);
+        assert_eq!(store.push(backup, version(wrong, 1, None)).await.expect("asked"), Pushed::Changed);
     }
-    assert_eq!(store.push(series, version(0, 1, None)).await.expect("pushed"), Pushed::Stored);
-    let head = |revision, number| Some(Head { revision, record: format!("head {number}").into_bytes() });
-    assert_eq!(store.head(series).await.expect("read"), head(1, 1));
+    assert_eq!(store.push(backup, version(0, 1, None)).await.expect("pushed"), Pushed::Stored);
+    let head = |revision, number| Some(HeadRow { revision, record: format!("head {number}").into_bytes() });
+    assert_eq!(store.head(backup).await.expect("read"), head(1, 1));
     for wrong in [0, 2] {
-        assert_eq!(store.push(series, version(wrong, 2, Some(60))).await.expect("asked"), Pushed::Changed);
+        assert_eq!(store.push(backup, version(wrong, 2, Some(60))).await.expect("asked"), Pushed::Changed);
     }
-    assert_eq!(store.head(series).await.expect("read"), head(1, 1), "a refusal changes nothing");
-    assert_eq!(numbers(store, series).await, [1]);
-    // Nor has it taken the digest.
-    assert_eq!(store.push(series, version(1, 2, Some(60))).await.expect("pushed"), Pushed::Stored);
-    assert_eq!(store.push(series, version(2, 3, None)).await.expect("pushed"), Pushed::Stored);
-    assert_eq!(store.head(series).await.expect("read"), head(3, 3));
-    assert_eq!(numbers(store, series).await, [2, 3], "the last two are kept");
-    assert_eq!(store.version(series, u64::MAX).await.expect("read"), None);
+    assert_eq!(store.head(backup).await.expect("read"), head(1, 1), "a refusal changes nothing");
+    assert_eq!(numbers(store, backup).await, [1]);
+    // The refusal has not taken the digest either.
+    assert_eq!(store.push(backup, version(1, 2, Some(60))).await.expect("pushed"), Pushed::Stored);
+    assert_eq!(store.push(backup, version(2, 3, None)).await.expect("pushed"), Pushed::Stored);
+    assert_eq!(store.head(backup).await.expect("read"), head(3, 3));
+    assert_eq!(numbers(store, backup).await, [2, 3], "the last two are kept");
+    assert_eq!(store.version(backup, u64::MAX).await.expect("read"), None);
 }
 
 async fn takes_a_digest_once(store: &dyn Store) {
@@ -142,7 +143,7 @@ async fn takes_a_digest_once(store: &dyn Store) {
     assert_eq!(store.push(one, version(0, 1, Some(61))).await.expect("pushed"), Pushed::Stored);
     assert_eq!(store.push(one, version(1, 2, Some(61))).await.expect("asked"), Pushed::Superseded);
     assert_eq!(store.push(new, version(0, 1, Some(61))).await.expect("asked"), Pushed::Superseded);
-    assert_eq!(store.head(new).await.expect("read"), None, "no series was made");
+    assert_eq!(store.head(new).await.expect("read"), None, "no backup was made");
     assert_eq!(store.push(other, version(0, 1, Some(62))).await.expect("pushed"), Pushed::Stored);
     assert_eq!(store.push(other, version(1, 2, Some(61))).await.expect("asked"), Pushed::Superseded);
     assert_eq!(store.head(other).await.expect("read").map(|head| head.revision), Some(1));
@@ -150,61 +151,62 @@ async fn takes_a_digest_once(store: &dyn Store) {
 }
 
 async fn deletes_versions_and_purges_them(store: &dyn Store) {
-    let series = Tag([5; 32]);
+    let backup = Tag([5; 32]);
     for number in 1..=2 {
-        store.push(series, version(number - 1, number, Some(62 + number as u8))).await.expect("pushed");
+        store.push(backup, version(number - 1, number, Some(62 + number as u8))).await.expect("pushed");
     }
     let delete = async |expected| {
-        store.delete_versions(series, expected, b"deleted".to_vec(), 2000, 3000).await.expect("asked")
+        store.delete_versions(backup, expected, b"deleted".to_vec(), 2000, 3000).await.expect("asked")
     };
     assert!(!delete(1).await && !delete(3).await && !delete(u64::MAX).await);
     assert!(delete(2).await);
-    let head = store.head(series).await.expect("read").expect("there");
+    let head = store.head(backup).await.expect("read").expect("there");
     assert_eq!((head.revision, &head.record[..]), (3, &b"deleted"[..]));
-    assert_eq!(numbers(store, series).await, [1, 2], "they can be read until they are swept");
-    // What follows is marked by a deletion of its own alone.
+    assert_eq!(numbers(store, backup).await, [1, 2], "they can be read until they are swept");
+    // Later versions are marked only by a later deletion.
     for number in 3..=5 {
         let new = NewVersion { gone: vec![], ..version(number, number, None) };
-        store.push(series, new).await.expect("pushed");
+        store.push(backup, new).await.expect("pushed");
     }
     store.sweep(2999).await.expect("swept");
-    assert_eq!(numbers(store, series).await, [1, 2, 3, 4, 5]);
+    assert_eq!(numbers(store, backup).await, [1, 2, 3, 4, 5]);
     store.sweep(3000).await.expect("swept");
-    assert_eq!(numbers(store, series).await, [3, 4, 5]);
+    assert_eq!(numbers(store, backup).await, [3, 4, 5]);
     let many = NewVersion { gone: vec![3, 5, 99], ..version(6, 6, None) };
-    store.push(series, many).await.expect("pushed");
-    assert_eq!(numbers(store, series).await, [4, 6]);
-    let again = store.push(series, version(7, 7, Some(63))).await;
+    store.push(backup, many).await.expect("pushed");
+    assert_eq!(numbers(store, backup).await, [4, 6]);
+    let again = store.push(backup, version(7, 7, Some(63))).await;
     assert_eq!(again.expect("asked"), Pushed::Superseded, "a digest outlives its version");
 }
 
-async fn lists_the_series_of_an_owner(store: &dyn Store) {
+async fn lists_the_backups_of_an_owner(store: &dyn Store) {
     let owner = Tag([78; 32]);
-    assert_eq!(store.series_of(owner).await.expect("listed"), []);
-    for n in 0..MAX_SERIES as u8 + 5 {
+    assert_eq!(store.backups_of(owner).await.expect("listed"), []);
+    for n in 0..MAX_BACKUPS as u8 + 5 {
         let new = NewVersion { owner, changed_at: i64::from(n), ..version(0, 1, None) };
         store.push(Tag([100 + n; 32]), new).await.expect("pushed");
     }
-    let listed = store.series_of(owner).await.expect("listed");
-    assert_eq!(listed.len(), MAX_SERIES as usize);
-    let newest: Vec<u8> = listed.iter().take(3).map(|series| series.series.0[0]).collect();
+    let listed = store.backups_of(owner).await.expect("listed");
+    assert_eq!(listed.len(), MAX_BACKUPS as usize);
+    let newest: Vec<u8> = listed.iter().take(3).map(|backup| backup.tag.0[0]).collect();
     assert_eq!(newest, [204, 203, 202]);
-    assert_eq!(listed[0].head, Head { revision: 1, record: b"head 1".to_vec() });
-    // A deletion is a change too.
+    assert_eq!(listed[0].head, HeadRow { revision: 1, record: b"head 1".to_vec() });
+    // A deletion is a change too: the backup comes first in the list.
     store.delete_versions(Tag([110; 32]), 1, b"deleted".to_vec(), 9000, 9999).await.expect("deleted");
-    assert_eq!(store.series_of(owner).await.expect("listed")[0].series, Tag([110; 32]));
+    assert_eq!(store.backups_of(owner).await.expect("listed")[0].tag, Tag([110; 32]));
 }
 
-/// Sixteen callers who make the same series, or follow the same version, or bring the same digest: one wins.
+/// Sixteen callers make the same backup, follow the same version, or bring the same digest: one
+/// wins.
 async fn pushes_once_among_many(store: &dyn Store) {
     let count = |pushed: Vec<Result<Pushed, StoreError>>, what| {
         pushed.into_iter().filter(|pushed| *pushed.as_ref().expect("answered") == what).count()
     };
     for round in 0..8 {
-        let series = Tag([10 + round; 32]);
-        let made = join_all((0..16).map(|_| store.push(series, version(0, 1, None)))).await;
+        let backup = Tag([10 + round; 32]);
+        let made = join_all((0..16).map(|_| store.push(backup, version(0, 1, None)))).await;
         assert_eq!(count(made, Pushed::Stored), 1);
-        let followed = join_all((0..16).map(|_| store.push(series, version(1, 2, None)))).await;
+        let followed = join_all((0..16).map(|_| store.push(backup, version(1, 2, None)))).await;
         assert_eq!(count(followed, Pushed::Stored), 1);
         let name = |n: u8| Tag([[30 + n; 16], [round; 16]].concat().try_into().expect("32 bytes"));
         let new = || NewVersion { owner: Tag([79; 32]), ..version(0, 1, Some(200 + round)) };
@@ -212,7 +214,7 @@ async fn pushes_once_among_many(store: &dyn Store) {
         assert_eq!(count(apart, Pushed::Stored), 1);
         let heads = join_all((0..16).map(|n| store.head(name(n)))).await;
         let made = heads.into_iter().filter(|head| head.as_ref().expect("read").is_some()).count();
-        assert_eq!(made, 1, "those who lost have left no series behind");
+        assert_eq!(made, 1, "those who lost have left no backup behind");
     }
 }
 
@@ -233,11 +235,11 @@ async fn holds_for_ever(store: &dyn Store) {
     assert_eq!(store.insert(slot(2), held.clone()).await.expect("inserted"), Inserted::Stored);
     assert_eq!(store.insert(slot(3), held.clone()).await.expect("asked"), Inserted::Held(slot(2)));
     assert_eq!(store.slot(slot(3)).await.expect("read"), None, "nothing of it was stored");
-    // Replaced, the first tag stays.
+    // The first tag stays taken after a replacement.
     let replaced = store.replace(slot(2), 1, content(b"new", Some(11), &[])).await;
     assert_eq!(replaced.expect("replaced"), Replaced::Stored(2));
     assert_eq!(store.insert(slot(3), held.clone()).await.expect("asked"), Inserted::Held(slot(2)));
-    // Deleted, both stay.
+    // Both tags stay taken after the deletion.
     assert!(store.delete(slot(2)).await.expect("deleted"));
     for tag in [10, 11] {
         let inserted = store.insert(slot(3), content(b"x", Some(tag), &[])).await;
@@ -296,19 +298,19 @@ async fn spends_once(store: &dyn Store) {
 }
 
 async fn sweeps_what_expired(store: &dyn Store) {
-    let expiring = |at, held| Content { expires_at: Some(at), ..content(b"", Some(held), &[9]) };
+    let expiring = |at, held| SlotContent { expires_at: Some(at), ..content(b"", Some(held), &[9]) };
     store.insert(slot(41), expiring(1999, 41)).await.expect("inserted");
     store.insert(slot(42), expiring(2001, 42)).await.expect("inserted");
     assert_eq!(store.sweep(2000).await.expect("swept"), 1);
     assert_eq!(store.slot(slot(41)).await.expect("read"), None);
     assert!(store.slot(slot(42)).await.expect("read").is_some());
     assert_eq!(store.slots_of(Tag([9; 32]), None, 10).await.expect("listed").rows.len(), 1);
-    // More than one step's worth.
+    // These are more than one step of a sweep forgets.
     let many = SWEEP_BATCH as u16 + 10;
     for n in 0..many {
         let mut name = [99; 32];
         name[..2].copy_from_slice(&n.to_be_bytes());
-        let expiring = Content { expires_at: Some(1000), ..content(b"", None, &[10]) };
+        let expiring = SlotContent { expires_at: Some(1000), ..content(b"", None, &[10]) };
         store.insert(SlotId::from_bytes(name), expiring).await.expect("inserted");
     }
     assert_eq!(store.sweep(2000).await.expect("swept"), u64::from(many));
@@ -318,7 +320,8 @@ async fn sweeps_what_expired(store: &dyn Store) {
     assert!(store.spend_nonce([3; 16], 3000).await.expect("spent"));
     assert_eq!(store.sweep(2500).await.expect("swept"), 1);
     assert!(!store.spend_nonce([3; 16], 3000).await.expect("asked"), "kept until its time");
-    // A clock that goes back after a sweep revives nothing: what the sweep may have forgotten is refused.
+    // A clock that goes back after a sweep revives no nonce: what the sweep may have forgotten is
+    // refused.
     assert_eq!(store.sweep(3000 + 2 * SWEEP_MARGIN_S).await.expect("swept"), 0);
     assert!(!store.spend_nonce([3; 16], 3000).await.expect("asked"), "forgotten and refused");
     assert!(!store.spend_nonce([4; 16], 3000).await.expect("asked"), "as one that might have been forgotten");

@@ -1,13 +1,14 @@
-//! A server that answers what a test tells it: for clients that must notice a lie.
+//! A server that answers what a test tells it. Clients must notice when it lies.
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 
-/// Serves one request a connection, for as long as the test runs: `answer` gives 200 and the JSON for a target such as `/auth/nonce`. Its URL.
+/// Serves one request for each connection, for as long as the test runs, and gives its URL.
+/// `answer` gives the JSON of a 200 for a target such as `/auth/nonce`.
 ///
 /// # Panics
-/// Where no port is free.
+/// If no port is free.
 pub fn serve(answer: impl Fn(&str) -> Value + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
@@ -30,7 +31,7 @@ pub fn serve(answer: impl Fn(&str) -> Value + Send + 'static) -> String {
             let body = answer(first.split(' ').nth(1).expect("a target")).to_string();
             let head =
                 format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
-            // A client that goes away has heard enough.
+            // The client may be gone, and then needs no answer.
             let _ = (&stream).write_all([head, body].concat().as_bytes());
         }
     });

@@ -1,9 +1,9 @@
-//! Randomness that was drawn before, for vectors that say what was.
+//! Randomness that was drawn before, for vectors that record it.
 
 use getrandom::rand_core::{TryCryptoRng, TryRng};
 use std::convert::Infallible;
 
-/// Gives these bytes, in their order.
+/// Gives these bytes in their order.
 #[derive(Debug, Clone)]
 pub struct Drawn(pub Vec<u8>);
 

@@ -1,4 +1,5 @@
-//! What the tests of several crates share. It depends on none of them.
+//! What the tests of several crates share. It depends on none of these crates, and is in no
+//! release.
 
 pub mod canned;
 pub mod drawn;
@@ -19,10 +20,11 @@ pub fn rng() -> UnwrapErr<SysRng> {
     UnwrapErr(SysRng)
 }
 
-/// The older payload (spec/envelope.md §3) of `plaintext`, made by other libraries than the product's.
+/// The older payload (spec/envelope.md §3) of `plaintext`, made by other libraries than the
+/// product's.
 ///
 /// # Panics
-/// Where `encapsulation_key` is none.
+/// If `encapsulation_key` is not valid.
 #[must_use]
 pub fn older_payload_json(encapsulation_key: &[u8; 1568], plaintext: &[u8]) -> String {
     let key = EncapsulationKey::<MlKem1024>::new(encapsulation_key.into()).expect("an encapsulation key");
@@ -41,19 +43,19 @@ pub fn older_payload_json(encapsulation_key: &[u8; 1568], plaintext: &[u8]) -> S
     )
 }
 
-/// The folder of a package that this workspace depends on, for the vectors that it ships.
+/// The folder of a package that this workspace depends on. Some packages ship vectors.
 ///
 /// # Panics
-/// Where cargo does not know the package.
+/// If cargo does not know the package.
 #[must_use]
 pub fn package_dir(name: &str) -> PathBuf {
     package_dir_of(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"), &["--offline"], name)
 }
 
-/// The folder of a package that testdata/packages names, which cargo fetches where it is not there.
+/// The folder of a package that testdata/packages names. Cargo fetches it if it is not there.
 ///
 /// # Panics
-/// Where it cannot be fetched.
+/// If it cannot be fetched.
 #[must_use]
 pub fn fetched_package_dir(name: &str) -> PathBuf {
     package_dir_of(

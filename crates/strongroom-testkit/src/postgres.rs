@@ -1,5 +1,5 @@
-//! A PostgreSQL of one's own: made of the system's binaries in a temporary folder, run as an unprivileged user, gone
-//! when dropped. It can be killed and started again.
+//! A PostgreSQL server for one test: made of the system's binaries in a temporary folder, run as an
+//! unprivileged user, and gone when dropped. A test can kill it and start it again.
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
@@ -20,19 +20,19 @@ pub struct TempPostgres {
 }
 
 impl TempPostgres {
-    /// A new one, with the settings that a new database has.
+    /// Starts a new server, with the settings that a new database has.
     ///
     /// # Panics
-    /// Where PostgreSQL is not installed or does not start.
+    /// If PostgreSQL is not installed or does not start.
     #[must_use]
     pub fn start() -> Self {
         Self::with(&[])
     }
 
-    /// A new one with these settings, such as `fsync=off`.
+    /// Starts a new server with these settings, such as `fsync=off`.
     ///
     /// # Panics
-    /// As [`Self::start`].
+    /// If PostgreSQL is not installed or does not start.
     #[must_use]
     pub fn with(settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
@@ -55,10 +55,10 @@ impl TempPostgres {
         postgres
     }
 
-    /// Starts the server where it does not run.
+    /// Starts the server if it does not run.
     ///
     /// # Panics
-    /// Where it does not start within 30 seconds.
+    /// If it does not start within 30 seconds.
     pub fn start_again(&mut self) {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
@@ -73,7 +73,8 @@ impl TempPostgres {
             let mut server =
                 command.stdout(log.try_clone().expect("a log")).stderr(log).spawn().expect("it starts");
             loop {
-                // After a kill the former one's children may still hold its memory: then it ends at once.
+                // After a kill, children of the former server may still hold its memory; the new
+                // one then ends at once.
                 if server.try_wait().expect("its state").is_some() {
                     break;
                 }
@@ -92,16 +93,16 @@ impl TempPostgres {
     /// Ends the server and all its children at once, as a crash does: nothing is flushed.
     ///
     /// # Panics
-    /// Where it does not run.
+    /// If the server does not run.
     pub fn kill(&mut self) {
         self.signal(Signal::KILL);
         self.server.take().expect("it runs").wait().expect("it ended");
     }
 
-    /// Stops all of it, or lets it go on: a database that does not answer.
+    /// Stops all its processes, or lets them go on. A stopped database does not answer.
     ///
     /// # Panics
-    /// Where it does not run.
+    /// If the server does not run.
     pub fn freeze(&self, frozen: bool) {
         self.signal(if frozen { Signal::STOP } else { Signal::CONT });
     }
@@ -110,10 +111,10 @@ impl TempPostgres {
         let parent = self.server.as_ref().expect("it runs").id();
         let children = Command::new("pgrep").args(["-P", &parent.to_string()]).output().expect("pgrep runs");
         let children = String::from_utf8(children.stdout).expect("numbers");
-        // The parent first: it would replace its children.
+        // The parent is first: it would replace its children.
         for process in [parent.to_string().as_str()].into_iter().chain(children.split_whitespace()) {
             let process = Pid::from_raw(process.parse().expect("a number")).expect("not 0");
-            // One that ended meanwhile needs no signal.
+            // A process that ended meanwhile needs no signal.
             let _ = kill_process(process, signal);
         }
     }
@@ -121,29 +122,29 @@ impl TempPostgres {
     /// Makes a database of this name and gives its URL.
     ///
     /// # Panics
-    /// Where that fails.
+    /// If there is one of this name.
     pub fn create_database(&self, name: &str) -> String {
         self.sql("postgres", &format!("CREATE DATABASE {name}"));
         self.url(name)
     }
 
-    /// How a database of this name is reached.
+    /// The URL of the database of this name.
     #[must_use]
     pub fn url(&self, name: &str) -> String {
         format!("host={} user=postgres dbname={name}", self.folder.path().display())
     }
 
-    /// Runs SQL in a database and gives what came out, unaligned and without heads.
+    /// Runs SQL in a database and gives its output, unaligned and without heads.
     ///
     /// # Panics
-    /// Where it fails.
+    /// If the SQL fails.
     pub fn sql(&self, database: &str, sql: &str) -> String {
         let output = self.psql(database, sql).output().expect("psql runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("text").trim_end().to_owned()
     }
 
-    /// A client of PostgreSQL's own, such as `pg_dump`, as the user who may connect.
+    /// A program of PostgreSQL's own, such as `pg_dump`, run as the user who may connect.
     #[must_use]
     pub fn command(&self, name: &str) -> Command {
         let mut command = Command::new(self.binaries.join(name));
@@ -154,7 +155,7 @@ impl TempPostgres {
         command
     }
 
-    /// What it logged.
+    /// The server's log so far.
     #[must_use]
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
@@ -175,7 +176,7 @@ impl TempPostgres {
 impl Drop for TempPostgres {
     fn drop(&mut self) {
         if let Some(mut server) = self.server.take() {
-            // Immediate shutdown: it ends its children, so that none is left behind.
+            // In an immediate shutdown the server ends its children, so none is left behind.
             if let Some(process) = i32::try_from(server.id()).ok().and_then(Pid::from_raw) {
                 let _ = kill_process(process, Signal::CONT);
                 let _ = kill_process(process, Signal::QUIT);
@@ -185,7 +186,7 @@ impl Drop for TempPostgres {
     }
 }
 
-/// On the path, or where Debian puts them: the newest.
+/// The folder of PostgreSQL's binaries: on the path, or the newest of those where Debian puts them.
 fn binaries() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path).find(|folder| holds_all(folder));
@@ -202,7 +203,7 @@ fn holds_all(folder: &Path) -> bool {
     ["initdb", "postgres", "psql"].iter().all(|name| folder.join(name).exists())
 }
 
-/// PostgreSQL refuses to run as root: then somebody else does.
+/// A user to run as, if this process is root's: PostgreSQL refuses to run as root.
 fn unprivileged_user() -> Option<(u32, u32)> {
     if !rustix::process::geteuid().is_root() {
         return None;

@@ -1,70 +1,40 @@
-//! A SQLite VFS that logs what is done to database files, so that a test can cut the power at any point.
+//! A SQLite VFS that logs what is done to database files. With it a test can cut the power at any
+//! point.
 //!
-//! It wraps the platform's VFS and becomes the default of the process: the code under test does not know of it.
-//! [`Recording`] logs the operations and makes them fail, [`crash_image()`] makes of a log what a disk may hold.
+//! It wraps the platform's VFS and becomes the default of the process: the code under test does not
+//! know of it. [`Recording`] logs the operations and makes them fail. [`crash_image()`] makes of a
+//! log what a disk may hold.
 //!
-//! Not in the log: shared memory (`-shm`), which SQLite makes anew after a crash, and syncs of folders, which do not
-//! pass through a VFS. So a file's name is there with its first bytes, and a deletion lasts as soon as it is made.
+//! Two things are not in the log. SQLite makes shared memory (`-shm`) again after a crash. Syncs of
+//! folders do not pass through a VFS: a file's name is on the disk with the file's first bytes, and
+//! a deletion lasts as soon as it is made.
 
 mod crash_image;
+mod operation;
 mod platform;
+mod recorder;
+
+use recorder::{Recorder, recorder};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use crash_image::{Files, crash_image};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+pub use operation::Operation;
 
-/// One step of a log. Files have the last part of their path as name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Operation {
-    /// Bytes were put into a file, and may not be on the disk yet.
-    Write {
-        /// Which one.
-        file: Arc<str>,
-        /// Where the first byte went.
-        offset: u64,
-        /// What was written.
-        bytes: Vec<u8>,
-    },
-    /// A file got another length.
-    Truncate {
-        /// Which one.
-        file: Arc<str>,
-        /// Its length since.
-        length_bytes: u64,
-    },
-    /// Everything written to a file before is on the disk.
-    Sync {
-        /// Which one.
-        file: Arc<str>,
-        /// `SQLITE_SYNC_*`.
-        flags: i32,
-    },
-    /// A sync failed: what was written before may be on the disk or not, and no later sync writes it.
-    FailedSync {
-        /// Which one.
-        file: Arc<str>,
-    },
-    /// A file is gone.
-    Delete {
-        /// Which one.
-        file: Arc<str>,
-    },
-    /// Something that the test wants to find again: an answer came.
-    Mark(u64),
-}
-
-/// Logs while it lives, and lets operations fail; of one folder, as tests of a process may use others at that time.
-/// There is one at a time in a process: another waits for its end.
+/// Logs what is done in one folder while it lives, and makes operations there fail. Other tests of
+/// the process may use other folders meanwhile. A process has one recording at a time: another one
+/// waits for its end.
 pub struct Recording {
     _alone: MutexGuard<'static, ()>,
 }
 
 impl Recording {
-    /// Begins with an empty log of the files in `folder`, whose databases are to be opened after it: SQLite asks for
-    /// the VFS then, and what a file held before is not in the log.
+    /// Begins with an empty log of the files in `folder`. Databases there are opened after this,
+    /// because SQLite asks for the VFS when it opens one. The log does not tell what a file held
+    /// before.
     ///
     /// # Panics
-    /// Where there is no such folder, or SQLite does not take the VFS.
+    /// If there is no such folder, or SQLite does not take the VFS.
     #[must_use]
     pub fn start(folder: &Path) -> Self {
         static ALONE: Mutex<()> = Mutex::new(());
@@ -76,30 +46,30 @@ impl Recording {
         Self { _alone: alone }
     }
 
-    /// Puts a [`Operation::Mark`] into the log; how long the log is with it.
+    /// Puts an [`Operation::Mark`] into the log, and gives the log's length with it.
     pub fn mark(&self, number: u64) -> usize {
         let mut recorder = recorder();
         recorder.log.push(Operation::Mark(number));
         recorder.log.len()
     }
 
-    /// How long the log is.
+    /// The number of operations in the log.
     #[must_use]
     pub fn length(&self) -> usize {
         recorder().log.len()
     }
 
-    /// Whether writes fail from now on as on a full disk, with `SQLITE_FULL`.
+    /// Makes writes fail from now on as on a full disk, with `SQLITE_FULL`, or lets them pass.
     pub fn fail_writes_full(&self, fail: bool) {
         recorder().fail_writes_full = fail;
     }
 
-    /// Whether syncs fail from now on, with `SQLITE_IOERR_FSYNC`.
+    /// Makes syncs fail from now on, with `SQLITE_IOERR_FSYNC`, or lets them pass.
     pub fn fail_syncs(&self, fail: bool) {
         recorder().fail_syncs = fail;
     }
 
-    /// Ends it; what follows is not logged and does not fail.
+    /// Ends the recording and gives its log. What follows is not logged and does not fail.
     #[must_use]
     pub fn stop(self) -> Vec<Operation> {
         std::mem::take(&mut recorder().log)
@@ -110,29 +80,6 @@ impl Drop for Recording {
     fn drop(&mut self) {
         *recorder() = Recorder::STOPPED;
     }
-}
-
-/// What the VFS, which SQLite knows by process and not by test, sees of a [`Recording`].
-struct Recorder {
-    folder: Option<PathBuf>,
-    fail_writes_full: bool,
-    fail_syncs: bool,
-    log: Vec<Operation>,
-}
-
-impl Recorder {
-    const STOPPED: Self = Self { folder: None, fail_writes_full: false, fail_syncs: false, log: Vec::new() };
-
-    /// The name of a file that is to be recorded now.
-    fn name_of(&self, path: &Path) -> Option<Arc<str>> {
-        let recorded = self.folder.is_some() && path.parent() == self.folder.as_deref();
-        path.file_name().filter(|_| recorded).map(|name| name.to_string_lossy().into())
-    }
-}
-
-fn recorder() -> MutexGuard<'static, Recorder> {
-    static RECORDER: Mutex<Recorder> = Mutex::new(Recorder::STOPPED);
-    RECORDER.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use getrandom::rand_core::{TryCryptoRng, TryRng};
 use std::convert::Infallible;
 
-/// `SplitMix64`: small, and good enough to choose with. Never for keys.
+/// `SplitMix64`: small, and good enough to choose with. It is not for keys.
 #[derive(Debug, Clone)]
 pub struct SeededRandom(u64);
 
@@ -14,7 +14,7 @@ impl SeededRandom {
         Self(seed)
     }
 
-    /// Any number.
+    /// A number from all of `u64`.
     pub const fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut number = self.0;
@@ -26,26 +26,26 @@ impl SeededRandom {
     /// A number from 0 to `end`, without `end` itself.
     ///
     /// # Panics
-    /// Where `end` is 0.
+    /// If `end` is 0.
     pub const fn below(&mut self, end: usize) -> usize {
         (self.number() % end as u64) as usize
     }
 
-    /// Any bytes.
+    /// An array of random bytes.
     pub fn bytes<const LENGTH: usize>(&mut self) -> [u8; LENGTH] {
         let mut bytes = [0; LENGTH];
         self.fill(&mut bytes);
         bytes
     }
 
-    /// Overwrites all of `bytes`.
+    /// Overwrites `bytes` with random ones.
     pub fn fill(&mut self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(8) {
             chunk.copy_from_slice(&self.number().to_le_bytes()[..chunk.len()]);
         }
     }
 
-    /// Any order of `items`.
+    /// Puts `items` into a random order.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));
@@ -53,7 +53,7 @@ impl SeededRandom {
     }
 }
 
-/// So that what a test seals is the same in every run.
+/// With this, what a test seals is the same in every run.
 impl TryRng for SeededRandom {
     type Error = Infallible;
 
@@ -71,5 +71,5 @@ impl TryRng for SeededRandom {
     }
 }
 
-/// A claim that holds in tests alone, where nothing is secret.
+/// This claim holds only in tests, where nothing is secret.
 impl TryCryptoRng for SeededRandom {}

@@ -1,5 +1,6 @@
-//! Fakes of what the makers of TEEs sign, for tests only: keys made at random under roots that no maker knows, so that no client that
-//! pins the makers' roots takes any of it. The formats are the makers', byte for byte.
+//! Fakes of what the makers of TEEs sign, for tests only. Their keys are made at random under roots
+//! that no maker knows, so a client that pins the makers' roots refuses all of it. The formats are
+//! the makers', byte for byte.
 
 pub mod amd;
 pub mod aws;

@@ -1,5 +1,6 @@
-//! Sealing and opening native envelopes of 100 B to 1 GiB for 1, 2 and 64 recipients (docs/performance.md). Keys are
-//! loaded; up to 1 MB in memory, 1 GiB as a stream on one thread from and to memory. Files are `bench/files.sh`.
+//! Sealing and opening native envelopes of 100 B to 1 GiB for 1, 2 and 64 recipients
+//! (docs/reference/performance.md). Keys are loaded before. Up to 1 MB is sealed in memory; 1 GiB
+//! is a stream on one thread, from memory to memory. For files there is `bench/files.sh`.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
@@ -8,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 use strongroom::envelope::{self, Opener, Sealer};
 use strongroom::key::{DecapsulationKey, HybridDecapsulationKey, Identity, Recipient};
-use strongroom::policy::Policy;
+use strongroom::policy::EnvelopePolicy;
 use strongroom_testkit::rng;
 
 const SIZES: [(&str, usize); 3] = [("100_B", 100), ("10_KB", 10_000), ("1_MB", 1_000_000)];
@@ -30,7 +31,8 @@ fn in_memory(c: &mut Criterion) {
         group.throughput(Throughput::Bytes(bytes as u64));
         for count in RECIPIENTS {
             let (identity, recipients) = keys(count);
-            let seal = || envelope::seal(black_box(&plaintext), &recipients, Policy::default(), &mut rng());
+            let seal =
+                || envelope::seal(black_box(&plaintext), &recipients, EnvelopePolicy::default(), &mut rng());
             group.bench_function(BenchmarkId::new(format!("seal_{name}"), count), |b| b.iter(seal));
             let sealed = seal().expect("recipients").as_bytes().to_vec();
             group.bench_function(BenchmarkId::new(format!("open_{name}"), count), |b| {
@@ -43,7 +45,7 @@ fn in_memory(c: &mut Criterion) {
     }
     let identity = Identity::from(HybridDecapsulationKey::generate(&mut rng()));
     let recipients = [identity.recipient()];
-    let seal = || envelope::seal(&[7; 100], &recipients, Policy::default(), &mut rng());
+    let seal = || envelope::seal(&[7; 100], &recipients, EnvelopePolicy::default(), &mut rng());
     group.bench_function("hybrid_seal_100_B", |b| b.iter(seal));
     let sealed = seal().expect("a recipient");
     group
@@ -55,7 +57,7 @@ fn streams(c: &mut Criterion) {
     group.sample_size(10).measurement_time(Duration::from_secs(6)).throughput(Throughput::Bytes(GIB));
     for count in RECIPIENTS {
         let (identity, recipients) = keys(count);
-        let sealer = || Sealer::new(&recipients, Policy::default(), &mut rng()).expect("recipients");
+        let sealer = || Sealer::new(&recipients, EnvelopePolicy::default(), &mut rng()).expect("recipients");
         group.bench_function(BenchmarkId::new("seal_1_GiB", count), |b| {
             b.iter(|| sealer().seal(io::repeat(7).take(GIB), io::sink(), NonZeroUsize::MIN).expect("sealed"));
         });

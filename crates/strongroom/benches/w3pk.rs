@@ -1,14 +1,14 @@
-//! Sealing and opening w3pk payloads: the rows of docs/performance.md (`rows`), and where their time goes
-//! (`parts`). `bench/w3pk.sh` puts them beside the npm peer.
+//! Sealing and opening w3pk payloads: the rows of docs/reference/performance.md (`rows`), and where
+//! their time goes (`parts`). `bench/w3pk.sh` compares them with the npm package.
 //!
 //! The randomness is the operating system's, so each row pays for its system call.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use getrandom::rand_core::Rng;
+use rand_core::Rng;
 use std::hint::black_box;
 use std::time::Duration;
 use strongroom::key::{DecapsulationKey, EncapsulationKey};
-use strongroom::w3pk::{self, Generation, Payload, Sealed};
+use strongroom::w3pk::{self, AnyPayload, Generation, Payload};
 use strongroom::{aead, encoding};
 use strongroom_testkit::{older_payload_json, rng};
 
@@ -80,7 +80,9 @@ fn rows(c: &mut Criterion) {
         });
         let json = setup.seal(large, generation).to_json();
         group.bench_function(format!("open_1_mib_from_json_{name}"), |b| {
-            b.iter(|| Sealed::from_json(black_box(json.as_bytes())).expect("ours").open(mine).expect("mine"));
+            b.iter(|| {
+                AnyPayload::from_json(black_box(json.as_bytes())).expect("ours").open(mine).expect("mine")
+            });
         });
     }
     group.finish();
@@ -118,7 +120,7 @@ fn parts(c: &mut Criterion) {
     }
     // One decapsulation, and the tag of no data.
     let older = older_payload_json(mine.encapsulation_key().as_bytes(), b"");
-    let older = Sealed::from_json(older.as_bytes()).expect("the older shape");
+    let older = AnyPayload::from_json(older.as_bytes()).expect("the older shape");
     group.bench_function("decapsulate_and_no_data", |b| {
         b.iter(|| black_box(&older).open(mine).expect("mine"));
     });
@@ -127,7 +129,7 @@ fn parts(c: &mut Criterion) {
     let json = payload.to_json();
     group.bench_function("json_write_2_recipients", |b| b.iter(|| black_box(&payload).to_json()));
     group.bench_function("json_read_2_recipients", |b| {
-        b.iter(|| Sealed::from_json(black_box(json.as_bytes())).expect("ours"));
+        b.iter(|| AnyPayload::from_json(black_box(json.as_bytes())).expect("ours"));
     });
 
     let (key, nonce) = ([1; aead::KEY_BYTES], [2; aead::NONCE_BYTES]);
@@ -154,7 +156,7 @@ fn parts(c: &mut Criterion) {
     let json = payload.to_json();
     group.bench_function("json_write_1_mib", |b| b.iter(|| black_box(&payload).to_json()));
     group.bench_function("json_read_1_mib", |b| {
-        b.iter(|| Sealed::from_json(black_box(json.as_bytes())).expect("ours"));
+        b.iter(|| AnyPayload::from_json(black_box(json.as_bytes())).expect("ours"));
     });
     group.bench_function("open_1_mib", |b| b.iter(|| black_box(&payload).open(mine).expect("mine")));
     group.finish();

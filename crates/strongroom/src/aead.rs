@@ -2,29 +2,30 @@
 
 use zeroize::Zeroizing;
 
-/// Bytes of a key.
+/// Bytes of an AES-256 key.
 pub const KEY_BYTES: usize = 32;
-/// Bytes of a nonce.
+/// Bytes of a GCM nonce.
 pub const NONCE_BYTES: usize = 12;
-/// Bytes of a tag.
+/// Bytes of a GCM tag.
 pub const TAG_BYTES: usize = 16;
 
-/// The tag does not fit the key, the nonce, the associated data and the ciphertext.
+/// The tag does not match: key, nonce, associated data or ciphertext is another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the authentication tag does not match")]
 pub struct TagMismatch;
 
-/// A key made ready, for whoever uses it more than once. Its memory is wiped by the backend when it is dropped.
+/// A key prepared for several uses. The backend wipes its memory on drop.
 pub struct Cipher(backend::Cipher);
 
 impl Cipher {
-    /// Makes a key ready.
+    /// Expands a key of 32 bytes.
     #[must_use]
     pub fn new(key: &[u8; KEY_BYTES]) -> Self {
         Self(backend::cipher(key))
     }
 
-    /// Encrypts `data` in place and returns the tag. A key and nonce must never serve twice.
+    /// Encrypts `data` in place and returns the tag. A pair of key and nonce must never be used
+    /// twice.
     #[must_use]
     pub fn seal_in_place(&self, nonce: &[u8; NONCE_BYTES], aad: &[u8], data: &mut [u8]) -> [u8; TAG_BYTES] {
         backend::seal_in_place(&self.0, nonce, aad, data)
@@ -33,7 +34,7 @@ impl Cipher {
     /// Decrypts `ciphertext ‖ tag` in place and returns the plaintext's part of it.
     ///
     /// # Errors
-    /// [`TagMismatch`]; what `sealed` then holds is no plaintext.
+    /// [`TagMismatch`]; `sealed` then holds no plaintext.
     pub fn open_in_place<'a>(
         &self,
         nonce: &[u8; NONCE_BYTES],
@@ -47,7 +48,7 @@ impl Cipher {
     }
 }
 
-/// Encrypts `data` in place and returns the tag. A key and nonce must never serve twice.
+/// Encrypts `data` in place and returns the tag. A pair of key and nonce must never be used twice.
 #[must_use]
 pub fn seal_in_place(
     key: &[u8; KEY_BYTES],

@@ -1,4 +1,5 @@
-//! Keys that follow from another secret (spec/envelope.md §1, spec/backup.md §1).
+//! Keys that are derived from another secret (spec/keys.md, spec/backup.md and
+//! spec/backup-compatible.md).
 
 use crate::kem;
 use crate::key::DecapsulationKey;
@@ -11,12 +12,12 @@ use shake::Shake256;
 use shake::digest::{ExtendableOutput, Update, XofReader};
 use zeroize::Zeroizing;
 
-/// The context that w3pk uses where an application names none.
+/// The context that w3pk uses unless the application gives one.
 pub const W3PK_DEFAULT_CONTEXT: &str = "mlkem-v1";
 const W3PK_SALT: &[u8] = b"mlkem-keypair-v1";
 
-/// The ML-KEM-1024 key that w3pk derives from an Ethereum key: HKDF-SHA256 (RFC 5869) with the salt
-/// `mlkem-keypair-v1` and the context as info, 64 bytes d ‖ z.
+/// The ML-KEM-1024 key that w3pk derives from an Ethereum key. Its seed d ‖ z is HKDF-SHA256 (RFC
+/// 5869) of the key, with the salt `mlkem-keypair-v1` and the context as info, 64 bytes.
 #[must_use]
 pub fn w3pk(wallet: &WalletKey, context: &str) -> DecapsulationKey {
     let mut seed = Zeroizing::new([0; kem::SEED_BYTES]);
@@ -27,8 +28,8 @@ pub fn w3pk(wallet: &WalletKey, context: &str) -> DecapsulationKey {
     DecapsulationKey::from_seed(&seed)
 }
 
-/// The seed of the SLH-DSA key of wallets in the field: SHAKE256(entropy ‖ index, 96 bytes), without an index that is 0
-/// (spec/backup.md §1).
+/// The seed of a compatible SLH-DSA key: SHAKE256(entropy ‖ index, 96 bytes). An index of 0 is left
+/// out (spec/backup-compatible.md#derivation).
 pub(crate) fn compatible_slh_dsa_seed(
     mnemonic: &Mnemonic,
     index: u32,
@@ -37,13 +38,15 @@ pub(crate) fn compatible_slh_dsa_seed(
     shake256(&[mnemonic.entropy(), if index == [0; 4] { &[] } else { &index }])
 }
 
-/// The seed d ‖ z of the ML-KEM keys of wallets in the field: SHAKE256(BIP-39 seed, 64 bytes) (spec/backup.md §1).
+/// The seed d ‖ z of the compatible ML-KEM keys: SHAKE256(BIP-39 seed, 64 bytes)
+/// (spec/backup-compatible.md#derivation).
 pub(crate) fn compatible_ml_kem_seed(mnemonic: &Mnemonic) -> Zeroizing<[u8; kem::SEED_BYTES]> {
     shake256(&[mnemonic.seed()])
 }
 
-/// The ML-KEM-1024 key of a mnemonic's account: HKDF-SHA256 (RFC 5869) of the BIP-39 seed with the salt `strongroom/mlkem1024/1` and
-/// the account's number, u32 BE, as info, 64 bytes d ‖ z (spec/backup.md §1).
+/// The ML-KEM-1024 key of an account of a mnemonic (spec/backup.md#derivation). Its seed d ‖
+/// z is HKDF-SHA256 (RFC 5869) of the BIP-39 seed, with the salt `strongroom/mlkem1024/1` and the
+/// account's number (u32, big-endian) as info, 64 bytes.
 #[must_use]
 pub fn strongroom(mnemonic: &Mnemonic, account: u32) -> DecapsulationKey {
     DecapsulationKey::from_seed(&strongroom_ml_kem_seed(mnemonic, account))
@@ -53,7 +56,8 @@ pub(crate) fn strongroom_ml_kem_seed(mnemonic: &Mnemonic, account: u32) -> Zeroi
     of_account(mnemonic, b"strongroom/mlkem1024/1", account)
 }
 
-/// The seed of the SLH-DSA key of a mnemonic's account, as [`strongroom`], with the salt `strongroom/slh-dsa-shake-256f/1`.
+/// The seed of an account's SLH-DSA key: as in [`strongroom`], with the salt
+/// `strongroom/slh-dsa-shake-256f/1` and 96 bytes.
 pub(crate) fn strongroom_slh_dsa_seed(
     mnemonic: &Mnemonic,
     account: u32,

@@ -1,4 +1,5 @@
-//! RFC 4648 base64 of public bytes (§4, padded) and of keys (§5, unpadded, constant time); hex with its prefix.
+//! Text encodings of bytes: base64 (RFC 4648 §4, padded) for public bytes, base64url (§5, unpadded,
+//! in constant time) for keys and tokens, and hex with its prefix.
 
 use base64::Engine as _;
 use base64ct::Encoding as _;
@@ -11,13 +12,13 @@ static STANDARD: std::sync::LazyLock<base64::engine::Simd> =
 #[cfg(target_arch = "wasm32")]
 static STANDARD: base64::engine::GeneralPurpose = base64::engine::general_purpose::STANDARD;
 
-/// Standard base64 with padding, of bytes that are no secret.
+/// Standard base64 with padding, for public bytes: its time depends on them.
 #[must_use]
 pub fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
-/// Appends standard base64 with padding.
+/// Appends standard base64 with padding to `out`.
 pub(crate) fn base64_into(bytes: &[u8], out: &mut String) {
     STANDARD.encode_string(bytes, out);
 }
@@ -28,7 +29,7 @@ pub fn from_base64(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
 }
 
-/// base64url without padding (§5), in constant time: of tokens.
+/// base64url without padding (RFC 4648 §5) in constant time, for tokens.
 #[must_use]
 pub fn base64url(bytes: &[u8]) -> String {
     base64ct::Base64UrlUnpadded::encode_string(bytes)
@@ -42,21 +43,21 @@ pub fn from_base64url(text: &str) -> Option<Vec<u8>> {
 
 /// As [`from_base64`], for exactly `N` bytes.
 pub(crate) fn from_base64_exact<const N: usize>(text: &str) -> Option<Box<[u8; N]>> {
-    // The length is checked first, so that a long text costs nothing.
+    // The length is checked first: a text that is too long is not even decoded.
     if text.len() != N.div_ceil(3) * 4 {
         return None;
     }
     from_base64(text)?.into_boxed_slice().try_into().ok()
 }
 
-/// As [`from_base64_exact`], in constant time and into memory that is wiped: for secret keys.
+/// As [`from_base64_exact`], for secret keys: in constant time, and into memory that is wiped.
 pub(crate) fn from_base64_secret<const N: usize>(text: &str) -> Option<Box<Zeroizing<[u8; N]>>> {
     let mut bytes = Box::new(Zeroizing::new([0; N]));
     let decoded = base64ct::Base64::decode(text, bytes.as_mut_slice()).ok()?.len();
     (decoded == N).then_some(bytes)
 }
 
-/// `0x` and lower-case hex digits, of bytes that are no secret.
+/// `0x` and lower-case hex digits, for public bytes: its time depends on them.
 #[must_use]
 pub fn prefixed_hex(bytes: &[u8]) -> String {
     let mut text = vec![0; 2 + 2 * bytes.len()];
@@ -70,7 +71,8 @@ pub(crate) fn from_prefixed_hex(text: &str) -> Option<Vec<u8>> {
     hex::decode(text.strip_prefix("0x")?).ok()
 }
 
-/// `prefix` and the base64url text of `body` ‖ the first four bytes of its SHA-256 (spec/envelope.md §1).
+/// `prefix` and the base64url text of `body` ‖ the first four bytes of its SHA-256
+/// (spec/keys.md#key-texts).
 pub(crate) fn key_text(prefix: &str, body: &[u8]) -> Zeroizing<String> {
     let mut checked = Zeroizing::new(Vec::with_capacity(body.len() + CHECKSUM_BYTES));
     checked.extend_from_slice(body);

@@ -1,12 +1,12 @@
-//! JSON (RFC 8259) as strict as the rest.
+//! Strict JSON (RFC 8259).
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
 
-/// A `T` that was written as an object. A derived `Deserialize` also takes an array of the fields in their order, which
-/// would be a second spelling.
+/// A `T` that is written as an object. A derived `Deserialize` also takes an array of the fields in
+/// their order, which would be a second spelling.
 pub struct Object<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {

@@ -1,7 +1,8 @@
-//! ML-KEM-1024 (FIPS 203) over one backend, which only this file and its parts name; the hybrid over it; ML-KEM-768 for backups.
+//! The KEMs: ML-KEM-1024 (FIPS 203) here, the hybrid over it, and ML-KEM-768 for backups. Only this
+//! file and its children name the backend.
 //!
-//! Keys are kept unpacked, that is with the matrix expanded and the vectors in NTT form, so that each
-//! use costs a third of what it costs from bytes.
+//! Keys are kept unpacked: the matrix is expanded, and the vectors are in NTT form. Each use then
+//! costs a third of what it costs from bytes.
 
 mod hybrid;
 mod ml_kem_768;
@@ -18,7 +19,7 @@ pub(crate) use hybrid::{HybridDecapsulator, HybridEncapsulator};
 pub(crate) use ml_kem_768::MlKem768;
 pub use ml_kem_768::{ML_KEM_768_CIPHERTEXT_BYTES, ML_KEM_768_ENCAPSULATION_KEY_BYTES};
 
-/// HPKE code point of ML-KEM-1024, used where a key names its algorithm.
+/// ML-KEM-1024's code point in HPKE's registry, by which keys and stanzas name it.
 pub const KEM_ID: u16 = 0x0042;
 /// Bytes of an encapsulation key (FIPS 203 table 3).
 pub const ENCAPSULATION_KEY_BYTES: usize = 1568;
@@ -33,10 +34,10 @@ pub const SHARED_SECRET_BYTES: usize = 32;
 /// Where an expanded decapsulation key embeds its encapsulation key (FIPS 203 algorithm 16).
 const EMBEDDED_KEY: std::ops::Range<usize> = 1536..3104;
 
-/// A KEM ciphertext: 1,568 bytes, all of whose values are ciphertexts of some secret.
+/// A KEM ciphertext: 1,568 bytes. Every value decapsulates to some secret.
 pub type Ciphertext = [u8; CIPHERTEXT_BYTES];
 
-/// A shared secret of one encapsulation, 32 bytes, zeroized on drop.
+/// The shared secret of one encapsulation, 32 bytes, wiped on drop.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct SharedSecret([u8; SHARED_SECRET_BYTES]);
 
@@ -46,7 +47,7 @@ impl SharedSecret {
     }
 }
 
-/// Why an expanded decapsulation key is none.
+/// The check that an expanded decapsulation key failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyCheck {
@@ -57,14 +58,14 @@ pub enum KeyCheck {
     #[error("the encapsulation key is not reduced modulo q (FIPS 203 §7.2)")]
     Modulus,
     /// A secret coefficient is q or more, so the key has a second encoding.
-    #[error("the decapsulation key is not reduced modulo q")]
+    #[error("the decapsulation key is not reduced modulo q (FIPS 203 §4.2.1)")]
     Encoding,
-    /// It does not decapsulate what its encapsulation key encapsulates.
+    /// The key does not decapsulate what its encapsulation key encapsulates.
     #[error("the decapsulation key does not open what its encapsulation key seals")]
     SelfTest,
 }
 
-/// Whether the AVX2 code may run here; its functions are safe to call only then.
+/// Whether the processor has AVX2. Only then are the AVX2 functions safe to call.
 #[cfg(target_arch = "x86_64")]
 fn has_avx2() -> bool {
     std::arch::is_x86_feature_detected!("avx2")
@@ -79,7 +80,7 @@ pub(crate) enum Encapsulator {
 }
 
 impl Encapsulator {
-    /// `None` where the modulus check of FIPS 203 §7.2 fails.
+    /// `None` if the modulus check of FIPS 203 §7.2 fails.
     pub(crate) fn new(key: &[u8; ENCAPSULATION_KEY_BYTES]) -> Option<Self> {
         let key = MlKem1024PublicKey::from(key);
         if !libcrux_ml_kem::mlkem1024::validate_public_key(&key) {
@@ -128,8 +129,8 @@ impl Decapsulator {
         Self::Portable(key)
     }
 
-    /// The checks of FIPS 203 §7.3 and §7.2 on an expanded key, then one encapsulation there and back: an
-    /// altered dk_PKE passes the hash check.
+    /// Checks an expanded key by FIPS 203 §7.3 and §7.2, and then encapsulates and decapsulates
+    /// once, since an altered dk_PKE passes the hash check.
     pub(crate) fn from_expanded(bytes: &[u8; DECAPSULATION_KEY_BYTES]) -> Result<Self, KeyCheck> {
         let mut packed = MlKem1024PrivateKey::from(bytes);
         let checked = Self::unpack_checked(bytes, &packed);
@@ -193,8 +194,8 @@ impl Decapsulator {
         Box::new(packed.into())
     }
 
-    /// FIPS 203 algorithm 18. A foreign ciphertext gives a secret too, one that nobody knows (implicit
-    /// rejection).
+    /// FIPS 203 algorithm 18. A ciphertext for another key gives a secret that nobody knows
+    /// (implicit rejection).
     pub(crate) fn decapsulate(&self, ciphertext: &Ciphertext) -> SharedSecret {
         let ciphertext = MlKem1024Ciphertext::from(ciphertext);
         SharedSecret(match self {
@@ -215,7 +216,8 @@ impl Drop for Decapsulator {
     }
 }
 
-/// Whether every 12-bit coefficient is below q (FIPS 203 §4.2.1, ByteDecode), without a branch on any.
+/// Whether every 12-bit coefficient is below q (FIPS 203 §4.2.1, ByteDecode). There is no branch on
+/// a coefficient.
 fn is_reduced(encoded: &[u8]) -> bool {
     const Q: u16 = 3329;
     let mut borrow = 0;
@@ -228,8 +230,8 @@ fn is_reduced(encoded: &[u8]) -> bool {
     borrow == 0
 }
 
-/// Overwrites a backend's type, which knows no zeroize, with its empty value. `black_box` keeps the store
-/// from being dropped as dead, as far as safe code can.
+/// Overwrites a type of the backend, which has no `zeroize`, with its empty value. `black_box`
+/// keeps the compiler from dropping the store, as far as safe code can.
 fn wipe<T>(secret: &mut T, empty: T) {
     *secret = empty;
     std::hint::black_box(secret);
@@ -239,7 +241,8 @@ fn wipe<T>(secret: &mut T, empty: T) {
 mod tests {
     use super::*;
 
-    /// The portable code, which no machine with AVX2 would run otherwise, agrees with the dispatched one.
+    /// The portable code agrees with the dispatched code. Without this test, no machine with AVX2
+    /// would run it.
     #[test]
     fn portable_and_dispatched_code_agree() {
         let seed = [7; SEED_BYTES];

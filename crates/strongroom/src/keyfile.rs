@@ -1,119 +1,123 @@
-//! The secret-key file: comments, then one secret key text, perhaps locked with a passphrase (spec/envelope.md §1).
+//! Key files: comments, and one secret key text, which a passphrase may lock
+//! (spec/keys.md#key-files).
 
 use crate::aead::{self, NONCE_BYTES, TAG_BYTES};
 use crate::encoding;
 use crate::key::{Identity, KeyError};
-use crate::stretch::Stretch;
+use crate::passphrase_kdf::PassphraseKdf;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-/// Bytes that a key file may have.
+/// The most bytes that a key file may have.
 pub const MAX_KEY_FILE_BYTES: usize = 64 * 1024;
 const MAX_LINE_BYTES: usize = 8 * 1024;
 const LOCKED_PREFIX: &str = "STRONGROOM-ENCRYPTED-KEY-1";
 
-/// Why a file is no key file. No variant repeats what the file holds.
+/// Why a file cannot be read as a key file. No variant repeats what the file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyFileError {
-    /// More than [`MAX_KEY_FILE_BYTES`], or a line of more than 8 KiB.
-    #[error("the file is too large to be a key file")]
+    /// The file has more than [`MAX_KEY_FILE_BYTES`], or a line of more than 8 KiB.
+    #[error("the file is too large for a key file: at most 64 KiB, and 8 KiB a line, are allowed")]
     TooLarge,
-    /// Not UTF-8.
-    #[error("the file is not text")]
+    /// The file is not UTF-8.
+    #[error("the file is not text in UTF-8")]
     NotText,
-    /// Only comments.
+    /// Every line is empty or a comment.
     #[error("the file holds no key")]
     NoKey,
-    /// More than one line that is no comment.
-    #[error("the file holds more than one key")]
+    /// More than one line is neither empty nor a comment.
+    #[error("the file holds more than one key: put each into a file of its own")]
     ManyKeys,
-    /// The line is no key.
-    #[error("line {line} holds no usable key")]
+    /// The line cannot be read as a key.
+    #[error("line {line} cannot be read as a key")]
     Key {
-        /// The line, from 1.
+        /// The line's number, counted from 1.
         line: usize,
-        /// What is wrong with it.
+        /// Why the line is refused.
         source: KeyError,
     },
-    /// It is locked in a way that is not taken: less than 8 MiB or more than 1 GiB of memory, no or more than 16 passes.
-    #[error("line {line} holds a key that is locked with parameters out of bounds")]
+    /// The key is locked with parameters out of range: 8 MiB to 1 GiB of memory, and 1 to 16
+    /// passes.
+    #[error(
+        "line {line} holds a locked key whose Argon2id parameters are out of range: 8 MiB to 1 GiB of memory and 1 to 16 passes are accepted"
+    )]
     Lock {
-        /// The line, from 1.
+        /// The line's number, counted from 1.
         line: usize,
     },
 }
 
-/// The passphrase is another, or the text was altered.
+/// The passphrase is wrong, or the text was altered. Nobody can tell which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the passphrase does not open this key")]
 pub struct UnlockError;
 
-/// What a key file holds.
+/// The key of a key file, which may be locked.
 #[non_exhaustive]
 pub enum KeyFile {
-    /// A key.
+    /// A key that is not locked.
     Open(Identity),
-    /// A key behind a passphrase.
+    /// A key that needs its passphrase.
     Locked(LockedKey),
 }
 
-/// A key behind a passphrase: Argon2id (RFC 9106) and AES-256-GCM.
+/// A key that is locked with a passphrase, by Argon2id (RFC 9106) and AES-256-GCM.
 #[derive(Debug)]
 pub struct LockedKey {
-    stretch: Stretch,
-    /// With its tag.
+    kdf: PassphraseKdf,
+    /// The ciphertext of the key, and its tag.
     sealed: Vec<u8>,
 }
 
 impl LockedKey {
-    /// Locks a key. Takes 64 MiB and about a tenth of a second.
+    /// Locks a key. Takes 64 MiB of memory and about a tenth of a second.
     #[must_use]
     pub fn lock(identity: &Identity, passphrase: &[u8], rng: &mut impl CryptoRng) -> Self {
-        let mut locked = Self { stretch: Stretch::new(rng), sealed: Vec::new() };
+        let mut locked = Self { kdf: PassphraseKdf::new(rng), sealed: Vec::new() };
         let mut body = identity.to_secret_body();
-        // Salt and key serve once, so that the nonce is zero.
-        let key = locked.stretch.key(passphrase);
+        // Each salt gives a single-use key, so a zero nonce is safe.
+        let key = locked.kdf.derive_key(passphrase);
         let tag = aead::seal_in_place(&key, &[0; NONCE_BYTES], &locked.aad(), &mut body);
         locked.sealed = [&body[..], &tag[..]].concat();
         locked
     }
 
-    /// Takes the key out.
+    /// Unlocks the key, at the cost that its parameters ask for.
     ///
     /// # Errors
-    /// [`UnlockError`].
+    /// [`UnlockError`]: the passphrase is wrong, or the text was altered.
     pub fn unlock(&self, passphrase: &[u8]) -> Result<Identity, UnlockError> {
         let (body, tag) = self.sealed.split_last_chunk().ok_or(UnlockError)?;
-        let body = aead::open(&self.stretch.key(passphrase), &[0; NONCE_BYTES], &self.aad(), body, tag)
+        let body = aead::open(&self.kdf.derive_key(passphrase), &[0; NONCE_BYTES], &self.aad(), body, tag)
             .map_err(|_| UnlockError)?;
         Identity::from_secret_body(&body).map_err(|_| UnlockError)
     }
 
     fn aad(&self) -> Vec<u8> {
-        [LOCKED_PREFIX.as_bytes(), &self.stretch.to_bytes()].concat()
+        [LOCKED_PREFIX.as_bytes(), &self.kdf.to_bytes()].concat()
     }
 
     fn to_text(&self) -> Zeroizing<String> {
-        encoding::key_text(LOCKED_PREFIX, &[&self.stretch.to_bytes()[..], &self.sealed].concat())
+        encoding::key_text(LOCKED_PREFIX, &[&self.kdf.to_bytes()[..], &self.sealed].concat())
     }
 
     fn from_text(text: &str, line: usize) -> Result<Self, KeyFileError> {
         let refused = KeyFileError::Key { line, source: KeyError::Text };
         let body = encoding::from_key_text(LOCKED_PREFIX, text).ok_or(refused)?;
-        let (stretch, sealed) = body.split_first_chunk().ok_or(refused)?;
+        let (kdf, sealed) = body.split_first_chunk().ok_or(refused)?;
         if sealed.len() <= TAG_BYTES {
             return Err(refused);
         }
-        let stretch = Stretch::from_bytes(stretch).map_err(|_| KeyFileError::Lock { line })?;
-        Ok(Self { stretch, sealed: sealed.to_vec() })
+        let kdf = PassphraseKdf::from_bytes(kdf).map_err(|_| KeyFileError::Lock { line })?;
+        Ok(Self { kdf, sealed: sealed.to_vec() })
     }
 }
 
 /// Reads a key file.
 ///
 /// # Errors
-/// [`KeyFileError`]; see its variants.
+/// [`KeyFileError`].
 pub fn parse(bytes: &[u8]) -> Result<KeyFile, KeyFileError> {
     if bytes.len() > MAX_KEY_FILE_BYTES {
         return Err(KeyFileError::TooLarge);
@@ -139,8 +143,8 @@ pub fn parse(bytes: &[u8]) -> Result<KeyFile, KeyFileError> {
     Ok(KeyFile::Open(identity))
 }
 
-/// Writes a key file; `created` is a date for the reader, RFC 3339 by custom. Control characters in it become spaces, so
-/// that it stays on its comment line.
+/// Writes a key file. `created` is a date for people, by custom RFC 3339. Control characters in it
+/// become spaces, so it cannot leave its comment line.
 #[must_use]
 pub fn write(identity: &Identity, created: &str) -> Zeroizing<String> {
     with_comments(identity, created, &identity.to_secret_text())
@@ -222,11 +226,11 @@ mod tests {
     #[test]
     fn what_a_lock_may_ask_for_is_bounded() {
         let text = |body: &[u8]| encoding::key_text(LOCKED_PREFIX, body);
-        let stretch = Stretch::new(&mut rng()).to_bytes();
-        let dear = [&[0xFF; 4][..], &stretch[4..], &[0; 99]].concat();
+        let kdf = PassphraseKdf::new(&mut rng()).to_bytes();
+        let dear = [&[0xFF; 4][..], &kdf[4..], &[0; 99]].concat();
         assert_eq!(refusal(text(&dear).as_bytes()), KeyFileError::Lock { line: 1 });
-        assert!(parse(text(&[&stretch[..], &[0; 99]].concat()).as_bytes()).is_ok());
-        let empty = [&stretch[..], &[0; 16]].concat();
+        assert!(parse(text(&[&kdf[..], &[0; 99]].concat()).as_bytes()).is_ok());
+        let empty = [&kdf[..], &[0; 16]].concat();
         assert_eq!(refusal(text(&empty).as_bytes()), KeyFileError::Key { line: 1, source: KeyError::Text });
     }
 }

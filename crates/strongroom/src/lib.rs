@@ -1,32 +1,32 @@
 //! Post-quantum envelopes, keys and sign-in statements: bytes in, bytes out.
 //!
-//! The crate is pure. The clock and the randomness are arguments; it reads no file and opens no
-//! connection. It refuses every encoding but one, and names what it refused.
+//! The crate is pure: clock and randomness are arguments, and it uses no files and no network. It
+//! accepts exactly one encoding of each thing, and names what it refuses.
 //!
 //! ```
 //! use strongroom::envelope::{self, Envelope};
 //! use strongroom::key::{DecapsulationKey, Identity};
-//! use strongroom::policy::Policy;
+//! use strongroom::policy::EnvelopePolicy;
 //! # let mut rng = getrandom::rand_core::UnwrapErr(getrandom::SysRng);
 //!
 //! let mine = Identity::from(DecapsulationKey::generate(&mut rng));
 //! let vault = Identity::from(DecapsulationKey::generate(&mut rng));
 //! let recipients = [mine.recipient(), vault.recipient()];
 //!
-//! let sealed = envelope::seal("苟全性命於亂世".as_bytes(), &recipients, Policy::default(), &mut rng)?;
+//! let sealed = envelope::seal("苟全性命於亂世".as_bytes(), &recipients, EnvelopePolicy::default(), &mut rng)?;
 //! let stored = Envelope::parse(sealed.as_bytes().to_vec())?;
 //! assert_eq!(stored.open([&vault])?.expose(), "苟全性命於亂世".as_bytes());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The arrows, and where each is made:
+//! The flows, and the module of each:
 //!
 //! ```text
 //! plaintext -seal-> Envelope -open-> Plaintext                      envelope (the native format), policy
 //! plaintext -seal-> Payload -open-> Plaintext                       w3pk
-//! text or bytes -parse-> Sealed -open-> Plaintext                   sealed (either of them)
-//! Draft -write-> Statement -sign-> WalletSignature                  signin, wallet
-//! Statement + WalletSignature + Act -verify-> SignedIn              signin
+//! text or bytes -parse-> SealedSecret -open-> Plaintext             sealed_secret (either of them)
+//! Draft -write-> WalletStatement -sign-> WalletSignature            sign_in, wallet
+//! WalletStatement + WalletSignature + Act -verify-> SignedIn        sign_in
 //! Archive -sign-> SignedBackup -verify-> VerifiedBackup -restore-> Archive   backup, mnemonic, slh_dsa
 //! ```
 
@@ -41,14 +41,16 @@ pub mod key;
 pub mod keyfile;
 pub mod mnemonic;
 mod open_error;
+#[cfg(feature = "os-rng")]
+mod os_rng;
+pub mod passphrase_kdf;
 mod plaintext;
 pub mod policy;
 pub mod principal;
-mod sealed;
-pub mod signin;
+mod sealed_secret;
+pub mod sign_in;
 pub mod slh_dsa;
 mod slot;
-pub mod stretch;
 #[cfg(test)]
 mod vectors;
 pub mod w3pk;
@@ -60,6 +62,8 @@ pub use kem::{
     ML_KEM_768_CIPHERTEXT_BYTES, ML_KEM_768_ENCAPSULATION_KEY_BYTES, SEED_BYTES, SHARED_SECRET_BYTES,
 };
 pub use open_error::OpenError;
+#[cfg(feature = "os-rng")]
+pub use os_rng::os_rng;
 pub use plaintext::Plaintext;
-pub use sealed::{Sealed, SealedError};
+pub use sealed_secret::{SealedSecret, SealedSecretError};
 pub use slot::{SlotId, SlotIdError};

@@ -1,50 +1,50 @@
-//! BIP-39 mnemonics, read strictly, of the English list (spec/backup.md §1).
+//! BIP-39 mnemonics of the English word list, read strictly (spec/backup.md#mnemonic).
 
 use bip39::{Error, Language};
 use zeroize::{Zeroize, Zeroizing};
 
-/// Bytes of the seed that PBKDF2 makes of words and passphrase.
+/// Bytes of the seed that PBKDF2 makes from words and passphrase.
 pub const BIP39_SEED_BYTES: usize = 64;
-/// Bytes that a text of 24 words can have, with more white space than anybody needs.
+/// The most bytes that a text may have: room for 24 words and plenty of white space.
 const MAX_TEXT_BYTES: usize = 4096;
 
-/// Why a text is no mnemonic. None of them repeats a word.
+/// Why a text cannot be read as a mnemonic. No variant repeats a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MnemonicError {
-    /// Not 12, 15, 18, 21 or 24 words.
-    #[error("a mnemonic has 12, 15, 18, 21 or 24 words, this one has {found}")]
+    /// The number of words is not 12, 15, 18, 21 or 24.
+    #[error("the mnemonic has {found} words, and 12, 15, 18, 21 or 24 are expected")]
     WordCount {
-        /// How many there are.
+        /// The number of words that were given.
         found: usize,
     },
-    /// A word that is not in the list.
+    /// A word is not in the list.
     #[error("word {number} is not in BIP-39's English list")]
     UnknownWord {
-        /// Which, from 1.
+        /// The word's place, counted from 1.
         number: usize,
     },
-    /// The last word's checksum is not that of the words before it.
-    #[error(
-        "word {number}, the last, holds a checksum that the words before it do not have: one of them is wrong, or two stand in each other's place"
-    )]
+    /// The checksum in the last word does not match the words.
+    #[error("the checksum in word {number}, the last, does not match: a word is wrong, or two are swapped")]
     Checksum {
-        /// The last word's number, from 1.
+        /// The last word's place, counted from 1.
         number: usize,
     },
-    /// Longer than any mnemonic.
-    #[error("the text is longer than a mnemonic can be")]
+    /// The text is longer than any mnemonic.
+    #[error("the text is too long for a mnemonic: at most 24 words are expected")]
     TooLong,
 }
 
-/// The words of a wallet, wiped on drop: their entropy, and the seed that they give with a passphrase.
+/// A wallet's mnemonic, wiped on drop: the entropy of its words, and the seed that follows with a
+/// passphrase.
 pub struct Mnemonic {
     entropy: Zeroizing<Vec<u8>>,
     seed: Box<Zeroizing<[u8; BIP39_SEED_BYTES]>>,
 }
 
 impl Mnemonic {
-    /// Reads words in lower case, with white space between them; the passphrase is normalised as BIP-39 says (NFKD).
+    /// Reads words in lower case with white space between them. The passphrase is normalised as
+    /// BIP-39 says (NFKD).
     ///
     /// # Errors
     /// [`MnemonicError`].
@@ -65,14 +65,15 @@ impl Mnemonic {
         Ok(Self { entropy: kept, seed: Box::new(Zeroizing::new(parsed.to_seed(passphrase))) })
     }
 
-    /// The words of 16 to 32 bytes of randomness, as many as BIP-39 knows.
+    /// The mnemonic of this entropy: 16, 20, 24, 28 or 32 bytes.
     ///
     /// # Errors
     /// [`MnemonicError::WordCount`] for another number of bytes.
     pub fn words_of(entropy: &[u8]) -> Result<Zeroizing<String>, MnemonicError> {
         let found = MnemonicError::WordCount { found: entropy.len() / 4 * 3 };
         let mnemonic = bip39::Mnemonic::from_entropy_in(Language::English, entropy).map_err(|_| found)?;
-        // The longest word has eight letters: the text never moves and leaves a copy behind.
+        // The longest word has eight letters, so the buffer never grows, which would leave a copy
+        // behind.
         let mut words = Zeroizing::new(String::with_capacity(24 * 9));
         for word in mnemonic.words() {
             if !words.is_empty() {
@@ -83,12 +84,12 @@ impl Mnemonic {
         Ok(words)
     }
 
-    /// 16 to 32 bytes.
+    /// The entropy of the words: 16, 20, 24, 28 or 32 bytes.
     pub(crate) fn entropy(&self) -> &[u8] {
         &self.entropy
     }
 
-    /// 64 bytes.
+    /// The seed that PBKDF2 made from words and passphrase.
     pub(crate) fn seed(&self) -> &[u8; BIP39_SEED_BYTES] {
         &self.seed
     }
@@ -104,7 +105,7 @@ mod tests {
 
     const WORDS: &str = "legal winner thank year wave sausage worth useful legal winner thank yellow";
 
-    /// Of the BIP's own list of vectors, whose passphrase is TREZOR.
+    /// One of the BIP's own vectors, whose passphrase is TREZOR.
     #[test]
     fn the_bips_vectors() {
         for (words, entropy, seed) in [

@@ -1,14 +1,15 @@
-//! Why something sealed did not open, of whatever format.
+//! The error of opening, common to all sealed formats.
 
-/// Why it did not open.
+/// Why something sealed did not open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// No entry is for this key: try the next.
-    #[error("none of the keys at hand opens this")]
+    /// It has no entry for any of the keys. Another key may open it.
+    #[error("none of the given keys opens this")]
     NotMine,
-    /// Something was altered: header, MAC, commitment, wrapped key, data. Which of them, nobody learns. An older payload
-    /// may also have been sealed for another key.
-    #[error("it is damaged or was altered")]
+    /// Header, MAC, commitment, wrapped key or data was altered. The error does not say which,
+    /// since that would help an attacker. An older payload may also have been sealed for another
+    /// key.
+    #[error("this is damaged or was altered")]
     Damaged,
 }

@@ -1,8 +1,8 @@
-//! What an envelope held.
+//! Opened plaintext.
 
 use zeroize::Zeroizing;
 
-/// Opened bytes, wiped on drop. They show themselves only through [`expose`](Self::expose).
+/// Opened bytes, wiped on drop. Only [`expose`](Self::expose) shows them.
 pub struct Plaintext(Zeroizing<Vec<u8>>);
 
 impl Plaintext {

@@ -1,65 +1,68 @@
-//! What an envelope binds: who may open it, where, and when (spec/envelope.md §4.4).
+//! The policy of an envelope: who may open it, where, and when (spec/envelope.md#policy).
 
 use crate::principal::Principal;
 use minicbor::{Decoder, Encoder};
 use std::convert::Infallible;
 
-/// Principals that a policy can name in one role.
+/// The most principals that a policy may name in one role.
 pub const MAX_PRINCIPALS: usize = 100;
-/// Bytes of a label.
+/// The most bytes of a label.
 pub const MAX_LABEL_BYTES: usize = 256;
-/// Bytes of an encoded policy.
+/// The most bytes of an encoded policy.
 pub const MAX_POLICY_BYTES: usize = 16 * 1024;
-/// The last second of the year 9999.
+/// The last second of the year 9999, the latest time that a policy may name.
 pub const MAX_UNIX_SECONDS: u64 = 253_402_300_799;
 
-/// A policy. The default one asks nothing.
+/// The conditions that are bound to an envelope. The default policy has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Policy {
-    /// Who may have a vault open it; at most [`MAX_PRINCIPALS`]. Encoded ascending, each once.
+pub struct EnvelopePolicy {
+    /// The principals that may have a vault open it, at most [`MAX_PRINCIPALS`]. They are encoded
+    /// in ascending order, each once.
     pub readers: Vec<Principal>,
-    /// Who may replace and delete it in a vault; at most [`MAX_PRINCIPALS`]. Encoded ascending, each once.
+    /// The principals that may replace and delete it in a vault, at most [`MAX_PRINCIPALS`]. They
+    /// are encoded in ascending order, each once.
     pub owners: Vec<Principal>,
     /// How many readers must approve each opening: 1 to their number.
     pub approvals: Option<u8>,
     /// The id of the one vault that may open it.
     pub audience: Option<[u8; 32]>,
-    /// Unix seconds from which on it may be opened.
+    /// The Unix time in seconds before which it must not be opened.
     pub not_before: Option<u64>,
-    /// Unix seconds from which on it may no longer be opened.
+    /// The Unix time in seconds from which on it must not be opened.
     pub not_after: Option<u64>,
-    /// It may be opened once.
+    /// Whether it may be opened only once.
     pub one_time: bool,
-    /// For people: 1 to [`MAX_LABEL_BYTES`] bytes without controls, also of the text's direction.
+    /// A note for people: 1 to [`MAX_LABEL_BYTES`] bytes, without control characters and without
+    /// those that change the direction of text.
     pub label: Option<String>,
 }
 
-/// Why a policy is none. The keys are those of spec/envelope.md §4.4.
+/// Why a policy is refused. Keys are numbers of spec/envelope.md#policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum PolicyError {
-    /// A key that this version does not know.
+pub enum EnvelopePolicyError {
+    /// The policy has a key that this crate does not know.
     #[error("the policy has the unknown key {key}: a newer Strongroom may know it")]
     UnknownKey {
-        /// Which.
+        /// What was found there.
         key: u64,
     },
     /// A field is out of its bounds.
     #[error("the policy's {field} is out of bounds")]
     Field {
-        /// Which.
+        /// What was found there.
         field: &'static str,
     },
-    /// More than [`MAX_POLICY_BYTES`].
-    #[error("the policy has more than {MAX_POLICY_BYTES} bytes")]
+    /// The encoded policy has more than [`MAX_POLICY_BYTES`].
+    #[error("the policy is too long: at most {MAX_POLICY_BYTES} bytes are allowed")]
     TooLarge,
-    /// No CBOR map, or not in its one encoding.
-    #[error("the policy is no deterministic CBOR map of the known kinds")]
+    /// The bytes are not a CBOR map, or not in its one encoding.
+    #[error("the policy is not the deterministic CBOR map of an envelope's policy")]
     Encoding,
 }
 
-impl Policy {
-    /// The same policy with its lists as they are encoded: ascending, each principal once.
+impl EnvelopePolicy {
+    /// The same policy with its lists in the order of the encoding: ascending, each principal once.
     #[must_use]
     pub fn normalised(mut self) -> Self {
         for list in [&mut self.readers, &mut self.owners] {
@@ -72,31 +75,32 @@ impl Policy {
     /// The one encoding, deterministic CBOR.
     ///
     /// # Errors
-    /// [`PolicyError::Field`] or [`PolicyError::TooLarge`].
-    pub fn encode(&self) -> Result<Vec<u8>, PolicyError> {
+    /// [`EnvelopePolicyError::Field`] or [`EnvelopePolicyError::TooLarge`].
+    pub fn encode(&self) -> Result<Vec<u8>, EnvelopePolicyError> {
         let policy = self.clone().normalised();
         policy.check()?;
         let mut bytes = Vec::new();
         let written: Result<(), minicbor::encode::Error<Infallible>> = policy.write(&mut bytes);
         written.expect("writing to memory does not fail");
-        if bytes.len() > MAX_POLICY_BYTES { Err(PolicyError::TooLarge) } else { Ok(bytes) }
+        if bytes.len() > MAX_POLICY_BYTES { Err(EnvelopePolicyError::TooLarge) } else { Ok(bytes) }
     }
 
     /// Reads the one encoding.
     ///
     /// # Errors
-    /// [`PolicyError`].
-    pub fn decode(bytes: &[u8]) -> Result<Self, PolicyError> {
+    /// [`EnvelopePolicyError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, EnvelopePolicyError> {
         if bytes.len() > MAX_POLICY_BYTES {
-            return Err(PolicyError::TooLarge);
+            return Err(EnvelopePolicyError::TooLarge);
         }
         let policy = Self::read(&mut Decoder::new(bytes))?;
-        // One encoding: ascending keys and principals, shortest heads, nothing left out that could be, nothing after.
-        if policy.encode()? == bytes { Ok(policy) } else { Err(PolicyError::Encoding) }
+        // Refuses a second encoding: unsorted keys or principals, longer heads, empty lists,
+        // trailing bytes.
+        if policy.encode()? == bytes { Ok(policy) } else { Err(EnvelopePolicyError::Encoding) }
     }
 
-    fn check(&self) -> Result<(), PolicyError> {
-        let bounds = |field, ok: bool| if ok { Ok(()) } else { Err(PolicyError::Field { field }) };
+    fn check(&self) -> Result<(), EnvelopePolicyError> {
+        let bounds = |field, ok: bool| if ok { Ok(()) } else { Err(EnvelopePolicyError::Field { field }) };
         let time = |at: Option<u64>| at.is_none_or(|at| at <= MAX_UNIX_SECONDS);
         let label =
             |label: &String| (1..=MAX_LABEL_BYTES).contains(&label.len()) && !label.contains(is_unshowable);
@@ -148,11 +152,11 @@ impl Policy {
         Ok(())
     }
 
-    fn read(d: &mut Decoder<'_>) -> Result<Self, PolicyError> {
-        let encoding = |_| PolicyError::Encoding;
+    fn read(d: &mut Decoder<'_>) -> Result<Self, EnvelopePolicyError> {
+        let encoding = |_| EnvelopePolicyError::Encoding;
         let mut policy = Self::default();
-        let entries = d.map().map_err(encoding)?.ok_or(PolicyError::Encoding)?;
-        // Each entry takes at least two bytes, so that a count of many ends where the bytes do.
+        let entries = d.map().map_err(encoding)?.ok_or(EnvelopePolicyError::Encoding)?;
+        // Each entry takes at least two bytes, so a large count ends where the bytes end.
         for _ in 0..entries {
             match d.u64().map_err(encoding)? {
                 1 => policy.readers = principals(d, "readers")?,
@@ -160,44 +164,45 @@ impl Policy {
                 3 => policy.approvals = Some(d.u8().map_err(encoding)?),
                 4 => {
                     let bytes = d.bytes().map_err(encoding)?;
-                    let field = PolicyError::Field { field: "audience" };
+                    let field = EnvelopePolicyError::Field { field: "audience" };
                     policy.audience = Some(bytes.try_into().map_err(|_| field)?);
                 }
                 5 => policy.not_before = Some(d.u64().map_err(encoding)?),
                 6 => policy.not_after = Some(d.u64().map_err(encoding)?),
                 7 => policy.one_time = d.bool().map_err(encoding)?,
                 8 => policy.label = Some(d.str().map_err(encoding)?.to_owned()),
-                key => return Err(PolicyError::UnknownKey { key }),
+                key => return Err(EnvelopePolicyError::UnknownKey { key }),
             }
         }
         Ok(policy)
     }
 }
 
-/// Controls, and what turns the direction of the text around it: people read labels on terminals.
+/// Control characters, and characters that change the direction of text: people read labels on
+/// terminals.
 fn is_unshowable(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
-fn principals(d: &mut Decoder<'_>, field: &'static str) -> Result<Vec<Principal>, PolicyError> {
-    let count = d.array().map_err(|_| PolicyError::Encoding)?.ok_or(PolicyError::Encoding)?;
+fn principals(d: &mut Decoder<'_>, field: &'static str) -> Result<Vec<Principal>, EnvelopePolicyError> {
+    let count = d.array().map_err(|_| EnvelopePolicyError::Encoding)?.ok_or(EnvelopePolicyError::Encoding)?;
     if count > MAX_PRINCIPALS as u64 {
-        return Err(PolicyError::Field { field });
+        return Err(EnvelopePolicyError::Field { field });
     }
-    (0..count).map(|_| d.decode().map_err(|_| PolicyError::Field { field })).collect()
+    (0..count).map(|_| d.decode().map_err(|_| EnvelopePolicyError::Field { field })).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::principal::WalletAddress;
+    use crate::wallet::WalletAddress;
 
     fn wallet(n: u8) -> Principal {
         WalletAddress::from_bytes([n; 20]).into()
     }
 
-    fn full() -> Policy {
-        Policy {
+    fn full() -> EnvelopePolicy {
+        EnvelopePolicy {
             readers: vec![Principal::SlhDsa([9; 32]), wallet(2), wallet(1), wallet(2)],
             owners: vec![wallet(3)],
             approvals: Some(2),
@@ -212,19 +217,19 @@ mod tests {
     #[test]
     fn every_field_comes_back_in_its_one_order() {
         let bytes = full().encode().expect("a policy");
-        assert_eq!(Policy::decode(&bytes), Ok(full().normalised()));
-        assert_eq!(Policy::default().encode().expect("the empty one"), [0xA0]);
-        assert_eq!(Policy::decode(&[0xA0]), Ok(Policy::default()));
+        assert_eq!(EnvelopePolicy::decode(&bytes), Ok(full().normalised()));
+        assert_eq!(EnvelopePolicy::default().encode().expect("the empty one"), [0xA0]);
+        assert_eq!(EnvelopePolicy::decode(&[0xA0]), Ok(EnvelopePolicy::default()));
     }
 
     #[test]
     fn fields_have_bounds() {
-        let refusal = |change: fn(&mut Policy)| {
+        let refusal = |change: fn(&mut EnvelopePolicy)| {
             let mut policy = full();
             change(&mut policy);
             policy.encode().expect_err("out of bounds")
         };
-        let field = |field| PolicyError::Field { field };
+        let field = |field| EnvelopePolicyError::Field { field };
         assert_eq!(refusal(|p| p.readers = (0..101).map(|n| wallet(n as u8)).collect()), field("readers"));
         assert_eq!(refusal(|p| p.approvals = Some(0)), field("approvals"));
         assert_eq!(refusal(|p| p.approvals = Some(4)), field("approvals"));
@@ -239,24 +244,24 @@ mod tests {
     #[test]
     fn other_encodings_are_refused() {
         for (bytes, error) in [
-            (&[0xA1, 0x09, 0x01][..], PolicyError::UnknownKey { key: 9 }),
-            (&[0xA1, 0x00, 0x01], PolicyError::UnknownKey { key: 0 }),
-            (&[0xA1, 0x01, 0x80], PolicyError::Encoding),
-            (&[0xA1, 0x07, 0xF4], PolicyError::Encoding),
-            (&[0xBF, 0xFF], PolicyError::Encoding),
-            (&[0xB8, 0x00], PolicyError::Encoding),
-            (&[0xA0, 0x00], PolicyError::Encoding),
-            (&[0xA2, 0x06, 0x02, 0x05, 0x01], PolicyError::Encoding),
-            (&[0xA2, 0x05, 0x01, 0x05, 0x01], PolicyError::Encoding),
-            (&[0xA1, 0x05, 0x18, 0x01], PolicyError::Encoding),
-            (&[0xA1, 0x01, 0x9A, 0x00, 0x0F, 0x42, 0x40], PolicyError::Field { field: "readers" }),
-            (&[0xBB, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], PolicyError::Encoding),
-            (&[0xA1, 0x04, 0x41, 0x00], PolicyError::Field { field: "audience" }),
-            (&[0x80], PolicyError::Encoding),
-            (&[], PolicyError::Encoding),
+            (&[0xA1, 0x09, 0x01][..], EnvelopePolicyError::UnknownKey { key: 9 }),
+            (&[0xA1, 0x00, 0x01], EnvelopePolicyError::UnknownKey { key: 0 }),
+            (&[0xA1, 0x01, 0x80], EnvelopePolicyError::Encoding),
+            (&[0xA1, 0x07, 0xF4], EnvelopePolicyError::Encoding),
+            (&[0xBF, 0xFF], EnvelopePolicyError::Encoding),
+            (&[0xB8, 0x00], EnvelopePolicyError::Encoding),
+            (&[0xA0, 0x00], EnvelopePolicyError::Encoding),
+            (&[0xA2, 0x06, 0x02, 0x05, 0x01], EnvelopePolicyError::Encoding),
+            (&[0xA2, 0x05, 0x01, 0x05, 0x01], EnvelopePolicyError::Encoding),
+            (&[0xA1, 0x05, 0x18, 0x01], EnvelopePolicyError::Encoding),
+            (&[0xA1, 0x01, 0x9A, 0x00, 0x0F, 0x42, 0x40], EnvelopePolicyError::Field { field: "readers" }),
+            (&[0xBB, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], EnvelopePolicyError::Encoding),
+            (&[0xA1, 0x04, 0x41, 0x00], EnvelopePolicyError::Field { field: "audience" }),
+            (&[0x80], EnvelopePolicyError::Encoding),
+            (&[], EnvelopePolicyError::Encoding),
         ] {
-            assert_eq!(Policy::decode(bytes), Err(error), "{bytes:02x?}");
+            assert_eq!(EnvelopePolicy::decode(bytes), Err(error), "{bytes:02x?}");
         }
-        assert_eq!(Policy::decode(&[0; MAX_POLICY_BYTES + 1]), Err(PolicyError::TooLarge));
+        assert_eq!(EnvelopePolicy::decode(&[0; MAX_POLICY_BYTES + 1]), Err(EnvelopePolicyError::TooLarge));
     }
 }

@@ -1,4 +1,5 @@
-//! SLH-DSA-SHAKE-256f (FIPS 205) over one backend, which no other file names: pure, deterministic, with a context string.
+//! SLH-DSA-SHAKE-256f (FIPS 205): pure, deterministic, with a context string. Only this file names
+//! the backend.
 
 use crate::encoding;
 use crate::principal::{Principal, SLH_DSA_HASH_BYTES};
@@ -14,12 +15,12 @@ pub const PUBLIC_KEY_BYTES: usize = 64;
 /// Bytes of a signature (FIPS 205 table 2).
 pub const SIGNATURE_BYTES: usize = 49_856;
 
-/// What a signature is for (FIPS 205 §10.2): one under one context is none under another.
+/// What a signature is for (FIPS 205 §10.2). A signature in one context is not valid in another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Context(slh_shake::Context<'static>);
 
 impl Context {
-    /// The empty one, of wallets in the field.
+    /// The empty context, which wallets in the field use.
     pub const NONE: Self = Self(slh_shake::Context::EMPTY);
     /// Statements of native backups.
     pub const BACKUP: Self = Self::new(b"strongroom/backup/1");
@@ -36,43 +37,43 @@ impl Context {
     }
 }
 
-/// Why a text or bytes are no public key or no signature.
+/// Why a text or bytes cannot be read as a public key or a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ParseError {
-    /// Not `0x` and an even number of hex digits.
-    #[error("0x and an even number of hex digits is expected")]
+pub enum FormatError {
+    /// The text is not `0x` and an even number of hex digits.
+    #[error("not hex: 0x and an even number of hex digits are expected")]
     Hex,
-    /// A letter of a public key is not in lower case, so that it has a second spelling.
-    #[error("a public key is 0x and 128 lower-case hex digits")]
+    /// A public key has upper-case digits, which would be a second spelling.
+    #[error("the public key has upper-case digits: 0x and 128 lower-case hex digits are expected")]
     Case,
-    /// Another number of bytes.
+    /// The bytes do not have the right length.
     #[error("{expected} bytes were expected, these are {found}")]
     Length {
-        /// Bytes of the thing.
+        /// Bytes that were expected.
         expected: usize,
-        /// Bytes that were there.
+        /// Bytes that were given.
         found: usize,
     },
 }
 
-/// The signature is another key's, over other bytes, or in another context.
+/// The signature is not one of this key over these bytes in this context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the SLH-DSA signature does not verify")]
 pub struct BadSignature;
 
-/// A public key, 64 bytes. Every value is one.
+/// A public key, 64 bytes. Every value is valid.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicKey([u8; PUBLIC_KEY_BYTES]);
 
 impl PublicKey {
-    /// The key of these bytes.
+    /// The key of these 64 bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; PUBLIC_KEY_BYTES]) -> Self {
         Self(bytes)
     }
 
-    /// The 64 bytes.
+    /// The bytes PK.seed ‖ PK.root.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; PUBLIC_KEY_BYTES] {
         &self.0
@@ -84,7 +85,7 @@ impl PublicKey {
         Owner(Sha256::digest(self.0).into())
     }
 
-    /// FIPS 205 algorithm 24.
+    /// Verifies a signature (FIPS 205 algorithm 24).
     ///
     /// # Errors
     /// [`BadSignature`].
@@ -99,7 +100,7 @@ impl PublicKey {
     }
 }
 
-/// `0x` and 128 lower-case hex digits.
+/// Writes `0x` and 128 lower-case hex digits.
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&encoding::prefixed_hex(&self.0))
@@ -113,27 +114,27 @@ impl fmt::Debug for PublicKey {
 }
 
 impl FromStr for PublicKey {
-    type Err = ParseError;
+    type Err = FormatError;
 
-    fn from_str(text: &str) -> Result<Self, ParseError> {
+    fn from_str(text: &str) -> Result<Self, FormatError> {
         let bytes = Box::<[u8; PUBLIC_KEY_BYTES]>::try_from(decode(text, PUBLIC_KEY_BYTES)?);
         let key = Self(*bytes.expect("the length was checked"));
-        if key.to_string() == text { Ok(key) } else { Err(ParseError::Case) }
+        if key.to_string() == text { Ok(key) } else { Err(FormatError::Case) }
     }
 }
 
-/// The SHA-256 of a public key: who signs with it.
+/// The SHA-256 of a public key, which stands for the key's holder.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Owner([u8; SLH_DSA_HASH_BYTES]);
 
 impl Owner {
-    /// The owner of this hash.
+    /// The owner of the public key with this SHA-256.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; SLH_DSA_HASH_BYTES]) -> Self {
         Self(bytes)
     }
 
-    /// The 32 bytes.
+    /// The SHA-256 of the public key, 32 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; SLH_DSA_HASH_BYTES] {
         &self.0
@@ -146,7 +147,7 @@ impl From<Owner> for Principal {
     }
 }
 
-/// `slh-dsa:0x…`, as of the [`Principal`].
+/// Writes `slh-dsa:0x…`, as the [`Principal`] does.
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Principal::from(*self).fmt(f)
@@ -164,26 +165,26 @@ impl fmt::Debug for Owner {
 pub struct Signature(slh_shake::Signature<Shake256f>);
 
 impl Signature {
-    /// The signature of these bytes.
+    /// The signature of these 49,856 bytes. Nothing else is checked here.
     ///
     /// # Errors
-    /// [`ParseError::Length`].
-    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, ParseError> {
-        let length = |error: slh_shake::LengthError| ParseError::Length {
+    /// [`FormatError::Length`].
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, FormatError> {
+        let length = |error: slh_shake::LengthError| FormatError::Length {
             expected: error.expected,
             found: error.found,
         };
         slh_shake::Signature::from_bytes(bytes).map(Self).map_err(length)
     }
 
-    /// The 49,856 bytes.
+    /// The bytes R ‖ SIG_FORS ‖ SIG_HT.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; SIGNATURE_BYTES] {
         self.0.as_bytes().try_into().expect("the length was checked")
     }
 }
 
-/// `0x` and 99,712 lower-case hex digits.
+/// Writes `0x` and 99,712 lower-case hex digits.
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&encoding::prefixed_hex(self.0.as_bytes()))
@@ -197,36 +198,41 @@ impl fmt::Debug for Signature {
 }
 
 impl FromStr for Signature {
-    type Err = ParseError;
+    type Err = FormatError;
 
-    fn from_str(text: &str) -> Result<Self, ParseError> {
+    fn from_str(text: &str) -> Result<Self, FormatError> {
         Self::from_bytes(decode(text, SIGNATURE_BYTES)?)
     }
 }
 
-/// `0x` and hex digits of so many bytes.
-fn decode(text: &str, expected: usize) -> Result<Vec<u8>, ParseError> {
-    let bytes = encoding::from_prefixed_hex(text).ok_or(ParseError::Hex)?;
-    if bytes.len() == expected { Ok(bytes) } else { Err(ParseError::Length { expected, found: bytes.len() }) }
+/// Decodes `0x` and the hex digits of `expected` bytes.
+fn decode(text: &str, expected: usize) -> Result<Vec<u8>, FormatError> {
+    let bytes = encoding::from_prefixed_hex(text).ok_or(FormatError::Hex)?;
+    if bytes.len() == expected {
+        Ok(bytes)
+    } else {
+        Err(FormatError::Length { expected, found: bytes.len() })
+    }
 }
 
 /// A secret key, wiped on drop.
 pub struct SigningKey(PrivateKey<Shake256f>);
 
 impl SigningKey {
-    /// FIPS 205 algorithm 18 on SK.seed ‖ SK.prf ‖ PK.seed.
+    /// Derives the key from SK.seed ‖ SK.prf ‖ PK.seed (FIPS 205 algorithm 18).
     #[must_use]
     pub fn from_seed(seed: &[u8; SEED_BYTES]) -> Self {
         Self(PrivateKey::from_seed(seed).expect("as long"))
     }
 
-    /// The public half.
+    /// The public half of the key.
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
         PublicKey(self.0.public_key().as_bytes().try_into().expect("as long"))
     }
 
-    /// FIPS 205 algorithm 22, deterministic: the same bytes in the same context have one signature.
+    /// Signs deterministically (FIPS 205 algorithm 22): the same bytes in the same context have one
+    /// signature.
     #[must_use]
     pub fn sign(&self, context: Context, message: &[u8]) -> Signature {
         Signature(self.0.sign(&Message::pure(context.0, message)))
@@ -265,14 +271,14 @@ mod tests {
         let key = PublicKey::from_bytes([0xAB; PUBLIC_KEY_BYTES]);
         let text = key.to_string();
         assert_eq!(text.parse(), Ok(key));
-        let length = |expected, found| ParseError::Length { expected, found };
+        let length = |expected, found| FormatError::Length { expected, found };
         for (bad, error) in [
-            (text.to_uppercase().replace("0X", "0x"), ParseError::Case),
-            (text[2..].to_owned(), ParseError::Hex),
-            (text[..129].to_owned(), ParseError::Hex),
+            (text.to_uppercase().replace("0X", "0x"), FormatError::Case),
+            (text[2..].to_owned(), FormatError::Hex),
+            (text[..129].to_owned(), FormatError::Hex),
             (text[..128].to_owned(), length(64, 63)),
             (format!("{text}ab"), length(64, 65)),
-            (text.replace("ab", "ag"), ParseError::Hex),
+            (text.replace("ab", "ag"), FormatError::Hex),
         ] {
             assert_eq!(bad.parse::<PublicKey>(), Err(error), "{bad}");
         }
@@ -281,8 +287,8 @@ mod tests {
         for (bad, error) in [
             (format!("0x{}", &digits[2..]), length(49_856, 49_855)),
             (format!("0x{digits}00"), length(49_856, 49_857)),
-            (format!("0x{}", &digits[1..]), ParseError::Hex),
-            (digits, ParseError::Hex),
+            (format!("0x{}", &digits[1..]), FormatError::Hex),
+            (digits, FormatError::Hex),
         ] {
             assert_eq!(bad.parse::<Signature>(), Err(error));
         }

@@ -1,33 +1,33 @@
-//! The name of a place in a vault.
+//! Slot ids: the names of places in a vault.
 
 use rand_core::CryptoRng;
 use std::fmt;
 use std::str::FromStr;
 
-/// 32 random bytes that name a slot; as text 64 lower-case hex digits.
+/// 32 random bytes that name a slot. Their text is 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SlotId([u8; 32]);
 
-/// A text that names no slot.
+/// The text is not a slot id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a slot is 64 lower-case hex digits")]
+#[error("not a slot id: 64 lower-case hex digits are expected")]
 pub struct SlotIdError;
 
 impl SlotId {
-    /// A new name.
+    /// A new id from 32 bytes of randomness.
     pub fn random(rng: &mut impl CryptoRng) -> Self {
         let mut bytes = [0; 32];
         rng.fill_bytes(&mut bytes);
         Self(bytes)
     }
 
-    /// The name of these bytes.
+    /// The id of these 32 bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The 32 bytes.
+    /// The name as 32 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

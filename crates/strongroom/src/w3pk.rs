@@ -1,7 +1,7 @@
-//! The w3pk payload in both generations, and the older payload (spec/envelope.md §2, §3).
+//! Payloads of w3pk: both generations, and the older one (spec/w3pk.md).
 //!
 //! ```text
-//! plaintext -seal-> Payload -to_json-> text -from_json-> Sealed -open-> Plaintext
+//! plaintext -seal-> Payload -to_json-> text -from_json-> AnyPayload -open-> Plaintext
 //! ```
 
 mod json;
@@ -11,28 +11,20 @@ use crate::aead;
 use crate::kem::{self, Ciphertext};
 use crate::key::{DecapsulationKey, EncapsulationKey};
 use crate::plaintext::Plaintext;
-use key_wrap::FileKey;
+use key_wrap::ContentKey;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 pub use crate::open_error::OpenError;
-pub use json::ParseError;
+pub use json::PayloadError;
+pub use key_wrap::Generation;
 
-/// Recipients that a payload may have.
+/// The most recipients that a payload may have.
 pub const MAX_RECIPIENTS: usize = 256;
 /// Bytes of an initialisation vector.
 pub const IV_BYTES: usize = aead::NONCE_BYTES;
 /// Bytes of an authentication tag.
 pub const TAG_BYTES: usize = aead::TAG_BYTES;
-
-/// How a payload wraps its key K under a shared secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Generation {
-    /// No `version`: K xor the shared secret, entries of 1,600 bytes.
-    First,
-    /// `"version":2`: AES-KW under a key derived from the shared secret, entries of 1,608 bytes.
-    Second,
-}
 
 /// One recipient's entry: its encapsulation key, the KEM ciphertext for it, and K wrapped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +36,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The encapsulation key that the entry claims to be for, 1,568 bytes that nobody has checked.
+    /// The encapsulation key that the entry claims to be for: 1,568 bytes, which are not checked.
     #[must_use]
     pub fn encapsulation_key(&self) -> &[u8; kem::ENCAPSULATION_KEY_BYTES] {
         &self.encapsulation_key
@@ -63,18 +55,18 @@ impl Entry {
     }
 }
 
-/// AES-256-GCM data: ciphertext, iv and tag.
+/// The encrypted data (AES-256-GCM).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Data {
-    /// As long as the plaintext.
+pub struct EncryptedData {
+    /// The ciphertext, as long as the plaintext.
     pub ciphertext: Vec<u8>,
-    /// 12 bytes.
+    /// The initialisation vector, 12 bytes.
     pub iv: [u8; IV_BYTES],
-    /// 16 bytes.
+    /// The authentication tag, 16 bytes.
     pub tag: [u8; TAG_BYTES],
 }
 
-impl Data {
+impl EncryptedData {
     fn open(&self, key: &[u8; aead::KEY_BYTES]) -> Result<Plaintext, OpenError> {
         aead::open(key, &self.iv, &[], &self.ciphertext, &self.tag)
             .map(Plaintext::from)
@@ -82,67 +74,68 @@ impl Data {
     }
 }
 
-/// A payload for one to 256 recipients (spec/envelope.md §2).
+/// A payload for 1 to 256 recipients (spec/w3pk.md).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payload {
     generation: Generation,
     entries: Vec<Entry>,
-    data: Data,
+    data: EncryptedData,
 }
 
-/// The older payload: one recipient, who is not named (spec/envelope.md §3). Read only.
+/// The older payload (spec/w3pk.md#older), which is only read: it has one recipient, and does not
+/// name them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OlderPayload {
     kem_ciphertext: Box<Ciphertext>,
-    data: Data,
+    data: EncryptedData,
 }
 
-/// Either payload, as a reader meets it.
+/// A payload of either shape, as a reader meets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sealed {
-    /// For several recipients.
+pub enum AnyPayload {
+    /// The payload for several recipients.
     Payload(Payload),
-    /// For one, in the older shape.
+    /// The older payload for one recipient.
     Older(OlderPayload),
 }
 
-/// Why nothing was sealed.
+/// Why a list of recipients is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum SealError {
-    /// No recipient.
-    #[error("a payload needs a recipient")]
+pub enum RecipientsError {
+    /// The list of recipients is empty.
+    #[error("no recipient: a payload needs at least one")]
     NoRecipient,
-    /// More than [`MAX_RECIPIENTS`].
-    #[error("a payload has at most {MAX_RECIPIENTS} recipients")]
+    /// There are more than [`MAX_RECIPIENTS`].
+    #[error("too many recipients: a payload may have at most {MAX_RECIPIENTS}")]
     TooManyRecipients,
-    /// The same key twice.
-    #[error("a recipient is named twice")]
+    /// A key is in the list twice.
+    #[error("a recipient is given twice: give each once")]
     RepeatedRecipient,
 }
 
-/// Seals `plaintext` for every one of `recipients`.
+/// Seals `plaintext`. Each of the `recipients` can open it.
 ///
-/// Takes 32 + 12 + 32 bytes a recipient from `rng`.
+/// Takes 32 + 12 bytes from `rng`, and 32 more for each recipient.
 ///
 /// # Errors
-/// [`SealError`]: no, too many or repeated recipients.
+/// [`RecipientsError`]: there are no recipients, too many, or one twice.
 pub fn seal(
     plaintext: &[u8],
     recipients: &[EncapsulationKey],
     generation: Generation,
     rng: &mut impl CryptoRng,
-) -> Result<Payload, SealError> {
+) -> Result<Payload, RecipientsError> {
     check_recipients(recipients)?;
     let mut randomness =
         Zeroizing::new(vec![0; aead::KEY_BYTES + IV_BYTES + recipients.len() * kem::SHARED_SECRET_BYTES]);
     rng.fill_bytes(&mut randomness);
     let (key, rest) = randomness.split_first_chunk().expect("it was made long enough");
     let (iv, messages) = rest.split_first_chunk().expect("it was made long enough");
-    let file_key = FileKey::new(key);
+    let content_key = ContentKey::new(key);
 
     let mut ciphertext = plaintext.to_vec();
-    let tag = aead::seal_in_place(file_key.expose(), iv, &[], &mut ciphertext);
+    let tag = aead::seal_in_place(content_key.expose(), iv, &[], &mut ciphertext);
     let entries = recipients
         .iter()
         .zip(messages.as_chunks().0)
@@ -151,28 +144,28 @@ pub fn seal(
             Entry {
                 encapsulation_key: Box::new(*recipient.as_bytes()),
                 kem_ciphertext: Box::new(kem_ciphertext),
-                wrapped_key: file_key.wrap(generation, &shared_secret),
+                wrapped_key: content_key.wrap(generation, &shared_secret),
             }
         })
         .collect();
-    Ok(Payload { generation, entries, data: Data { ciphertext, iv: *iv, tag } })
+    Ok(Payload { generation, entries, data: EncryptedData { ciphertext, iv: *iv, tag } })
 }
 
-fn check_recipients(recipients: &[EncapsulationKey]) -> Result<(), SealError> {
+fn check_recipients(recipients: &[EncapsulationKey]) -> Result<(), RecipientsError> {
     match recipients.len() {
-        0 => return Err(SealError::NoRecipient),
+        0 => return Err(RecipientsError::NoRecipient),
         1..=MAX_RECIPIENTS => {}
-        _ => return Err(SealError::TooManyRecipients),
+        _ => return Err(RecipientsError::TooManyRecipients),
     }
     let repeated = |(at, key)| recipients[..at].contains(key);
     if recipients.iter().enumerate().any(repeated) {
-        return Err(SealError::RepeatedRecipient);
+        return Err(RecipientsError::RepeatedRecipient);
     }
     Ok(())
 }
 
 impl Payload {
-    /// How K is wrapped.
+    /// How the payload wraps its key K.
     #[must_use]
     pub fn generation(&self) -> Generation {
         self.generation
@@ -184,17 +177,18 @@ impl Payload {
         &self.entries
     }
 
-    /// The encrypted data.
+    /// Ciphertext, initialisation vector and tag.
     #[must_use]
-    pub fn data(&self) -> &Data {
+    pub fn data(&self) -> &EncryptedData {
         &self.data
     }
 
-    /// Opens the payload with the first entry that is for `key` by its encapsulation key; ML-KEM rejects
-    /// implicitly, so nothing is ever tried out.
+    /// Opens the payload with the first entry that has the encapsulation key of `key`. Other
+    /// entries are not tried, since ML-KEM's implicit rejection could not tell that they are for
+    /// other keys.
     ///
     /// # Errors
-    /// [`OpenError::NotMine`] without such an entry, else [`OpenError::Damaged`].
+    /// [`OpenError::NotMine`] if there is no such entry, else [`OpenError::Damaged`].
     pub fn open(&self, key: &DecapsulationKey) -> Result<Plaintext, OpenError> {
         let entry = self
             .entries
@@ -202,45 +196,45 @@ impl Payload {
             .find(|entry| key.is_for(&entry.encapsulation_key))
             .ok_or(OpenError::NotMine)?;
         let shared_secret = key.decapsulator().decapsulate(&entry.kem_ciphertext);
-        let file_key =
-            FileKey::unwrap(self.generation, &shared_secret, &entry.wrapped_key).ok_or(OpenError::Damaged)?;
-        self.data.open(file_key.expose())
+        let content_key = ContentKey::unwrap(self.generation, &shared_secret, &entry.wrapped_key)
+            .ok_or(OpenError::Damaged)?;
+        self.data.open(content_key.expose())
     }
 }
 
 impl OlderPayload {
-    /// The KEM ciphertext, 1,568 bytes, for a recipient that is not named.
+    /// The KEM ciphertext, 1,568 bytes, for a recipient who is not named.
     #[must_use]
     pub fn kem_ciphertext(&self) -> &Ciphertext {
         &self.kem_ciphertext
     }
 
-    /// The encrypted data.
+    /// Ciphertext, initialisation vector and tag.
     #[must_use]
-    pub fn data(&self) -> &Data {
+    pub fn data(&self) -> &EncryptedData {
         &self.data
     }
 
-    /// Opens the payload: the shared secret is the AES key.
+    /// Opens the payload. The shared secret is the AES key.
     ///
     /// # Errors
-    /// [`OpenError::Damaged`], also where it was sealed for another key.
+    /// [`OpenError::Damaged`], also if the payload was sealed for another key.
     pub fn open(&self, key: &DecapsulationKey) -> Result<Plaintext, OpenError> {
         self.data.open(key.decapsulator().decapsulate(&self.kem_ciphertext).expose())
     }
 }
 
-impl Sealed {
-    /// The encrypted data.
+impl AnyPayload {
+    /// Ciphertext, initialisation vector and tag.
     #[must_use]
-    pub fn data(&self) -> &Data {
+    pub fn data(&self) -> &EncryptedData {
         match self {
             Self::Payload(payload) => payload.data(),
             Self::Older(payload) => payload.data(),
         }
     }
 
-    /// Opens either payload.
+    /// Opens the payload.
     ///
     /// # Errors
     /// [`OpenError`]; an older payload is never [`OpenError::NotMine`].
@@ -252,7 +246,7 @@ impl Sealed {
     }
 }
 
-impl From<Payload> for Sealed {
+impl From<Payload> for AnyPayload {
     fn from(payload: Payload) -> Self {
         Self::Payload(payload)
     }
@@ -308,7 +302,7 @@ mod tests {
     fn an_older_payload_is_a_first_generation_entry_with_a_zero_wrap() {
         let keys = keys(1);
         let sealed = strongroom_testkit::older_payload_json(keys[0].encapsulation_key().as_bytes(), b"old");
-        let Ok(Sealed::Older(older)) = Sealed::from_json(sealed.as_bytes()) else {
+        let Ok(AnyPayload::Older(older)) = AnyPayload::from_json(sealed.as_bytes()) else {
             panic!("the older shape");
         };
         assert_eq!(older.open(&keys[0]).expect("its recipient").expose(), b"old");
@@ -330,8 +324,8 @@ mod tests {
             seal(b"", recipients, Generation::First, &mut rng()).expect_err("a bad list")
         };
         let one = public(&keys(1));
-        assert_eq!(refusal(&[]), SealError::NoRecipient);
-        assert_eq!(refusal(&[one[0].clone(), one[0].clone()]), SealError::RepeatedRecipient);
-        assert_eq!(refusal(&vec![one[0].clone(); MAX_RECIPIENTS + 1]), SealError::TooManyRecipients);
+        assert_eq!(refusal(&[]), RecipientsError::NoRecipient);
+        assert_eq!(refusal(&[one[0].clone(), one[0].clone()]), RecipientsError::RepeatedRecipient);
+        assert_eq!(refusal(&vec![one[0].clone(); MAX_RECIPIENTS + 1]), RecipientsError::TooManyRecipients);
     }
 }

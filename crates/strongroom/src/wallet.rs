@@ -1,37 +1,42 @@
-//! Ethereum keys and `personal_sign` (EIP-191) over one secp256k1 backend: bitcoin-core's, or k256 in wasm.
+//! Ethereum keys, addresses, and `personal_sign` signatures (EIP-191). The secp256k1 backend is
+//! bitcoin-core's, or k256 in wasm.
 
-use crate::principal::WalletAddress;
+mod address;
+
 use sha3::{Digest, Keccak256};
 use std::str::FromStr;
 use zeroize::Zeroizing;
 
+pub use address::{ADDRESS_BYTES, WalletAddress, WalletAddressError};
+
 /// Bytes of a signature r ‖ s ‖ v.
 pub const SIGNATURE_BYTES: usize = 65;
 
-/// n/2 of secp256k1 (SEC 2 §2.4.1): the largest s of a signature that has no twin (EIP-2).
+/// n/2 of secp256k1 (SEC 2 §2.4.1), the largest s that is accepted. A larger one belongs to the
+/// twin of a valid signature (EIP-2).
 const HALF_ORDER: [u8; 32] = [
     0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x5D,
     0x57, 0x6E, 0x73, 0x57, 0xA4, 0x50, 0x1D, 0xDF, 0xE9, 0x2F, 0x46, 0x68, 0x1B, 0x20, 0xA0,
 ];
 
-/// Why a signature or a key is none.
+/// Why a key or a signature is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WalletError {
-    /// A key that is not `0x` and 64 hex digits, or zero, or at least the group order.
-    #[error("an Ethereum key is 0x and 64 hex digits, a scalar of secp256k1")]
+    /// The key is not `0x` and 64 hex digits, or it is zero or at least the group order.
+    #[error("not an Ethereum key: 0x and 64 hex digits below the order of secp256k1 are expected")]
     Key,
-    /// A signature that is not `0x` and 130 hex digits.
-    #[error("a signature is 0x and 130 hex digits")]
+    /// The signature is not `0x` and 130 hex digits.
+    #[error("not a signature: 0x and 130 hex digits are expected")]
     SignatureShape,
-    /// v is none of 0, 1, 27, 28.
-    #[error("the signature's v is none of 0, 1, 27 and 28")]
+    /// v is not 0, 1, 27 or 28.
+    #[error("the signature's v must be 0, 1, 27 or 28")]
     RecoveryId,
-    /// s is above n/2, so another signature says the same (EIP-2).
-    #[error("the signature's s is above half the group order")]
+    /// s is above n/2, so the signature has a twin (EIP-2).
+    #[error("the signature's s is above half of the group order: wallets sign with the smaller one (EIP-2)")]
     HighS,
-    /// No public key fits the signature.
-    #[error("no key fits the signature")]
+    /// No public key can be recovered from the signature.
+    #[error("no public key can be recovered from the signature")]
     Unrecoverable,
 }
 
@@ -43,7 +48,7 @@ pub struct WalletSignature {
 }
 
 impl WalletSignature {
-    /// Reads the 65 bytes.
+    /// Reads r ‖ s ‖ v, 65 bytes.
     ///
     /// # Errors
     /// [`WalletError::RecoveryId`], [`WalletError::HighS`].
@@ -60,7 +65,8 @@ impl WalletSignature {
         Ok(Self { compact, recovery_id })
     }
 
-    /// The address that signed `message` with `personal_sign` (EIP-191 version 0x45, SEC 1 §4.1.6).
+    /// Recovers the address that signed `message` with `personal_sign` (EIP-191 version 0x45, SEC
+    /// 1 §4.1.6).
     ///
     /// # Errors
     /// [`WalletError::Unrecoverable`].
@@ -71,7 +77,7 @@ impl WalletSignature {
     }
 }
 
-/// `0x` and 130 hex digits, v as 27 or 28.
+/// Writes `0x` and 130 hex digits, with v as 27 or 28.
 impl std::fmt::Display for WalletSignature {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "0x{}{:02x}", hex::encode(self.compact), self.recovery_id + 27)
@@ -103,15 +109,15 @@ fn personal_hash(message: &str) -> [u8; 32] {
 pub struct WalletKey(backend::Key);
 
 impl WalletKey {
-    /// The key of 32 bytes.
+    /// The key of this scalar, 32 bytes, big-endian.
     ///
     /// # Errors
-    /// [`WalletError::Key`] for zero and for the group order and above.
+    /// [`WalletError::Key`] for zero, and from the group order on.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, WalletError> {
         backend::Key::from_bytes(bytes).map(Self).ok_or(WalletError::Key)
     }
 
-    /// A new key.
+    /// A new key from at least 32 bytes of randomness.
     pub fn generate(rng: &mut impl rand_core::CryptoRng) -> Self {
         let mut bytes = Zeroizing::new([0; 32]);
         loop {
@@ -122,7 +128,7 @@ impl WalletKey {
         }
     }
 
-    /// The 32 bytes.
+    /// The secret scalar, 32 bytes, big-endian.
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
         self.0.to_bytes()
@@ -142,7 +148,8 @@ impl WalletKey {
     }
 }
 
-/// `0x` and 64 hex digits; the prefix may be missing, as some wallets export it so.
+/// Reads `0x` and 64 hex digits. The prefix may be missing, since some wallets export keys without
+/// it.
 impl FromStr for WalletKey {
     type Err = WalletError;
 
@@ -154,7 +161,7 @@ impl FromStr for WalletKey {
     }
 }
 
-/// Hex digits to bytes without a table look-up or a branch on them, since they are a key.
+/// Decodes the hex digits of a key, without a table look-up or a branch that depends on them.
 fn base16_secret(digits: &str, bytes: &mut [u8; 32]) -> Option<()> {
     if digits.len() != 64 {
         return None;
@@ -168,10 +175,10 @@ fn base16_secret(digits: &str, bytes: &mut [u8; 32]) -> Option<()> {
     (bad >> 8 == 0).then_some(())
 }
 
-/// The value of a hex digit, or a number with a bit above the eighth set.
+/// The value of a hex digit; for anything else a number of more than eight bits.
 fn nibble(digit: u8) -> u16 {
     let digit = i16::from(digit);
-    // Each mask is all ones where the digit lies strictly between the bounds.
+    // Each mask is all ones if the digit lies strictly between the bounds, else zero.
     let within = |low: i16, high: i16| ((low - digit) & (digit - high)) >> 8;
     let value = (within(0x2F, 0x3A) & (digit - 0x30))
         | (within(0x40, 0x47) & (digit - 0x41 + 10))
@@ -271,7 +278,7 @@ mod tests {
 
     assert_not_impl_any!(WalletKey: std::fmt::Debug, std::fmt::Display, Clone, PartialEq, serde::Serialize);
 
-    /// The first account of the well-known development mnemonic, which the seed documents use.
+    /// The first account of the mnemonic that development tools use.
     const KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
     const ADDRESS: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
 

@@ -1,5 +1,5 @@
-//! `testdata/envelope/`: one file, one outcome. All of them are walked, by this and by the reader in `testdata/reader/`.
-//! `UPDATE_GOLDEN=1` writes them anew, the same in every run.
+//! Walks `testdata/envelope/`, where each file has one outcome. The reader in `testdata/reader/`
+//! walks the same files. `UPDATE_GOLDEN=1` writes them again; every run writes the same bytes.
 
 #![expect(clippy::disallowed_methods, reason = "the vectors are files")]
 
@@ -10,10 +10,10 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use strongroom::encoding;
 use strongroom::envelope::armor::{ArmorReader, ArmorWriter};
-use strongroom::envelope::{self, CHUNK_BYTES, Envelope, MAGIC, ParseError};
+use strongroom::envelope::{self, CHUNK_BYTES, Envelope, EnvelopeError, MAGIC};
 use strongroom::key::{DecapsulationKey, HybridDecapsulationKey, Identity};
-use strongroom::policy::{Policy, PolicyError};
-use strongroom::principal::WalletAddress;
+use strongroom::policy::{EnvelopePolicy, EnvelopePolicyError};
+use strongroom::wallet::WalletAddress;
 use strongroom::{HYBRID_CIPHERTEXT_BYTES, OpenError};
 use strongroom_testkit::seeded_random::SeededRandom;
 
@@ -24,18 +24,18 @@ const SEALED_CHUNK: usize = CHUNK_BYTES + 16;
 
 #[derive(Serialize, Deserialize)]
 struct Vector {
-    /// What is special about it.
+    /// What is special about this vector.
     comment: String,
     /// Secret key texts.
     keys: Vec<String>,
     /// `opened`, `not mine`, `damaged`, or `refused: ` and why.
     outcome: String,
-    /// Of what opens: hex.
+    /// The plaintext in hex, if it opens.
     #[serde(skip_serializing_if = "Option::is_none")]
     plaintext: Option<String>,
-    /// Base64; empty beside a text.
+    /// The envelope in base64; empty if `armored` is there.
     envelope: String,
-    /// Instead of it: the text.
+    /// The envelope as text, instead of base64.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     armored: String,
 }
@@ -91,21 +91,21 @@ fn outcome(vector: &Vector) -> (String, Option<String>) {
     }
 }
 
-fn name(error: ParseError) -> String {
+fn name(error: EnvelopeError) -> String {
     match error {
-        ParseError::NotAnEnvelope => "no envelope".to_owned(),
-        ParseError::UnknownVersion => "unknown version".to_owned(),
-        ParseError::HeaderLength { .. } => "header length".to_owned(),
-        ParseError::Truncated => "cut short".to_owned(),
-        ParseError::Encoding => "encoding".to_owned(),
-        ParseError::UnknownThreshold => "unknown threshold".to_owned(),
-        ParseError::UnknownKem { .. } => "unknown KEM".to_owned(),
-        ParseError::Recipients { .. } => "recipients".to_owned(),
-        ParseError::RepeatedRecipient => "repeated recipient".to_owned(),
-        ParseError::Policy(PolicyError::UnknownKey { .. }) => "unknown policy key".to_owned(),
-        ParseError::Policy(PolicyError::Field { field }) => format!("policy field {field}"),
-        ParseError::Policy(PolicyError::TooLarge) => "policy too large".to_owned(),
-        ParseError::Policy(PolicyError::Encoding) => "policy encoding".to_owned(),
+        EnvelopeError::NotAnEnvelope => "no envelope".to_owned(),
+        EnvelopeError::UnknownVersion => "unknown version".to_owned(),
+        EnvelopeError::HeaderLength { .. } => "header length".to_owned(),
+        EnvelopeError::Truncated => "cut short".to_owned(),
+        EnvelopeError::Encoding => "encoding".to_owned(),
+        EnvelopeError::UnknownThreshold => "unknown threshold".to_owned(),
+        EnvelopeError::UnknownKem { .. } => "unknown KEM".to_owned(),
+        EnvelopeError::Recipients { .. } => "recipients".to_owned(),
+        EnvelopeError::RepeatedRecipient => "repeated recipient".to_owned(),
+        EnvelopeError::Policy(EnvelopePolicyError::UnknownKey { .. }) => "unknown policy key".to_owned(),
+        EnvelopeError::Policy(EnvelopePolicyError::Field { field }) => format!("policy field {field}"),
+        EnvelopeError::Policy(EnvelopePolicyError::TooLarge) => "policy too large".to_owned(),
+        EnvelopeError::Policy(EnvelopePolicyError::Encoding) => "policy encoding".to_owned(),
         other => panic!("no name for {other}"),
     }
 }
@@ -143,7 +143,7 @@ impl Vectors {
     }
 }
 
-/// The parts of a header, to be put together wrongly.
+/// The parts of a header, which are put together wrongly.
 struct Parts {
     version: Vec<u8>,
     id: Vec<u8>,
@@ -177,7 +177,7 @@ impl Parts {
     }
 }
 
-/// A stanza of no use, but of the right shape.
+/// A stanza of the right shape that nobody can open.
 fn stanza(kem_id: u32, key_id: u8, enc: usize, wrapped: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut e = Encoder::new(&mut bytes);
@@ -207,7 +207,7 @@ fn write_all() {
     }
 }
 
-fn seal(plaintext: &[u8], identities: &[&Identity], policy: Policy, seed: u64) -> Vec<u8> {
+fn seal(plaintext: &[u8], identities: &[&Identity], policy: EnvelopePolicy, seed: u64) -> Vec<u8> {
     let recipients: Vec<_> = identities.iter().map(|identity| identity.recipient()).collect();
     let envelope = envelope::seal(plaintext, &recipients, policy, &mut SeededRandom::new(seed));
     envelope.expect("recipients").as_bytes().to_vec()
@@ -217,9 +217,9 @@ fn text(count: usize) -> Vec<u8> {
     (0..count).map(|at| at as u8).collect()
 }
 
-fn full_policy() -> Policy {
+fn full_policy() -> EnvelopePolicy {
     let wallet = |n| WalletAddress::from_bytes([n; 20]).into();
-    Policy {
+    EnvelopePolicy {
         readers: vec![wallet(1), wallet(2), strongroom::principal::Principal::SlhDsa([3; 32])],
         owners: vec![wallet(4)],
         approvals: Some(2),
@@ -234,19 +234,19 @@ fn full_policy() -> Policy {
 fn opened(vectors: &mut Vectors) {
     let (ann, bob, eve) = (ml_kem(1), hybrid(2), ml_kem(3));
     let example = DecapsulationKey::from_seed(&std::array::from_fn(|at| at as u8)).into();
-    let policy = Policy {
+    let policy = EnvelopePolicy {
         readers: vec![WalletAddress::from_bytes([0x11; 20]).into()],
         audience: Some([0xAA; 32]),
         label: Some("example".to_owned()),
-        ..Policy::default()
+        ..EnvelopePolicy::default()
     };
     let bytes = seal(b"four years", &[&example], policy, 4);
     vectors.add("opened-worked-example", "spec/envelope.md §4.9", &[&example], &bytes);
-    let bytes = seal(b"", &[&ann], Policy::default(), 5);
+    let bytes = seal(b"", &[&ann], EnvelopePolicy::default(), 5);
     vectors.add("opened-empty", "no plaintext: one empty chunk", &[&ann], &bytes);
-    let bytes = seal(&text(CHUNK_BYTES), &[&ann], Policy::default(), 6);
+    let bytes = seal(&text(CHUNK_BYTES), &[&ann], EnvelopePolicy::default(), 6);
     vectors.add("opened-one-chunk-full", "16,384 bytes: a full chunk and an empty one", &[&ann], &bytes);
-    let bytes = seal(&text(CHUNK_BYTES + 1), &[&ann], Policy::default(), 7);
+    let bytes = seal(&text(CHUNK_BYTES + 1), &[&ann], EnvelopePolicy::default(), 7);
     vectors.add("opened-two-chunks", "16,385 bytes", &[&ann], &bytes);
     let bytes = seal(b"text", &[&ann, &bob, &eve], full_policy(), 8);
     vectors.add("opened-full-policy", "every field of a policy", &[&ann], &bytes);
@@ -254,7 +254,8 @@ fn opened(vectors: &mut Vectors) {
     vectors.add("opened-second-key", "by the second of the keys at hand", &[&ml_kem(9), &eve], &bytes);
     let wallets = |count: u8| (0..count).map(|n| WalletAddress::from_bytes([n; 20]).into()).collect();
     let label = Some("x".repeat(256));
-    let most = Policy { readers: wallets(100), approvals: Some(100), label, ..Policy::default() };
+    let most =
+        EnvelopePolicy { readers: wallets(100), approvals: Some(100), label, ..EnvelopePolicy::default() };
     let most = seal(b"text", &[&ann], most, 9);
     vectors.add("opened-largest-policy", "100 readers and approvals, a label of 256 bytes", &[&ann], &most);
     vectors.add("not-mine", "sealed for others", &[&ml_kem(9), &hybrid(1)], &bytes);
@@ -329,7 +330,7 @@ fn altered(vectors: &mut Vectors) {
 
 fn cut_and_moved(vectors: &mut Vectors) {
     let ann = ml_kem(1);
-    let good = seal(&text(2 * CHUNK_BYTES + 5), &[&ann], Policy::default(), 30);
+    let good = seal(&text(2 * CHUNK_BYTES + 5), &[&ann], EnvelopePolicy::default(), 30);
     let header_bytes = u32::from_be_bytes(good[8..12].try_into().expect("a length")) as usize;
     let payload = 12 + header_bytes + 32;
     let start = payload + 56;
@@ -379,7 +380,7 @@ fn cut_and_moved(vectors: &mut Vectors) {
 fn armor(vectors: &mut Vectors) {
     let ann = ml_kem(1);
     let mut writer = ArmorWriter::new(Vec::new());
-    writer.write_all(&seal(b"four years", &[&ann], Policy::default(), 40)).expect("memory");
+    writer.write_all(&seal(b"four years", &[&ann], EnvelopePolicy::default(), 40)).expect("memory");
     let good = String::from_utf8(writer.finish().expect("memory")).expect("ASCII");
     let lines: Vec<&str> = good.lines().collect();
     let joined = |lines: &[&str]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
@@ -428,7 +429,7 @@ fn refused_headers(vectors: &mut Vectors) {
     let mut add = |name: &str, comment: &str, header: &[u8]| {
         vectors.add(&format!("refused-{name}"), comment, &[&ann], &envelope_of(header));
     };
-    // So that what follows is refused for what it says, and for nothing else.
+    // Without any change it opens, so each refusal below has no other reason than its change.
     let good = Parts::good().header();
     assert!(Envelope::parse(envelope_of(&good)).is_ok());
     let with = |change: &dyn Fn(&mut Parts)| {
@@ -480,7 +481,7 @@ fn refused_policies(vectors: &mut Vectors) {
     let readers = |principals: &[Vec<u8>]| {
         [&[0xA1, 0x01, 0x80 + principals.len() as u8][..], &principals.concat()].concat()
     };
-    // With the shortest head, so that the text alone is refused.
+    // The head is the shortest, so the refusal is for the text only.
     let label = |text: &[u8]| {
         let head = match text.len() {
             bytes @ 0..24 => vec![0x60 + bytes as u8],

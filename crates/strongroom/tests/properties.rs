@@ -1,4 +1,4 @@
-//! What holds of all keys, payloads and statements, tried on random ones.
+//! Properties of all keys, payloads and statements, tried on random ones.
 
 use base64ct::{Base64, Encoding};
 use proptest::collection::vec;
@@ -7,13 +7,13 @@ use proptest::sample::{Index, select, subsequence};
 use strongroom::SlotId;
 use strongroom::key::{DecapsulationKey, EncapsulationKey, Identity};
 use strongroom::keyfile::{self, KeyFile};
-use strongroom::principal::WalletAddress;
-use strongroom::signin::{Draft, Statement};
-use strongroom::w3pk::{self, Generation, OpenError, Payload, Sealed};
+use strongroom::sign_in::{Draft, WalletStatement};
+use strongroom::w3pk::{self, AnyPayload, Generation, OpenError, Payload};
+use strongroom::wallet::WalletAddress;
 use strongroom_testkit::rng;
 use time::{OffsetDateTime, UtcOffset};
 
-/// The key number `n` of those that follow from a seed: other numbers are other keys.
+/// The key with the number `n`; each number gives another key.
 fn key(seed: &[u8; 32], n: usize) -> DecapsulationKey {
     let mut d_and_z = [0; 64];
     d_and_z[..32].copy_from_slice(seed);
@@ -31,8 +31,8 @@ fn seal(plaintext: &[u8], keys: &[DecapsulationKey], generation: Generation) -> 
     w3pk::seal(plaintext, &recipients, generation, &mut rng()).expect("distinct recipients")
 }
 
-fn through_json(payload: &Payload) -> Sealed {
-    Sealed::from_json(payload.to_json().as_bytes()).expect("our own JSON")
+fn through_json(payload: &Payload) -> AnyPayload {
+    AnyPayload::from_json(payload.to_json().as_bytes()).expect("our own JSON")
 }
 
 proptest! {
@@ -49,7 +49,7 @@ proptest! {
         let stranger = key(&seed, recipients);
         let payload = seal(&plaintext, &keys, generation);
         let read = through_json(&payload);
-        prop_assert_eq!(&read, &Sealed::Payload(payload.clone()));
+        prop_assert_eq!(&read, &AnyPayload::Payload(payload.clone()));
         prop_assert_eq!(read.to_json(), payload.to_json());
         prop_assert_eq!(payload.generation(), generation);
         prop_assert_eq!(payload.data().ciphertext.len(), plaintext.len());
@@ -109,7 +109,8 @@ proptest! {
     }
 }
 
-/// The decoded fields of a second-generation payload for one recipient, to be flipped and written again.
+/// The decoded fields of a second-generation payload for one recipient, to be flipped and written
+/// again.
 struct Fields([Vec<u8>; 5]);
 
 const NAMES: [&str; 5] = ["publicKey", "ciphertext", "encryptedData", "iv", "authTag"];
@@ -130,10 +131,10 @@ impl Fields {
         )
     }
 
-    /// What opening says after a bit of a field was flipped.
+    /// The outcome of opening after a bit of a field was flipped.
     fn refusal_of_flipped(&mut self, field: usize, bit: usize, key: &DecapsulationKey) -> Option<OpenError> {
         self.0[field][bit / 8] ^= 1 << (bit % 8);
-        let sealed = Sealed::from_json(self.to_json().as_bytes()).expect("the shape is whole");
+        let sealed = AnyPayload::from_json(self.to_json().as_bytes()).expect("the shape is whole");
         self.0[field][bit / 8] ^= 1 << (bit % 8);
         sealed.open(key).err()
     }
@@ -155,7 +156,7 @@ proptest! {
     ) {
         let key = key(&seed, 0);
         let mut fields = Fields::of(&seal(&plaintext, std::slice::from_ref(&key), Generation::Second));
-        let whole = Sealed::from_json(fields.to_json().as_bytes()).expect("ours").open(&key);
+        let whole = AnyPayload::from_json(fields.to_json().as_bytes()).expect("ours").open(&key);
         prop_assert!(whole.expect("nothing is flipped").expose() == plaintext);
         for (field, bit) in bits {
             let bit = bit.index(fields.0[field].len() * 8);
@@ -165,7 +166,7 @@ proptest! {
     }
 }
 
-/// Every bit of the short fields, and of each byte of the long ones one bit, walking.
+/// Every bit of the short fields, and one bit of each byte of the long ones.
 #[test]
 fn no_byte_of_a_payload_may_change() {
     let key = DecapsulationKey::from_seed(&[9; 64]);
@@ -236,10 +237,10 @@ proptest! {
         let last_lines: Vec<&str> = text.lines().rev().take(draft.resources.len()).collect();
         let resources: Vec<String> = draft.resources.iter().rev().map(|uri| format!("- {uri}")).collect();
         prop_assert_eq!(last_lines, resources);
-        prop_assert_eq!(Statement::parse(&text), Ok(written));
+        prop_assert_eq!(WalletStatement::parse(&text), Ok(written));
     }
 
-    /// A field cannot bring a line of its own.
+    /// A field cannot add a line.
     #[test]
     fn a_draft_with_a_line_feed_is_refused(
         field in 0..5_usize,

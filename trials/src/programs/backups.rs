@@ -1,14 +1,15 @@
-//! Wallets' backups under load: pushes and pulls a second beside an axum echo of the same sizes, in one run, and what share of the CPU the
-//! verification of signatures takes. Signing is done before the clock starts.
+//! Wallets' backups under load. It compares pushes and pulls a second with an axum echo of the same
+//! sizes, in one run, and shows the share of the CPU that verification of signatures takes. Signing
+//! is done before the clock starts.
 //!
 //! ```text
 //! trials backups [seconds a figure]
 //! ```
 
-use crate::bench::load::{Outcome, Requests, request, send};
-use crate::bench::peers::Echo;
-use crate::bench::table::{Bar, Table};
 use crate::client::Client;
+use crate::load::peers::Echo;
+use crate::load::requests::{Outcome, Requests, request, send};
+use crate::load::table::{Bar, Table};
 use crate::server::{Server, UNLIMITED};
 use crate::store::{Kind, Place};
 use crate::wallets::{Wallet, prepare};
@@ -17,18 +18,23 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Of which each pushes one version after the other.
+/// Wallets that push at the same time, each one version after the other.
 const WALLETS: usize = 64;
-/// More than a round takes: 64 wallets at some 200 pushes a second.
+/// Versions of a wallet that are made for each second. It is more than a round takes: 64 wallets at
+/// some 200 pushes a second.
 const VERSIONS_A_SECOND: usize = 6;
-/// As the wallet of `strongroom demo backup`.
+/// Bytes of a wallet, as in `strongroom demo backup`.
 const WALLET_BYTES: usize = 8700;
 const PULLS: usize = 64;
 
-/// Runs it with its arguments.
+/// Runs the program with its arguments.
 pub async fn run(mut arguments: impl Iterator<Item = String>) -> Result<ExitCode> {
     let seconds = arguments.next().unwrap_or_else(|| "5".to_owned());
-    let time = Duration::from_secs(seconds.parse().context("seconds a figure")?);
+    let time = Duration::from_secs(
+        seconds
+            .parse()
+            .with_context(|| format!("{seconds:?}: the number of seconds for each figure is expected"))?,
+    );
     let versions = VERSIONS_A_SECOND * usize::try_from(time.as_secs())?;
     eprintln!("signing {} versions first", WALLETS * versions);
     let start = Instant::now();
@@ -62,11 +68,12 @@ async fn pushes(
     versions: usize,
     time: Duration,
 ) -> Result<()> {
-    // A wallet's next version only after its last one was acknowledged: by turns, one connection for each.
+    // A wallet's next version must follow the acknowledgement of its last one, so each wallet has a
+    // connection of its own.
     let mut lanes = Vec::with_capacity(wallets.len());
     for wallet in wallets {
         let lane = (1..=versions).map(|number| {
-            let backup = wallet.version(number).context("a version")?;
+            let backup = wallet.version(number).context("a wallet has too few signed versions")?;
             Ok(request("POST", &wallet.path(), &[], backup.to_json().as_bytes()))
         });
         lanes.push(lane.collect::<Result<Vec<_>>>()?);
@@ -122,7 +129,7 @@ fn latencies(table: &mut Table, what: &str, ours: &Outcome, theirs: &Outcome) {
     table.row(&format!("{what}, p50 and p99 in ms"), both(ours), both(theirs), 0.0, Bar::None);
 }
 
-/// What a server has used.
+/// The CPU time and the verifications of a server so far.
 struct Cost {
     cpu: f64,
     verification: f64,
@@ -130,7 +137,7 @@ struct Cost {
 
 impl Cost {
     async fn of(server: &Server) -> Result<Self> {
-        let mut client = Client::connect(server.metrics.context("metrics")?).await?;
+        let mut client = Client::connect(server.metrics.context("the server serves no metrics")?).await?;
         let figures = client.send("GET", "/metrics", &[], "").await?;
         let figures = std::str::from_utf8(&figures.body)?;
         let sums =

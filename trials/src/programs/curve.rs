@@ -1,12 +1,13 @@
-//! How store and access go with 10^3 to 10^6 secrets in the store; memory and start-up beside.
+//! How storing and opening change with 10^3 to 10^6 secrets in the store, and the memory and
+//! start-up time.
 //!
 //! ```text
 //! trials curve sqlite|postgres [largest]
 //! ```
 
-use crate::bench::load::{Requests, send};
-use crate::bench::{fill, prepare};
 use crate::client::{Client, wallet};
+use crate::load::requests::{Requests, send};
+use crate::load::{fill, prepare};
 use crate::server::UNLIMITED;
 use crate::store::{Kind, Place};
 use anyhow::{Context, Result};
@@ -17,12 +18,12 @@ use std::time::Duration;
 const CONNECTIONS: usize = 64;
 const TIME: Duration = Duration::from_secs(5);
 const REQUESTS: usize = 20_000;
-/// What a record of the stored payloads has.
+/// Bytes in the record of a stored payload.
 const RECORD_BYTES: usize = 5_900;
 
-/// Runs it with its arguments.
+/// Runs the program with its arguments.
 pub async fn run(mut arguments: impl Iterator<Item = String>) -> Result<ExitCode> {
-    let kind: Kind = arguments.next().context("sqlite or postgres")?.parse()?;
+    let kind: Kind = arguments.next().context("name a store: sqlite or postgres")?.parse()?;
     let largest: u64 = arguments.next().map_or(Ok(1_000_000), |text| text.parse())?;
     let place = Place::new(kind)?;
     // The first start makes root and tables.

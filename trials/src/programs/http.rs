@@ -1,17 +1,17 @@
-//! The HTTP table of docs/performance.md: each figure beside a bare program of the same sizes, in one run. Exit code 1 where
-//! a bar is missed.
+//! The HTTP table of docs/performance.md: each figure and that of a bare program of the same sizes,
+//! in one run. The exit code is 1 if a bar is missed.
 //!
 //! ```text
 //! trials http [seconds a figure [store]]
 //! ```
 //!
-//! With `store` the figures that need no store are left out.
+//! With `store` it leaves out the figures that need no store.
 
-use crate::bench::load::{Requests, request, send};
-use crate::bench::peers::{Echo, insert_loop, spend_loop};
-use crate::bench::table::{Bar, Table};
-use crate::bench::{parts, prepare};
 use crate::client::Client;
+use crate::load::peers::{Echo, insert_loop, spend_loop};
+use crate::load::requests::{Requests, request, send};
+use crate::load::table::{Bar, Table};
+use crate::load::{parts, prepare};
 use crate::server::{Server, UNLIMITED};
 use crate::store::{Kind, Place};
 use anyhow::{Context, Result};
@@ -23,10 +23,11 @@ use strongroom_testkit::tee::dstack::{FakeDstack, Options};
 use strongroom_testkit::tee::intel::{FakeIntel, PlatformState};
 
 const CONNECTIONS: usize = 64;
-/// As many writes as connections wait for one commit.
+/// Writes in a commit of the bare loop: as many as connections wait for one.
 const BATCH: usize = CONNECTIONS;
 
-/// A server in a dstack guest that signs with the test kit's keys, with its collateral from a bundle.
+/// A server in a dstack guest that signs with the test kit's keys. Its collateral comes from a
+/// bundle.
 struct Guest {
     server: Server,
     _place: Place,
@@ -49,7 +50,7 @@ impl Guest {
     }
 }
 
-/// One route, in turns with a bare axum that answers as many bytes.
+/// Measures one route, in turns with a bare axum that answers as many bytes.
 async fn beside_echo(
     table: &mut Table,
     (what, method, path, status): (&str, &str, &str, u16),
@@ -60,7 +61,7 @@ async fn beside_echo(
     let bytes = Client::connect(server).await?.send(method, path, &[], "").await?.body.len();
     let ask = |path: &str| Arc::new(Requests::Same(request(method, path, &[], b"")));
     let (own, bare) = (ask(path), ask(&format!("/{bytes}")));
-    // By turns, so that what else the machine does meets both.
+    // They take turns, so other work of the machine meets both.
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..3 {
         ours.push(send(server, CONNECTIONS, Arc::clone(&own), status, time / 3, None).await?.rate());
@@ -72,10 +73,14 @@ async fn beside_echo(
     Ok(())
 }
 
-/// Runs it with its arguments.
+/// Runs the program with its arguments.
 pub async fn run(mut arguments: impl Iterator<Item = String>) -> Result<ExitCode> {
     let seconds = arguments.next().unwrap_or_else(|| "5".to_owned());
-    let time = Duration::from_secs(seconds.parse().context("seconds a figure")?);
+    let time = Duration::from_secs(
+        seconds
+            .parse()
+            .with_context(|| format!("{seconds:?}: the number of seconds for each figure is expected"))?,
+    );
     let all = arguments.next().is_none();
     let mut table = Table::default();
     Table::head();
@@ -169,7 +174,7 @@ pub async fn run(mut arguments: impl Iterator<Item = String>) -> Result<ExitCode
     Ok(if table.missed() == 0 { 0 } else { 1 }.into())
 }
 
-/// Latencies at half the rate that was reached.
+/// Measures latencies at half the rate that was reached.
 async fn half_load(
     table: &mut Table,
     what: &str,

@@ -1,21 +1,22 @@
-//! Secrets and a backup in a running server, and sign-ins that open them, as JSON lines: for tools that cannot sign. The last line is the
-//! backup's, whose session serves for ten minutes.
+//! Puts secrets and a backup into a running server, and prints sign-ins that open them, as JSON
+//! lines. Tools that cannot sign use them. The last line is the backup's; its session lasts for ten
+//! minutes.
 //!
 //! ```text
 //! trials sign_ins 127.0.0.1:3000 300
 //! ```
 
-use crate::bench::prepare;
 use crate::client::{Client, wallet};
+use crate::load::prepare;
 use crate::wallets::prepare as prepare_wallets;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use std::process::ExitCode;
 
-/// Runs it with its arguments.
+/// Runs the program with its arguments.
 pub async fn run(mut arguments: impl Iterator<Item = String>) -> Result<ExitCode> {
-    let address = arguments.next().context("an address")?.parse()?;
-    let count: usize = arguments.next().context("how many")?.parse()?;
+    let address = arguments.next().context("name the server's address, such as 127.0.0.1:3000")?.parse()?;
+    let count: usize = arguments.next().context("say how many sign-ins, such as 300")?.parse()?;
     let mut client = Client::connect(address).await?;
     let vault = client.vault_key().await?;
     let slots = prepare::slots(&mut client, &vault, &wallet(1), 10).await?;
@@ -25,7 +26,7 @@ pub async fn run(mut arguments: impl Iterator<Item = String>) -> Result<ExitCode
         println!("{}", json!({ "slot": slot, message.0: message.1, signature.0: signature.1 }));
     }
     let wallet = &prepare_wallets(1, 1, 1000)?[0];
-    let body = wallet.version(1).context("a version")?.to_json().into_bytes();
+    let body = wallet.version(1).context("the wallet has no signed version")?.to_json().into_bytes();
     let pushed = client.send("POST", &wallet.path(), &[], body).await?;
     ensure!(pushed.status == 200, "{}: {}", pushed.status, pushed.json());
     let [(name, token)] = wallet.session(&mut client).await?;

@@ -11,10 +11,10 @@ use anyhow::{Context, Result};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// Runs it with its arguments.
+/// Runs the program with its arguments.
 pub async fn run(mut arguments: impl Iterator<Item = String>) -> Result<ExitCode> {
-    let kind = arguments.next().context("sqlite or postgres")?.parse()?;
-    let kills = arguments.next().context("a number of kills")?.parse()?;
+    let kind = arguments.next().context("name a store: sqlite or postgres")?.parse()?;
+    let kills = arguments.next().context("say how many kills, such as 1000")?.parse()?;
     let start = Instant::now();
     if arguments.next().as_deref() == Some("backups") {
         let survived = kill_while_wallets_push(kind, kills).await?;

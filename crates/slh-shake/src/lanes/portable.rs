@@ -1,11 +1,9 @@
-//! One state, in ordinary words, anywhere.
+//! The portable back end: one state in ordinary 64-bit words.
 
+use super::permutation::Lanes;
+use super::proof::Portable;
 use super::rounds::permute;
-use super::{Lanes, States};
-
-/// The back end that is always there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Portable;
+use super::states::States;
 
 impl Lanes<1> for Portable {
     #[inline(never)]
@@ -14,7 +12,7 @@ impl Lanes<1> for Portable {
     }
 }
 
-/// Inlined, so that whoever may use more of the processor does.
+/// Inlined, so a caller with more of the processor's instructions uses them here too.
 #[inline(always)]
 pub(super) fn permute_words<const ROWS: usize>(words: &mut [u64; 25]) {
     macro_rules! rol {

@@ -1,6 +1,7 @@
-//! The rounds of Keccak-p\[1600, 24\] (FIPS 202 §3.2 and §3.3), written once for words and for vectors of words.
+//! The rounds of Keccak-p\[1600, 24\] (FIPS 202 §3.2 and §3.3), written once for words and for
+//! vectors of words.
 
-/// RC of ι (FIPS 202 §3.2.5).
+/// The round constants RC of ι (FIPS 202 §3.2.5).
 pub(super) const ROUND_CONSTANTS: [u64; 24] = [
     0x0000_0000_0000_0001,
     0x0000_0000_0000_8082,
@@ -28,10 +29,12 @@ pub(super) const ROUND_CONSTANTS: [u64; 24] = [
     0x8000_0000_8000_8008,
 ];
 
-/// Permutes `$a`, an array of 25 words or vectors. `$xor3` is x ⊕ y ⊕ z, `$chi` is x ⊕ (¬y ∧ z), `rol!` a rotation to the left by a literal.
+/// Permutes `$a`, an array of 25 words or vectors. `$xor3` is x ⊕ y ⊕ z, `$chi` is x ⊕ (¬y ∧ z),
+/// and `rol!` is a rotation to the left by a literal.
 ///
-/// A round reads one array and writes another, a plane of five at a time: so few vectors are alive at once that sixteen registers nearly
-/// do. The macro stands inside the function that enables the processor's feature, where the intrinsics are safe to call.
+/// A round reads one array and writes another, a plane of five at a time. So few vectors are alive
+/// at once that sixteen registers are nearly enough. The macro is used inside the function that
+/// enables the processor's feature, where the intrinsics are safe to call.
 macro_rules! permute {
     ($a:ident, $zero:expr, $xor:expr, $xor3:expr, $chi:expr, $rol:ident, $splat:expr) => {{
         use super::rounds::ROUND_CONSTANTS;
@@ -74,7 +77,8 @@ macro_rules! permute {
             round!(other, $a, ROUND_CONSTANTS[round + 1]);
             round += 2;
         }
-        // Apart from the loop, so that what is not asked for of the last round is not computed.
+        // The last rounds are not in the loop, so the compiler drops what the caller does not need
+        // of them.
         round!($a, other, ROUND_CONSTANTS[22]);
         round!(other, $a, ROUND_CONSTANTS[23]);
     }};

@@ -1,14 +1,13 @@
-//! Two states in WebAssembly's vectors, where a build has them (`-C target-feature=+simd128`): a module cannot ask at run time.
+//! Two states in WebAssembly's vectors. A build must enable them (`-C target-feature=+simd128`),
+//! since a module cannot ask at run time.
 
+use super::permutation::Lanes;
+use super::proof::Two;
 use super::rounds::permute;
-use super::{Lanes, States};
+use super::states::States;
 use core::arch::wasm32::{
     u64x2, u64x2_extract_lane, u64x2_shl, u64x2_shr, u64x2_splat, v128, v128_andnot, v128_or, v128_xor,
 };
-
-/// The back end of a build that has simd128.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Two;
 
 impl Lanes<2> for Two {
     #[inline(never)]

@@ -1,14 +1,18 @@
-//! Four states in AVX2's or AVX-512VL's registers, eight in AVX-512F's.
+//! The back ends of x86-64: four states in registers of AVX2 or AVX-512VL, eight in those of
+//! AVX-512F.
 #![expect(
     unsafe_code,
     reason = "functions that need a feature of the processor, and vector loads and stores"
 )]
 
+use super::permutation::Lanes;
 use super::portable::permute_words;
+use super::proof::{Eight, Feature, Four};
 use super::rounds::permute;
-use super::{HASH_ROWS, Lanes, States};
+use super::states::{HASH_ROWS, States};
 use crate::address::Places;
-use crate::hash::{Nodes, fill, squeeze};
+use crate::block::{fill, squeeze};
+use crate::node::Nodes;
 use crate::params::ParameterSet;
 use core::arch::x86_64::{
     __m256i, __m512i, _mm256_andnot_si256, _mm256_loadu_si256, _mm256_or_si256, _mm256_rol_epi64,
@@ -17,61 +21,9 @@ use core::arch::x86_64::{
     _mm512_setzero_si512, _mm512_storeu_si512, _mm512_ternarylogic_epi64, _mm512_xor_si512,
 };
 
-/// Whether the processor and its system have it, with what the compiler takes to come with it: asked at run time where there is `std`, else known from the compiler's target.
-macro_rules! has {
-    ($($feature:tt),+) => {{
-        #[cfg(feature = "std")]
-        let has = $(std::arch::is_x86_feature_detected!($feature))&&+;
-        #[cfg(not(feature = "std"))]
-        let has = cfg!(all($(target_feature = $feature),+));
-        has
-    }};
-}
-
-/// A processor with AVX2, BMI1 and BMI2, or with AVX-512F and AVX-512VL: the value is the proof.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Four(Feature);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Feature {
-    Avx2,
-    Avx512Vl,
-}
-
-/// A processor with AVX-512F and AVX-512VL: the value is the proof.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Eight(());
-
-impl Four {
-    pub(super) fn avx2() -> Option<Self> {
-        has!("avx2", "bmi1", "bmi2").then_some(Self(Feature::Avx2))
-    }
-
-    #[cfg_attr(
-        not(feature = "internals"),
-        expect(dead_code, reason = "eight lanes are chosen where this is there")
-    )]
-    pub(super) fn avx512vl() -> Option<Self> {
-        has!("avx512f", "avx512vl", "avx2", "fma", "f16c").then_some(Self(Feature::Avx512Vl))
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        match self.0 {
-            Feature::Avx2 => "AVX2, 4 lanes",
-            Feature::Avx512Vl => "AVX-512VL, 4 lanes",
-        }
-    }
-}
-
-impl Eight {
-    pub(super) fn avx512() -> Option<Self> {
-        has!("avx512f", "avx512vl", "avx2", "fma", "f16c").then_some(Self(()))
-    }
-}
-
 impl Lanes<4> for Four {
     fn permute<const ROWS: usize>(self, states: &mut States<4>, used: usize) {
-        match self.0 {
+        match self.feature() {
             // SAFETY: this value is made only where the processor has AVX2, BMI1 and BMI2.
             Feature::Avx2 => unsafe { permute_avx2::<ROWS>(states, used) },
             // SAFETY: this value is made only where the processor has AVX-512F and AVX-512VL.
@@ -87,7 +39,7 @@ impl Lanes<4> for Four {
         more: [&Nodes<4>; M],
         used: usize,
     ) {
-        match self.0 {
+        match self.feature() {
             // SAFETY: as in `permute`.
             Feature::Avx2 => unsafe { hash_avx2::<P, M>(states, places, node, more, used) },
             // SAFETY: as in `permute`.
@@ -153,7 +105,7 @@ fn hash_avx512<P: ParameterSet, const M: usize>(
     squeeze::<P, 8>(states, node);
 }
 
-/// One state alone takes less time in words, with ANDN and RORX, than in vectors.
+/// A single state takes less time in words, with ANDN and RORX, than in vectors.
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 fn permute_avx2<const ROWS: usize>(states: &mut States<4>, used: usize) {
     if used > 1 {
@@ -166,7 +118,7 @@ fn permute_avx2<const ROWS: usize>(states: &mut States<4>, used: usize) {
     }
 }
 
-/// Up to four states take less time in half vectors.
+/// Up to four states take less time in vectors of half the width.
 #[target_feature(enable = "avx512f,avx512vl")]
 fn permute_avx512<const ROWS: usize>(states: &mut States<8>, used: usize) {
     if used > 4 { eight_avx512::<ROWS>(states) } else { four_avx512vl::<8, ROWS>(states) }

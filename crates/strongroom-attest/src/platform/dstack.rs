@@ -1,38 +1,40 @@
-//! dstack's event log (spec/attestation.md §4.2): replayed from its events, whatever digests it shows.
+//! dstack's event log (spec/attestation.md#dstack). It is replayed from the events themselves, and
+//! the digests that it shows are only compared.
 
 use crate::checks::Checks;
-use crate::evidence::Event;
-use crate::policy::{Dstack, Hex};
+use crate::evidence::DstackEvent;
+use crate::policy::{DstackPolicy, Hex};
 use crate::refusal::Refusal;
 use serde::Deserialize;
 use sha2::{Digest, Sha256, Sha384};
 use std::collections::BTreeMap;
 
-/// Events that are looked at.
+/// The largest number of events that is read.
 const MAX_EVENTS: usize = 1024;
-/// dstack's events of a running guest.
+/// The type of dstack's events of a running guest.
 const RUNTIME_EVENT: u32 = 0x0800_0001;
-/// Which RTMR they extend.
+/// The index of the RTMR that these events extend.
 const RTMR3: u32 = 3;
-/// Events before it are of the guest's system; the application can add others after it.
+/// The last event of the guest's system. The application can add events after it.
 const SYSTEM_READY: &str = "system-ready";
 
-/// What the events before `system-ready` say.
+/// Which application runs, as the events before `system-ready` say.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) compose_hash: [u8; 32],
     pub(crate) app_id: [u8; 20],
-    /// `kms:` and its id, for example.
+    /// The provider's name and its id, for example `kms:` and hex digits.
     pub(crate) key_provider: String,
-    /// Where a key management service named it.
+    /// The hash of the system image, where a key management service named it.
     pub(crate) os_image_hash: Option<[u8; 32]>,
 }
 
-/// Computes RTMR3 anew and reads who runs.
+/// Computes RTMR3 from the events, compares it with the quote's, and reads which application runs.
 ///
 /// # Errors
-/// [`Refusal::EventLog`], [`Refusal::EventReplay`], [`Refusal::DuplicateEvent`], [`Refusal::MissingEvent`].
-pub(crate) fn replay(events: &[Event], rtmr3: &[u8; 48]) -> Result<Identity, Refusal> {
+/// [`Refusal::EventLog`], [`Refusal::EventReplay`], [`Refusal::DuplicateEvent`],
+/// [`Refusal::MissingEvent`].
+pub(crate) fn replay(events: &[DstackEvent], rtmr3: &[u8; 48]) -> Result<Identity, Refusal> {
     if events.len() > MAX_EVENTS {
         return Err(Refusal::EventLog);
     }
@@ -72,14 +74,15 @@ pub(crate) fn replay(events: &[Event], rtmr3: &[u8; 48]) -> Result<Identity, Ref
     })
 }
 
-/// An event's payload, where it is there, of exactly this size.
+/// The payload of an event, if there is such an event. It must have exactly `N` bytes.
 fn payload<const N: usize>(events: &BTreeMap<&str, Vec<u8>>, name: &str) -> Result<Option<[u8; N]>, Refusal> {
     let Some(payload) = events.get(name) else { return Ok(None) };
     payload[..].try_into().map(Some).map_err(|_| Refusal::EventLog)
 }
 
-/// SHA-384 over the event, in the first or the second way (RFC 8785 JSON).
-fn digest(event: &Event, payload: &[u8]) -> Result<[u8; 48], Refusal> {
+/// SHA-384 over the event: in version 1 over its parts with colons between them, in version 2 over
+/// them as JSON (RFC 8785).
+fn digest(event: &DstackEvent, payload: &[u8]) -> Result<[u8; 48], Refusal> {
     match event.version {
         None | Some(1) => Ok(Sha384::new()
             .chain_update(event.event_type.to_le_bytes())
@@ -90,7 +93,7 @@ fn digest(event: &Event, payload: &[u8]) -> Result<[u8; 48], Refusal> {
             .finalize()
             .into()),
         Some(2) => {
-            // Names and payloads that JSON would have to escape are none of dstack's.
+            // dstack uses no name that JSON would have to escape.
             if !event.event.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\') {
                 return Err(Refusal::EventLog);
             }
@@ -110,16 +113,16 @@ fn key_provider(payload: &[u8]) -> Result<String, Refusal> {
         id: String,
     }
     let Provider { name, id } = serde_json::from_slice(payload).map_err(|_| Refusal::EventLog)?;
-    // The colon between them is the only one.
+    // With a second colon, two pairs could have one text.
     if name.contains(':') || id.contains(':') { Err(Refusal::EventLog) } else { Ok(format!("{name}:{id}")) }
 }
 
-pub(crate) fn examine(
+pub(crate) fn appraise(
     checks: &mut Checks,
     rtmr3: &[u8; 48],
-    events: &[Event],
+    events: &[DstackEvent],
     app_compose: &str,
-    policy: &Dstack,
+    policy: &DstackPolicy,
 ) -> Option<()> {
     let shown = format!("{} events, as RTMR3 has them", events.len());
     let identity = checks.prove("event log", replay(events, rtmr3), |_| shown)?;
@@ -156,9 +159,9 @@ pub(crate) fn examine(
 mod tests {
     use super::*;
 
-    fn event(name: &str, payload: &[u8], version: Option<u32>) -> Event {
+    fn event(name: &str, payload: &[u8], version: Option<u32>) -> DstackEvent {
         let event_payload = hex::encode(payload);
-        Event {
+        DstackEvent {
             imr: 3,
             event_type: RUNTIME_EVENT,
             digest: String::new(),
@@ -168,7 +171,7 @@ mod tests {
         }
     }
 
-    /// Digests that others have published of dstack's events.
+    /// The digests are those that others have published of dstack's events.
     #[test]
     fn digests_are_dstacks() {
         let first = |name: &str, payload: &[u8]| {

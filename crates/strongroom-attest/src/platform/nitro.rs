@@ -1,57 +1,55 @@
-//! AWS Nitro Enclaves (spec/attestation.md §4.4): the attestation document of the Nitro Secure Module, COSE_Sign1 (RFC 9052
-//! §4.2) with ES384 over deterministic fields, under AWS's certificates.
+//! AWS Nitro Enclaves (spec/attestation.md#nitro). The Nitro Secure Module's attestation document
+//! is a COSE_Sign1 (RFC 9052 §4.2) with ES384, under AWS's certificates.
 
 use super::Bound;
 use crate::certificates::{self, NITRO};
 use crate::checks::Checks;
 use crate::evidence::Claims;
-use crate::policy::{Hex, NitroMeasurement, Policy};
+use crate::policy::{AppraisalPolicy, Hex, NitroMeasurement};
 use crate::refusal::Refusal;
 use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
 use std::collections::BTreeMap;
 use time::{Duration, OffsetDateTime};
 
-/// Its name on the wire.
-pub const NAME: &str = "aws-nitro";
-
-/// Bytes of a document.
+/// The largest document that is read, in bytes.
 const MAX_DOCUMENT_BYTES: usize = 20 * 1024;
 const MAX_PAYLOAD_BYTES: usize = 16 * 1024;
 const MAX_CERTIFICATES: usize = 8;
 const MAX_CERTIFICATE_BYTES: usize = 1024;
-/// `{1: -35}`: ES384, and nothing else.
+/// The only protected header that is accepted, `{1: -35}`: the algorithm is ES384.
 const PROTECTED: [u8; 4] = [0xA1, 0x01, 0x38, 0x22];
-/// How far a document's time may be from the present where it answers a nonce.
+/// How far a document's time may be ahead of the present, and how far behind where it answers a
+/// nonce.
 const TOLERANCE: Duration = Duration::minutes(5);
 
-/// A document whose parts are as they must be. Its signature has not been looked at.
+/// A document that was parsed. Its signature has not been verified.
 #[derive(Debug)]
 pub(crate) struct Parsed {
     pub(crate) module_id: String,
     pub(crate) timestamp_ms: u64,
     pub(crate) pcrs: BTreeMap<u32, [u8; 48]>,
     certificate: Vec<u8>,
-    /// Root first.
+    /// The certificates from the root down to the leaf's issuer.
     cabundle: Vec<Vec<u8>>,
     pub(crate) user_data: Vec<u8>,
     pub(crate) nonce: Vec<u8>,
-    /// What is signed, and the signature.
+    /// The COSE `Sig_structure` that the signature is over.
     signed: Vec<u8>,
     signature: [u8; 96],
 }
 
-/// PCR0 of a document, as a hint: nobody has looked at its signature.
+/// PCR0 of a document, as a hint for people. The signature is not verified.
 #[must_use]
 pub fn pcr0(document: &[u8]) -> Option<[u8; 48]> {
     Parsed::parse(document).ok()?.pcrs.get(&0).copied()
 }
 
 impl Parsed {
-    /// Reads a document, tagged or not.
+    /// Reads a document, with or without the CBOR tag of a COSE_Sign1.
     ///
     /// # Errors
-    /// [`Refusal::Report`].
+    /// [`Refusal::Oversized`] or [`Refusal::Report`].
     pub(crate) fn parse(document: &[u8]) -> Result<Self, Refusal> {
         if document.len() > MAX_DOCUMENT_BYTES {
             return Err(Refusal::Oversized);
@@ -118,7 +116,7 @@ impl Parsed {
                 "public_key" => drop(optional(&mut d)?),
                 "user_data" => parsed.user_data = optional(&mut d)?,
                 "nonce" => parsed.nonce = optional(&mut d)?,
-                // Among them nitrotpm_pcrs, which is of an instance and of no enclave.
+                // `nitrotpm_pcrs`, for example, is in documents of instances, not of enclaves.
                 _ => return None,
             }
             if names.contains(&name) {
@@ -145,13 +143,14 @@ impl Parsed {
         })
     }
 
-    /// Every certificate is valid at `now`, may do what it does here, and leads to the root.
+    /// Checks that every certificate is valid at `now`, may be used as it is used here, and leads
+    /// to the root.
     fn verify_chain(&self, root: &[u8], now: OffsetDateTime) -> Result<(), Refusal> {
-        // The first is the root, in whose place the pinned one stands.
+        // The first one should be the root. The pinned root is used in its place.
         let between = self.cabundle.get(1..).ok_or(Refusal::Chain)?;
         let between: Vec<&[u8]> = between.iter().map(Vec::as_slice).collect();
         certificates::verify_path(&self.certificate, &between, root, NITRO, now)?;
-        // webpki leaves key usage to its callers (RFC 5280 §4.2.1.3).
+        // webpki leaves the key usage to its callers (RFC 5280 §4.2.1.3).
         let usage = |der: &[u8]| certificates::key_usage(&certificates::parse(der)?).ok_or(Refusal::Chain);
         for issuer in between.iter().copied().chain([root]) {
             if !usage(issuer)?.key_cert_sign() {
@@ -176,7 +175,7 @@ fn certificate(d: &mut Decoder<'_>) -> Option<Vec<u8>> {
     (1..=MAX_CERTIFICATE_BYTES).contains(&der.len()).then(|| der.to_vec())
 }
 
-/// Bytes, or null, which the module writes although its description forbids it.
+/// Reads bytes, or null as no bytes: the module writes null although its description forbids it.
 fn optional(d: &mut Decoder<'_>) -> Option<Vec<u8>> {
     if d.datatype().ok()? == Type::Null {
         d.null().ok()?;
@@ -186,19 +185,19 @@ fn optional(d: &mut Decoder<'_>) -> Option<Vec<u8>> {
     (bytes.len() <= MAX_CERTIFICATE_BYTES).then(|| bytes.to_vec())
 }
 
-pub(crate) fn examine(
+pub(crate) fn appraise(
     checks: &mut Checks,
     document: &[u8],
     claims: &Claims<'_>,
     is_fresh: bool,
-    policy: &Policy,
+    policy: &AppraisalPolicy,
     now: OffsetDateTime,
 ) -> Option<Bound> {
     let Some(rules) = &policy.aws_nitro else {
         return checks.need("policy", Err(Refusal::PlatformNotInPolicy));
     };
     let parsed = checks.need("document", Parsed::parse(document))?;
-    let chain = parsed.verify_chain(&policy.roots.aws, now);
+    let chain = parsed.verify_chain(&policy.trust_anchors.aws, now);
     checks.prove("enclave, certified by AWS", chain, |()| parsed.module_id.clone())?;
     checks.hold("document, signed by its module", "ES384", parsed.is_signed(), Refusal::Signature);
 
@@ -235,7 +234,7 @@ mod tests {
     use super::*;
     use time::macros::datetime;
 
-    /// The document that `nitro_attest` ships.
+    /// The real document that the package `nitro_attest` ships.
     fn sample() -> Vec<u8> {
         let folder = strongroom_testkit::fetched_package_dir("nitro_attest");
         #[expect(clippy::disallowed_methods, reason = "a test reads its samples")]
@@ -247,7 +246,7 @@ mod tests {
     #[test]
     fn a_real_document_verifies_in_its_hours_and_at_no_other_time() {
         let parsed = Parsed::parse(&sample()).expect("a document");
-        let root = crate::Roots::default().aws;
+        let root = crate::TrustAnchors::default().aws;
         let path = |now| parsed.verify_chain(&root, now);
         assert_eq!(path(MOMENT), Ok(()));
         assert_eq!(path(datetime!(2025-01-06 16:07:01 UTC)), Err(Refusal::Expired));
@@ -257,13 +256,13 @@ mod tests {
         let measurement = parsed.measurement().expect("PCRs");
         assert!(measurement.pcr0.to_string().starts_with("8bb159f202bb95d6"));
         assert_eq!(measurement.pcr8, None);
-        // Another root than the pinned one, though the bundle's first certificate be that.
-        assert_eq!(parsed.verify_chain(&crate::Roots::default().intel, MOMENT), Err(Refusal::Chain));
+        // Under another pinned root it is refused, although the bundle begins with AWS's root.
+        assert_eq!(parsed.verify_chain(&crate::TrustAnchors::default().intel, MOMENT), Err(Refusal::Chain));
     }
 
     #[test]
     fn a_real_document_with_any_bit_flipped_is_refused() {
-        let (document, root) = (sample(), crate::Roots::default().aws);
+        let (document, root) = (sample(), crate::TrustAnchors::default().aws);
         for at in (0..document.len()).step_by(5) {
             let mut flipped = document.clone();
             flipped[at] ^= 1 << (at % 8);

@@ -1,27 +1,25 @@
-//! The platform that proves nothing: for development. Its report is report_data itself, signed by nobody.
+//! The platform that proves nothing, for development. Its report is the report data itself, and
+//! nobody signs it.
 
-use super::Bound;
+use super::{Bound, NONE};
 use crate::checks::Checks;
-use crate::evidence::{Beside, Claims, Collateral, Evidence, Report};
-use crate::policy::Policy;
+use crate::evidence::{AuxiliaryData, Claims, Collateral, Evidence, Report};
+use crate::policy::AppraisalPolicy;
 use crate::refusal::Refusal;
 
-/// Its name on the wire.
-pub const NAME: &str = "none";
-
-/// Evidence without a TEE.
+/// The evidence of a server outside a TEE for these claims.
 #[must_use]
 pub fn evidence(claims: &Claims<'_>) -> Evidence {
     let report = Report {
-        bytes: claims.report_data(NAME).to_vec(),
+        bytes: claims.report_data(NONE).to_vec(),
         measurement: String::new(),
-        beside: Beside::Nothing {},
+        auxiliary_data: AuxiliaryData::Nothing {},
         collateral: Collateral::default(),
     };
-    claims.with_report(NAME, report)
+    claims.with_report(NONE, report)
 }
 
-pub(crate) fn examine(checks: &mut Checks, report: &[u8], policy: &Policy) -> Bound {
+pub(crate) fn appraise(checks: &mut Checks, report: &[u8], policy: &AppraisalPolicy) -> Bound {
     checks.hold("TEE", "none: its operator can read what it opens", policy.allow_no_tee, Refusal::NoTee);
     Bound { report_data: report.to_vec(), measurement: String::new() }
 }

@@ -1,5 +1,6 @@
-//! The vectors of testdata/handoff: what a joiner and a donor take from each other, one outcome each. `cargo test -p strongroom-attest --test
-//! handoff -- --ignored` makes them anew, with other keys.
+//! Runs the vectors of testdata/handoff: what a joiner and a donor accept from each other, one
+//! outcome each. `cargo test -p strongroom-attest --test handoff -- --ignored` replaces them, with
+//! other keys.
 
 mod make;
 
@@ -7,12 +8,13 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use strongroom::encoding::from_base64;
-use strongroom_attest::handoff::{
-    HandoffError, Handover, Hello, Joiner, MAX_STATEMENTS, Met, Offer, Offering, Received, Released, Request,
-};
 use strongroom_attest::policy::Hex;
-use strongroom_attest::release::ReleaseStatement;
-use strongroom_attest::{Configuration, Evidence, Roots};
+use strongroom_attest::root_transfer::handoff::{
+    HandoffError, HandoffRequest, Handover, Hello, Joiner, MAX_STATEMENTS, Offer, PendingRequest,
+    ReceivedHello, ReceivedRoot, ReleasePolicies,
+};
+use strongroom_attest::root_transfer::release_statement::ReleaseStatement;
+use strongroom_attest::{Configuration, Evidence, TrustAnchors};
 use strongroom_testkit::drawn::Drawn;
 use time::OffsetDateTime;
 
@@ -22,7 +24,7 @@ use time::OffsetDateTime;
 struct Vector {
     /// `granted`, `received`, or the name of a refusal.
     outcome: String,
-    /// Unix seconds.
+    /// When the messages are verified, in Unix seconds.
     now: i64,
     /// The root of AWS's stand-in, base64 of DER.
     root: String,
@@ -39,10 +41,10 @@ struct Vector {
 #[serde(tag = "side", rename_all = "camelCase", deny_unknown_fields)]
 enum Side {
     Donor {
-        /// Its own.
+        /// The donor's own evidence, which the vector replays.
         evidence: Box<Evidence>,
         hello: Hello,
-        request: Box<Request>,
+        request: Box<HandoffRequest>,
     },
     #[serde(rename_all = "camelCase")]
     Joiner { release_statements: Vec<ReleaseStatement>, offer: Box<Offer>, handover: Option<Handover> },
@@ -54,28 +56,34 @@ fn folder() -> PathBuf {
 
 impl Vector {
     fn run(&self) -> String {
-        let roots = Roots { aws: from_base64(&self.root).expect("base64").into(), ..Roots::default() };
+        let trust_anchors =
+            TrustAnchors { aws: from_base64(&self.root).expect("base64").into(), ..TrustAnchors::default() };
         let now = OffsetDateTime::from_unix_timestamp(self.now).expect("a time");
         let mut random = Drawn(hex::decode(&self.random).expect("hex"));
         let release_key = self.release_key.parse().expect("a key");
         let outcome = match &self.side {
-            Side::Donor { evidence, hello, request } => Offering::new(hello, &mut random)
+            Side::Donor { evidence, hello, request } => ReceivedHello::new(hello, &mut random)
                 .and_then(|offering| {
                     offering.offer(*evidence.clone(), self.own_configuration.clone(), self.vault_id.0)
                 })
-                .and_then(|(_, offered)| offered.grant(request, &release_key, &roots, now))
+                .and_then(|(_, offered)| offered.grant(request, &release_key, &trust_anchors, now))
                 .map(|_| "granted"),
             Side::Joiner { release_statements, offer, handover } => {
                 let joiner = Joiner::new(self.vault_id.0, &mut random);
-                let met = || -> Result<Met, HandoffError> {
-                    let released =
-                        Released::by(release_statements, &release_key, &self.vault_id.0, &roots, now)?;
-                    joiner.meet(offer, &released, &self.own_configuration, now)
+                let met = || -> Result<PendingRequest, HandoffError> {
+                    let released = ReleasePolicies::from_statements(
+                        release_statements,
+                        &release_key,
+                        &self.vault_id.0,
+                        &trust_anchors,
+                        now,
+                    )?;
+                    joiner.accept(offer, &released, &self.own_configuration, now)
                 };
                 met().and_then(|met| match handover {
                     None => Ok("met"),
                     Some(handover) => {
-                        let Received { root, vault_id, .. } = met.take(handover)?;
+                        let ReceivedRoot { root, vault_id, .. } = met.open(handover)?;
                         assert_eq!((*root, vault_id), (make::ROOT, self.vault_id.0));
                         Ok("received")
                     }
@@ -86,7 +94,8 @@ impl Vector {
     }
 }
 
-/// Every vector has its outcome; and none of them passes with the maker's root, which signed nothing of it.
+/// Every vector has its outcome. None of them passes with AWS's own root, which signed none of
+/// this.
 #[test]
 fn every_vector_has_its_outcome() {
     let mut outcomes = BTreeMap::<String, usize>::new();

@@ -1,16 +1,20 @@
-//! Makes the vectors: two enclaves that the test kit's fake certifies, a handoff between them, and one thing wrong.
+//! Makes the vectors: a handoff between two enclaves that the test kit's fake certifies, either
+//! good or with one thing wrong.
 
 use crate::{Side, Vector, folder};
 use std::io::Write as _;
 use strongroom::encoding::base64;
 use strongroom::key::DecapsulationKey;
 use strongroom::slh_dsa::{PublicKey, SigningKey};
-use strongroom_attest::handoff::{Handover, Hello, Joiner, Offer, Offered, Offering, Released, Request};
 use strongroom_attest::policy::Hex;
-use strongroom_attest::release::ReleaseStatement;
+use strongroom_attest::root_transfer::handoff::{
+    HandoffRequest, Handover, Hello, Joiner, Offer, PendingOffer, ReceivedHello, ReleasePolicies,
+};
+use strongroom_attest::root_transfer::release_statement::ReleaseStatement;
+use strongroom_attest::root_transfer::root_envelope;
 use strongroom_attest::{
-    Beside, Claims, Collateral, Configuration, Evidence, KeyOrigin, Policy, Protection, Purpose,
-    RecoveryRecipients, Report, Roots, platform, transfer,
+    AppraisalPolicy, AuxiliaryData, Claims, Collateral, Configuration, Evidence, KeyOrigin, Protection,
+    Purpose, RecoveryRecipients, Report, TrustAnchors, platform,
 };
 use strongroom_testkit::drawn::Drawn;
 use strongroom_testkit::rng;
@@ -55,7 +59,7 @@ struct Handoff {
     donors_configuration: Configuration,
     offer: Offer,
     joiners_configuration: Configuration,
-    request: Request,
+    request: HandoffRequest,
     statements: Vec<ReleaseStatement>,
 }
 
@@ -74,8 +78,8 @@ impl World {
         Self { aws: FakeAws::new(NOW), release, vault, configuration }
     }
 
-    fn roots(&self) -> Roots {
-        Roots { aws: self.aws.root_der().to_vec().into(), ..Roots::default() }
+    fn roots(&self) -> TrustAnchors {
+        TrustAnchors { aws: self.aws.root_der().to_vec().into(), ..TrustAnchors::default() }
     }
 
     fn sign(&self, claims: &Claims<'_>, image: Image) -> Evidence {
@@ -88,7 +92,7 @@ impl World {
         let report = Report {
             bytes: self.aws.document(&document),
             measurement: String::new(),
-            beside: Beside::Nitro {},
+            auxiliary_data: AuxiliaryData::Nitro {},
             collateral: Collateral::default(),
         };
         claims.with_report("aws-nitro", report)
@@ -107,7 +111,7 @@ impl World {
     ) -> ReleaseStatement {
         let joiner = Joiner::new(VAULT, &mut Drawn(JOINERS.to_vec()));
         let evidence = self.sign(&joiner.claims(&self.configuration, timestamp()), image);
-        let policy = Policy::draft(&evidence, &self.roots(), now()).expect("a policy");
+        let policy = AppraisalPolicy::draft(&evidence, &self.roots(), now()).expect("a policy");
         ReleaseStatement::sign(key, vault, until, &policy)
     }
 
@@ -116,8 +120,8 @@ impl World {
         &self,
         change: &dyn Fn(&mut Claims<'_>, &mut Image),
         hello: &Hello,
-    ) -> (Evidence, Offer, Offered) {
-        let offering = Offering::new(hello, &mut Drawn(HANDOFF.to_vec())).expect("a good hello");
+    ) -> (Evidence, Offer, PendingOffer) {
+        let offering = ReceivedHello::new(hello, &mut Drawn(HANDOFF.to_vec())).expect("a good hello");
         let key = self.vault.encapsulation_key();
         let mut claims = Claims {
             purpose: Purpose::Handoff,
@@ -148,10 +152,12 @@ impl World {
         let joiner = || Joiner::new(VAULT, &mut Drawn(JOINERS.to_vec()));
         let hello = joiner().hello();
         let (donors, offer, _) = self.donor(&|_, _| (), &hello);
-        // Whom this joiner really takes is another vector's matter.
+        // Other vectors cover which donor a joiner accepts.
         let key = self.release.public_key();
-        let released = Released::by(&[self.statement(1)], &key, &VAULT, &self.roots(), now()).expect("good");
-        let met = joiner().meet(&offer, &released, &self.configuration, now()).expect("a good donor");
+        let released =
+            ReleasePolicies::from_statements(&[self.statement(1)], &key, &VAULT, &self.roots(), now())
+                .expect("good");
+        let met = joiner().accept(&offer, &released, &self.configuration, now()).expect("a good donor");
         let mut claims = met.claims(timestamp());
         change(&mut claims);
         let evidence = self.sign(&claims, image);
@@ -336,19 +342,19 @@ fn donors(world: &World) {
 }
 
 /// The transcript that a request's evidence answers to.
-fn request_nonce(request: &Request) -> [u8; 32] {
+fn request_nonce(request: &HandoffRequest) -> [u8; 32] {
     let json = serde_json::to_value(request).expect("plain data");
     let text = json["evidence"]["nonce"].as_str().expect("a nonce");
     hex::decode(text).expect("hex").try_into().expect("32 bytes")
 }
 
-/// What a joiner takes and refuses.
+/// What a joiner accepts and refuses.
 fn joiners(world: &World) {
     let joiner = || Joiner::new(VAULT, &mut Drawn(JOINERS.to_vec()));
     let alike = world.handoff(1, vec![world.statement(1)], &|_| ());
     let handover = |root: [u8; 32], transcript: [u8; 32]| {
         let key = joiner().claims(&world.configuration, timestamp()).encapsulation_key.clone();
-        Handover::new(&transfer::seal(&root, &transcript, &[key.into()], &mut rng()).expect("sealed"))
+        Handover::new(&root_envelope::seal(&root, &transcript, &[key.into()], &mut rng()).expect("sealed"))
     };
     let good = handover(ROOT, request_nonce(&alike.request));
     world.joiner_takes("joiner-alike", "received", &alike, Some(good.clone()));

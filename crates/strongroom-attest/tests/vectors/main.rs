@@ -1,5 +1,5 @@
-//! The vectors of testdata/attestation: evidence of every platform, one outcome each. `cargo test -p strongroom-attest --test vectors --
-//! --ignored` makes them anew, with other keys.
+//! Runs the vectors of testdata/attestation: evidence of every platform, one outcome each.
+//! `cargo test -p strongroom-attest --test vectors -- --ignored` replaces them, with other keys.
 
 mod make;
 mod nitro;
@@ -9,8 +9,8 @@ mod tdx;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use strongroom_attest::roots::SnpProduct;
-use strongroom_attest::{Asked, Evidence, Policy, Purpose, Roots, verify};
+use strongroom_attest::trust_anchors::SnpProduct;
+use strongroom_attest::{AppraisalPolicy, Challenge, Evidence, Purpose, TrustAnchors, verify};
 use time::OffsetDateTime;
 
 /// One vector, as its file has it.
@@ -19,7 +19,7 @@ use time::OffsetDateTime;
 struct Vector {
     /// `verified`, or the name of a refusal.
     outcome: String,
-    /// Unix seconds.
+    /// When the evidence is verified, in Unix seconds.
     now: i64,
     /// What was asked for, in hex.
     nonce: Option<String>,
@@ -27,9 +27,9 @@ struct Vector {
     tls_spki_sha256: Option<String>,
     /// The test's roots by platform, base64 of DER.
     roots: BTreeMap<String, String>,
-    /// TOML.
+    /// The file of the policy, as TOML.
     policy: String,
-    /// As a server sends it.
+    /// The evidence, as a server sends it.
     evidence: serde_json::Value,
     /// Bytes of white space that the server sends after it.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -49,24 +49,24 @@ fn bytes(text: &str) -> [u8; 32] {
 }
 
 impl Vector {
-    fn roots(&self) -> Roots {
-        let mut roots = Roots::default();
+    fn roots(&self) -> TrustAnchors {
+        let mut trust_anchors = TrustAnchors::default();
         for (name, der) in &self.roots {
             let der = strongroom::encoding::from_base64(der).expect("base64").into();
             match name.as_str() {
-                "intel" => roots.intel = der,
-                "amd-milan" => roots.amd = vec![(SnpProduct::Milan, der)],
-                "aws" => roots.aws = der,
+                "intel" => trust_anchors.intel = der,
+                "amd-milan" => trust_anchors.amd = vec![(SnpProduct::Milan, der)],
+                "aws" => trust_anchors.aws = der,
                 _ => panic!("an unknown root: {name}"),
             }
         }
-        roots
+        trust_anchors
     }
 
     fn run(&self) -> String {
-        let policy = Policy::from_toml(&self.policy).expect("a policy");
-        let policy = Policy { roots: self.roots(), ..policy };
-        let asked = Asked {
+        let policy = AppraisalPolicy::from_toml(&self.policy).expect("a policy");
+        let policy = AppraisalPolicy { trust_anchors: self.roots(), ..policy };
+        let challenge = Challenge {
             purpose: Purpose::Service,
             nonce: self.nonce.as_deref().map(bytes),
             tls_spki_sha256: self.tls_spki_sha256.as_deref().map(bytes),
@@ -74,14 +74,14 @@ impl Vector {
         let now = OffsetDateTime::from_unix_timestamp(self.now).expect("a time");
         let sent = self.evidence.to_string() + &" ".repeat(self.spaces_after);
         let evidence = Evidence::from_json(sent.as_bytes());
-        match evidence.and_then(|evidence| verify(&evidence, &asked, &policy, now)) {
+        match evidence.and_then(|evidence| verify(&evidence, &challenge, &policy, now)) {
             Ok(_) => "verified".to_owned(),
             Err(refusal) => format!("{refusal:?}"),
         }
     }
 }
 
-/// Every vector has its outcome; and none of them passes with the makers' roots, which signed nothing of it.
+/// Every vector has its outcome. None passes with the makers' own roots, which signed none of this.
 #[test]
 fn every_vector_has_its_outcome() {
     let mut outcomes = BTreeMap::<String, usize>::new();

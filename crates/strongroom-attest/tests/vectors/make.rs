@@ -1,11 +1,12 @@
-//! Makes the vectors: evidence that the test kit's fakes sign, as it should be or with one thing wrong.
+//! Makes the vectors: evidence that the test kit's fakes sign, either good or with one thing wrong.
 
 use crate::{Vector, folder, nitro, snp, tdx};
 use std::collections::BTreeMap;
 use strongroom::encoding::base64;
 use strongroom::key::{DecapsulationKey, EncapsulationKey};
 use strongroom_attest::{
-    Beside, Claims, Collateral, Evidence, KeyOrigin, MAX_EVIDENCE_BYTES, Policy, Purpose, Report, platform,
+    AppraisalPolicy, AuxiliaryData, Claims, Collateral, Evidence, KeyOrigin, MAX_EVIDENCE_BYTES, Purpose,
+    Report, platform,
 };
 
 /// How many there are, and how many of them are good.
@@ -18,7 +19,7 @@ pub(crate) const NONCE: [u8; 32] = [4; 32];
 
 /// A vector before it is written.
 pub(crate) struct Draft {
-    pub(crate) policy: Policy,
+    pub(crate) policy: AppraisalPolicy,
     pub(crate) evidence: Evidence,
     pub(crate) root: (&'static str, Vec<u8>),
     pub(crate) now: i64,
@@ -27,7 +28,7 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    pub(crate) fn new(policy: Policy, evidence: Evidence, root: (&'static str, &[u8])) -> Self {
+    pub(crate) fn new(policy: AppraisalPolicy, evidence: Evidence, root: (&'static str, &[u8])) -> Self {
         let root = (root.0, root.1.to_vec());
         Self { policy, evidence, root, now: NOW, nonce: Some(NONCE), tls: None }
     }
@@ -51,7 +52,7 @@ impl Draft {
         })
     }
 
-    pub(crate) fn policy(mut self, change: impl FnOnce(&mut Policy)) -> Self {
+    pub(crate) fn policy(mut self, change: impl FnOnce(&mut AppraisalPolicy)) -> Self {
         change(&mut self.policy);
         self
     }
@@ -106,7 +107,7 @@ pub(crate) fn claims(key: &EncapsulationKey) -> Claims<'_> {
 pub(crate) fn sign(
     platform: &str,
     change: impl FnOnce(&mut Claims<'_>),
-    beside: Beside,
+    auxiliary_data: AuxiliaryData,
     collateral: Collateral,
     sign: impl FnOnce(&Claims<'_>, [u8; 64]) -> Vec<u8>,
 ) -> Evidence {
@@ -114,7 +115,7 @@ pub(crate) fn sign(
     let mut claims = claims(&key);
     change(&mut claims);
     let bytes = sign(&claims, claims.report_data(platform));
-    claims.with_report(platform, Report { bytes, measurement: String::new(), beside, collateral })
+    claims.with_report(platform, Report { bytes, measurement: String::new(), auxiliary_data, collateral })
 }
 
 pub(crate) fn all() {
@@ -124,7 +125,7 @@ pub(crate) fn all() {
     }
     let none = || {
         let evidence = platform::none::evidence(&claims(&vault_key()));
-        Draft::new(Policy::default(), evidence, ("intel", &[]))
+        Draft::new(AppraisalPolicy::default(), evidence, ("intel", &[]))
     };
     none().write("none", "NoTee");
     none().write_changed("oversized", "Oversized", |vector| vector.spaces_after = MAX_EVIDENCE_BYTES);

@@ -1,18 +1,21 @@
 //! Nitro.
 
 use crate::make::{Draft, NONCE, NOW, sign};
-use strongroom_attest::policy::{Hex, Nitro, NitroMeasurement, Policy};
-use strongroom_attest::{Beside, Collateral};
+use strongroom_attest::policy::{AppraisalPolicy, Hex, NitroMeasurement, NitroPolicy};
+use strongroom_attest::{AuxiliaryData, Collateral};
 use strongroom_testkit::tee::aws::{FakeAws, Leaf, NitroDocument};
 
-fn policy() -> Policy {
+fn policy() -> AppraisalPolicy {
     let document = NitroDocument::default();
     let pcr = |n: usize| Hex(document.pcrs[n].1);
     let measurement = NitroMeasurement { pcr0: pcr(0), pcr1: pcr(1), pcr2: pcr(2), pcr8: None };
-    Policy { aws_nitro: Some(Nitro { measurements: vec![measurement] }), ..Policy::default() }
+    AppraisalPolicy {
+        aws_nitro: Some(NitroPolicy { measurements: vec![measurement] }),
+        ..AppraisalPolicy::default()
+    }
 }
 
-fn rules(policy: &mut Policy) -> &mut Nitro {
+fn rules(policy: &mut AppraisalPolicy) -> &mut NitroPolicy {
     policy.aws_nitro.as_mut().expect("a policy for Nitro")
 }
 
@@ -20,7 +23,7 @@ fn draft(aws: &FakeAws, change: impl FnOnce(&mut NitroDocument)) -> Draft {
     let evidence = sign(
         "aws-nitro",
         |_| (),
-        Beside::Nitro {},
+        AuxiliaryData::Nitro {},
         Collateral::default(),
         |_, report_data| {
             let mut document = NitroDocument {
@@ -58,7 +61,7 @@ pub(crate) fn write() {
     of(|d| d.pcrs[4].0 = 3).write("nitro-pcr-twice", "Report");
     of(|d| d.pcrs[4].0 = 32).write("nitro-pcr-32", "Report");
     good().policy(|p| rules(p).measurements.clear()).write("nitro-no-measurements", "NoMeasurements");
-    good().policy(|p| *p = Policy::default()).write("nitro-no-policy", "PlatformNotInPolicy");
+    good().policy(|p| *p = AppraisalPolicy::default()).write("nitro-no-policy", "PlatformNotInPolicy");
     draft(&aws, |d| d.timestamp_ms = now_ms(-301)).write("nitro-stale", "Timestamp");
     draft(&aws, |d| d.timestamp_ms = now_ms(302)).write("nitro-from-the-future", "Timestamp");
     of(|d| d.nonce = Some(vec![9; 32])).write("nitro-other-nonce", "Nonce");
@@ -74,7 +77,7 @@ pub(crate) fn write() {
     leaf(|leaf| leaf.usage = vec![]).write("nitro-leaf-of-no-use", "Chain");
     leaf(|leaf| leaf.usage = vec![0, 5]).write("nitro-leaf-that-certifies", "Chain");
     leaf(|leaf| leaf.is_authority = true).write("nitro-leaf-is-an-authority", "Chain");
-    let makers = strongroom_attest::Roots::default().aws.to_vec();
+    let makers = strongroom_attest::TrustAnchors::default().aws.to_vec();
     Draft { root: ("aws", makers), ..good() }.write("nitro-other-root", "Chain");
 
     good().flipped(0).write("nitro-flip-array", "Report");

@@ -2,26 +2,26 @@
 
 use crate::make::{Draft, NOW, sign};
 use strongroom::encoding::base64;
-use strongroom_attest::policy::{Hex, MinimumTcb, Policy, Snp, SnpTcb};
-use strongroom_attest::{Beside, Collateral, SnpCollateral};
+use strongroom_attest::policy::{AppraisalPolicy, Hex, MinimumTcb, SnpPolicy, SnpTcb};
+use strongroom_attest::{AuxiliaryData, Collateral, SnpCollateral};
 use strongroom_testkit::tee::amd::{CrlState, FakeAmd, SnpReport};
 
 const MEASUREMENT: usize = 0x90;
 const SIGNATURE: usize = 0x2A0;
 
-fn policy() -> Policy {
+fn policy() -> AppraisalPolicy {
     let least = SnpTcb { fmc: 0, bootloader: 0, tee: 0, snp: 0, microcode: 0 };
     let report = SnpReport::default();
-    let snp = Snp {
+    let snp = SnpPolicy {
         measurements: vec![Hex(report.measurement)],
         minimum_tcb: MinimumTcb { milan: Some(least), ..MinimumTcb::default() },
         host_data: vec![],
         allow_smt: true,
     };
-    Policy { amd_sev_snp: Some(snp), ..Policy::default() }
+    AppraisalPolicy { amd_sev_snp: Some(snp), ..AppraisalPolicy::default() }
 }
 
-fn rules(policy: &mut Policy) -> &mut Snp {
+fn rules(policy: &mut AppraisalPolicy) -> &mut SnpPolicy {
     policy.amd_sev_snp.as_mut().expect("a policy for SNP")
 }
 
@@ -35,7 +35,7 @@ fn draft(amd: &FakeAmd, report: &SnpReport, crl: &CrlState) -> Draft {
     let evidence = sign(
         "amd-sev-snp",
         |_| (),
-        Beside::SevSnp {},
+        AuxiliaryData::SevSnp {},
         collateral,
         |_, report_data| amd.report(&SnpReport { report_data, ..report.clone() }),
     );
@@ -69,7 +69,7 @@ pub(crate) fn write() {
         .policy(|p| rules(p).host_data = vec![Hex([7; 32])])
         .write("snp-pinned-host-data", "verified");
     good().policy(|p| rules(p).measurements.clear()).write("snp-no-measurements", "NoMeasurements");
-    good().policy(|p| *p = Policy::default()).write("snp-no-policy", "PlatformNotInPolicy");
+    good().policy(|p| *p = AppraisalPolicy::default()).write("snp-no-policy", "PlatformNotInPolicy");
     of(|r| r.key_info = 1 << 2).write("snp-vlek", "Report");
     of(|r| r.key_info = 2).write("snp-masked-key", "Report");
     of(|r| r.chip_id = Some([7; 64])).write("snp-other-chip", "ChipCertificate");
@@ -132,6 +132,6 @@ fn write_certificates(amd: &FakeAmd) {
     };
     with(|vcek| vcek.validity = (NOW - 1000, NOW - 1)).write("snp-vcek-expired", "Expired");
     with(|vcek| vcek.validity = (NOW + 1, NOW + 1000)).write("snp-vcek-not-yet-valid", "Expired");
-    let makers = strongroom_attest::Roots::default().amd[0].1.to_vec();
+    let makers = strongroom_attest::TrustAnchors::default().amd[0].1.to_vec();
     Draft { root: ("amd-milan", makers), ..good() }.write("snp-other-root", "Chain");
 }

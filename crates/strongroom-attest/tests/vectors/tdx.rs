@@ -4,8 +4,8 @@ use crate::make::{Draft, NONCE, NOW, sign, vault_key};
 use serde_json::Value;
 use sha2::{Digest, Sha256, Sha384};
 use strongroom::key::DecapsulationKey;
-use strongroom_attest::policy::{Dstack, Hex, Policy, Snp, Tdx, TdxMeasurement};
-use strongroom_attest::{Beside, Claims, Collateral, Evidence, KeyOrigin};
+use strongroom_attest::policy::{AppraisalPolicy, DstackPolicy, Hex, SnpPolicy, TdxMeasurement, TdxPolicy};
+use strongroom_attest::{AuxiliaryData, Claims, Collateral, Evidence, KeyOrigin};
 use strongroom_testkit::tee::dstack::{boot_events, event, event_v2, rtmr3};
 use strongroom_testkit::tee::intel::{FakeIntel, PlatformState, QuoteVersion, Td};
 
@@ -21,10 +21,10 @@ const QE_SIGNATURE: usize = QE_REPORT + 384;
 const QE_AUTHENTICATION_DATA: usize = QE_SIGNATURE + 64 + 2;
 const CERTIFICATES: usize = QE_AUTHENTICATION_DATA + 32 + 6;
 
-fn policy(td: &Td) -> Policy {
+fn policy(td: &Td) -> AppraisalPolicy {
     let [rtmr0, rtmr1, rtmr2, _] = td.rtmrs.map(Hex);
     let measurement = TdxMeasurement { mrtd: Hex(td.mrtd), rtmr0, rtmr1, rtmr2 };
-    let tdx = Tdx {
+    let tdx = TdxPolicy {
         measurements: vec![measurement],
         tcb_statuses: vec!["UpToDate".to_owned()],
         advisories: vec![],
@@ -34,10 +34,10 @@ fn policy(td: &Td) -> Policy {
         allow_smt: false,
         dstack: None,
     };
-    Policy { intel_tdx: Some(tdx), ..Policy::default() }
+    AppraisalPolicy { intel_tdx: Some(tdx), ..AppraisalPolicy::default() }
 }
 
-fn rules(policy: &mut Policy) -> &mut Tdx {
+fn rules(policy: &mut AppraisalPolicy) -> &mut TdxPolicy {
     policy.intel_tdx.as_mut().expect("a policy for TDX")
 }
 
@@ -48,7 +48,7 @@ fn collateral(intel: &FakeIntel, state: &PlatformState) -> Collateral {
 
 /// A bare guest's evidence.
 fn bare(intel: &FakeIntel, td: &Td, state: &PlatformState, claims: impl FnOnce(&mut Claims<'_>)) -> Evidence {
-    sign("intel-tdx", claims, Beside::Tdx {}, collateral(intel, state), |_, report_data| {
+    sign("intel-tdx", claims, AuxiliaryData::Tdx {}, collateral(intel, state), |_, report_data| {
         intel.quote(&Td { report_data, ..td.clone() })
     })
 }
@@ -79,7 +79,7 @@ pub(crate) fn write() {
     write_dstack(&intel);
 }
 
-/// What the client asked, and what the evidence says beside the report.
+/// The client's challenge, and the fields of the evidence besides the report.
 fn write_claims(intel: &FakeIntel) {
     let (td, state) = (Td::default(), PlatformState::default());
     let good = || draft(intel, &td, &state);
@@ -108,7 +108,7 @@ fn write_claims(intel: &FakeIntel) {
         .changed(|e| e.platform = "phala".to_owned())
         .write("tdx-renamed", r#"Malformed { field: "evidence" }"#);
     good()
-        .changed(|e| e.beside = Beside::Nitro {})
+        .changed(|e| e.auxiliary_data = AuxiliaryData::Nitro {})
         .write("tdx-evidence-of-another", r#"Malformed { field: "evidence" }"#);
     good().changed(|e| e.platform = "sgx".to_owned()).write("tdx-unknown-platform", "UnknownPlatform");
     good().changed(|e| e.version = 2).write("tdx-version", "Version");
@@ -225,17 +225,17 @@ fn write_guests(intel: &FakeIntel) {
 fn write_policies(intel: &FakeIntel) {
     let good = || draft(intel, &Td::default(), &PlatformState::default());
     good().policy(|p| rules(p).measurements.clear()).write("tdx-no-measurements", "NoMeasurements");
-    let only_snp = Policy {
-        amd_sev_snp: Some(Snp {
+    let only_snp = AppraisalPolicy {
+        amd_sev_snp: Some(SnpPolicy {
             measurements: vec![Hex([1; 48])],
             minimum_tcb: Default::default(),
             host_data: vec![],
             allow_smt: false,
         }),
-        ..Policy::default()
+        ..AppraisalPolicy::default()
     };
     good().policy(|p| *p = only_snp).write("tdx-not-in-policy", "PlatformNotInPolicy");
-    good().policy(|p| *p = Policy::default()).write("tdx-no-policy", "PlatformNotInPolicy");
+    good().policy(|p| *p = AppraisalPolicy::default()).write("tdx-no-policy", "PlatformNotInPolicy");
 }
 
 /// A bit of each part.
@@ -284,8 +284,8 @@ fn write_certificates() {
     good(&smt).write("tdx-smt", "PlatformFeature");
 }
 
-fn dstack_policy(p: &mut Policy) {
-    rules(p).dstack = Some(Dstack {
+fn dstack_policy(p: &mut AppraisalPolicy) {
+    rules(p).dstack = Some(DstackPolicy {
         compose_hashes: vec![Hex(Sha256::digest(APP_COMPOSE).into())],
         app_ids: Vec::new(),
         key_providers: vec![format!("kms:{KMS}")],
@@ -297,7 +297,7 @@ fn dstack_policy(p: &mut Policy) {
 fn dstack(intel: &FakeIntel, events: &[Value], app_compose: &str) -> Draft {
     let mut td = Td::default();
     td.rtmrs[3] = rtmr3(events);
-    let beside = Beside::Dstack {
+    let auxiliary_data = AuxiliaryData::Dstack {
         event_log: events
             .iter()
             .map(|event| serde_json::from_value(event.clone()).expect("an event"))
@@ -309,7 +309,7 @@ fn dstack(intel: &FakeIntel, events: &[Value], app_compose: &str) -> Draft {
     let evidence = sign(
         "phala",
         |_| (),
-        beside,
+        auxiliary_data,
         collateral,
         |_, report_data| intel.quote(&Td { report_data, ..td.clone() }),
     );
@@ -318,9 +318,9 @@ fn dstack(intel: &FakeIntel, events: &[Value], app_compose: &str) -> Draft {
     Draft::new(policy(&Td::default()), evidence, ("intel", intel.root_der())).policy(dstack_policy)
 }
 
-fn log(evidence: &mut Evidence) -> &mut Vec<strongroom_attest::Event> {
-    match &mut evidence.beside {
-        Beside::Dstack { event_log, .. } => event_log,
+fn log(evidence: &mut Evidence) -> &mut Vec<strongroom_attest::DstackEvent> {
+    match &mut evidence.auxiliary_data {
+        AuxiliaryData::Dstack { event_log, .. } => event_log,
         _ => unreachable!("it is of dstack"),
     }
 }
@@ -353,7 +353,7 @@ fn write_dstack(intel: &FakeIntel) {
     good().changed(|e| log(e).swap(1, 2)).write("dstack-reordered", "EventReplay");
     good().changed(|e| drop(log(e).remove(4))).write("dstack-event-left-out", "EventReplay");
     good().changed(|e| log(e)[2].event_payload = "09".repeat(32)).write("dstack-forged-payload", "EventLog");
-    // The published helpers take the digest for true: payload and digest do not belong together.
+    // The published helpers trust the digest, so payload and digest do not belong together.
     good()
         .changed(|e| {
             log(e)[2].event_payload = "09".repeat(32);
@@ -398,6 +398,6 @@ fn write_dstack(intel: &FakeIntel) {
         .policy(dstack_policy)
         .write("tdx-where-dstack-is-asked", "EventReplay");
     good()
-        .changed(|e| e.beside = Beside::Tdx {})
+        .changed(|e| e.auxiliary_data = AuxiliaryData::Tdx {})
         .write("dstack-without-its-log", r#"Malformed { field: "evidence" }"#);
 }

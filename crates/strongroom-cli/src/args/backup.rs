@@ -3,7 +3,7 @@
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use strongroom::backup::{UserId, UserIdError};
-use strongroom::slh_dsa::{ParseError, PublicKey};
+use strongroom::slh_dsa::{FormatError, PublicKey};
 
 /// Keep a wallet's data with a server that cannot read it, restorable from the mnemonic alone
 ///
@@ -264,7 +264,7 @@ fn parse_user_id(text: &str) -> Result<UserId, UserIdError> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AnyCase(pub(crate) PublicKey);
 
-fn parse_public_key(text: &str) -> Result<AnyCase, ParseError> {
+fn parse_public_key(text: &str) -> Result<AnyCase, FormatError> {
     text.to_ascii_lowercase().parse().map(AnyCase)
 }
 

@@ -14,11 +14,11 @@ use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::Path;
 use strongroom_attest::explain::{self, Rows};
-use strongroom_attest::{Evidence, MAX_EVIDENCE_BYTES, Policy, Refusal, Roots};
+use strongroom_attest::{AppraisalPolicy, Evidence, MAX_EVIDENCE_BYTES, Refusal, TrustAnchors};
 use strongroom_client::{Check, Shown, Vault};
 use time::OffsetDateTime;
 
-pub(super) fn run(args: &Attestation, roots: &Roots) -> Result<()> {
+pub(super) fn run(args: &Attestation, roots: &TrustAnchors) -> Result<()> {
     match args {
         Attestation::Verify(args) => verify(args, roots),
         Attestation::Policy(args) => policy(args, roots),
@@ -26,7 +26,7 @@ pub(super) fn run(args: &Attestation, roots: &Roots) -> Result<()> {
     }
 }
 
-fn verify(args: &AttestationVerify, roots: &Roots) -> Result<()> {
+fn verify(args: &AttestationVerify, roots: &TrustAnchors) -> Result<()> {
     let policy = args.trust.policy(&args.url, roots)?;
     let shown = Vault::at(&args.url)?.show()?;
     let checks = checks(&shown, &policy);
@@ -37,18 +37,18 @@ fn verify(args: &AttestationVerify, roots: &Roots) -> Result<()> {
         return Ok(());
     }
     let told = Refused(format!("{} is not trusted: {failed} of {} checks fail", args.url, checks.len()));
-    Err(match shown.examine(&policy).verdict() {
+    Err(match shown.appraise(&policy).verdict() {
         Err(refusal) => anyhow::Error::from(told).context(Hint(remedy(refusal))),
         Ok(_) => told.into(),
     })
 }
 
 /// Every rule, and that of the connection itself where no evidence decides about it.
-fn checks(shown: &Shown, policy: &Policy) -> Vec<Line> {
-    let examination = shown.examine(policy);
-    let mut lines: Vec<Line> = examination.checks().iter().map(Line::of).collect();
+fn checks(shown: &Shown, policy: &AppraisalPolicy) -> Vec<Line> {
+    let appraisal = shown.appraise(policy);
+    let mut lines: Vec<Line> = appraisal.checks().iter().map(Line::of).collect();
     // What decides is the verdict, as for every other command.
-    if let Err(refusal) = examination.verdict()
+    if let Err(refusal) = appraisal.verdict()
         && lines.iter().all(|line| line.refusal.is_none())
     {
         lines.push(Line { name: "evidence", found: String::new(), refusal: Some(refusal.to_string()) });
@@ -108,9 +108,9 @@ fn as_json(lines: &[Line]) -> String {
     format!("{}\n", json!(lines))
 }
 
-fn policy(args: &AttestationPolicy, roots: &Roots) -> Result<()> {
+fn policy(args: &AttestationPolicy, roots: &TrustAnchors) -> Result<()> {
     let shown = Vault::at(&args.url)?.show()?;
-    let policy = Policy::draft(shown.evidence(), roots, OffsetDateTime::now_utc())
+    let policy = AppraisalPolicy::draft(shown.evidence(), roots, OffsetDateTime::now_utc())
         .context("no policy can be drafted from what this server shows")?;
     // Whatever a policy asks for must be proved: a draft of a forgery is refused like the forgery.
     let failed: Vec<Line> =

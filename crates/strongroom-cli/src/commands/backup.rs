@@ -1,6 +1,6 @@
 //! `strongroom backup create|verify|restore|push|pull|list|delete|keys`
 
-use super::{policies, rng};
+use super::policies;
 use crate::args::backup::{
     AnyCase, Backup, BackupCipher, BackupCreate, BackupDelete, BackupForm, BackupKem, BackupKeys, BackupList,
     BackupPull, BackupPush, BackupRemote, BackupRestore, BackupVerify, Sha256Hex, Words,
@@ -14,17 +14,19 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use std::path::Path;
 use strongroom::backup::{
-    Archive, Cipher, Content, Kem, Keys, ParseError, Position, Restored, SignedBackup, UserId, VerifiedBackup,
+    Archive, BackupContent, CapsuleKem, Keys, PayloadCipher, Position, Restored, SignedBackup,
+    SignedBackupError, UserId, VerifiedBackup,
 };
 use strongroom::encoding;
 use strongroom::mnemonic::Mnemonic;
-use strongroom::signin::Act;
-use strongroom_attest::{Policy, Roots};
+use strongroom::os_rng;
+use strongroom::sign_in::Act;
+use strongroom_attest::{AppraisalPolicy, TrustAnchors};
 use strongroom_client::{BackupServer, BackupSession, FetchedBackup, ListedBackup, Vault};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-pub(super) fn run(args: &Backup, roots: &Roots) -> Result<()> {
+pub(super) fn run(args: &Backup, roots: &TrustAnchors) -> Result<()> {
     match args {
         Backup::Create(args) => create(args),
         Backup::Verify(args) => verify(args),
@@ -47,8 +49,8 @@ enum Form {
 impl Form {
     fn of(backup: &SignedBackup) -> Self {
         match backup.content() {
-            Content::Compatible { .. } => Self::Compatible,
-            Content::Native { .. } => Self::Native,
+            BackupContent::Compatible { .. } => Self::Compatible,
+            BackupContent::Native { .. } => Self::Native,
         }
     }
 
@@ -142,17 +144,17 @@ fn after(path: &Path, keys: &Keys) -> Result<Position> {
 fn sign(archive: &Archive, keys: &Keys, form: &BackupForm, position: &Position) -> SignedBackup {
     if !form.compat {
         let now = u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap_or(0);
-        return archive.sign(keys, position, now, &mut rng());
+        return archive.sign(keys, position, now, &mut os_rng());
     }
     let kem = match form.kem {
-        BackupKem::Mlkem768 => Kem::MlKem768,
-        BackupKem::Mlkem1024 => Kem::MlKem1024,
+        BackupKem::Mlkem768 => CapsuleKem::MlKem768,
+        BackupKem::Mlkem1024 => CapsuleKem::MlKem1024,
     };
     let cipher = match form.cipher {
-        BackupCipher::XSalsa20Poly1305 => Cipher::XSalsa20Poly1305,
-        BackupCipher::Aes256Gcm => Cipher::Aes256Gcm,
+        BackupCipher::XSalsa20Poly1305 => PayloadCipher::XSalsa20Poly1305,
+        BackupCipher::Aes256Gcm => PayloadCipher::Aes256Gcm,
     };
-    archive.sign_compatible(keys, kem, cipher, &mut rng())
+    archive.sign_compatible(keys, kem, cipher, &mut os_rng())
 }
 
 fn read_archive(bytes: &[u8]) -> Result<Archive> {
@@ -162,7 +164,7 @@ fn read_archive(bytes: &[u8]) -> Result<Archive> {
     })
 }
 
-fn read_backup(bytes: &[u8]) -> Result<SignedBackup, ParseError> {
+fn read_backup(bytes: &[u8]) -> Result<SignedBackup, SignedBackupError> {
     SignedBackup::from_json(bytes.trim_ascii_end())
 }
 
@@ -258,12 +260,12 @@ fn date(unix_seconds: i64) -> Result<String> {
     Ok(OffsetDateTime::from_unix_timestamp(unix_seconds)?.format(&Rfc3339)?)
 }
 
-fn connect(remote: &BackupRemote, roots: &Roots) -> Result<BackupServer> {
+fn connect(remote: &BackupRemote, roots: &TrustAnchors) -> Result<BackupServer> {
     server_at(&remote.server, remote.policy.as_deref(), roots)
 }
 
 /// A server of backups, verified where there is a policy to verify it by.
-pub(super) fn server_at(url: &str, policy: Option<&Path>, roots: &Roots) -> Result<BackupServer> {
+pub(super) fn server_at(url: &str, policy: Option<&Path>, roots: &TrustAnchors) -> Result<BackupServer> {
     let policy = match policy {
         Some(path) => Some(policies::read(path)?),
         None => policies::kept_for(url)?,
@@ -271,13 +273,13 @@ pub(super) fn server_at(url: &str, policy: Option<&Path>, roots: &Roots) -> Resu
     match policy {
         None => Ok(BackupServer::at(url)?),
         Some(policy) => {
-            let policy = Policy { roots: roots.clone(), ..policy };
+            let policy = AppraisalPolicy { trust_anchors: roots.clone(), ..policy };
             Ok(BackupServer::of(Vault::at(url)?.attest(&policy)?))
         }
     }
 }
 
-fn push(args: &BackupPush, roots: &Roots) -> Result<()> {
+fn push(args: &BackupPush, roots: &TrustAnchors) -> Result<()> {
     let wallet = Wallet::beside(&args.words, &[args.input.as_deref()], None)?;
     let server = connect(&args.remote, roots)?;
     let input = files::read(args.input.as_deref())?;
@@ -384,7 +386,7 @@ fn push_as_it_is(
     Ok(())
 }
 
-fn pull(args: &BackupPull, roots: &Roots) -> Result<()> {
+fn pull(args: &BackupPull, roots: &TrustAnchors) -> Result<()> {
     let output = args.output.as_deref();
     let wallet = Wallet::beside(&args.words, &[], output)?;
     let server = connect(&args.remote, roots)?;
@@ -451,7 +453,7 @@ fn user_to_pull(args: &BackupPull, keys: &Keys, session: &BackupSession<'_>) -> 
     Ok(is_there.then_some(user_id))
 }
 
-fn list(args: &BackupList, roots: &Roots) -> Result<()> {
+fn list(args: &BackupList, roots: &TrustAnchors) -> Result<()> {
     let wallet = Wallet::of(&args.words)?;
     let server = connect(&args.remote, roots)?;
     let mut text = String::new();
@@ -504,7 +506,7 @@ fn listed(backup: &ListedBackup, form: Form, as_json: bool) -> Result<String> {
     })
 }
 
-fn delete(args: &BackupDelete, roots: &Roots) -> Result<()> {
+fn delete(args: &BackupDelete, roots: &TrustAnchors) -> Result<()> {
     let form = Form::chosen(args.compat);
     let keys = Wallet::of(&args.words)?.keys(form);
     let server = connect(&args.remote, roots)?;

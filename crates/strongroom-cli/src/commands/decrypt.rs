@@ -8,9 +8,9 @@ use crate::streams::{self, Input, Kind, Output};
 use anyhow::{Context, Result};
 use std::io::{BufReader, Cursor, Read};
 use strongroom::envelope::armor::{ArmorReader, BEGIN};
-use strongroom::envelope::{MAGIC, Opener, ParseError, ReadError};
+use strongroom::envelope::{EnvelopeError, MAGIC, Opener, ReadError};
 use strongroom::key::Identity;
-use strongroom::{OpenError, Plaintext, Sealed, w3pk};
+use strongroom::{OpenError, Plaintext, SealedSecret, w3pk};
 
 pub(super) fn run(args: &Decrypt) -> Result<()> {
     let output = args.output.as_deref();
@@ -19,7 +19,7 @@ pub(super) fn run(args: &Decrypt) -> Result<()> {
     match source {
         Source::W3pk(bytes) => {
             let keys = files::identities(&args.identities)?;
-            let opened = open_payload(&w3pk::Sealed::from_json(&bytes)?, &keys)?;
+            let opened = open_payload(&w3pk::AnyPayload::from_json(&bytes)?, &keys)?;
             streams::write(output, opened.expose(), Kind::Opened)
         }
         Source::Envelope(envelope) => {
@@ -59,7 +59,7 @@ impl EnvelopeSource {
 
 /// A stream that failed, or armor in it that is none.
 pub(super) fn read_failed(error: std::io::Error, name: &str) -> anyhow::Error {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<ParseError>()) {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<EnvelopeError>()) {
         Some(refusal) => (*refusal).into(),
         None => anyhow::Error::from(error).context(format!("cannot read {name}")),
     }
@@ -99,24 +99,24 @@ impl Source {
 }
 
 /// Opens something in memory with the first key that fits.
-pub(super) fn open(sealed: &Sealed, keys: &[Identity]) -> Result<Plaintext, OpenError> {
+pub(super) fn open(sealed: &SealedSecret, keys: &[Identity]) -> Result<Plaintext, OpenError> {
     match sealed {
-        Sealed::Envelope(envelope) => envelope.open(keys),
-        Sealed::W3pk(payload) => open_payload(payload, keys),
+        SealedSecret::Envelope(envelope) => envelope.open(keys),
+        SealedSecret::W3pk(payload) => open_payload(payload, keys),
     }
 }
 
 /// Opens with the first key that fits. An older payload does not say whom it is for, so there "damaged" may mean
 /// the next key as well.
-fn open_payload(sealed: &w3pk::Sealed, keys: &[Identity]) -> Result<Plaintext, OpenError> {
+fn open_payload(sealed: &w3pk::AnyPayload, keys: &[Identity]) -> Result<Plaintext, OpenError> {
     let mut failure = OpenError::NotMine;
     let keys = keys.iter().filter_map(Identity::ml_kem_1024);
     for key in keys {
         match (sealed.open(key), sealed) {
             (Ok(plaintext), _) => return Ok(plaintext),
             (Err(OpenError::NotMine), _) => {}
-            (Err(error), w3pk::Sealed::Older(_)) => failure = error,
-            (Err(error), w3pk::Sealed::Payload(_)) => return Err(error),
+            (Err(error), w3pk::AnyPayload::Older(_)) => failure = error,
+            (Err(error), w3pk::AnyPayload::Payload(_)) => return Err(error),
         }
     }
     Err(failure)

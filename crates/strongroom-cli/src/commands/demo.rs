@@ -3,25 +3,25 @@
 mod backup;
 
 use super::backup::server_at;
-use super::rng;
-use super::serve::{Opening, PUBLIC_HINT, Place, Source, bind, origin_of, runtime};
 use crate::args::{Demo, DemoFlow};
 use crate::error::Refused;
+use crate::server::{ComingRoot, PUBLIC_HINT, VaultOpening, VaultPlace, bind, origin_of, runtime};
 use anyhow::{Context, Result};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 use strongroom::derive::{self, W3PK_DEFAULT_CONTEXT};
 use strongroom::envelope;
-use strongroom::policy::Policy as EnvelopePolicy;
-use strongroom::signin::Act;
+use strongroom::os_rng;
+use strongroom::policy::EnvelopePolicy;
+use strongroom::sign_in::Act;
 use strongroom::wallet::WalletKey;
-use strongroom::{Plaintext, Sealed};
-use strongroom_attest::Roots;
-use strongroom_client::{BackupServer, Policy, SignIn, Vault};
-use strongroom_root::{PlainSealer, Platform};
+use strongroom::{Plaintext, SealedSecret};
+use strongroom_attest::TrustAnchors;
+use strongroom_client::{AppraisalPolicy, BackupServer, SignIn, Vault};
+use strongroom_root::{Attestor, PlainSealer, Platform};
 use strongroom_server::config::sign_in_origins;
-use strongroom_server::{Attestor, Config, Listeners, serve};
+use strongroom_server::{Config, Listeners, serve};
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
 
@@ -29,7 +29,7 @@ use tokio::sync::oneshot;
 const TEXTS: [&str; 2] =
     ["苟全性命於亂世,不求聞達於諸侯。", "🔐 My quantum-safe secret data! Testing store+access flow."];
 
-pub(super) fn run(args: &Demo, roots: &Roots) -> Result<()> {
+pub(super) fn run(args: &Demo, roots: &TrustAnchors) -> Result<()> {
     match (&args.server, args.flow) {
         (Some(url), DemoFlow::Secret) => flow(url, &args.trust.policy(url, roots)?),
         // Of what it sends the server can read nothing, whoever runs it.
@@ -40,7 +40,9 @@ pub(super) fn run(args: &Demo, roots: &Roots) -> Result<()> {
             let server = OwnServer::start()?;
             let result = match which {
                 // It is this process: there is nobody else whom a TEE could keep out.
-                DemoFlow::Secret => flow(&server.url, &Policy { allow_no_tee: true, ..Policy::default() }),
+                DemoFlow::Secret => {
+                    flow(&server.url, &AppraisalPolicy { allow_no_tee: true, ..AppraisalPolicy::default() })
+                }
                 DemoFlow::Backup => backup::flow(&server.url, &BackupServer::at(&server.url)?),
             };
             server.stop()?;
@@ -69,7 +71,7 @@ fn show(what: &str, value: impl std::fmt::Display) {
     anstream::println!("      {what:<12} {value}");
 }
 
-fn flow(url: &str, policy: &Policy) -> Result<()> {
+fn flow(url: &str, policy: &AppraisalPolicy) -> Result<()> {
     let mut steps = Steps { number: 0 };
     show("server", url);
     let vault =
@@ -79,7 +81,7 @@ fn flow(url: &str, policy: &Policy) -> Result<()> {
     show("platform", vault.server().platform());
     show("vault key", vault_key.id());
 
-    let wallet = WalletKey::generate(&mut rng());
+    let wallet = WalletKey::generate(&mut os_rng());
     let mine = steps.step("Client key: ML-KEM-1024, derived from the wallet", || {
         Ok(derive::w3pk(&wallet, W3PK_DEFAULT_CONTEXT))
     })?;
@@ -97,7 +99,7 @@ fn flow(url: &str, policy: &Policy) -> Result<()> {
             ..EnvelopePolicy::default()
         };
         let sealed = steps.step("Seal for two: the client and the vault", || {
-            Ok(Sealed::from(envelope::seal(text.as_bytes(), &recipients, policy, &mut rng())?))
+            Ok(SealedSecret::from(envelope::seal(text.as_bytes(), &recipients, policy, &mut os_rng())?))
         })?;
         let stored = steps.step("Store the one envelope", || Ok(vault.store(&sealed, &[], None, None)?))?;
         show("slot", stored.slot);
@@ -148,12 +150,13 @@ impl OwnServer {
                 let address = listener.local_addr()?;
                 let origins =
                     sign_in_origins(&origin_of("http", address)?, Some(("http", address.port())), &[]);
-                let place = Place { data_dir: folder.path().join("data"), root_file: None, database: None };
-                let opening = Opening {
+                let place =
+                    VaultPlace { data_dir: folder.path().join("data"), root_file: None, database: None };
+                let opening = VaultOpening {
                     place,
                     sealer: Some(Box::new(PlainSealer)),
                     imported: None,
-                    source: Source::New,
+                    root: ComingRoot::New,
                     forgets_recovery: false,
                 };
                 let attestor = Arc::new(Attestor::new(Platform::None));

@@ -1,16 +1,17 @@
 //! `strongroom encrypt`
 
-use super::{recipients, rng};
+use super::recipients;
 use crate::args::{Encrypt, Format};
 use crate::error::Hint;
 use crate::streams::{self, Input, Kind, Output};
 use anyhow::{Context, Result, anyhow};
 use strongroom::envelope::armor::ArmorWriter;
 use strongroom::envelope::{Sealer, StreamError};
+use strongroom::os_rng;
 use strongroom::w3pk::{self, Generation};
-use strongroom_attest::Roots;
+use strongroom_attest::TrustAnchors;
 
-pub(super) fn run(args: &Encrypt, roots: &Roots) -> Result<()> {
+pub(super) fn run(args: &Encrypt, roots: &TrustAnchors) -> Result<()> {
     let Some(generation) = args.format.generation() else {
         return to_envelope(args, roots);
     };
@@ -20,7 +21,7 @@ pub(super) fn run(args: &Encrypt, roots: &Roots) -> Result<()> {
     }
     let (recipients, _) = recipients::of(&args.recipients, &args.policy, roots)?;
     let plaintext = Input::open(args.input.as_deref())?.read_whole(&[])?;
-    let payload = w3pk::seal(&plaintext, &recipients::for_w3pk(recipients)?, generation, &mut rng())?;
+    let payload = w3pk::seal(&plaintext, &recipients::for_w3pk(recipients)?, generation, &mut os_rng())?;
     streams::write(args.output.as_deref(), payload.to_json().as_bytes(), Kind::Text)
 }
 
@@ -35,10 +36,10 @@ impl Format {
     }
 }
 
-fn to_envelope(args: &Encrypt, roots: &Roots) -> Result<()> {
+fn to_envelope(args: &Encrypt, roots: &TrustAnchors) -> Result<()> {
     recipients::check_readers(&args.recipients, &args.policy.reader)?;
     let (recipients, policy) = recipients::of(&args.recipients, &args.policy, roots)?;
-    let sealer = Sealer::new(&recipients, policy, &mut rng())?;
+    let sealer = Sealer::new(&recipients, policy, &mut os_rng())?;
     let input = Input::open(args.input.as_deref())?;
     let kind = if args.armor { Kind::Text } else { Kind::Sealed };
     let output = Output::create(args.output.as_deref(), kind)?;

@@ -9,9 +9,9 @@ use std::fmt::Write as _;
 use std::io;
 use strongroom::envelope::{self, Stanza};
 use strongroom::key::EncapsulationKey;
-use strongroom::policy::Policy;
+use strongroom::policy::EnvelopePolicy;
 use strongroom::principal::Principal;
-use strongroom::w3pk::{Entry, Generation, Sealed};
+use strongroom::w3pk::{AnyPayload, Entry, Generation};
 use strongroom::{HYBRID_KEM_ID, KEM_ID};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -19,7 +19,7 @@ use time::format_description::well_known::Rfc3339;
 pub(super) fn run(args: &Inspect) -> Result<()> {
     let report = match Source::open(args.input.as_deref())? {
         Source::Envelope(envelope) => of_envelope(*envelope)?,
-        Source::W3pk(bytes) => of_payload(&Sealed::from_json(&bytes)?),
+        Source::W3pk(bytes) => of_payload(&AnyPayload::from_json(&bytes)?),
     };
     let text = if args.json { format!("{report}\n") } else { as_text(&report) };
     streams::write(None, text.as_bytes(), Kind::Text)
@@ -53,7 +53,7 @@ fn of_stanza(stanza: &Stanza) -> Value {
     json!({ "fingerprint": stanza.key_id().to_string(), "kem": kem })
 }
 
-fn of_policy(policy: &Policy) -> Value {
+fn of_policy(policy: &EnvelopePolicy) -> Value {
     let names = |list: &[Principal]| list.iter().map(Principal::to_string).collect::<Vec<_>>();
     let mut report = serde_json::Map::new();
     let mut put = |name: &str, value: Value| drop(report.insert(name.to_owned(), value));
@@ -91,10 +91,10 @@ fn rfc3339(at: u64) -> String {
         .expect("a policy's times are before the year 10000")
 }
 
-fn of_payload(sealed: &Sealed) -> Value {
+fn of_payload(sealed: &AnyPayload) -> Value {
     let (format, recipients) = match sealed {
-        Sealed::Older(_) => ("older", None),
-        Sealed::Payload(payload) => {
+        AnyPayload::Older(_) => ("older", None),
+        AnyPayload::Payload(payload) => {
             let format = match payload.generation() {
                 Generation::First => "w3pk1",
                 Generation::Second => "w3pk2",

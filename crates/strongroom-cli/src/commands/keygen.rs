@@ -1,11 +1,11 @@
 //! `strongroom keygen`
 
-use super::rng;
 use crate::args::{Kem, Keygen};
 use crate::error::tell;
 use crate::{files, streams};
 use anyhow::Result;
 use strongroom::key::{DecapsulationKey, HybridDecapsulationKey, Identity};
+use strongroom::os_rng;
 use strongroom::{derive, keyfile};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -18,15 +18,15 @@ pub(super) fn run(args: &Keygen) -> Result<()> {
             let passphrase = args.mnemonic_passphrase_file.as_deref();
             derive::strongroom(&files::read_mnemonic(Some(path), passphrase)?, args.account).into()
         }
-        (None, None, Kem::Mlkem1024) => DecapsulationKey::generate(&mut rng()).into(),
-        (None, None, Kem::Mlkem1024P384) => HybridDecapsulationKey::generate(&mut rng()).into(),
+        (None, None, Kem::Mlkem1024) => DecapsulationKey::generate(&mut os_rng()).into(),
+        (None, None, Kem::Mlkem1024P384) => HybridDecapsulationKey::generate(&mut os_rng()).into(),
     };
     let now = OffsetDateTime::now_utc().replace_nanosecond(0)?.format(&Rfc3339)?;
     let text = match &identity {
         Identity::MlKem1024(key) if args.admin_env => admin_env(key),
         _ if args.passphrase || args.passphrase_file.is_some() => {
             let passphrase = files::new_passphrase(args.passphrase_file.as_deref())?;
-            keyfile::write_locked(&identity, passphrase.as_bytes(), &now, &mut rng())
+            keyfile::write_locked(&identity, passphrase.as_bytes(), &now, &mut os_rng())
         }
         _ => keyfile::write(&identity, &now),
     };

@@ -6,9 +6,9 @@ use anyhow::{Context, Result, anyhow};
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use strongroom::signin::Origin;
+use strongroom::sign_in::Origin;
 use strongroom_attest::policy::MAX_POLICY_BYTES;
-use strongroom_attest::{Policy, Roots};
+use strongroom_attest::{AppraisalPolicy, TrustAnchors};
 use strongroom_client::ClientError;
 use tempfile::NamedTempFile;
 
@@ -19,23 +19,23 @@ impl Trust {
     }
 
     /// What this server must show: by `--policy`, or by the policy that is kept for it.
-    pub(super) fn policy(&self, url: &str, roots: &Roots) -> Result<Policy> {
+    pub(super) fn policy(&self, url: &str, roots: &TrustAnchors) -> Result<AppraisalPolicy> {
         let policy = match &self.policy {
             Some(path) => read(path)?,
-            None if self.allow_no_tee => Policy::default(),
+            None if self.allow_no_tee => AppraisalPolicy::default(),
             None => kept_for(url)?.unwrap_or_default(),
         };
-        Ok(Policy {
+        Ok(AppraisalPolicy {
             allow_no_tee: self.allow_no_tee,
             allow_imported_key: self.allow_imported_key || policy.allow_imported_key,
-            roots: roots.clone(),
+            trust_anchors: roots.clone(),
             ..policy
         })
     }
 }
 
 /// The policy that is kept for this server, if there is one.
-pub(super) fn kept_for(url: &str) -> Result<Option<Policy>> {
+pub(super) fn kept_for(url: &str) -> Result<Option<AppraisalPolicy>> {
     let Ok(path) = path_of(url) else { return Ok(None) };
     match path.try_exists() {
         Ok(false) => Ok(None),
@@ -83,12 +83,12 @@ pub(super) fn keep(path: &Path, text: &str) -> Result<()> {
 }
 
 /// Reads a policy file.
-pub(super) fn read(path: &Path) -> Result<Policy> {
+pub(super) fn read(path: &Path) -> Result<AppraisalPolicy> {
     let cannot = || format!("the policy {} cannot be read", path.display());
     let mut text = String::new();
     let bound = MAX_POLICY_BYTES as u64 + 1;
     fs::File::open(path).with_context(cannot)?.take(bound).read_to_string(&mut text).with_context(cannot)?;
-    Policy::from_toml(&text)
+    AppraisalPolicy::from_toml(&text)
         .with_context(|| format!("{} is no policy", path.display()))
         .context(Hint("`strongroom attestation policy URL` drafts one"))
 }

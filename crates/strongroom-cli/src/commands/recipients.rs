@@ -5,9 +5,9 @@ use crate::error::Hint;
 use crate::files;
 use anyhow::{Result, anyhow};
 use strongroom::key::{EncapsulationKey, Recipient};
-use strongroom::policy::Policy;
+use strongroom::policy::EnvelopePolicy;
 use strongroom::principal::Principal;
-use strongroom_attest::Roots;
+use strongroom_attest::TrustAnchors;
 use strongroom_client::{Vault, VerifiedServer};
 use time::OffsetDateTime;
 
@@ -15,8 +15,8 @@ use time::OffsetDateTime;
 pub(super) fn of(
     recipients: &Recipients,
     policy: &PolicyArgs,
-    roots: &Roots,
-) -> Result<(Vec<Recipient>, Policy)> {
+    roots: &TrustAnchors,
+) -> Result<(Vec<Recipient>, EnvelopePolicy)> {
     let mut keys = files::recipients(&recipients.recipient, &recipients.recipients_file)?;
     let mut policy = policy.to_policy()?;
     if let Some(url) = &recipients.server {
@@ -40,20 +40,20 @@ pub(super) fn check_readers(recipients: &Recipients, readers: &[Principal]) -> R
 }
 
 /// Seals for a vault too, and for no other.
-pub(super) fn add_vault(keys: &mut Vec<Recipient>, policy: &mut Policy, server: &VerifiedServer) {
+pub(super) fn add_vault(keys: &mut Vec<Recipient>, policy: &mut EnvelopePolicy, server: &VerifiedServer) {
     files::add(keys, server.encapsulation_key().clone().into());
     policy.audience = Some(*server.vault_id());
 }
 
 impl PolicyArgs {
-    pub(super) fn to_policy(&self) -> Result<Policy> {
-        Ok(Policy {
+    pub(super) fn to_policy(&self) -> Result<EnvelopePolicy> {
+        Ok(EnvelopePolicy {
             readers: self.reader.clone(),
             owners: self.owner.clone(),
             not_before: self.not_before.map(unix_seconds).transpose()?,
             not_after: self.not_after.map(unix_seconds).transpose()?,
             label: self.label.clone(),
-            ..Policy::default()
+            ..EnvelopePolicy::default()
         })
     }
 

@@ -1,7 +1,7 @@
 //! `strongroom rewrap`
 
 use super::decrypt::{EnvelopeSource, Source};
-use super::{encrypt, recipients, rng};
+use super::{encrypt, recipients};
 use crate::args::Rewrap;
 use crate::error::{Hint, Refused, tell};
 use crate::files;
@@ -11,10 +11,11 @@ use std::num::NonZeroUsize;
 use strongroom::envelope::armor::ArmorWriter;
 use strongroom::envelope::{Header, RewrapError, Sealer};
 use strongroom::key::{Identity, KeyId, Recipient};
-use strongroom::policy::Policy;
-use strongroom_attest::Roots;
+use strongroom::os_rng;
+use strongroom::policy::EnvelopePolicy;
+use strongroom_attest::TrustAnchors;
 
-pub(super) fn run(args: &Rewrap, roots: &Roots) -> Result<()> {
+pub(super) fn run(args: &Rewrap, roots: &TrustAnchors) -> Result<()> {
     let Source::Envelope(source) = Source::open(Some(&args.input))? else {
         return Err(anyhow!(Hint("decrypt it, and encrypt it again"))
             .context("a w3pk payload cannot be rewrapped: only a native envelope can"));
@@ -69,10 +70,10 @@ fn rewrap(
     };
     if armored {
         let mut writer = ArmorWriter::new(&mut output);
-        opener.rewrap(keys, add, remove, &mut rng(), &mut writer).map_err(told)?;
+        opener.rewrap(keys, add, remove, &mut os_rng(), &mut writer).map_err(told)?;
         writer.finish().context("cannot write the end of the armor")?;
     } else {
-        opener.rewrap(keys, add, remove, &mut rng(), &mut output).map_err(told)?;
+        opener.rewrap(keys, add, remove, &mut os_rng(), &mut output).map_err(told)?;
     }
     output.commit()
 }
@@ -84,7 +85,7 @@ fn rotate(
     keys: &[Identity],
     remove: &[KeyId],
     mut output: Output,
-    roots: &Roots,
+    roots: &TrustAnchors,
 ) -> Result<()> {
     let header = source.opener.header();
     let readers = [&args.policy.reader[..], &header.policy().readers].concat();
@@ -110,7 +111,7 @@ fn rotate(
     if let Some(both) = remove.iter().find(|id| is_named(**id)) {
         return Err(anyhow!("{both} is both named and removed"));
     }
-    let sealer = Sealer::new(&named, changed(header, given), &mut rng())?;
+    let sealer = Sealer::new(&named, changed(header, given), &mut os_rng())?;
     let EnvelopeSource { opener, name, armored, .. } = source;
     let to = output.name().to_owned();
     let mut plaintext =
@@ -127,10 +128,10 @@ fn rotate(
 }
 
 /// The policy that was, with what is given in its place.
-fn changed(header: &Header, given: Policy) -> Policy {
+fn changed(header: &Header, given: EnvelopePolicy) -> EnvelopePolicy {
     let before = header.policy().clone();
     let list = |given: Vec<_>, before| if given.is_empty() { before } else { given };
-    Policy {
+    EnvelopePolicy {
         readers: list(given.readers, before.readers),
         owners: list(given.owners, before.owners),
         audience: given.audience.or(before.audience),

@@ -1,6 +1,6 @@
 //! `strongroom secret put|get|open|list|rm`
 
-use super::{decrypt, recipients, rng};
+use super::{decrypt, recipients};
 use crate::args::{Get, List, Open, Put, Remote, Remove, Secret};
 use crate::error::{Hint, tell};
 use crate::files::{self, Passphrase};
@@ -9,17 +9,18 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 use std::io::Read;
 use strongroom::derive::{self, W3PK_DEFAULT_CONTEXT};
-use strongroom::envelope::{self, Envelope, ParseError, armor};
+use strongroom::envelope::{self, Envelope, EnvelopeError, armor};
 use strongroom::key::Recipient;
-use strongroom::policy::Policy;
-use strongroom::principal::{Principal, WalletAddress};
+use strongroom::os_rng;
+use strongroom::policy::EnvelopePolicy;
 use strongroom::wallet::WalletKey;
-use strongroom::{Sealed, w3pk};
-use strongroom_attest::Roots;
+use strongroom::{SealedSecret, w3pk};
+use strongroom::{principal::Principal, wallet::WalletAddress};
+use strongroom_attest::TrustAnchors;
 use strongroom_client::{Vault, VerifiedVault};
 use time::format_description::well_known::Rfc3339;
 
-pub(super) fn run(args: &Secret, roots: &Roots) -> Result<()> {
+pub(super) fn run(args: &Secret, roots: &TrustAnchors) -> Result<()> {
     match args {
         Secret::Put(args) => put(args, roots),
         Secret::Get(args) => get(args, roots),
@@ -30,19 +31,19 @@ pub(super) fn run(args: &Secret, roots: &Roots) -> Result<()> {
 }
 
 /// The wallet, and the vault once it is verified.
-fn connect(remote: &Remote, roots: &Roots) -> Result<(WalletKey, VerifiedVault)> {
+fn connect(remote: &Remote, roots: &TrustAnchors) -> Result<(WalletKey, VerifiedVault)> {
     let wallet = files::read_wallet(&remote.wallet_file)?;
     let vault = Vault::at(&remote.server)?.attest(&remote.trust.policy(&remote.server, roots)?)?;
     Ok((wallet, vault))
 }
 
-fn put(args: &Put, roots: &Roots) -> Result<()> {
+fn put(args: &Put, roots: &TrustAnchors) -> Result<()> {
     let (wallet, vault) = connect(&args.remote, roots)?;
     let input = Input::open(args.input.as_deref())?.read_whole(&[])?;
     let mut readers = args.policy.reader.clone();
     let sealed = if args.sealed {
         let sealed = read_sealed(&input)?;
-        if matches!(sealed, Sealed::Envelope(_)) && !readers.is_empty() {
+        if matches!(sealed, SealedSecret::Envelope(_)) && !readers.is_empty() {
             return Err(anyhow!(Hint(
                 "leave out --reader; `strongroom rewrap --rotate-key --reader 0x…` changes them"
             ))
@@ -55,8 +56,8 @@ fn put(args: &Put, roots: &Roots) -> Result<()> {
     };
     // An envelope's readers travel inside.
     let named = match &sealed {
-        Sealed::Envelope(_) => Vec::new(),
-        Sealed::W3pk(_) => readers.into_iter().map(as_wallet).collect::<Result<_>>()?,
+        SealedSecret::Envelope(_) => Vec::new(),
+        SealedSecret::W3pk(_) => readers.into_iter().map(as_wallet).collect::<Result<_>>()?,
     };
     let stored = match args.slot {
         None => vault.store(&sealed, &named, args.expires_at, Some(&wallet))?,
@@ -78,15 +79,15 @@ fn seal(
     vault: &VerifiedVault,
     plaintext: &[u8],
     readers: &[Principal],
-) -> Result<Sealed> {
+) -> Result<SealedSecret> {
     let mine = derive::w3pk(wallet, W3PK_DEFAULT_CONTEXT).encapsulation_key();
     let mut keys = vec![Recipient::from(mine)];
     for key in files::recipients(&args.recipient, &args.recipients_file)? {
         files::add(&mut keys, key);
     }
-    let mut policy = Policy { readers: readers.to_vec(), ..args.policy.to_policy()? };
+    let mut policy = EnvelopePolicy { readers: readers.to_vec(), ..args.policy.to_policy()? };
     if let Some(generation) = args.format.generation() {
-        let only_readers = Policy { readers: readers.to_vec(), ..Policy::default() };
+        let only_readers = EnvelopePolicy { readers: readers.to_vec(), ..EnvelopePolicy::default() };
         if policy != only_readers {
             return Err(anyhow!(Hint("leave out --format"))
                 .context("a w3pk payload carries no policy: its readers alone are kept beside it"));
@@ -95,7 +96,7 @@ fn seal(
             files::add(&mut keys, vault.server().encapsulation_key().clone().into());
         }
         let keys = recipients::for_w3pk(keys)?;
-        return Ok(w3pk::seal(plaintext, &keys, generation, &mut rng())?.into());
+        return Ok(w3pk::seal(plaintext, &keys, generation, &mut os_rng())?.into());
     }
     if policy.owners.is_empty() {
         policy.owners = vec![wallet.address().into()];
@@ -103,20 +104,20 @@ fn seal(
     if !args.not_for_vault {
         recipients::add_vault(&mut keys, &mut policy, vault.server());
     }
-    Ok(envelope::seal(plaintext, &keys, policy, &mut rng())?.into())
+    Ok(envelope::seal(plaintext, &keys, policy, &mut os_rng())?.into())
 }
 
 /// An envelope, in armor or not, or a w3pk payload.
-fn read_sealed(bytes: &[u8]) -> Result<Sealed> {
+fn read_sealed(bytes: &[u8]) -> Result<SealedSecret> {
     if bytes.starts_with(armor::BEGIN.as_bytes()) {
         let mut inner = Vec::new();
-        armor::ArmorReader::new(bytes).read_to_end(&mut inner).map_err(|_| ParseError::Armor)?;
+        armor::ArmorReader::new(bytes).read_to_end(&mut inner).map_err(|_| EnvelopeError::Armor)?;
         return Ok(Envelope::parse(inner)?.into());
     }
     if bytes.starts_with(&envelope::MAGIC[..5]) {
         return Ok(Envelope::parse(bytes.to_vec())?.into());
     }
-    Ok(Sealed::from_json(bytes)?)
+    Ok(SealedSecret::from_json(bytes)?)
 }
 
 fn as_wallet(principal: Principal) -> Result<WalletAddress> {
@@ -127,14 +128,14 @@ fn as_wallet(principal: Principal) -> Result<WalletAddress> {
     }
 }
 
-fn get(args: &Get, roots: &Roots) -> Result<()> {
+fn get(args: &Get, roots: &TrustAnchors) -> Result<()> {
     let (wallet, vault) = connect(&args.remote, roots)?;
     let fetched = vault.fetch(args.slot, &wallet)?;
     let output = args.output.as_deref();
     if args.sealed {
         match &fetched.sealed {
-            Sealed::W3pk(payload) => streams::write(output, payload.to_json().as_bytes(), Kind::Text)?,
-            Sealed::Envelope(envelope) => streams::write(output, envelope.as_bytes(), Kind::Sealed)?,
+            SealedSecret::W3pk(payload) => streams::write(output, payload.to_json().as_bytes(), Kind::Text)?,
+            SealedSecret::Envelope(envelope) => streams::write(output, envelope.as_bytes(), Kind::Sealed)?,
         }
         tell(format_args!("etag: {}", fetched.etag));
         return Ok(());
@@ -149,7 +150,7 @@ fn get(args: &Get, roots: &Roots) -> Result<()> {
     streams::write(output, decrypt::open(&fetched.sealed, &keys)?.expose(), Kind::Opened)
 }
 
-fn open(args: &Open, roots: &Roots) -> Result<()> {
+fn open(args: &Open, roots: &TrustAnchors) -> Result<()> {
     let (wallet, vault) = connect(&args.remote, roots)?;
     let output = args.output.as_deref();
     if let Some(key) = &args.seal_to {
@@ -161,7 +162,7 @@ fn open(args: &Open, roots: &Roots) -> Result<()> {
     streams::write(output, plaintext.expose(), Kind::Opened)
 }
 
-fn list(args: &List, roots: &Roots) -> Result<()> {
+fn list(args: &List, roots: &TrustAnchors) -> Result<()> {
     let (wallet, vault) = connect(&args.remote, roots)?;
     let slots = vault.slots(&wallet)?;
     let mut text = String::new();
@@ -191,7 +192,7 @@ fn list(args: &List, roots: &Roots) -> Result<()> {
     Ok(())
 }
 
-fn remove(args: &Remove, roots: &Roots) -> Result<()> {
+fn remove(args: &Remove, roots: &TrustAnchors) -> Result<()> {
     let (wallet, vault) = connect(&args.remote, roots)?;
     Ok(vault.delete(args.slot, &wallet)?)
 }

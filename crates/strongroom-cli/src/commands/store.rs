@@ -1,15 +1,15 @@
 //! `strongroom store backup|verify|restore`
 
-use super::serve::{find_platform, root_hint};
 use crate::args::{RootSealing, Store, StoreBackup, StoreRestore, StoreVerify};
 use crate::error::{Hint, Refused};
 use crate::files;
-use crate::sealing::{Hsm, Sealing};
+use crate::server::{find_platform, root_hint, sealer_hint};
+use crate::settings::imported_key;
 use anyhow::{Context, Result, anyhow, bail};
 use std::path::Path;
-use strongroom_root::{Opened, Places, open};
+use strongroom_root::{OpenedRoot, PlatformPaths, SealerChoice, TokenKey, open};
 use strongroom_server::{DataDir, DataDirError, RecordCheck};
-use strongroom_store::{Backup, BackupError};
+use strongroom_store::{Snapshot, SnapshotError};
 
 pub(super) fn run(args: &Store) -> Result<()> {
     match args {
@@ -29,7 +29,7 @@ fn backup(args: &StoreBackup) -> Result<()> {
             .context(format!("{} is not there", store.display()))
         );
     }
-    let backup = Backup::create(&store, &args.output).map_err(hint)?;
+    let backup = Snapshot::create(&store, &args.output).map_err(hint)?;
     show(&backup);
     crate::error::tell(format_args!(
         "kept in {}; keep {} too, elsewhere",
@@ -48,7 +48,7 @@ fn verify(args: &StoreVerify) -> Result<()> {
         }
         None => None,
     };
-    let backup = Backup::verify(&args.file).map_err(hint)?;
+    let backup = Snapshot::verify(&args.file).map_err(hint)?;
     show(&backup);
     let Some((root_file, root)) = opened else {
         crate::error::tell(format_args!(
@@ -62,7 +62,7 @@ fn verify(args: &StoreVerify) -> Result<()> {
     let check = RecordCheck::new(&root.root);
     let mut altered = Vec::new();
     let mut records = 0;
-    Backup::for_each_record(&args.file, |place, record| {
+    Snapshot::for_each_record(&args.file, |place, record| {
         records += 1;
         if !check.is_whole(place, record) {
             altered.push(place);
@@ -83,13 +83,13 @@ fn restore(args: &StoreRestore) -> Result<()> {
         DataDirError::Locked(_) => anyhow::Error::from(error).context(Hint("stop the server first")),
         other => other.into(),
     })?;
-    let backup = Backup::verify(&args.backup).map_err(hint)?;
+    let backup = Snapshot::verify(&args.backup).map_err(hint)?;
     let root_file = data_dir.root_file();
     if root_file.exists() && root(&root_file, &args.sealing)?.root.vault_id().as_bytes() != &backup.vault_id {
         return Err(anyhow::Error::from(Refused(format!("{} is another vault's root", root_file.display())))
             .context(Hint("restore the root of the same vault, or take another --data-dir")));
     }
-    let backup = Backup::restore(&args.backup, &data_dir.store_file()).map_err(hint)?;
+    let backup = Snapshot::restore(&args.backup, &data_dir.store_file()).map_err(hint)?;
     show(&backup);
     if !root_file.exists() {
         crate::error::tell(format_args!(
@@ -102,42 +102,43 @@ fn restore(args: &StoreRestore) -> Result<()> {
 }
 
 /// An existing root; where an imported key is needed, it comes from where `serve` takes it.
-fn root(path: &Path, args: &RootSealing) -> Result<Opened> {
+fn root(path: &Path, args: &RootSealing) -> Result<OpenedRoot> {
     if !path.exists() {
         bail!("{} is not there", path.display());
     }
     let passphrase = args.root_passphrase_file.as_deref().map(files::read_passphrase).transpose()?;
     let pin = args.hsm_pin_file.as_deref().map(files::read_passphrase).transpose()?;
-    let hsm = Hsm::new(args.hsm_module.clone(), args.hsm_key_label.clone(), pin, args.hsm_token.clone())
-        .map_err(anyhow::Error::msg)?;
-    let places = Places {
+    let token =
+        TokenKey::new(args.hsm_module.clone(), args.hsm_key_label.clone(), pin, args.hsm_token.clone());
+    let token = token?;
+    let paths = PlatformPaths {
         dstack: args.dstack_endpoint.clone(),
-        tsm: args.tsm_dir.clone().unwrap_or(Places::default().tsm),
-        ..Places::default()
+        tsm: args.tsm_dir.clone().unwrap_or(PlatformPaths::default().tsm),
+        ..PlatformPaths::default()
     };
-    let sealer = Sealing::new(args.root_sealer, passphrase, hsm)
-        .map_err(anyhow::Error::msg)?
-        .sealer(&find_platform(args.platform, &places)?)?
+    let sealer = SealerChoice::new(args.root_sealer, passphrase, token)?
+        .sealer(&find_platform(args.platform, &paths)?)
+        .map_err(sealer_hint)?
         .context(Hint("name how this root is sealed with --root-sealer"))
         .context("a root that is in memory has no file")?;
-    let imported = super::serve::imported_key()?;
+    let imported = imported_key()?;
     open(path, &*sealer, imported)
         .map_err(root_hint)
         .with_context(|| format!("cannot use {}", path.display()))
 }
 
-fn show(backup: &Backup) {
+fn show(backup: &Snapshot) {
     anstream::println!("vault:   {}", hex::encode(backup.vault_id));
     anstream::println!("slots:   {}", backup.slots);
     anstream::println!("backups: {} versions", backup.versions);
     anstream::println!("records: {} bytes", backup.record_bytes);
 }
 
-fn hint(error: BackupError) -> anyhow::Error {
+fn hint(error: SnapshotError) -> anyhow::Error {
     let hint = match &error {
-        BackupError::Exists(_) => "nothing is overwritten: choose another name, or move it away",
-        BackupError::NoStore(_) => "name a backup, or the vault.sqlite of a data directory",
-        BackupError::Damaged { .. } => return anyhow::Error::from(Refused(error.to_string())),
+        SnapshotError::Exists(_) => "nothing is overwritten: choose another name, or move it away",
+        SnapshotError::NoStore(_) => "name a backup, or the vault.sqlite of a data directory",
+        SnapshotError::Damaged { .. } => return anyhow::Error::from(Refused(error.to_string())),
         _ => return error.into(),
     };
     anyhow::Error::from(error).context(Hint(hint))

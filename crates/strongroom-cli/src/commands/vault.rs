@@ -9,18 +9,17 @@ use anyhow::{Result, bail};
 use serde_json::json;
 use std::path::Path;
 use strongroom::backup::Keys;
-use strongroom::key::KeyId;
-use strongroom_attest::policy::Hex;
-use strongroom_attest::recovery::RecoveryError;
-use strongroom_attest::release::ReleaseStatement;
-use strongroom_attest::{Configuration, KeyOrigin, Protection, Roots};
+use strongroom_attest::root_transfer::recovery::RecoveryError;
+use strongroom_attest::root_transfer::release_statement::ReleaseStatement;
+use strongroom_attest::{Configuration, KeyOrigin, TrustAnchors};
 use strongroom_client::{ClientError, Waiting};
+use strongroom_root::{recipients, summary};
 use time::{Duration, OffsetDateTime};
 
 /// How long a release statement lets replicas in: an upgrade is done within it.
 const DEFAULT_LIFETIME: Duration = Duration::days(7);
 
-pub(super) fn run(args: &Vault, roots: &Roots) -> Result<()> {
+pub(super) fn run(args: &Vault, roots: &TrustAnchors) -> Result<()> {
     match args {
         Vault::Status(args) => status(args, roots),
         Vault::Recover(args) => recover(args, roots),
@@ -28,7 +27,7 @@ pub(super) fn run(args: &Vault, roots: &Roots) -> Result<()> {
     }
 }
 
-fn status(args: &VaultStatus, roots: &Roots) -> Result<()> {
+fn status(args: &VaultStatus, roots: &TrustAnchors) -> Result<()> {
     let policy = args.trust.policy(&args.url, roots)?;
     let vault = strongroom_client::Vault::at(&args.url)?.attest(&policy)?;
     let configuration = vault.configuration()?;
@@ -59,7 +58,7 @@ fn table(configuration: &Configuration) -> String {
     let rows = [
         ("key", origin(configuration.key_origin)),
         ("root", configuration.protection.meaning()),
-        ("recovery", &recovery(configuration)),
+        ("recovery", &recipients(configuration)),
         ("lost with", configuration.protection.lost_with()),
         ("handed to", &replicas(configuration)),
         ("sign-ins at", &origins),
@@ -68,43 +67,10 @@ fn table(configuration: &Configuration) -> String {
     rows.iter().map(row).collect()
 }
 
-/// How a server keeps its root, who could bring it back, and what takes it away: on one line, at each start.
-pub(super) fn told_at_start(configuration: &Configuration) -> String {
-    let Configuration { protection, .. } = configuration;
-    format!(
-        "the root is kept {}; {} could recover it; lost with {}",
-        protection.meaning(),
-        recovery(configuration),
-        protection.lost_with()
-    )
-}
-
-/// Whether it has to be warned of.
-pub(super) fn is_insecure(configuration: &Configuration) -> bool {
-    // A root in memory alone that nobody could bring back is gone at the next restart.
-    let is_fleeting = configuration.protection == Protection::Memory
-        && configuration.recovery.is_none()
-        && configuration.release_key.is_none();
-    configuration.protection == Protection::Plain || is_fleeting
-}
-
 fn origin(origin: KeyOrigin) -> &'static str {
     match origin {
         KeyOrigin::Imported => "imported: whoever exported it can read what is sealed for it",
         other => other.as_str(),
-    }
-}
-
-fn recovery(configuration: &Configuration) -> String {
-    match (&configuration.recovery, configuration.key_origin) {
-        (Some(recovery), _) => {
-            // As `keygen` and `pubkey` name a key.
-            let name = |id: &Hex<16>| KeyId::from_bytes(id.0).to_string();
-            let ids: Vec<String> = recovery.key_ids.iter().map(name).collect();
-            format!("{} of {}", recovery.threshold, ids.join(" "))
-        }
-        (None, KeyOrigin::Imported) => "who has the imported key".to_owned(),
-        (None, _) => "nobody".to_owned(),
     }
 }
 
@@ -116,7 +82,7 @@ fn replicas(configuration: &Configuration) -> String {
 }
 
 /// Verifies the server that waits, opens the root, and brings it.
-fn recover(args: &VaultRecover, roots: &Roots) -> Result<()> {
+fn recover(args: &VaultRecover, roots: &TrustAnchors) -> Result<()> {
     let policy = args.trust.policy(&args.server, roots)?;
     let keys = files::identities(&args.identities)?;
     let waiting = Waiting::at(&args.server).map_err(|error| match error {
@@ -143,7 +109,7 @@ fn recover(args: &VaultRecover, roots: &Roots) -> Result<()> {
         hex::encode(server.vault_id()),
         server.platform()
     ));
-    tell(format_args!("{}", told_at_start(waiting.configuration())));
+    tell(format_args!("{}", summary(waiting.configuration())));
     Ok(())
 }
 

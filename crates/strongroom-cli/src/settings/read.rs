@@ -214,7 +214,7 @@ impl<'a> Reader<'a> {
                     }
                 }
             }
-            (None, Some((file, paths))) => self.secret_of(setting, paths.last()?, &file),
+            (None, Some((file, places))) => self.secret_of(setting, places.last()?, &file),
             (None, None) => None,
         }
     }

@@ -182,7 +182,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "dstack-endpoint",
         "ENDPOINT",
         Kind::One,
-        "dstack's agent: a socket or http:// URL [default: DSTACK_SIMULATOR_ENDPOINT, or /var/run/dstack.sock and its other places]",
+        "dstack's agent: a socket or http:// URL [default: DSTACK_SIMULATOR_ENDPOINT, or /var/run/dstack.sock and its other paths]",
     ),
     setting(
         "tsm-dir",
@@ -369,8 +369,8 @@ mod tests {
                 flag.split_once('=').map_or((flag, None), |(name, value)| (name, Some(value)));
             check(name, value.is_some(), "dstack-compose.yaml");
         }
-        for page in ["nitro", "phala", "plain", "sev-snp", "tdx"] {
-            let file = format!("docs/deploy/{page}.md");
+        for page in ["on-dstack", "on-nitro", "on-sev-snp", "on-tdx", "without-a-tee"] {
+            let file = format!("docs/how-to/deploy-{page}.md");
             let page = read(&file);
             for toml in page.split("```toml").skip(1) {
                 let toml = toml.split("```").next().expect("a block");
@@ -390,13 +390,13 @@ mod tests {
         assert!(named >= 12, "{named}");
     }
 
-    /// The table of docs/operating.md is this one; `UPDATE_GOLDEN=1` writes it there.
+    /// The table of docs/reference/settings.md is this one; `UPDATE_GOLDEN=1` writes it there.
     #[test]
-    fn the_operators_page_has_every_setting() {
+    fn the_page_of_settings_has_every_setting() {
         const BEGIN: &str = "with UPDATE_GOLDEN=1 -->\n";
         const END: &str = "<!-- end -->";
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operating.md");
-        let page = std::fs::read_to_string(path).expect("docs/operating.md");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/settings.md");
+        let page = std::fs::read_to_string(path).expect("docs/reference/settings.md");
         let (before, rest) = page.split_once(BEGIN).expect("a mark");
         let (table, after) = rest.split_once(END).expect("a mark");
         let mut expected = "| setting | |\n| --- | --- |\n".to_owned();

@@ -115,7 +115,7 @@ fn what_is_not_its_owners_is_refused_and_nothing_is_written() {
         refused.fails(1, "");
     }
     place.write("cut", &made[..made.len() / 2]);
-    restore("words", "cut").fails(1, "no JSON");
+    restore("words", "cut").fails(1, "not a JSON");
     restore("words", "wallet.json").fails(1, "a backup has signature and payload");
     let short = made.replace("signature\":\"0x", "signature\":\"0");
     place.write("short", short);
@@ -125,7 +125,7 @@ fn what_is_not_its_owners_is_refused_and_nothing_is_written() {
     let key: serde_json::Value = serde_json::from_str(&key).expect("JSON");
     let verify = ["backup", "verify", "--public-key", key["publicKey"].as_str().expect("a key"), "made"];
     assert!(place.run(&verify, "").ok_text().ends_with("checked:  signature"));
-    backup(&place, "create", &["words"]).fails(2, "no JSON text");
+    backup(&place, "create", &["words"]).fails(2, "not a JSON text");
 }
 
 #[test]

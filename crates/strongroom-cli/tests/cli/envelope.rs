@@ -19,7 +19,7 @@ fn pipes_and_files_in_every_format() {
         place.run(&["encrypt", "-r", &alice, "--format", format, "-o", "sealed", "-"], secret.clone()).ok();
         place.run(&["decrypt", "-i", "bob", "-i", "alice", "-o", "opened", "sealed"], "").ok();
         assert_eq!(place.read("opened"), secret);
-        place.run(&["decrypt", "-i", "bob", "sealed"], "").fails(1, "none of the keys at hand");
+        place.run(&["decrypt", "-i", "bob", "sealed"], "").fails(1, "none of the given keys");
     }
     assert_eq!(place.files(), ["alice", "bob", "friends", "opened", "sealed", "secret"]);
 }
@@ -75,7 +75,7 @@ fn garbage_is_refused_and_leaves_no_file() {
         String::from_utf8(place.read("key")).expect("text").lines().last().expect("the key").to_owned();
     let by_mistake = place.run(&["encrypt", "-r", &secret], "");
     assert!(!by_mistake.stderr.contains(&secret[..40]), "{}", by_mistake.stderr);
-    by_mistake.fails(2, "the text is no key");
+    by_mistake.fails(2, "the text is not a key");
     place.run(&["decrypt", "-i", "-", "-"], "").fails(1, "standard input is empty");
     place.run(&["decrypt", "-i", "-"], place.read("key")).fails(2, "standard input is named twice");
     place.write("nobody", "# nobody\n");

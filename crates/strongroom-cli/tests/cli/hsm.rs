@@ -6,12 +6,12 @@ use std::process::Command;
 
 /// Where Debian's package and others' have it.
 fn module() -> &'static str {
-    let places = [
+    let paths = [
         "/usr/lib/softhsm/libsofthsm2.so",
         "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
         "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
     ];
-    places.into_iter().find(|path| std::path::Path::new(path).exists()).expect("apt-get install softhsm2")
+    paths.into_iter().find(|path| std::path::Path::new(path).exists()).expect("apt-get install softhsm2")
 }
 
 #[track_caller]

@@ -5,6 +5,7 @@ mod backup;
 mod envelope;
 mod hsm;
 mod keys;
+mod pages;
 mod postgres;
 mod serve;
 mod settings;

@@ -3,7 +3,7 @@
 use crate::Place;
 use crate::serve::Server;
 use strongroom::encoding::base64;
-use strongroom::signin::Draft;
+use strongroom::sign_in::Draft;
 use strongroom::wallet::WalletKey;
 use strongroom_testkit::postgres::TempPostgres;
 
@@ -12,33 +12,33 @@ const KEY: [u8; 32] = [0x11; 32];
 /// Two machines with a data directory each and one root file, and their database.
 struct Case {
     postgres: TempPostgres,
-    places: [Place; 2],
+    paths: [Place; 2],
 }
 
 impl Case {
     fn new() -> Self {
-        let places = [(); 2].map(|()| Place::new());
-        for place in &places {
+        let paths = [(); 2].map(|()| Place::new());
+        for place in &paths {
             place.write("wallet", "11".repeat(32));
         }
-        Self { postgres: TempPostgres::start(), places }
+        Self { postgres: TempPostgres::start(), paths }
     }
 
     fn start(&self, at: usize) -> Server {
-        let (url, root) = (self.postgres.url("vault"), self.places[0].text_path("shared-root"));
-        Server::start(&self.places[at], &["--database-url", &url, "--root-file", &root], &[])
+        let (url, root) = (self.postgres.url("vault"), self.paths[0].text_path("shared-root"));
+        Server::start(&self.paths[at], &["--database-url", &url, "--root-file", &root], &[])
     }
 
     /// What a server says that does not start.
     fn refused(&self, arguments: &[&str]) -> crate::Run {
         let url = self.postgres.url("vault");
         let serve = ["serve", "--listen", "127.0.0.1:0", "--data-dir", "data", "--database-url", &url];
-        self.places[1].run(&[&serve, arguments].concat(), "")
+        self.paths[1].run(&[&serve, arguments].concat(), "")
     }
 
     fn secret(&self, server: &Server, verb: &str, arguments: &[&str], stdin: &str) -> crate::Run {
         let head = ["secret", verb, "--allow-no-tee", "--server", &server.url, "--wallet-file", "wallet"];
-        self.places[0].run(&[&head, arguments].concat(), stdin)
+        self.paths[0].run(&[&head, arguments].concat(), stdin)
     }
 }
 
@@ -51,7 +51,7 @@ fn what_one_server_stores_the_other_opens() {
     assert_eq!(case.secret(&other, "open", &[&slot], "").ok(), b"for both");
     assert_eq!(case.secret(&other, "rm", &[&slot], "").ok(), b"");
     case.secret(&one, "open", &[&slot], "").fails(1, "slot_not_found");
-    for place in &case.places {
+    for place in &case.paths {
         assert!(!place.path("data/vault.sqlite").exists() && !place.path("data/root.sealed").exists());
     }
 }
@@ -100,7 +100,7 @@ fn a_sign_in_serves_once_whichever_server_it_is_shown_to() {
 fn another_vaults_root_is_refused_with_a_hint() {
     let case = Case::new();
     drop(case.start(0));
-    drop(Server::start(&case.places[1], &[], &[]));
+    drop(Server::start(&case.paths[1], &[], &[]));
     let foreign = case.refused(&[]);
     assert!(
         foreign.stderr.contains("hint: name the root file of this store's vault with --root-file"),
@@ -122,7 +122,7 @@ fn a_store_without_its_root_gets_no_new_one() {
         assert!(refused.stderr.contains("the database holds a store and no root"), "{}", refused.stderr);
         assert_eq!(refused.code, 2);
     }
-    assert!(!case.places[1].path("data/root.sealed").exists() && !case.places[1].path("new-root").exists());
+    assert!(!case.paths[1].path("data/root.sealed").exists() && !case.paths[1].path("new-root").exists());
 }
 
 /// Guard: what a commit promises (the store's checks of the database's settings).

@@ -137,13 +137,13 @@ fn what_is_no_copy_or_anothers_is_refused() {
     place.write("text", "no store at all, but a text of some length");
     place.run(&["store", "verify", "text"], "").fails(1, "text is damaged");
     place.write("empty", "");
-    place.run(&["store", "verify", "empty"], "").fails(2, "empty is no store of a vault");
+    place.run(&["store", "verify", "empty"], "").fails(2, "empty is not the store of a vault");
     place.run(&["store", "verify", "nothing"], "").fails(2, "nothing");
     place.run(&["store", "backup", "--data-dir", "nowhere", "new"], "").fails(2, "nowhere/vault.sqlite");
     assert!(!place.path("new").exists() && !place.path("nowhere").exists());
 }
 
-/// Guard: a new file alone is written (sqlite/backup.rs, `refuse_existing`).
+/// Guard: a new file alone is written (sqlite/snapshot.rs, `refuse_existing`).
 #[test]
 fn a_copy_overwrites_nothing() {
     let place = copied(1);

@@ -409,7 +409,7 @@ fn recipients_come_and_go_by_rewrapping() {
     rewrap(&["--remove", "sr:0000-0000-0000-0000"]).fails(1, "names nobody");
     rewrap(&["--add", &eve]).fails(2, "named twice");
     rewrap(&["--remove", &ann, "--remove", &eve]).fails(2, "needs a recipient");
-    place.run(&["rewrap", "-i", "bob", "--add", &bob, "before"], "").fails(1, "none of the keys at hand");
+    place.run(&["rewrap", "-i", "bob", "--add", &bob, "before"], "").fails(1, "none of the given keys");
 
     rewrap(&["--rotate-key", "-r", &ann]).fails(1, &eve_id);
     rewrap(&["--rotate-key", "-r", &ann, "-r", &eve, "--remove", &bob]).fails(1, "names nobody");

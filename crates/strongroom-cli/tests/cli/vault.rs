@@ -53,7 +53,7 @@ fn a_reader_has_the_vault_open_it_and_a_recipient_opens_it_himself() {
     let slot = case.secret("put", "alice", &["--reader", BOB, "-r", &key], "for bob").ok_text();
     assert_eq!(case.secret("open", "bob", &[&slot], "").ok(), b"for bob");
     assert_eq!(case.secret("get", "bob", &["-i", "bobs-key", &slot], "").ok(), b"for bob");
-    case.secret("get", "bob", &[&slot], "").fails(1, "none of the keys at hand");
+    case.secret("get", "bob", &[&slot], "").fails(1, "none of the given keys");
     let sealed = case.secret("get", "bob", &["--sealed", &slot], "").ok();
     assert_eq!(case.place.run(&["decrypt", "-i", "bobs-key"], sealed).ok(), b"for bob");
     case.secret("rm", "bob", &[&slot], "").fails(1, "not_the_owner");
@@ -122,7 +122,7 @@ fn an_envelope_is_sealed_here_stored_rewrapped_and_put_back() {
     // The vault's answer, sealed to a key of one's own.
     let answer = case.secret("open", "bob", &["--seal-to", &carol, &slot], "").ok();
     assert_eq!(case.place.run(&["decrypt", "-i", "carol"], answer).ok(), b"for bob");
-    case.secret("open", "bob", &["--seal-to", "nonsense", &slot], "").fails(2, "the text is no key");
+    case.secret("open", "bob", &["--seal-to", "nonsense", &slot], "").fails(2, "the text is not a key");
 
     case.secret("put", "bob", &["--sealed"], "garbage").fails(1, "not a payload");
 }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Duration;
 use strongroom::encoding::{base64, from_base64};
-use strongroom_attest::platform::{snp, tdx};
+use strongroom_attest::platform::{self, snp, tdx};
 use strongroom_attest::{Collateral, SnpCollateral, TdxCollateral};
 use ureq::Agent;
 use ureq::tls::{TlsConfig, TlsProvider};
@@ -48,8 +48,8 @@ pub(super) enum Wanted {
 impl Wanted {
     pub(super) fn by(report: &[u8], platform: &str) -> Option<Self> {
         match platform {
-            tdx::NAME | tdx::PHALA => tdx::CollateralKey::of(report).map(Self::Tdx),
-            snp::NAME => snp::CertificateKey::of(report).map(Self::Snp),
+            platform::INTEL_TDX | platform::PHALA => tdx::CollateralKey::of(report).map(Self::Tdx),
+            platform::AMD_SEV_SNP => snp::CertificateKey::of(report).map(Self::Snp),
             _ => None,
         }
     }

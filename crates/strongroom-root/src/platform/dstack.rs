@@ -1,4 +1,4 @@
-//! dstack's guest agent, asked over its socket (spec/attestation.md §5.1). Its answers are proved by nothing but the quote
+//! dstack's guest agent, asked over its socket (spec/attestation.md#server). Its answers are proved by nothing but the quote
 //! inside, so that nothing of them is trusted here either.
 
 use super::{PlatformError, unix};
@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use strongroom::signin::Origin;
-use strongroom_attest::{Beside, Collateral, Event, Report, platform};
+use strongroom::sign_in::Origin;
+use strongroom_attest::{AuxiliaryData, Collateral, DstackEvent, Report, platform};
 use ureq::Agent;
 use zeroize::Zeroizing;
 
@@ -130,7 +130,7 @@ impl Dstack {
             base,
             place,
             is_tappd,
-            name: platform::tdx::NAME,
+            name: platform::INTEL_TDX,
             app_compose: String::new(),
             app_id: String::new(),
         };
@@ -146,7 +146,7 @@ impl Dstack {
         self.app_id = info.app_id.trim_start_matches("0x").to_lowercase();
         let names = format!("{} {}", info.cloud_vendor, info.cloud_product).to_lowercase();
         if names.contains("phala") {
-            self.name = platform::tdx::PHALA;
+            self.name = platform::PHALA;
         }
         Ok(())
     }
@@ -164,12 +164,12 @@ impl Dstack {
             .into_iter()
             .filter(|event| event["imr"] == RTMR3)
             .map(serde_json::from_value)
-            .collect::<Result<Vec<Event>, _>>()
+            .collect::<Result<Vec<DstackEvent>, _>>()
             .map_err(|_| answer("event_log"))?;
         Ok(Report {
             measurement: platform::tdx::measurement(&bytes).ok_or(answer("quote"))?,
             bytes,
-            beside: Beside::Dstack {
+            auxiliary_data: AuxiliaryData::Dstack {
                 event_log,
                 vm_config: quoted.vm_config,
                 app_compose: self.app_compose.clone(),

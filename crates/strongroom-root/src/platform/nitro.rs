@@ -10,7 +10,7 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::Arc;
 use strongroom_attest::platform::nitro;
-use strongroom_attest::{Beside, Claims, Collateral, Report};
+use strongroom_attest::{AuxiliaryData, Claims, Collateral, Report};
 
 const DEVICE: &str = "/dev/nsm";
 const NAME: &str = "the Nitro Secure Module";
@@ -77,7 +77,7 @@ impl Nitro {
         Ok(Report {
             bytes,
             measurement: hex::encode(pcr0),
-            beside: Beside::Nitro {},
+            auxiliary_data: AuxiliaryData::Nitro {},
             // The document has its certificates.
             collateral: Collateral::default(),
         })

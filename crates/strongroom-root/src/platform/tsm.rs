@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use strongroom::encoding::base64;
-use strongroom_attest::{Beside, Collateral, Report, SnpCollateral, platform};
+use strongroom_attest::{AuxiliaryData, Collateral, Report, SnpCollateral, platform};
 
 /// Bytes that the kernel gives at most.
 const MAX_REPORT_BYTES: u64 = 16 * 1024 * 1024;
@@ -119,8 +119,8 @@ impl Tsm {
 
     pub(super) fn name(&self) -> &'static str {
         match self.provider {
-            Provider::Tdx => platform::tdx::NAME,
-            Provider::Snp => platform::snp::NAME,
+            Provider::Tdx => platform::INTEL_TDX,
+            Provider::Snp => platform::AMD_SEV_SNP,
         }
     }
 
@@ -149,12 +149,14 @@ impl Tsm {
 
     fn report(&self, bytes: Vec<u8>, certificates: &[u8]) -> Result<Report, PlatformError> {
         let unknown = PlatformError::Answer { from: "the kernel", what: "outblob is no report" };
-        let (measurement, beside, snp) = match self.provider {
-            Provider::Tdx => (platform::tdx::measurement(&bytes), Beside::Tdx {}, None),
-            Provider::Snp => (platform::snp::measurement(&bytes), Beside::SevSnp {}, of_host(certificates)),
+        let (measurement, auxiliary_data, snp) = match self.provider {
+            Provider::Tdx => (platform::tdx::measurement(&bytes), AuxiliaryData::Tdx {}, None),
+            Provider::Snp => {
+                (platform::snp::measurement(&bytes), AuxiliaryData::SevSnp {}, of_host(certificates))
+            }
         };
         let collateral = Collateral { snp, ..Collateral::default() };
-        Ok(Report { measurement: measurement.ok_or(unknown)?, bytes, beside, collateral })
+        Ok(Report { measurement: measurement.ok_or(unknown)?, bytes, auxiliary_data, collateral })
     }
 }
 

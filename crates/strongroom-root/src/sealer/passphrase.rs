@@ -2,7 +2,7 @@
 
 use super::{Sealer, SealerError, seal_under, unseal_under};
 use rand_core::CryptoRng;
-use strongroom::stretch::Stretch;
+use strongroom::passphrase_kdf::PassphraseKdf;
 use strongroom_attest::Protection;
 use zeroize::Zeroizing;
 
@@ -18,8 +18,8 @@ impl PassphraseSealer {
 
     fn key(&self, data: &[u8]) -> Result<Zeroizing<[u8; 32]>, SealerError> {
         let data = data.try_into().map_err(|_| SealerError::Damaged)?;
-        let stretch = Stretch::from_bytes(data).map_err(|_| SealerError::Damaged)?;
-        Ok(stretch.key(self.0.as_bytes()))
+        let kdf = PassphraseKdf::from_bytes(data).map_err(|_| SealerError::Damaged)?;
+        Ok(kdf.derive_key(self.0.as_bytes()))
     }
 }
 
@@ -29,7 +29,7 @@ impl Sealer for PassphraseSealer {
     }
 
     fn data(&self, mut rng: &mut dyn CryptoRng) -> Result<Vec<u8>, SealerError> {
-        Ok(Stretch::new(&mut rng).to_bytes().to_vec())
+        Ok(PassphraseKdf::new(&mut rng).to_bytes().to_vec())
     }
 
     fn seal(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use strongroom_attest::TdxCollateral;
 use strongroom_root::collateral::{Collaterals, Services};
-use strongroom_root::{Choice, Places, Platform};
+use strongroom_root::{Platform, PlatformChoice, PlatformPaths};
 use strongroom_testkit::tee::amd::{CrlState, FakeAmd};
 use strongroom_testkit::tee::collateral_service::FakeCollateralService;
 use strongroom_testkit::tee::configfs::FakeTsm;
@@ -27,8 +27,8 @@ fn guest(intel: &Arc<FakeIntel>) -> (FakeTsm, Platform) {
     let intel = Arc::clone(intel);
     let report = move |report_data| intel.quote(&Td { report_data, ..Td::default() });
     let tsm = FakeTsm::start("tdx_guest", report, Vec::new());
-    let places = Places { tsm: tsm.root(), ..Places::default() };
-    let platform = Platform::find(Choice::IntelTdx, &places).expect("a platform");
+    let paths = PlatformPaths { tsm: tsm.root(), ..PlatformPaths::default() };
+    let platform = Platform::find(PlatformChoice::IntelTdx, &paths).expect("a platform");
     (tsm, platform)
 }
 

@@ -3,8 +3,8 @@ use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
-use strongroom_attest::Beside;
-use strongroom_root::{Choice, Places, Platform, PlatformError};
+use strongroom_attest::AuxiliaryData;
+use strongroom_root::{Platform, PlatformChoice, PlatformError, PlatformPaths};
 use strongroom_testkit::canned;
 use strongroom_testkit::tee::dstack::{FakeDstack, Options};
 use strongroom_testkit::tee::intel::FakeIntel;
@@ -12,7 +12,10 @@ use strongroom_testkit::tee::intel::FakeIntel;
 const COMPOSE: &str = "{\"name\":\"strongroom\"}";
 
 fn find(endpoint: &str) -> Result<Platform, PlatformError> {
-    Platform::find(Choice::Dstack, &Places { dstack: Some(endpoint.to_owned()), ..Places::default() })
+    Platform::find(
+        PlatformChoice::Dstack,
+        &PlatformPaths { dstack: Some(endpoint.to_owned()), ..PlatformPaths::default() },
+    )
 }
 
 fn start(options: Options) -> (FakeDstack, Platform) {
@@ -27,7 +30,7 @@ fn the_log_is_passed_on_with_digests_and_without() {
     for (empty_digests, event_log_version) in [(false, 1), (true, 1), (false, 2)] {
         let (agent, platform) = start(Options { empty_digests, event_log_version, ..Options::default() });
         let evidence = quote(&platform, None).expect("evidence");
-        let Beside::Dstack { event_log, app_compose, vm_config } = evidence.beside else {
+        let AuxiliaryData::Dstack { event_log, app_compose, vm_config } = evidence.auxiliary_data else {
             panic!("another platform's");
         };
         assert_eq!((app_compose.as_str(), vm_config.contains("os_image_hash")), (COMPOSE, true));

@@ -1,7 +1,7 @@
 use crate::{quote, quote_of};
 use std::sync::Arc;
-use strongroom_attest::{Asked, Beside, NO_NONCE, Policy, Refusal, Roots, verify};
-use strongroom_root::{Choice, Places, Platform, PlatformError, SecureModule};
+use strongroom_attest::{AppraisalPolicy, AuxiliaryData, Challenge, NO_NONCE, Refusal, TrustAnchors, verify};
+use strongroom_root::{Platform, PlatformChoice, PlatformError, PlatformPaths, SecureModule};
 use strongroom_testkit::tee::aws::{FakeAws, NitroDocument};
 use time::OffsetDateTime;
 
@@ -25,48 +25,48 @@ impl SecureModule for Module {
 }
 
 fn enclave(
-    choice: Choice,
+    choice: PlatformChoice,
     answer: fn(NitroDocument, &FakeAws) -> Result<Vec<u8>, PlatformError>,
-) -> (Platform, Roots) {
+) -> (Platform, TrustAnchors) {
     // When crate::quote's claims say that they are made.
     let aws = FakeAws::new(1_767_225_600);
-    let roots = Roots { aws: aws.root_der().to_vec().into(), ..Roots::default() };
+    let trust_anchors = TrustAnchors { aws: aws.root_der().to_vec().into(), ..TrustAnchors::default() };
     let nsm: Arc<dyn SecureModule> = Arc::new(Module { aws, answer });
-    let places = Places { nsm: Some(nsm), ..Places::default() };
-    (Platform::find(choice, &places).expect("an enclave"), roots)
+    let paths = PlatformPaths { nsm: Some(nsm), ..PlatformPaths::default() };
+    (Platform::find(choice, &paths).expect("an enclave"), trust_anchors)
 }
 
 /// From the module to the verdict, with the nonce in the report and in the document; one bit of what the report binds, and it is refused.
 #[test]
 fn an_enclave_is_found_and_its_evidence_verified() {
-    for choice in [Choice::AwsNitro, Choice::Auto] {
-        let (platform, roots) = enclave(choice, |document, aws| Ok(aws.document(&document)));
+    for choice in [PlatformChoice::AwsNitro, PlatformChoice::Auto] {
+        let (platform, trust_anchors) = enclave(choice, |document, aws| Ok(aws.document(&document)));
         assert_eq!((platform.name(), platform.is_none()), ("aws-nitro", false));
         let evidence = quote(&platform, None).expect("evidence");
-        assert_eq!(evidence.beside, Beside::Nitro {});
+        assert_eq!(evidence.auxiliary_data, AuxiliaryData::Nitro {});
         assert_eq!(evidence.measurement, hex::encode(NitroDocument::default().pcrs[0].1));
         let at = OffsetDateTime::from_unix_timestamp(1_767_225_600).expect("a time");
-        let policy = Policy::draft(&evidence, &roots, at).expect("a policy");
-        let asked = Asked { nonce: Some([4; 32]), ..Asked::default() };
+        let policy = AppraisalPolicy::draft(&evidence, &trust_anchors, at).expect("a policy");
+        let asked = Challenge { nonce: Some([4; 32]), ..Challenge::default() };
         assert_eq!(verify(&evidence, &asked, &policy, at).expect("verified").platform(), "aws-nitro");
-        let other = Asked { nonce: Some([5; 32]), ..Asked::default() };
+        let other = Challenge { nonce: Some([5; 32]), ..Challenge::default() };
         assert_eq!(verify(&evidence, &other, &policy, at).err(), Some(Refusal::Nonce));
         let mut altered = evidence.clone();
         altered.epoch = 2;
         assert_eq!(verify(&altered, &asked, &policy, at).err(), Some(Refusal::ReportData));
         // A module that signs something else than it was asked to.
-        let (other_module, roots) = enclave(choice, |mut document, aws| {
+        let (other_module, trust_anchors) = enclave(choice, |mut document, aws| {
             document.user_data = Some(vec![9; 64]);
             Ok(aws.document(&document))
         });
-        let other_policy = Policy { roots, ..policy.clone() };
+        let other_policy = AppraisalPolicy { trust_anchors, ..policy.clone() };
         let signed = quote_of([4; 32], &other_module).expect("evidence");
         assert_eq!(verify(&signed, &asked, &other_policy, at).err(), Some(Refusal::ReportData));
         // For nobody's nonce.
         let cached = quote_of(NO_NONCE, &platform).expect("evidence");
-        assert!(verify(&cached, &Asked::default(), &policy, at).is_ok());
+        assert!(verify(&cached, &Challenge::default(), &policy, at).is_ok());
         assert_eq!(verify(&cached, &asked, &policy, at).err(), Some(Refusal::Nonce));
-        let makers = Policy { roots: Roots::default(), ..policy };
+        let makers = AppraisalPolicy { trust_anchors: TrustAnchors::default(), ..policy };
         assert_eq!(verify(&evidence, &asked, &makers, at).err(), Some(Refusal::Chain));
         assert!(platform.tls_key("vault.example").expect("an answer").is_none());
     }
@@ -74,11 +74,11 @@ fn an_enclave_is_found_and_its_evidence_verified() {
 
 #[test]
 fn a_module_that_refuses_or_answers_garbage_is_told_of() {
-    let (platform, _) = enclave(Choice::AwsNitro, |_, _| {
+    let (platform, _) = enclave(PlatformChoice::AwsNitro, |_, _| {
         Err(PlatformError::Refused("the module", "InternalError".to_owned()))
     });
     assert!(matches!(quote(&platform, None), Err(PlatformError::Refused(_, why)) if why == "InternalError"));
-    let (platform, _) = enclave(Choice::AwsNitro, |document, aws| {
+    let (platform, _) = enclave(PlatformChoice::AwsNitro, |document, aws| {
         let mut cut = aws.document(&document);
         cut.truncate(100);
         Ok(cut)

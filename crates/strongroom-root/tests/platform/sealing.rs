@@ -7,8 +7,8 @@ use strongroom::slh_dsa::PublicKey;
 use strongroom_attest::policy::Hex;
 use strongroom_attest::{Configuration, KeyOrigin, Protection, RecoveryRecipients};
 use strongroom_root::{
-    Choice, DerivedKeys, DstackSealer, Entitled, PassphraseSealer, Places, PlainSealer, Platform,
-    PlatformError, RootError, Sealer, SealerError, SevSnpSealer, Tsm, VaultId, open_or_create,
+    DerivedKeys, DstackSealer, PassphraseSealer, PlainSealer, Platform, PlatformChoice, PlatformError,
+    PlatformPaths, RootAccess, RootError, Sealer, SealerError, SevSnpSealer, Tsm, VaultId, open_or_create,
 };
 use strongroom_testkit::tee::amd::{FakeAmd, SnpReport};
 use strongroom_testkit::tee::configfs::FakeTsm;
@@ -17,18 +17,18 @@ use strongroom_testkit::tee::intel::FakeIntel;
 use zeroize::Zeroizing;
 
 fn open(path: &Path, sealer: &dyn Sealer) -> Result<VaultId, RootError> {
-    open_for(path, sealer, &Entitled::default())
+    open_for(path, sealer, &RootAccess::default())
 }
 
-fn open_for(path: &Path, sealer: &dyn Sealer, entitled: &Entitled) -> Result<VaultId, RootError> {
-    open_or_create(path, sealer, None, entitled, &mut strongroom_testkit::rng())
+fn open_for(path: &Path, sealer: &dyn Sealer, access: &RootAccess) -> Result<VaultId, RootError> {
+    open_or_create(path, sealer, None, access, &mut strongroom_testkit::rng())
         .map(|opened| opened.root.vault_id())
 }
 
 /// These recovery recipients, and this release key.
-fn entitled(recipients: &[u8], release_key: Option<u8>) -> Entitled {
+fn access(recipients: &[u8], release_key: Option<u8>) -> RootAccess {
     let key_ids: Vec<_> = recipients.iter().map(|n| Hex([*n; 16])).collect();
-    Entitled::from(&Configuration {
+    RootAccess::from(&Configuration {
         key_origin: KeyOrigin::Generated,
         sign_in_origins: Vec::new(),
         require_sign_in_to_store: false,
@@ -40,8 +40,8 @@ fn entitled(recipients: &[u8], release_key: Option<u8>) -> Entitled {
 
 fn dstack(agent: &FakeDstack) -> DstackSealer {
     let endpoint = agent.socket().to_str().expect("text").to_owned();
-    let places = Places { dstack: Some(endpoint), ..Places::default() };
-    match Platform::find(Choice::Dstack, &places).expect("an agent") {
+    let paths = PlatformPaths { dstack: Some(endpoint), ..PlatformPaths::default() };
+    match Platform::find(PlatformChoice::Dstack, &paths).expect("an agent") {
         Platform::Dstack(agent) => DstackSealer::new(agent),
         _ => panic!("dstack was asked for"),
     }
@@ -147,8 +147,8 @@ fn guest(svn: u8, change: impl FnOnce(&mut SnpReport)) -> (FakeTsm, SevSnpSealer
     let amd = FakeAmd::new(now());
     let shown = report.clone();
     let tsm = FakeTsm::start("sev_guest", move |_| amd.report(&shown), Vec::new());
-    let places = Places { tsm: tsm.root(), ..Places::default() };
-    let Ok(Platform::Tsm(kernel)) = Platform::find(Choice::AmdSevSnp, &places) else {
+    let paths = PlatformPaths { tsm: tsm.root(), ..PlatformPaths::default() };
+    let Ok(Platform::Tsm(kernel)) = Platform::find(PlatformChoice::AmdSevSnp, &paths) else {
         panic!("a guest of SEV-SNP");
     };
     let keys = Keys { report, committed: Arc::new(AtomicU8::new(svn)) };
@@ -160,7 +160,7 @@ fn of(kernel: &Tsm, keys: Keys) -> SevSnpSealer {
     SevSnpSealer::with_keys(kernel, Box::new(keys)).expect("a report")
 }
 
-/// Rests on the comparisons in sealer/sev_snp.rs, and on sealing anew in sealed_root.rs.
+/// Rests on the comparisons in sealer/sev_snp.rs, and on sealing anew in root_file.rs.
 #[test]
 fn sev_snps_root_opens_for_its_image_and_processor_and_follows_the_firmware() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -197,8 +197,8 @@ fn under_a_platforms_key_nobody_is_added_who_may_get_the_root() {
     let (_updated, updated) = guest(9, |_| ());
     let passphrase = PassphraseSealer::new(Zeroizing::new("correct horse".to_owned()));
     let dstack = dstack(&agent);
-    let first = entitled(&[1, 2], Some(7));
-    let more = [entitled(&[1, 2, 3], Some(7)), entitled(&[3], None), entitled(&[1], Some(8))];
+    let first = access(&[1, 2], Some(7));
+    let more = [access(&[1, 2, 3], Some(7)), access(&[3], None), access(&[1], Some(8))];
     for (name, sealer, later) in
         [("dstack", &dstack as &dyn Sealer, &dstack as &dyn Sealer), ("snp", &before, &updated)]
     {
@@ -211,7 +211,7 @@ fn under_a_platforms_key_nobody_is_added_who_may_get_the_root() {
             }
         }
         assert!(std::fs::read(&path).expect("the file") == file, "a refused root stays as it is");
-        for fewer in [entitled(&[2], None), Entitled::default(), first.clone()] {
+        for fewer in [access(&[2], None), RootAccess::default(), first.clone()] {
             // Sealed anew by the first of them, on SEV-SNP: for whom it was, and not for whom it is asked for.
             assert_eq!(open_for(&path, later, &fewer).expect("the same root"), vault, "{name}");
         }

@@ -3,18 +3,18 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use strongroom::encoding::base64;
-use strongroom_attest::Beside;
-use strongroom_root::{Choice, Places, Platform, PlatformError};
+use strongroom_attest::AuxiliaryData;
+use strongroom_root::{Platform, PlatformChoice, PlatformError, PlatformPaths};
 use strongroom_testkit::tee::amd::{CrlState, FakeAmd, SnpReport};
 use strongroom_testkit::tee::configfs::FakeTsm;
 use strongroom_testkit::tee::intel::{FakeIntel, QuoteVersion, Td};
 
-fn places(root: &Path) -> Places {
-    Places { tsm: root.to_owned(), ..Places::default() }
+fn paths(root: &Path) -> PlatformPaths {
+    PlatformPaths { tsm: root.to_owned(), ..PlatformPaths::default() }
 }
 
-fn find(choice: Choice, tsm: &FakeTsm) -> Result<Platform, PlatformError> {
-    Platform::find(choice, &places(&tsm.root()))
+fn find(choice: PlatformChoice, tsm: &FakeTsm) -> Result<Platform, PlatformError> {
+    Platform::find(choice, &paths(&tsm.root()))
 }
 
 fn td(report_data: [u8; 64]) -> Td {
@@ -25,10 +25,10 @@ fn td(report_data: [u8; 64]) -> Td {
 fn a_tdx_guest_is_found_and_quotes() {
     let intel = FakeIntel::new(now());
     let tsm = FakeTsm::start("tdx_guest", move |data| intel.quote(&td(data)), Vec::new());
-    let platform = find(Choice::IntelTdx, &tsm).expect("a platform");
+    let platform = find(PlatformChoice::IntelTdx, &tsm).expect("a platform");
     assert_eq!((platform.name(), platform.is_none()), ("intel-tdx", false));
     let evidence = quote(&platform, None).expect("evidence");
-    assert_eq!(evidence.beside, Beside::Tdx {});
+    assert_eq!(evidence.auxiliary_data, AuxiliaryData::Tdx {});
     assert_eq!(evidence.measurement, hex::encode(Td::default().mrtd));
     assert!(platform.tls_key("vault.example").expect("an answer").is_none(), "the kernel makes no keys");
 }
@@ -51,7 +51,7 @@ fn a_disturbed_report_is_asked_for_again_and_not_for_ever() {
     };
     let tsm = Arc::new(FakeTsm::start("tdx_guest", report, Vec::new()));
     shared.set(Arc::downgrade(&tsm)).expect("it is new");
-    let platform = find(Choice::Auto, &tsm).expect("a platform");
+    let platform = find(PlatformChoice::Auto, &tsm).expect("a platform");
     quote(&platform, None).expect("the second attempt");
     assert_eq!(asked.load(Ordering::SeqCst), 2);
     assert!(matches!(quote(&platform, None), Err(PlatformError::Disturbed)));
@@ -63,17 +63,17 @@ fn a_disturbed_report_is_asked_for_again_and_not_for_ever() {
 fn what_the_kernel_does_not_report_is_not_there() {
     let intel = FakeIntel::new(now());
     let tdx = FakeTsm::start("tdx_guest", move |data| intel.quote(&td(data)), Vec::new());
-    let refused = find(Choice::AmdSevSnp, &tdx).err().expect("another guest");
+    let refused = find(PlatformChoice::AmdSevSnp, &tdx).err().expect("another guest");
     assert_eq!(refused.to_string(), "there is no amd-sev-snp: the kernel reports intel-tdx here");
     let other = FakeTsm::start("arm_cca_guest", |_| Vec::new(), Vec::new());
-    for choice in [Choice::Auto, Choice::IntelTdx, Choice::AmdSevSnp] {
+    for choice in [PlatformChoice::Auto, PlatformChoice::IntelTdx, PlatformChoice::AmdSevSnp] {
         let refused = find(choice, &other).err().expect("an unknown guest");
         assert!(matches!(&refused, PlatformError::NotThere(what) if what.contains("arm_cca_guest")));
     }
-    let missing = places(Path::new("/nonexistent"));
-    assert!(matches!(Platform::find(Choice::IntelTdx, &missing), Err(PlatformError::NotThere(_))));
+    let missing = paths(Path::new("/nonexistent"));
+    assert!(matches!(Platform::find(PlatformChoice::IntelTdx, &missing), Err(PlatformError::NotThere(_))));
     let garbage = FakeTsm::start("tdx_guest", |_| vec![7; 100], Vec::new());
-    let platform = find(Choice::Auto, &garbage).expect("a platform");
+    let platform = find(PlatformChoice::Auto, &garbage).expect("a platform");
     assert!(matches!(quote(&platform, None), Err(PlatformError::Answer { .. })));
 }
 
@@ -86,7 +86,7 @@ fn certificates_of_an_snp_guests_host_are_taken_where_all_are_there() {
             move |report_data| amd.report(&SnpReport { report_data, ..SnpReport::default() })
         };
         let tsm = FakeTsm::start("sev_guest", report, auxblob);
-        let platform = find(Choice::AmdSevSnp, &tsm).expect("a platform");
+        let platform = find(PlatformChoice::AmdSevSnp, &tsm).expect("a platform");
         quote(&platform, None).expect("evidence").collateral.snp
     };
     let whole = amd.certificate_table(Some(&CrlState::default()));

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use strongroom_attest::Protection;
 use strongroom_root::{
-    Entitled, PassphraseSealer, Pkcs11Sealer, PlainSealer, RootError, Sealer, SealerError, TokenError,
+    PassphraseSealer, Pkcs11Sealer, PlainSealer, RootAccess, RootError, Sealer, SealerError, TokenError,
     VaultId, open_or_create,
 };
 use zeroize::Zeroizing;
@@ -24,9 +24,9 @@ const STAGE: &str = "STRONGROOM_TOKEN_STAGE";
 static_assertions::assert_impl_all!(Pkcs11Sealer: Send, Sync);
 
 fn library() -> PathBuf {
-    let places =
+    let paths =
         ["/usr/lib/softhsm", "/usr/lib/x86_64-linux-gnu/softhsm", "/usr/lib/aarch64-linux-gnu/softhsm"];
-    let found = places.iter().map(|place| Path::new(place).join("libsofthsm2.so")).find(|path| path.exists());
+    let found = paths.iter().map(|place| Path::new(place).join("libsofthsm2.so")).find(|path| path.exists());
     found.expect("SoftHSM is needed: apt install softhsm2")
 }
 
@@ -147,8 +147,14 @@ impl Token {
     }
 
     fn open(&self, sealer: &dyn Sealer) -> Result<VaultId, RootError> {
-        open_or_create(&self.root_file(), sealer, None, &Entitled::default(), &mut strongroom_testkit::rng())
-            .map(|opened| opened.root.vault_id())
+        open_or_create(
+            &self.root_file(),
+            sealer,
+            None,
+            &RootAccess::default(),
+            &mut strongroom_testkit::rng(),
+        )
+        .map(|opened| opened.root.vault_id())
     }
 }
 
@@ -184,7 +190,7 @@ fn a_root_opens_with_the_tokens_key_alone() {
             &path,
             &token.sealer("kek").expect("a sealer"),
             None,
-            &Entitled::default(),
+            &RootAccess::default(),
             &mut strongroom_testkit::rng(),
         )
         .expect("a new root");

@@ -1,8 +1,9 @@
 //! `/attestation`, `/secret/attestation`
 
+use super::schema;
+use super::service::Attestation;
 use crate::error::{ApiError, Code};
-use crate::routes::JSON;
-use crate::vault::Vault;
+use crate::http::answer::JSON;
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::response::IntoResponse;
@@ -28,10 +29,10 @@ pub(crate) struct Parameters {
     tag = "attestation",
     operation_id = "attestation",
     params(Parameters),
-    responses((status = 200, description = "The evidence", body = crate::openapi::Evidence)),
+    responses((status = 200, description = "The evidence", body = schema::Evidence)),
 )]
 pub(crate) async fn show(
-    State(vault): State<Arc<Vault>>,
+    State(attestation): State<Arc<Attestation>>,
     parameters: Result<Query<Parameters>, axum::extract::rejection::QueryRejection>,
 ) -> Result<impl IntoResponse, ApiError> {
     let malformed = || Code::MalformedNonce.because("nonce is 64 hex digits");
@@ -43,19 +44,19 @@ pub(crate) async fn show(
             hex::decode_to_slice(text, &mut nonce).map(|()| nonce).map_err(|_| malformed())
         })
         .transpose()?;
-    Ok((JSON, vault.attestation(nonce).await?))
+    Ok((JSON, attestation.evidence(nonce).await?))
 }
 
 /// The settings whose digest the evidence binds
 ///
-/// Who else may get the key, who could recover it, where sign-ins are taken (spec/attestation.md §1).
+/// Who else may get the key, who could recover it, where sign-ins are taken (spec/attestation.md#configuration).
 #[utoipa::path(
     get,
     path = "/attestation/configuration",
     tag = "attestation",
     operation_id = "configuration",
-    responses((status = 200, description = "The settings", body = crate::openapi::BoundConfiguration)),
+    responses((status = 200, description = "The settings", body = schema::BoundConfiguration)),
 )]
-pub(crate) async fn configuration(State(vault): State<Arc<Vault>>) -> Json<Configuration> {
-    Json(vault.bound.clone())
+pub(crate) async fn configuration(State(attestation): State<Arc<Attestation>>) -> Json<Configuration> {
+    Json(attestation.configuration().clone())
 }

@@ -1,13 +1,13 @@
 //! The vault's evidence: fresh for a nonce, cached for everybody else.
 
+use crate::clock::Clock;
 use crate::error::{ApiError, Code};
-use crate::vault::Vault;
+use crate::limits::Queue;
 use axum::body::Bytes;
 use std::sync::{Arc, PoisonError, RwLock};
-use strongroom_attest::{Claims, Evidence, NO_NONCE, Purpose, Roots};
-use strongroom_root::collateral::Collaterals;
-use strongroom_root::{Platform, PlatformError};
-use time::format_description::well_known::Rfc3339;
+use strongroom::key::EncapsulationKey;
+use strongroom_attest::{Claims, Configuration, Evidence, NO_NONCE, Purpose};
+use strongroom_root::{Attestor, PlatformError, timestamp};
 use time::{Duration, OffsetDateTime};
 
 /// How long the evidence that nobody asked a nonce for is given out again.
@@ -15,72 +15,12 @@ const CACHE_LIFETIME: Duration = Duration::minutes(1);
 /// How old it may be where the platform does not answer.
 const STALE_LIFETIME: Duration = Duration::hours(1);
 
-/// Who vouches for a vault, and what is bound beside its key.
-pub struct Attestor {
-    platform: Platform,
-    collaterals: Option<Collaterals>,
-    tls_spki_sha256: Option<[u8; 32]>,
-    roots: Roots,
-}
-
-impl Attestor {
-    /// This platform, without collateral and without a TLS key inside of it. Its maker vouches for it.
-    #[must_use]
-    pub fn new(platform: Platform) -> Self {
-        Self { platform, collaterals: None, tls_spki_sha256: None, roots: Roots::default() }
-    }
-
-    /// Who vouches for the platforms of other replicas.
-    #[must_use]
-    pub fn roots(&self) -> &Roots {
-        &self.roots
-    }
-
-    /// Where others vouch for the platforms, as in tests.
-    #[must_use]
-    pub fn with_roots(self, roots: Roots) -> Self {
-        Self { roots, ..self }
-    }
-
-    /// Evidence of claims. Waits for the platform.
-    ///
-    /// # Errors
-    /// [`PlatformError`].
-    pub fn quote(&self, claims: &Claims<'_>) -> Result<Evidence, PlatformError> {
-        self.platform.quote(claims, self.collaterals.as_ref())
-    }
-
-    /// The TLS key that was made inside of the TEE.
-    #[must_use]
-    pub fn tls_spki_sha256(&self) -> Option<[u8; 32]> {
-        self.tls_spki_sha256
-    }
-
-    /// What vouches.
-    #[must_use]
-    pub fn platform(&self) -> &Platform {
-        &self.platform
-    }
-
-    /// With collateral, so that clients need ask nobody else for it.
-    #[must_use]
-    pub fn with_collaterals(self, collaterals: Collaterals) -> Self {
-        Self { collaterals: Some(collaterals), ..self }
-    }
-
-    /// With the TLS key that was made inside of the TEE.
-    #[must_use]
-    pub fn with_tls_key(self, spki_sha256: [u8; 32]) -> Self {
-        Self { tls_spki_sha256: Some(spki_sha256), ..self }
-    }
-}
-
 /// How long a platform that failed is left alone by those who ask without a nonce.
 const FAILURE_LIFETIME: Duration = Duration::seconds(10);
 
 /// The last evidence without a nonce, and the last failure to get any.
 #[derive(Default)]
-pub(crate) struct Cache {
+struct Cache {
     last: RwLock<Option<(OffsetDateTime, Bytes)>>,
     failed: RwLock<Option<(OffsetDateTime, ApiError)>>,
 }
@@ -103,13 +43,65 @@ impl Cache {
     }
 }
 
-impl Vault {
+/// The vault's evidence, and what it binds.
+pub(crate) struct Attestation {
+    attestor: Arc<Attestor>,
+    encapsulation_key: EncapsulationKey,
+    epoch: u32,
+    vault_id: [u8; 32],
+    configuration: Configuration,
+    clock: Clock,
+    quotes: Queue,
+    cached_quotes: Queue,
+    cache: Cache,
+}
+
+impl Attestation {
+    /// The evidence of this key, of this epoch of this vault, under these settings.
+    pub(crate) fn new(
+        attestor: Arc<Attestor>,
+        (vault_id, epoch, encapsulation_key): ([u8; 32], u32, EncapsulationKey),
+        configuration: Configuration,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            attestor,
+            encapsulation_key,
+            epoch,
+            vault_id,
+            configuration,
+            clock,
+            quotes: Queue::of_quotes(),
+            cached_quotes: Queue::of_quotes(),
+            cache: Cache::default(),
+        }
+    }
+
+    /// The settings whose digest the evidence binds.
+    pub(crate) fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
+    /// The vault that the evidence is of.
+    pub(crate) fn vault_id(&self) -> &[u8; 32] {
+        &self.vault_id
+    }
+
+    /// The platform and the makers' roots.
+    pub(crate) fn attestor(&self) -> &Arc<Attestor> {
+        &self.attestor
+    }
+
+    fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
+
     /// The evidence for a client's nonce, or the cached one, as JSON.
-    pub(crate) async fn attestation(self: &Arc<Self>, nonce: Option<[u8; 32]>) -> Result<Bytes, ApiError> {
+    pub(crate) async fn evidence(self: &Arc<Self>, nonce: Option<[u8; 32]>) -> Result<Bytes, ApiError> {
         if let Some(nonce) = nonce {
             return self.quote(Purpose::Service, nonce).await.map(json);
         }
-        let cache = &self.attestation;
+        let cache = &self.cache;
         if let Some(json) = cache.not_older(self.now(), CACHE_LIFETIME) {
             return Ok(json);
         }
@@ -118,12 +110,12 @@ impl Vault {
         if let Some(error) = cache.failed_within(self.now(), FAILURE_LIFETIME) {
             return stale(error);
         }
-        if self.guard.cached_quote_is_asked_for()
+        if self.cached_quotes.is_taken()
             && let Some(json) = cache.not_older(self.now(), STALE_LIFETIME)
         {
             return Ok(json);
         }
-        let _turn = self.guard.cached_quote_turn().await?;
+        let _turn = self.cached_quotes.turn().await?;
         let now = self.now();
         if let Some(json) = cache.not_older(now, CACHE_LIFETIME) {
             return Ok(json);
@@ -150,15 +142,15 @@ impl Vault {
         purpose: Purpose,
         nonce: [u8; 32],
     ) -> Result<Evidence, ApiError> {
-        if self.attestor.platform.is_none() {
+        if self.attestor.platform().is_none() {
             return self.quote_now(purpose, nonce).map_err(unavailable);
         }
-        let turn = self.guard.quote_turn().await?;
-        let vault = Arc::clone(self);
+        let turn = self.quotes.turn().await?;
+        let attestation = Arc::clone(self);
         let work = move || {
             // Held by the work and not by the caller, who may go away before it is done.
             let _turn = turn;
-            vault.quote_now(purpose, nonce)
+            attestation.quote_now(purpose, nonce)
         };
         let quoted = tokio::task::spawn_blocking(work).await;
         quoted
@@ -169,24 +161,17 @@ impl Vault {
     fn quote_now(&self, purpose: Purpose, nonce: [u8; 32]) -> Result<Evidence, PlatformError> {
         let claims = Claims {
             purpose,
-            vault_id: *self.vault_id.as_bytes(),
+            vault_id: self.vault_id,
             epoch: self.epoch,
             encapsulation_key: &self.encapsulation_key,
-            key_origin: self.key_origin,
-            config_digest: self.bound.digest(),
-            tls_spki_sha256: self.attestor.tls_spki_sha256,
+            key_origin: self.configuration.key_origin,
+            config_digest: self.configuration.digest(),
+            tls_spki_sha256: self.attestor.tls_spki_sha256(),
             nonce,
             timestamp: timestamp(self.now()),
         };
         self.attestor.quote(&claims)
     }
-}
-
-/// As evidence has it: RFC 3339, whole seconds.
-#[must_use]
-pub fn timestamp(now: OffsetDateTime) -> String {
-    let at = now.replace_nanosecond(0).expect("zero is a nanosecond");
-    at.format(&Rfc3339).expect("the clock is before the year 10000")
 }
 
 fn json(evidence: Evidence) -> Bytes {

@@ -2,11 +2,11 @@
 
 use crate::error::{ApiError, Code};
 use crate::limits::ClientAddress;
-use crate::sign_in;
-use crate::vault::Vault;
+use crate::sign_in::SignIns;
+use crate::verifier::Verifier;
 use axum::http::HeaderMap;
 use strongroom::backup::{DatedMessage, UserId};
-use strongroom::signin::Act;
+use strongroom::sign_in::Act;
 use strongroom::slh_dsa::{Context, Owner, PublicKey, Signature};
 
 /// The holder of a key may list its backups.
@@ -18,9 +18,10 @@ pub(crate) struct ReadGrant(Owner, UserId);
 /// The holder of a key may delete a backup.
 pub(crate) struct DeleteGrant(Owner, UserId);
 
-/// Who signed a dated message, and where from.
+/// A dated message's signature, and the address that it came from.
 pub(crate) struct Dated<'a> {
-    pub(crate) vault: &'a Vault,
+    pub(crate) sign_ins: &'a SignIns,
+    pub(crate) verifier: &'a Verifier,
     pub(crate) client: ClientAddress,
     pub(crate) public_key: PublicKey,
     pub(crate) signature: Signature,
@@ -31,8 +32,12 @@ impl ListGrant {
         self.0
     }
 
-    pub(crate) fn by_session(vault: &Vault, headers: &HeaderMap, key: &PublicKey) -> Result<Self, ApiError> {
-        by_session(vault, headers, key, &Act::Backups).map(Self)
+    pub(crate) fn by_session(
+        sign_ins: &SignIns,
+        headers: &HeaderMap,
+        key: &PublicKey,
+    ) -> Result<Self, ApiError> {
+        by_session(sign_ins, headers, key, &Act::Backups).map(Self)
     }
 
     pub(crate) async fn by_message(dated: Dated<'_>) -> Result<Self, ApiError> {
@@ -47,12 +52,12 @@ impl ReadGrant {
     }
 
     pub(crate) fn by_session(
-        vault: &Vault,
+        sign_ins: &SignIns,
         headers: &HeaderMap,
         key: &PublicKey,
         user_id: UserId,
     ) -> Result<Self, ApiError> {
-        by_session(vault, headers, key, &Act::Backups).map(|owner| Self(owner, user_id))
+        by_session(sign_ins, headers, key, &Act::Backups).map(|owner| Self(owner, user_id))
     }
 
     pub(crate) async fn by_message(dated: Dated<'_>, user_id: UserId) -> Result<Self, ApiError> {
@@ -66,13 +71,13 @@ impl DeleteGrant {
     }
 
     pub(crate) fn by_session(
-        vault: &Vault,
+        sign_ins: &SignIns,
         headers: &HeaderMap,
         key: &PublicKey,
         user_id: UserId,
     ) -> Result<Self, ApiError> {
         let act = Act::DeleteBackup(user_id);
-        by_session(vault, headers, key, &act).map(|owner| Self(owner, user_id))
+        by_session(sign_ins, headers, key, &act).map(|owner| Self(owner, user_id))
     }
 
     pub(crate) async fn by_message(dated: Dated<'_>, user_id: UserId) -> Result<Self, ApiError> {
@@ -80,8 +85,13 @@ impl DeleteGrant {
     }
 }
 
-fn by_session(vault: &Vault, headers: &HeaderMap, key: &PublicKey, act: &Act) -> Result<Owner, ApiError> {
-    let owner = sign_in::owner_by_session(vault, headers, act)?;
+fn by_session(
+    sign_ins: &SignIns,
+    headers: &HeaderMap,
+    key: &PublicKey,
+    act: &Act,
+) -> Result<Owner, ApiError> {
+    let owner = sign_ins.owner_by_session(headers, act)?;
     if owner == key.owner() {
         return Ok(owner);
     }
@@ -90,20 +100,19 @@ fn by_session(vault: &Vault, headers: &HeaderMap, key: &PublicKey, act: &Act) ->
 
 /// Tries the messages that count now, the likeliest first.
 async fn by_message(dated: Dated<'_>, message: DatedMessage) -> Result<Owner, ApiError> {
-    let Dated { vault, client, public_key, signature } = dated;
-    let candidates = message.candidates(vault.now());
+    let Dated { sign_ins, verifier, client, public_key, signature } = dated;
+    let candidates = message.candidates(sign_ins.now());
     let verified = move || {
         let mut candidates = candidates.iter();
         let signed =
             candidates.any(|text| public_key.verify(Context::NONE, text.as_bytes(), &signature).is_ok());
         signed.then_some(()).ok_or(())
     };
-    vault.verify(&client, verified).await?.map_err(|()| {
+    verifier.run(&client, verified).await?.map_err(|()| {
         Code::BadSignature.because(
-            "the signature is not of this key over this act and today's date: spec/backup.md has the messages",
+            "the signature is not of this key over this act and today's date: spec/sign-in.md has the messages",
         )
     })?;
-    sign_in::name_signer(vault, &public_key.owner().into());
-    vault.guard.admit_signer(&public_key.owner().into())?;
+    sign_ins.admit(&public_key.owner().into())?;
     Ok(public_key.owner())
 }

@@ -1,8 +1,8 @@
-//! What the records of a series say: its head, and each version (spec/backup.md §5). sealing.rs seals them.
+//! What the records of a backup say: its head, and each version (spec/storage.md §3, §6). records.rs seals them.
 
 use minicbor::{Decoder, Encoder};
 use std::convert::Infallible;
-use strongroom::backup::{Content, SignedBackup, Statement, UserId};
+use strongroom::backup::{BackupContent, BackupStatement, SignedBackup, UserId};
 use strongroom::envelope::Envelope;
 use strongroom::slh_dsa::{Owner, Signature};
 use strongroom_store::UnixSeconds;
@@ -12,7 +12,7 @@ const VERSION: u8 = 1;
 pub(crate) const DELETED_LIFETIME_S: UnixSeconds = 7 * 24 * 60 * 60;
 const HOUR_S: UnixSeconds = 60 * 60;
 
-/// Which form all versions of a series have.
+/// Which form all versions of a backup have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     Compatible = 1,
@@ -22,15 +22,15 @@ pub(crate) enum Form {
 impl Form {
     pub(crate) fn of(backup: &SignedBackup) -> Self {
         match backup.content() {
-            Content::Compatible { .. } => Self::Compatible,
-            Content::Native { .. } => Self::Native,
+            BackupContent::Compatible { .. } => Self::Compatible,
+            BackupContent::Native { .. } => Self::Native,
         }
     }
 }
 
 /// A version in a head.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Kept {
+pub(crate) struct KeptVersion {
     pub(crate) number: u64,
     pub(crate) stored_at: UnixSeconds,
     /// Of its sealed record.
@@ -40,7 +40,7 @@ pub(crate) struct Kept {
     pub(crate) deleted_at: Option<UnixSeconds>,
 }
 
-impl Kept {
+impl KeptVersion {
     /// Whether it can be read: always, unless it was deleted some time ago.
     pub(crate) fn is_there(&self, now: UnixSeconds) -> bool {
         self.deleted_at.is_none_or(|at| now < at + DELETED_LIFETIME_S)
@@ -49,19 +49,19 @@ impl Kept {
 
 /// What versions take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Bytes {
+pub(crate) struct VersionBytes {
     pub(crate) present: u64,
     pub(crate) deleted: u64,
 }
 
-/// What stands for a series.
+/// What stands for a backup in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SeriesHead {
+pub(crate) struct BackupHead {
     pub(crate) form: Form,
     pub(crate) owner: Owner,
     pub(crate) user_id: UserId,
     /// Ascending.
-    pub(crate) versions: Vec<Kept>,
+    pub(crate) versions: Vec<KeptVersion>,
     /// The number of the last version, whatever became of it.
     pub(crate) last: u64,
     /// What tells the last version: the SHA-256 of its statement, or the digest of its payload.
@@ -70,14 +70,14 @@ pub(crate) struct SeriesHead {
     pub(crate) hour: (UnixSeconds, u32),
 }
 
-impl SeriesHead {
-    /// Of a series that has no version yet.
+impl BackupHead {
+    /// The head of a backup that has no version yet.
     pub(crate) fn new(form: Form, owner: Owner, user_id: UserId) -> Self {
         Self { form, owner, user_id, versions: Vec::new(), last: 0, last_digest: [0; 32], hour: (0, 0) }
     }
 
     /// Adds the next version.
-    pub(crate) fn append(&mut self, version: Kept, last_digest: [u8; 32], now: UnixSeconds) {
+    pub(crate) fn append(&mut self, version: KeptVersion, last_digest: [u8; 32], now: UnixSeconds) {
         (self.last, self.last_digest) = (version.number, last_digest);
         self.versions.push(version);
         let uploads = self.uploads(now);
@@ -85,17 +85,17 @@ impl SeriesHead {
     }
 
     /// The newest version that was not deleted.
-    pub(crate) fn newest(&self) -> Option<&Kept> {
+    pub(crate) fn newest(&self) -> Option<&KeptVersion> {
         self.versions.iter().rev().find(|version| version.deleted_at.is_none())
     }
 
     /// Bytes of the versions that were not deleted, and of those that were and are there.
-    pub(crate) fn bytes(&self, now: UnixSeconds) -> Bytes {
+    pub(crate) fn bytes(&self, now: UnixSeconds) -> VersionBytes {
         let sum = |deleted: bool| {
             let there = self.versions.iter().filter(|version| version.is_there(now));
             there.filter(|version| version.deleted_at.is_some() == deleted).map(|version| version.bytes).sum()
         };
-        Bytes { present: sum(false), deleted: sum(true) }
+        VersionBytes { present: sum(false), deleted: sum(true) }
     }
 
     /// Uploads in the hour that is going on; where there are any, when it ends.
@@ -138,7 +138,7 @@ impl SeriesHead {
         let mut versions = Vec::new();
         for _ in 0..d.array().ok()?? {
             (d.array().ok()? == Some(5)).then_some(())?;
-            versions.push(Kept {
+            versions.push(KeptVersion {
                 number: d.u64().ok()?,
                 stored_at: d.i64().ok()?,
                 bytes: d.u64().ok()?,
@@ -162,10 +162,10 @@ pub(crate) fn encode_version(backup: &SignedBackup) -> Vec<u8> {
     let mut e = Encoder::new(&mut out);
     let written: Result<_, minicbor::encode::Error<Infallible>> = (|| {
         match backup.content() {
-            Content::Compatible { payload } => {
+            BackupContent::Compatible { payload } => {
                 e.array(4)?.u8(VERSION)?.u8(Form::Compatible as u8)?.bytes(signature)?.bytes(payload)?;
             }
-            Content::Native { envelope, statement } => {
+            BackupContent::Native { envelope, statement } => {
                 e.array(5)?.u8(VERSION)?.u8(Form::Native as u8)?.bytes(signature)?;
                 e.bytes(envelope.as_bytes())?.bytes(&statement.to_bytes())?;
             }
@@ -184,10 +184,10 @@ pub(crate) fn decode_version(bytes: &[u8]) -> Option<SignedBackup> {
     let form = form(d.u8().ok()?)?;
     let signature = Signature::from_bytes(d.bytes().ok()?.to_vec()).ok()?;
     let content = match (form, parts) {
-        (Form::Compatible, 4) => Content::Compatible { payload: d.bytes().ok()?.to_vec() },
-        (Form::Native, 5) => Content::Native {
+        (Form::Compatible, 4) => BackupContent::Compatible { payload: d.bytes().ok()?.to_vec() },
+        (Form::Native, 5) => BackupContent::Native {
             envelope: Box::new(Envelope::parse(d.bytes().ok()?.to_vec()).ok()?),
-            statement: Statement::from_bytes(d.bytes().ok()?).ok()?,
+            statement: BackupStatement::from_bytes(d.bytes().ok()?).ok()?,
         },
         _ => return None,
     };
@@ -201,8 +201,8 @@ mod tests {
     #[test]
     fn uploads_are_counted_by_the_hour() {
         let mut head =
-            SeriesHead::new(Form::Compatible, Owner::from_bytes([1; 32]), UserId::from_bytes([2; 16]));
-        let kept = |number| Kept { number, stored_at: 5, bytes: 6, digest: [7; 32], deleted_at: None };
+            BackupHead::new(Form::Compatible, Owner::from_bytes([1; 32]), UserId::from_bytes([2; 16]));
+        let kept = |number| KeptVersion { number, stored_at: 5, bytes: 6, digest: [7; 32], deleted_at: None };
         let now = 1_800_000_000;
         assert_eq!(head.uploads(now), None);
         head.append(kept(1), [1; 32], now);
@@ -219,8 +219,9 @@ mod tests {
 
     #[test]
     fn heads_and_versions_come_back_and_nothing_longer() {
-        let kept = |number, deleted_at| Kept { number, stored_at: 5, bytes: 6, digest: [7; 32], deleted_at };
-        let head = SeriesHead {
+        let kept =
+            |number, deleted_at| KeptVersion { number, stored_at: 5, bytes: 6, digest: [7; 32], deleted_at };
+        let head = BackupHead {
             form: Form::Native,
             owner: Owner::from_bytes([1; 32]),
             user_id: UserId::from_bytes([2; 16]),
@@ -230,16 +231,16 @@ mod tests {
             hour: (10, 11),
         };
         let bytes = head.encode();
-        assert_eq!(SeriesHead::decode(&bytes), Some(head));
+        assert_eq!(BackupHead::decode(&bytes), Some(head));
         let backup = SignedBackup::from_parts(
-            Content::Compatible { payload: b"{}".to_vec() },
+            BackupContent::Compatible { payload: b"{}".to_vec() },
             Signature::from_bytes(vec![9; 49_856]).expect("its length"),
         );
         let version = encode_version(&backup);
         assert_eq!(decode_version(&version), Some(backup));
         for (bytes, is_head) in [(bytes, true), (version, false)] {
             let decodes = |bytes: &[u8]| match is_head {
-                true => SeriesHead::decode(bytes).is_some(),
+                true => BackupHead::decode(bytes).is_some(),
                 false => decode_version(bytes).is_some(),
             };
             assert!(!decodes(&[&bytes[..], &[0]].concat()));

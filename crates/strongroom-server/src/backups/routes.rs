@@ -1,13 +1,16 @@
 //! `/backups/…`: upload, list, read, delete.
 
-use crate::backup_grant::{Dated, DeleteGrant, ListGrant, ReadGrant};
-use crate::backups::{Found, Listed, Versions};
-use crate::edge::JsonBody;
+use super::grant::{Dated, DeleteGrant, ListGrant, ReadGrant};
+use super::head::KeptVersion;
+use super::schema;
+use super::service::{BackupSummary, Backups, FoundVersion, VersionList};
 use crate::error::{ApiError, Code};
+use crate::http::body::JsonBody;
+use crate::http::parameters::{public_key, signature};
+use crate::http::times::unix_rfc3339;
 use crate::limits::ClientAddress;
-use crate::routes::rfc3339;
-use crate::series::Kept;
-use crate::vault::Vault;
+use crate::sign_in::SignIns;
+use crate::verifier::Verifier;
 use axum::Json;
 use axum::extract::{Extension, FromRequestParts, Path, Query, Request, State};
 use axum::http::HeaderMap;
@@ -17,10 +20,10 @@ use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use strongroom::backup::{Content, MAX_COUNTER, ParseError, SignedBackup, UserId, VerifyError};
+use strongroom::backup::{BackupContent, MAX_COUNTER, SignedBackup, SignedBackupError, UserId, VerifyError};
 use strongroom::encoding;
 use strongroom::json::Object;
-use strongroom::slh_dsa::{PublicKey, Signature};
+use strongroom::slh_dsa::PublicKey;
 use utoipa::{IntoParams, ToSchema};
 
 /// Done.
@@ -136,6 +139,17 @@ pub(crate) struct QueryRequest {
     delete: bool,
 }
 
+/// What a query is answered: one of the calls' that it can stand for.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "it describes what the handlers write")]
+pub(crate) enum QueryAnswer {
+    List(BackupListAnswer),
+    Read(BackupAnswer),
+    Versions(BackupVersionsAnswer),
+    Done(Done),
+}
+
 /// The signature of a dated message.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct SignatureRequest {
@@ -179,11 +193,13 @@ pub(crate) struct VersionParameter {
     tag = "backups",
     operation_id = "uploadBackup",
     params(KeyParameter, UserParameter),
-    request_body(content = crate::openapi::BackupUpload),
+    request_body(content = schema::BackupUpload),
     responses((status = 200, description = "Stored, durably", body = Done)),
 )]
 pub(crate) async fn upload(
-    State(vault): State<Arc<Vault>>,
+    State(backups): State<Arc<Backups>>,
+    State(verifier): State<Arc<Verifier>>,
+    State(sign_ins): State<Arc<SignIns>>,
     Extension(client): Extension<ClientAddress>,
     BackupInPath(public_key, user_id): BackupInPath,
     JsonBody(body): JsonBody,
@@ -192,15 +208,14 @@ pub(crate) async fn upload(
     if backup.statement().is_some_and(|statement| statement.position().user_id() != user_id) {
         return Err(Code::WrongStatement.because("the statement is of another user id than the path"));
     }
-    let verified = vault.verify(&client, move || backup.verify(&public_key)).await?;
+    let verified = verifier.run(&client, move || backup.verify(&public_key)).await?;
     let verified = verified.map_err(|error| match error {
         VerifyError::Signature(_) => Code::BadSignature.because(error.to_string()),
         _ => Code::WrongStatement.because(error.to_string()),
     })?;
-    crate::sign_in::name_signer(&vault, &verified.owner().into());
-    // Keys cost nothing, so that what one address stores is counted, whoever signs it.
-    vault.guard.admit_anonymous(&client, body.len())?;
-    vault.keep_backup(user_id, &verified).await?;
+    sign_ins.name_in_log(&verified.owner().into());
+    backups.admit_upload(&client, body.len())?;
+    backups.keep(user_id, &verified).await?;
     Ok(OK)
 }
 
@@ -215,12 +230,13 @@ pub(crate) async fn upload(
     responses((status = 200, description = "Those that were not deleted", body = BackupListAnswer)),
 )]
 pub(crate) async fn list(
-    State(vault): State<Arc<Vault>>,
+    State(backups): State<Arc<Backups>>,
+    State(sign_ins): State<Arc<SignIns>>,
     KeyInPath(public_key): KeyInPath,
     headers: HeaderMap,
 ) -> Result<Json<BackupListAnswer>, ApiError> {
-    let grant = ListGrant::by_session(&vault, &headers, &public_key)?;
-    Ok(listed(&vault.backups_of(&grant).await?))
+    let grant = ListGrant::by_session(&sign_ins, &headers, &public_key)?;
+    Ok(listed(&backups.list(&grant).await?))
 }
 
 /// A backup
@@ -234,13 +250,14 @@ pub(crate) async fn list(
     responses((status = 200, description = "As it was uploaded", body = BackupAnswer)),
 )]
 pub(crate) async fn read(
-    State(vault): State<Arc<Vault>>,
+    State(backups): State<Arc<Backups>>,
+    State(sign_ins): State<Arc<SignIns>>,
     BackupInPath(public_key, user_id): BackupInPath,
     version: VersionInQuery,
     headers: HeaderMap,
 ) -> Result<Json<BackupAnswer>, ApiError> {
-    let grant = ReadGrant::by_session(&vault, &headers, &public_key, user_id)?;
-    Ok(found(user_id, vault.backup(&grant, version.0).await?))
+    let grant = ReadGrant::by_session(&sign_ins, &headers, &public_key, user_id)?;
+    Ok(found(user_id, backups.read(&grant, version.0).await?))
 }
 
 /// The versions of a backup
@@ -254,12 +271,13 @@ pub(crate) async fn read(
     responses((status = 200, description = "Those that can be read, and what the next must be", body = BackupVersionsAnswer)),
 )]
 pub(crate) async fn versions(
-    State(vault): State<Arc<Vault>>,
+    State(backups): State<Arc<Backups>>,
+    State(sign_ins): State<Arc<SignIns>>,
     BackupInPath(public_key, user_id): BackupInPath,
     headers: HeaderMap,
 ) -> Result<Json<BackupVersionsAnswer>, ApiError> {
-    let grant = ReadGrant::by_session(&vault, &headers, &public_key, user_id)?;
-    Ok(version_list(&vault.backup_versions(&grant).await?))
+    let grant = ReadGrant::by_session(&sign_ins, &headers, &public_key, user_id)?;
+    Ok(version_list(&backups.versions(&grant).await?))
 }
 
 /// Delete a backup
@@ -276,20 +294,26 @@ pub(crate) async fn versions(
     responses((status = 200, description = "Deleted, durably, or not there", body = Done)),
 )]
 pub(crate) async fn delete(
-    State(vault): State<Arc<Vault>>,
+    State(backups): State<Arc<Backups>>,
+    State(verifier): State<Arc<Verifier>>,
+    State(sign_ins): State<Arc<SignIns>>,
     Extension(client): Extension<ClientAddress>,
     BackupInPath(public_key, user_id): BackupInPath,
     headers: HeaderMap,
     JsonBody(body): JsonBody,
 ) -> Result<Json<Done>, ApiError> {
     let grant = if body.is_empty() {
-        DeleteGrant::by_session(&vault, &headers, &public_key, user_id)?
+        DeleteGrant::by_session(&sign_ins, &headers, &public_key, user_id)?
     } else {
         let request: SignatureRequest = parse(&body, "{signature}")?;
         let signature = signature(&request.signature)?;
-        DeleteGrant::by_message(Dated { vault: &vault, client, public_key, signature }, user_id).await?
+        DeleteGrant::by_message(
+            Dated { sign_ins: &sign_ins, verifier: &verifier, client, public_key, signature },
+            user_id,
+        )
+        .await?
     };
-    vault.delete_backup(&grant).await?;
+    backups.delete(&grant).await?;
     Ok(OK)
 }
 
@@ -303,10 +327,12 @@ pub(crate) async fn delete(
     operation_id = "queryBackups",
     params(KeyParameter),
     request_body(content = QueryRequest),
-    responses((status = 200, description = "As of the call that it stands for", body = crate::openapi::QueryAnswer)),
+    responses((status = 200, description = "As of the call that it stands for", body = QueryAnswer)),
 )]
 pub(crate) async fn query(
-    State(vault): State<Arc<Vault>>,
+    State(backups): State<Arc<Backups>>,
+    State(verifier): State<Arc<Verifier>>,
+    State(sign_ins): State<Arc<SignIns>>,
     Extension(client): Extension<ClientAddress>,
     KeyInPath(public_key): KeyInPath,
     JsonBody(body): JsonBody,
@@ -317,23 +343,23 @@ pub(crate) async fn query(
     if request.version.is_some_and(|version| !(1..=MAX_COUNTER).contains(&version)) {
         return Err(bad_version());
     }
-    let dated = Dated { vault: &vault, client, public_key, signature };
+    let dated = Dated { sign_ins: &sign_ins, verifier: &verifier, client, public_key, signature };
     let ambiguous =
         || Code::MalformedRequest.because("one of version, versions and delete, and userId with it");
     Ok(match (user_id, request.version, request.versions, request.delete) {
         (None, None, false, false) => {
-            listed(&vault.backups_of(&ListGrant::by_message(dated).await?).await?).into_response()
+            listed(&backups.list(&ListGrant::by_message(dated).await?).await?).into_response()
         }
         (Some(user_id), version, false, false) => {
             let grant = ReadGrant::by_message(dated, user_id).await?;
-            found(user_id, vault.backup(&grant, version).await?).into_response()
+            found(user_id, backups.read(&grant, version).await?).into_response()
         }
         (Some(user_id), None, true, false) => {
             let grant = ReadGrant::by_message(dated, user_id).await?;
-            version_list(&vault.backup_versions(&grant).await?).into_response()
+            version_list(&backups.versions(&grant).await?).into_response()
         }
         (Some(user_id), None, false, true) => {
-            vault.delete_backup(&DeleteGrant::by_message(dated, user_id).await?).await?;
+            backups.delete(&DeleteGrant::by_message(dated, user_id).await?).await?;
             OK.into_response()
         }
         _ => return Err(ambiguous()),
@@ -357,11 +383,11 @@ pub(crate) async fn refuse_signature_in_uri(request: Request, next: Next) -> Res
 /// The key of a path.
 pub(crate) struct KeyInPath(PublicKey);
 
-impl FromRequestParts<Arc<Vault>> for KeyInPath {
+impl<S: Send + Sync> FromRequestParts<S> for KeyInPath {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, vault: &Arc<Vault>) -> Result<Self, ApiError> {
-        let Path(text) = Path::<String>::from_request_parts(parts, vault).await.map_err(|_| no_text())?;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| no_text())?;
         public_key(&text).map(Self)
     }
 }
@@ -369,12 +395,12 @@ impl FromRequestParts<Arc<Vault>> for KeyInPath {
 /// Key and name of a path.
 pub(crate) struct BackupInPath(PublicKey, UserId);
 
-impl FromRequestParts<Arc<Vault>> for BackupInPath {
+impl<S: Send + Sync> FromRequestParts<S> for BackupInPath {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, vault: &Arc<Vault>) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let Path((key, user)) =
-            Path::<(String, String)>::from_request_parts(parts, vault).await.map_err(|_| no_text())?;
+            Path::<(String, String)>::from_request_parts(parts, state).await.map_err(|_| no_text())?;
         Ok(Self(public_key(&key)?, user_id(&user)?))
     }
 }
@@ -382,11 +408,11 @@ impl FromRequestParts<Arc<Vault>> for BackupInPath {
 /// `?version=`.
 pub(crate) struct VersionInQuery(Option<u64>);
 
-impl FromRequestParts<Arc<Vault>> for VersionInQuery {
+impl<S: Send + Sync> FromRequestParts<S> for VersionInQuery {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, vault: &Arc<Vault>) -> Result<Self, ApiError> {
-        let query = Query::<VersionParameter>::from_request_parts(parts, vault).await;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let query = Query::<VersionParameter>::from_request_parts(parts, state).await;
         let Query(parameters) = query.map_err(|_| bad_version())?;
         match parameters.version {
             Some(version) if !(1..=MAX_COUNTER).contains(&version) => Err(bad_version()),
@@ -403,19 +429,9 @@ fn no_text() -> ApiError {
     Code::MalformedPublicKey.because("the path is no text")
 }
 
-/// Servers in the field take either case, and sign with the lower one.
-pub(crate) fn public_key(text: &str) -> Result<PublicKey, ApiError> {
-    let key = text.to_ascii_lowercase().parse();
-    key.map_err(|error| Code::MalformedPublicKey.because(format!("the public key: {error}")))
-}
-
 fn user_id(text: &str) -> Result<UserId, ApiError> {
     let id = text.to_ascii_lowercase().parse();
     id.map_err(|error: strongroom::backup::UserIdError| Code::MalformedUserId.because(error.to_string()))
-}
-
-pub(crate) fn signature(text: &str) -> Result<Signature, ApiError> {
-    text.parse().map_err(|error| Code::MalformedSignature.because(format!("signature: {error}")))
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8], shape: &str) -> Result<T, ApiError> {
@@ -424,48 +440,48 @@ fn parse<T: DeserializeOwned>(body: &[u8], shape: &str) -> Result<T, ApiError> {
     Ok(request)
 }
 
-fn malformed(error: ParseError) -> ApiError {
+fn malformed(error: SignedBackupError) -> ApiError {
     let code = match error {
-        ParseError::Signature(_) => Code::MalformedSignature,
-        ParseError::Json { .. } => Code::MalformedRequest,
+        SignedBackupError::Signature(_) => Code::MalformedSignature,
+        SignedBackupError::Json { .. } => Code::MalformedRequest,
         _ => Code::MalformedBackup,
     };
     code.because(error.to_string())
 }
 
-fn listed(backups: &[Listed]) -> Json<BackupListAnswer> {
+fn listed(backups: &[BackupSummary]) -> Json<BackupListAnswer> {
     let backups = backups.iter().map(|backup| ListedBackup {
         user_id: backup.user_id.to_string(),
-        updated_at: rfc3339(backup.updated_at),
+        updated_at: unix_rfc3339(backup.updated_at),
         version: backup.version,
     });
     Json(BackupListAnswer { backups: backups.collect() })
 }
 
-fn found(user_id: UserId, found: Found) -> Json<BackupAnswer> {
+fn found(user_id: UserId, found: FoundVersion) -> Json<BackupAnswer> {
     let (mut payload, mut envelope, mut statement) = (None, None, None);
     let signature = found.backup.signature().to_string();
     match found.backup.content() {
-        Content::Compatible { payload: bytes } => payload = Some(encoding::prefixed_hex(bytes)),
-        Content::Native { envelope: bytes, statement: said } => {
+        BackupContent::Compatible { payload: bytes } => payload = Some(encoding::prefixed_hex(bytes)),
+        BackupContent::Native { envelope: bytes, statement: said } => {
             envelope = Some(encoding::base64(bytes.as_bytes()));
             statement = Some(encoding::base64(&said.to_bytes()));
         }
     }
-    let Kept { number, stored_at, .. } = found.version;
-    let (user_id, updated_at) = (user_id.to_string(), rfc3339(stored_at));
+    let KeptVersion { number, stored_at, .. } = found.version;
+    let (user_id, updated_at) = (user_id.to_string(), unix_rfc3339(stored_at));
     let backup =
         BackupVersion { user_id, updated_at, version: number, payload, envelope, statement, signature };
     Json(BackupAnswer { backup })
 }
 
-fn version_list(found: &Versions) -> Json<BackupVersionsAnswer> {
+fn version_list(found: &VersionList) -> Json<BackupVersionsAnswer> {
     let versions = found.versions.iter().map(|version| ListedVersion {
         version: version.number,
-        updated_at: rfc3339(version.stored_at),
+        updated_at: unix_rfc3339(version.stored_at),
         bytes: version.bytes,
         digest: hex::encode(version.digest),
-        deleted_at: version.deleted_at.map(rfc3339),
+        deleted_at: version.deleted_at.map(unix_rfc3339),
     });
     let next = NextVersion { counter: found.next, previous: hex::encode(found.previous) };
     Json(BackupVersionsAnswer { versions: versions.collect(), next })

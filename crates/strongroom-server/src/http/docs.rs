@@ -1,7 +1,7 @@
 //! `/openapi.json`, and `/docs` to read it: one page that loads nothing.
 
+use super::answer::JSON;
 use crate::openapi::openapi as description;
-use crate::routes::JSON;
 use axum::http::header;
 use axum::response::{Html, IntoResponse};
 use serde_json::Value;

@@ -1,8 +1,9 @@
 //! `/health`, `/version`, and `/metrics` for the operator
 
+use super::answer::JSON;
 use crate::error::ApiError;
-use crate::routes::JSON;
-use crate::vault::Vault;
+use crate::metrics::Metrics;
+use crate::storage::Readiness;
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
@@ -51,8 +52,8 @@ pub(crate) async fn live() -> impl IntoResponse {
     operation_id = "ready",
     responses((status = 200, description = "It did within the last second", body = Health)),
 )]
-pub(crate) async fn ready(State(vault): State<Arc<Vault>>) -> Result<impl IntoResponse, ApiError> {
-    vault.ready().await?;
+pub(crate) async fn ready(State(readiness): State<Arc<Readiness>>) -> Result<impl IntoResponse, ApiError> {
+    readiness.check().await?;
     Ok((JSON, OK))
 }
 
@@ -69,6 +70,6 @@ pub(crate) async fn version() -> Json<Version> {
 }
 
 /// The figures of this server, in OpenMetrics' text format.
-pub(super) async fn metrics(State(vault): State<Arc<Vault>>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, METRICS_TYPE)], vault.metrics.to_text())
+pub(super) async fn metrics(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, METRICS_TYPE)], metrics.to_text())
 }

@@ -1,42 +1,31 @@
-//! The routes, a file per resource.
+//! The routes of a vault. Each folder has its handlers in routes.rs.
 
-#[path = "../attestation/routes.rs"]
-pub(crate) mod attestation;
-#[path = "../sign_in/routes.rs"]
-pub(crate) mod auth;
-#[path = "../backups/routes.rs"]
-pub(crate) mod backups;
-#[path = "docs.rs"]
-mod docs;
-#[path = "../root/routes.rs"]
-pub(crate) mod handoff;
-#[path = "health.rs"]
-pub(crate) mod health;
-#[path = "../secrets/routes.rs"]
-pub(crate) mod secret;
-
+use super::docs;
+use super::edge::{self, Edge};
+use super::health;
+use crate::attestation::routes as attestation;
+use crate::backups::routes as backups;
 use crate::config::CorsOrigin;
-use crate::edge;
 use crate::error::Code;
+use crate::root::routes as handoff;
+use crate::secrets::routes as secret;
+use crate::sign_in::routes as auth;
 use crate::vault::Vault;
 use axum::Router;
+use axum::extract::FromRef;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware;
 use axum::response::IntoResponse;
 use axum::routing::{delete, get, post};
 use std::sync::Arc;
 use std::time::Duration;
-use strongroom_store::UnixSeconds;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-const JSON: [(HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/json")];
 const CORS_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// The vault's router (spec/access.md).
-pub fn app(vault: Arc<Vault>) -> Router {
+/// The vault's router (spec/http.md §2).
+pub fn app(vault: Vault) -> Router {
     let secret = Router::new()
         .route("/attestation", get(attestation::show))
         .route("/store", post(secret::store))
@@ -70,25 +59,29 @@ pub fn app(vault: Arc<Vault>) -> Router {
             Code::NoSuchRoute.because("no such route: GET /openapi.json lists them").into_response()
         })
         .method_not_allowed_fallback(no_such_method)
-        .layer(middleware::from_fn_with_state(Arc::clone(&vault), edge::bound));
+        .layer(middleware::from_fn_with_state(edge(&vault), edge::admit));
     // Whoever watches the server is answered also when there is too much to do.
     health_routes()
         .merge(bounded)
         .layer(CatchPanicLayer::custom(edge::panicked))
-        .layer(cors(&vault.config.cors_origins))
-        .layer(middleware::from_fn_with_state(Arc::clone(&vault), edge::finish))
+        .layer(cors(&vault.config().cors_origins))
+        .layer(middleware::from_fn_with_state(edge(&vault), edge::log_and_finish))
         .with_state(vault)
 }
 
 /// What the operator sees, on a port of its own.
-pub(crate) fn metrics_app(vault: Arc<Vault>) -> Router {
+pub(crate) fn metrics_app(vault: Vault) -> Router {
     health_routes()
         .route("/metrics", get(health::metrics))
-        .layer(middleware::from_fn_with_state(Arc::clone(&vault), edge::finish))
+        .layer(middleware::from_fn_with_state(edge(&vault), edge::log_and_finish))
         .with_state(vault)
 }
 
-fn health_routes() -> Router<Arc<Vault>> {
+fn edge(vault: &Vault) -> Arc<Edge> {
+    Arc::from_ref(vault)
+}
+
+fn health_routes() -> Router<Vault> {
     Router::new()
         .route("/health", get(health::ready))
         .route("/health/live", get(health::live))
@@ -99,14 +92,6 @@ fn health_routes() -> Router<Arc<Vault>> {
 
 async fn no_such_method() -> impl IntoResponse {
     Code::MethodNotAllowed.because("no such method here: see the Allow header")
-}
-
-/// A moment that was checked when it was taken in, or is the clock's.
-fn rfc3339(at: UnixSeconds) -> String {
-    OffsetDateTime::from_unix_timestamp(at)
-        .ok()
-        .and_then(|at| at.format(&Rfc3339).ok())
-        .expect("times are checked when they are taken in")
 }
 
 /// Which pages may call the vault from a browser. It takes no cookies, so that none need be allowed.

@@ -1,5 +1,5 @@
 //! A signature in a URI, cut short before the HTTP parser meets it: 99,714 characters fit neither its URI nor its head, and it would
-//! answer nothing that helps. What is left reaches the route that does (spec/backup.md §4, `signature_in_uri`).
+//! answer nothing that helps. What is left reaches the route that does (spec/http.md §6.7).
 
 use std::io;
 use std::pin::Pin;

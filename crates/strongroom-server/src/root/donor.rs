@@ -1,58 +1,29 @@
-//! The donor: hands the vault's root to another replica, once each has verified the other (spec/attestation.md §9).
+//! The donor's side of a handoff over HTTP (spec/root.md §10).
 
+use crate::attestation::Attestation;
+use crate::clock::Clock;
 use crate::error::{ApiError, Code};
 use crate::limits::ClientAddress;
-use crate::vault::Vault;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-use strongroom::slh_dsa::PublicKey;
+use crate::verifier::Verifier;
+use std::sync::Arc;
+use strongroom::os_rng;
 use strongroom_attest::Purpose;
-use strongroom_attest::handoff::{HandoffError, Handover, Hello, Offer, Offered, Offering, Request};
-use strongroom_root::Root;
+use strongroom_attest::root_transfer::handoff::{
+    HandoffError, HandoffRequest, Handover, Hello, Offer, ReceivedHello,
+};
+use strongroom_root::handoff::Donor;
 
-/// How long an offer waits for the joiner's second message.
-const LIFETIME: Duration = Duration::from_secs(60);
-/// Offers that wait. One more takes the oldest one's place: who asks and goes away keeps nobody out.
-const MAX_WAITING: usize = 64;
-
-/// The root, for who may have it, and the offers that wait.
-pub(crate) struct Donor {
-    root: Root,
-    release_key: PublicKey,
-    waiting: Mutex<Vec<Waiting>>,
+/// Hands the vault's root to other replicas, where the operator named a release key.
+pub(crate) struct RootDonor {
+    pub(crate) donor: Option<Donor>,
+    pub(crate) attestation: Arc<Attestation>,
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) clock: Clock,
 }
 
-struct Waiting {
-    since: Instant,
-    offered: Offered,
-}
-
-impl Donor {
-    pub(crate) fn new(root: Root, release_key: PublicKey) -> Self {
-        Self { root, release_key, waiting: Mutex::default() }
-    }
-
-    fn remember(&self, offered: Offered) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.retain(|offer| offer.since.elapsed() < LIFETIME);
-        if waiting.len() >= MAX_WAITING {
-            waiting.remove(0);
-        }
-        waiting.push(Waiting { since: Instant::now(), offered });
-    }
-
-    /// The offer of this name, which is then answered, whatever the answer is.
-    fn take(&self, handoff: &[u8; 32]) -> Option<Waiting> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.retain(|offer| offer.since.elapsed() < LIFETIME);
-        let at = waiting.iter().position(|offer| offer.offered.handoff() == handoff)?;
-        Some(waiting.remove(at))
-    }
-}
-
-impl Vault {
+impl RootDonor {
     fn donor(&self) -> Result<&Donor, ApiError> {
-        if self.attestor.platform().is_none() {
+        if self.attestation.attestor().platform().is_none() {
             return Err(
                 Code::HandoffRefused.because("this server runs outside a TEE: nobody could verify it")
             );
@@ -64,37 +35,36 @@ impl Vault {
     }
 
     /// Answers a joiner's first message with what runs here.
-    pub(crate) async fn offer_root(self: &Arc<Self>, hello: &Hello) -> Result<Offer, ApiError> {
+    pub(crate) async fn offer(&self, hello: &Hello) -> Result<Offer, ApiError> {
         let donor = self.donor()?;
-        let offering = Offering::new(hello, &mut crate::rng()).map_err(refusal)?;
-        let evidence = self.quote(Purpose::Handoff, offering.transcript()).await?;
+        let offering = ReceivedHello::new(hello, &mut os_rng()).map_err(refusal)?;
+        let evidence = self.attestation.quote(Purpose::Handoff, offering.transcript()).await?;
+        let configuration = self.attestation.configuration().clone();
         let (offer, offered) =
-            offering.offer(evidence, self.bound.clone(), *self.vault_id.as_bytes()).map_err(refusal)?;
+            offering.offer(evidence, configuration, *self.attestation.vault_id()).map_err(refusal)?;
         donor.remember(offered);
         Ok(offer)
     }
 
     /// Verifies the joiner, and seals the root to its key.
-    pub(crate) async fn hand_root_over(
-        self: &Arc<Self>,
+    pub(crate) async fn hand_over(
+        &self,
         client: &ClientAddress,
-        request: Request,
+        request: HandoffRequest,
     ) -> Result<Handover, ApiError> {
         let donor = self.donor()?;
-        let waiting = donor.take(request.handoff()).ok_or_else(|| {
-            Code::HandoffUnknown
-                .because("no handoff of this name waits: it was answered, or a minute is over")
-        })?;
-        let (vault, release_key, now) = (Arc::clone(self), donor.release_key, self.now());
-        let verify = move || waiting.offered.grant(&request, &release_key, vault.attestor.roots(), now);
-        let grant = self.verify(client, verify).await?.map_err(|error| {
+        let taken =
+            donor.take(request.handoff()).map_err(|error| Code::HandoffUnknown.because(error.to_string()))?;
+        let (attestor, now) = (Arc::clone(self.attestation.attestor()), self.clock.now());
+        let verification = move || taken.grant(&request, &attestor, now);
+        let grant = self.verifier.run(client, verification).await?.map_err(|error| {
             tracing::warn!(%error, "the root was not handed over");
             refusal(error)
         })?;
         let joiner = grant.joiner();
         let (platform, measurement) = (joiner.platform(), joiner.measurement());
         tracing::info!(platform, measurement, "the root was handed over to another replica");
-        Ok(donor.root.hand_over(&grant, &mut crate::rng()))
+        Ok(donor.hand_over(&grant, &mut os_rng()))
     }
 }
 

@@ -1,26 +1,26 @@
 //! Grants: proof, as a value, that somebody may do something with a slot. Each has one constructor, the check.
 
+use super::record::Record;
+use super::slots::Slots;
 use crate::error::{ApiError, Code};
-use crate::record::Record;
-use crate::sign_in::SignIn;
-use crate::vault::Vault;
-use axum::extract::{FromRequestParts, Path};
+use crate::sign_in::{SignIn, SignIns};
+use axum::extract::{FromRef, FromRequestParts, Path};
 use axum::http::request::Parts;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use strongroom::SlotId;
 use strongroom::key::Recipient;
 use strongroom::principal::Principal;
-use strongroom::signin::Act;
+use strongroom::sign_in::Act;
 
 /// What a reader may do with a slot.
-pub trait ReadAct: Send + 'static {
+pub(crate) trait ReadAct: Send + 'static {
     /// The act that a bound statement must name.
     fn of(slot: SlotId) -> Act;
 }
 
 /// Having the vault open the payload.
-pub struct Access;
+pub(crate) struct Access;
 
 impl ReadAct for Access {
     fn of(slot: SlotId) -> Act {
@@ -32,7 +32,7 @@ impl ReadAct for Access {
 pub(crate) struct SealTo;
 
 /// Fetching the payload as it is.
-pub struct Envelope;
+pub(crate) struct Envelope;
 
 impl ReadAct for Envelope {
     fn of(slot: SlotId) -> Act {
@@ -41,7 +41,7 @@ impl ReadAct for Envelope {
 }
 
 /// A signed-in wallet is a reader of the slot in the path, whose record this carries. An axum extractor.
-pub struct AccessGrant<A> {
+pub(crate) struct AccessGrant<A> {
     generation: u64,
     record: Record,
     act: PhantomData<fn() -> A>,
@@ -59,9 +59,14 @@ impl<A> AccessGrant<A> {
 
 impl<A> AccessGrant<A> {
     /// Checks a sign-in for an act on a slot, then that the wallet may read it.
-    async fn check(vault: &Vault, sign_in: &SignIn, slot: SlotId, act: &Act) -> Result<Self, ApiError> {
-        let signer = sign_in.verify(vault, act).await?;
-        let (row, record) = vault.load(slot).await?.ok_or_else(not_found)?;
+    async fn check(
+        (sign_ins, slots): (&SignIns, &Slots),
+        sign_in: &SignIn,
+        slot: SlotId,
+        act: &Act,
+    ) -> Result<Self, ApiError> {
+        let signer = sign_ins.verify(sign_in, act).await?;
+        let (row, record) = slots.load(slot).await?.ok_or_else(not_found)?;
         if !record.readers.contains(&signer) {
             return Err(not_found());
         }
@@ -69,29 +74,35 @@ impl<A> AccessGrant<A> {
     }
 }
 
-impl<A: ReadAct> FromRequestParts<Arc<Vault>> for AccessGrant<A> {
+impl<S, A: ReadAct> FromRequestParts<S> for AccessGrant<A>
+where
+    S: Send + Sync,
+    Arc<SignIns>: FromRef<S>,
+    Arc<Slots>: FromRef<S>,
+{
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, vault: &Arc<Vault>) -> Result<Self, ApiError> {
-        let slot = slot_in_path(parts, vault).await?;
-        Self::check(vault, &SignIn::required(&parts.headers)?, slot, &A::of(slot)).await
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let slot = slot_in_path(parts, state).await?;
+        let (sign_ins, slots) = (Arc::<SignIns>::from_ref(state), Arc::<Slots>::from_ref(state));
+        Self::check((&sign_ins, &slots), &SignIn::required(&parts.headers)?, slot, &A::of(slot)).await
     }
 }
 
 impl AccessGrant<SealTo> {
     /// A grant for an answer to this key alone, which the statement must name.
     pub(crate) async fn to_key(
-        vault: &Vault,
+        parts: (&SignIns, &Slots),
         sign_in: &SignIn,
         slot: SlotId,
         recipient: &Recipient,
     ) -> Result<Self, ApiError> {
-        Self::check(vault, sign_in, slot, &Act::seal_to(slot, recipient)).await
+        Self::check(parts, sign_in, slot, &Act::seal_to(slot, recipient)).await
     }
 }
 
 /// A signed-in wallet owns a slot, whose record this carries.
-pub struct OwnerGrant {
+pub(crate) struct OwnerGrant {
     slot: SlotId,
     generation: u64,
     record: Record,
@@ -100,13 +111,13 @@ pub struct OwnerGrant {
 impl OwnerGrant {
     /// Checks a sign-in for an act on a slot, then that the wallet owns it.
     pub(crate) async fn check(
-        vault: &Vault,
+        (sign_ins, slots): (&SignIns, &Slots),
         sign_in: &SignIn,
         slot: SlotId,
         act: &Act,
     ) -> Result<Self, ApiError> {
-        let signer = sign_in.verify(vault, act).await?;
-        let (row, record) = vault.load(slot).await?.ok_or_else(not_found)?;
+        let signer = sign_ins.verify(sign_in, act).await?;
+        let (row, record) = slots.load(slot).await?.ok_or_else(not_found)?;
         if record.owners.contains(&signer) {
             return Ok(Self { slot, generation: row.generation, record });
         }
@@ -127,20 +138,25 @@ impl OwnerGrant {
     }
 }
 
-/// Who signed in, for his own list.
+/// Who signed in, for their own list.
 pub(crate) struct Lister(pub(crate) Principal);
 
-impl FromRequestParts<Arc<Vault>> for Lister {
+impl<S> FromRequestParts<S> for Lister
+where
+    S: Send + Sync,
+    Arc<SignIns>: FromRef<S>,
+{
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, vault: &Arc<Vault>) -> Result<Self, ApiError> {
-        Ok(Self(SignIn::required(&parts.headers)?.verify(vault, &Act::Slots).await?))
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let sign_in = SignIn::required(&parts.headers)?;
+        Ok(Self(Arc::<SignIns>::from_ref(state).verify(&sign_in, &Act::Slots).await?))
     }
 }
 
 /// The slot of a path such as `/secret/access/{slot}`. A text that names no slot is an unknown one.
-pub(crate) async fn slot_in_path(parts: &mut Parts, vault: &Arc<Vault>) -> Result<SlotId, ApiError> {
-    let Path(text) = Path::<String>::from_request_parts(parts, vault).await.map_err(|_| not_found())?;
+pub(crate) async fn slot_in_path<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<SlotId, ApiError> {
+    let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| not_found())?;
     text.parse().map_err(|_| not_found())
 }
 

@@ -1,8 +1,8 @@
-//! What a slot's record says (spec/access.md, "Records"); sealing.rs seals it.
+//! What a slot's record says (spec/storage.md §3); storage/records.rs seals it.
 
 use strongroom::envelope::Envelope;
 use strongroom::principal::Principal;
-use strongroom::{Sealed, SealedError, w3pk};
+use strongroom::{SealedSecret, SealedSecretError, w3pk};
 use strongroom_store::UnixSeconds;
 
 /// 1, of development builds, had one owner and no envelopes.
@@ -14,19 +14,19 @@ const FORMAT_ENVELOPE: u8 = 2;
 
 /// What a slot holds, in the one way that we write it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Kept {
+pub(crate) enum KeptSecret {
     /// As JSON.
     W3pk(String),
     /// As bytes.
     Envelope(Vec<u8>),
 }
 
-impl Kept {
+impl KeptSecret {
     /// The one way to write a sealed secret.
-    pub(crate) fn of(sealed: &Sealed) -> Self {
+    pub(crate) fn of(sealed: &SealedSecret) -> Self {
         match sealed {
-            Sealed::W3pk(payload) => Self::W3pk(payload.to_json()),
-            Sealed::Envelope(envelope) => Self::Envelope(envelope.as_bytes().to_vec()),
+            SealedSecret::W3pk(payload) => Self::W3pk(payload.to_json()),
+            SealedSecret::Envelope(envelope) => Self::Envelope(envelope.as_bytes().to_vec()),
         }
     }
 
@@ -50,7 +50,7 @@ impl Kept {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
     /// What was sealed.
-    pub(crate) kept: Kept,
+    pub(crate) kept: KeptSecret,
     /// Who may read, ascending, each once.
     pub(crate) readers: Vec<Principal>,
     /// Who may replace and delete, ascending, each once.
@@ -80,10 +80,10 @@ impl Record {
     ///
     /// # Errors
     /// None that a record of ours can have.
-    pub(crate) fn sealed(&self) -> Result<Sealed, SealedError> {
+    pub(crate) fn sealed(&self) -> Result<SealedSecret, SealedSecretError> {
         Ok(match &self.kept {
-            Kept::W3pk(json) => Sealed::W3pk(w3pk::Sealed::from_json(json.as_bytes())?),
-            Kept::Envelope(bytes) => Sealed::Envelope(Envelope::parse(bytes.clone())?),
+            KeptSecret::W3pk(json) => SealedSecret::W3pk(w3pk::AnyPayload::from_json(json.as_bytes())?),
+            KeptSecret::Envelope(bytes) => SealedSecret::Envelope(Envelope::parse(bytes.clone())?),
         })
     }
 
@@ -109,7 +109,7 @@ impl Record {
         }
         let format = d.u8().ok()?;
         let record = Self {
-            kept: Kept::from_parts(format, d.bytes().ok()?)?,
+            kept: KeptSecret::from_parts(format, d.bytes().ok()?)?,
             readers: d.decode().ok()?,
             owners: d.decode().ok()?,
             created_at: d.i64().ok()?,
@@ -123,13 +123,13 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use strongroom::principal::WalletAddress;
+    use strongroom::wallet::WalletAddress;
 
     #[test]
     fn all_fields_come_back() {
         let wallet = |n| Principal::from(WalletAddress::from_bytes([n; 20]));
         let record = Record {
-            kept: Kept::W3pk("{}".to_owned()),
+            kept: KeptSecret::W3pk("{}".to_owned()),
             readers: vec![wallet(2), wallet(3)],
             owners: vec![wallet(2)],
             created_at: 1,
@@ -137,7 +137,7 @@ mod tests {
             openable: true,
         };
         assert_eq!(Record::decode(&record.encode()), Some(record.clone()));
-        let kept = Kept::Envelope(vec![0, 255]);
+        let kept = KeptSecret::Envelope(vec![0, 255]);
         let full = Record { kept, owners: vec![], expires_at: Some(-5), openable: false, ..record };
         assert_eq!(Record::decode(&full.encode()), Some(full.clone()));
         let mut longer = full.encode();

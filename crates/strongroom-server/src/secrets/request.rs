@@ -1,14 +1,16 @@
 //! The body of a store request, read strictly and bounded.
 
+use super::policy;
 use crate::error::{ApiError, Code};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use strongroom::envelope::{self, Envelope};
 use strongroom::json::Object;
-use strongroom::policy::PolicyError;
-use strongroom::principal::{Principal, WalletAddress};
-use strongroom::w3pk::ParseError;
-use strongroom::{Sealed, SealedError};
+use strongroom::policy::EnvelopePolicyError;
+use strongroom::principal::Principal;
+use strongroom::w3pk::PayloadError;
+use strongroom::wallet::WalletAddress;
+use strongroom::{SealedSecret, SealedSecretError};
 use strongroom_store::UnixSeconds;
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
@@ -19,7 +21,7 @@ pub(crate) const MAX_READERS: usize = strongroom::policy::MAX_PRINCIPALS;
 /// What is to be kept, and for whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoreRequest {
-    pub(crate) sealed: Sealed,
+    pub(crate) sealed: SealedSecret,
     /// Ascending, each once, 1 to [`MAX_READERS`].
     pub(crate) readers: Vec<Principal>,
     pub(crate) expires_at: Option<UnixSeconds>,
@@ -48,8 +50,8 @@ impl StoreRequest {
         let sealed = parse_secret(raw.secret.get())?;
         let named = raw.public_addresses.as_deref().map(parse_readers).transpose()?;
         let readers = match &sealed {
-            Sealed::Envelope(envelope) => readers_of(envelope, named)?,
-            Sealed::W3pk(_) => named.ok_or_else(|| {
+            SealedSecret::Envelope(envelope) => readers_of(envelope, named)?,
+            SealedSecret::W3pk(_) => named.ok_or_else(|| {
                 Code::MalformedRequest
                     .because("publicAddresses is missing: a payload does not say who may read it")
             })?,
@@ -75,8 +77,8 @@ impl StoreRequest {
     pub(crate) fn cost_bytes(&self, body_bytes: usize) -> usize {
         const PRINCIPAL_BYTES: usize = 128;
         let owners = match &self.sealed {
-            Sealed::Envelope(envelope) => envelope.header().policy().owners.len(),
-            Sealed::W3pk(_) => 0,
+            SealedSecret::Envelope(envelope) => envelope.header().policy().owners.len(),
+            SealedSecret::W3pk(_) => 0,
         };
         body_bytes + PRINCIPAL_BYTES * (self.readers.len() + owners)
     }
@@ -98,26 +100,26 @@ impl StoreRequest {
 }
 
 /// A payload, or a string that holds one.
-fn parse_secret(raw: &str) -> Result<Sealed, ApiError> {
+fn parse_secret(raw: &str) -> Result<SealedSecret, ApiError> {
     if !raw.starts_with('"') {
-        return Sealed::from_json(raw.as_bytes()).map_err(|error| malformed("secret", &error));
+        return SealedSecret::from_json(raw.as_bytes()).map_err(|error| malformed("secret", &error));
     }
     let text: String =
         serde_json::from_str(raw).map_err(|_| Code::MalformedRequest.because("secret is no JSON string"))?;
-    Sealed::from_json(text.as_bytes()).map_err(|error| match error {
-        SealedError::W3pk(ParseError::Json { .. } | ParseError::Missing { .. }) => {
+    SealedSecret::from_json(text.as_bytes()).map_err(|error| match error {
+        SealedSecretError::W3pk(PayloadError::Json { .. } | PayloadError::Missing { .. }) => {
             Code::NotSealed.because("the vault takes no plaintext: seal the secret on the client first")
         }
         other => malformed("secret", &other),
     })
 }
 
-fn malformed(what: &str, error: &SealedError) -> ApiError {
+fn malformed(what: &str, error: &SealedSecretError) -> ApiError {
     let code = match error {
         // What a newer Strongroom asks for is not ignored, nor is it damage.
-        SealedError::Envelope(
-            envelope::ParseError::UnknownThreshold
-            | envelope::ParseError::Policy(PolicyError::UnknownKey { .. }),
+        SealedSecretError::Envelope(
+            envelope::EnvelopeError::UnknownThreshold
+            | envelope::EnvelopeError::Policy(EnvelopePolicyError::UnknownKey { .. }),
         ) => Code::UnsupportedPolicy,
         _ => Code::MalformedPayload,
     };
@@ -129,12 +131,8 @@ fn readers_of(envelope: &Envelope, named: Option<Vec<Principal>>) -> Result<Vec<
     if envelope.plaintext_bytes().is_none() {
         return Err(Code::MalformedPayload.because("the envelope's payload is cut short"));
     }
+    policy::check_readers(envelope.header().policy())?;
     let readers = &envelope.header().policy().readers;
-    if readers.is_empty() {
-        return Err(Code::PolicyWithoutReaders.because(
-            "the envelope's policy names no readers, so that nobody could have it: seal it with some",
-        ));
-    }
     if named.is_some_and(|named| named != *readers) {
         return Err(Code::ReadersDisagree.because(
             "publicAddresses are others than the readers in the envelope's policy: leave them out",

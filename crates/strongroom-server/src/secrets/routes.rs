@@ -1,14 +1,16 @@
 //! `/secret/…`: store, access, envelope, list, delete.
 
-use crate::edge::{self, JsonBody, SealedBody};
+use super::grant::{self, AccessGrant, Lister, OwnerGrant};
+use super::record::KeptSecret;
+use super::request::StoreRequest;
+use super::schema;
+use super::service::{Secrets, Stored};
 use crate::error::{ApiError, Code};
-use crate::grant::{self, AccessGrant, Lister, OwnerGrant};
+use crate::http::answer::JSON;
+use crate::http::body::{self, JsonBody, SealedBody};
+use crate::http::times::unix_rfc3339;
 use crate::limits::ClientAddress;
-use crate::record::Kept;
-use crate::request::StoreRequest;
-use crate::routes::{JSON, rfc3339};
-use crate::sign_in::{self, SignIn};
-use crate::vault::{Stored, Vault};
+use crate::sign_in::{SignIn, SignIns};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Extension, FromRequestParts, Query, State};
@@ -19,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use strongroom::json::Object;
 use strongroom::key::Recipient;
-use strongroom::signin::Act;
+use strongroom::sign_in::Act;
 use strongroom::{Plaintext, SlotId, encoding};
 use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
@@ -99,31 +101,26 @@ pub(crate) struct AccessAnswer {
     tag = "secrets",
     operation_id = "store",
     params(ExpiresAtHeader),
-    request_body(content((crate::openapi::StoreRequest = "application/json"), (crate::openapi::EnvelopeBytes = "application/octet-stream"))),
+    request_body(content((schema::StoreRequest = "application/json"), (schema::EnvelopeBytes = "application/octet-stream"))),
     security((), ("siweMessage" = [], "siweSignature" = []), ("session" = [])),
     responses((status = 201, description = "Stored, durably", body = StoreAnswer)),
 )]
 pub(crate) async fn store(
-    State(vault): State<Arc<Vault>>,
+    State(secrets): State<Arc<Secrets>>,
+    State(sign_ins): State<Arc<SignIns>>,
     Extension(client): Extension<ClientAddress>,
     headers: HeaderMap,
     body: SealedBody,
 ) -> Result<Response, ApiError> {
-    let (mut request, signed) = parse(&vault, &headers, &body)?;
+    let (mut request, signed) = parse(&secrets, &headers, &body)?;
     let signer = match SignIn::from_headers(&headers)? {
-        Some(sign_in) => Some(sign_in.verify(&vault, &Act::store(&signed)).await?),
-        None if vault.config.require_sign_in_to_store => {
-            return Err(sign_in::missing());
-        }
+        Some(sign_in) => Some(sign_ins.verify(&sign_in, &Act::store(&signed)).await?),
         None => {
-            if let Some(lifetime) = vault.config.limits.anonymous_lifetime {
-                request.end_by((vault.now() + lifetime).unix_timestamp())?;
-            }
-            vault.guard.admit_anonymous(&client, request.cost_bytes(signed.len()))?;
+            secrets.admit_unsigned(&mut request, &client, signed.len())?;
             None
         }
     };
-    Ok((StatusCode::CREATED, stored(vault.take_in(request, signer).await?)).into_response())
+    Ok((StatusCode::CREATED, stored(secrets.take_in(request, signer).await?)).into_response())
 }
 
 /// Have the vault open a secret
@@ -134,13 +131,13 @@ pub(crate) async fn store(
     operation_id = "access",
     params(SlotParameter),
     security(("siweMessage" = [], "siweSignature" = []), ("session" = [])),
-    responses((status = 200, description = "The plaintext", body = crate::openapi::Opened)),
+    responses((status = 200, description = "The plaintext", body = schema::Opened)),
 )]
 pub(crate) async fn access(
-    State(vault): State<Arc<Vault>>,
+    State(secrets): State<Arc<Secrets>>,
     grant: AccessGrant<grant::Access>,
 ) -> Result<impl IntoResponse, ApiError> {
-    Ok((JSON, opened(&vault.open(grant.record())?)))
+    Ok((JSON, opened(&secrets.open(grant.record())?)))
 }
 
 /// Have the vault open a secret for one key
@@ -157,7 +154,8 @@ pub(crate) async fn access(
     responses((status = 200, description = "The plaintext, sealed to the key", body = AccessAnswer)),
 )]
 pub(crate) async fn access_to_key(
-    State(vault): State<Arc<Vault>>,
+    State(secrets): State<Arc<Secrets>>,
+    State(sign_ins): State<Arc<SignIns>>,
     SlotInPath(slot): SlotInPath,
     headers: HeaderMap,
     JsonBody(body): JsonBody,
@@ -167,8 +165,8 @@ pub(crate) async fn access_to_key(
     let recipient: Recipient =
         request.seal_to.parse().map_err(|error| Code::MalformedKey.because(format!("sealTo: {error}")))?;
     let sign_in = SignIn::required(&headers)?;
-    let grant = AccessGrant::to_key(&vault, &sign_in, slot, &recipient).await?;
-    let sealed = vault.open_to(grant.record(), recipient)?;
+    let grant = AccessGrant::to_key((&sign_ins, &secrets.slots), &sign_in, slot, &recipient).await?;
+    let sealed = secrets.open_to(grant.record(), recipient)?;
     Ok(Json(AccessAnswer { sealed: encoding::base64(sealed.as_bytes()) }))
 }
 
@@ -183,7 +181,7 @@ pub(crate) async fn access_to_key(
     responses((
         status = 200,
         description = "What is stored, with its ETag; an envelope as its bytes, where `Accept` is application/octet-stream",
-        content((crate::openapi::Secret = "application/json"), (crate::openapi::EnvelopeBytes = "application/octet-stream")),
+        content((schema::Secret = "application/json"), (schema::EnvelopeBytes = "application/octet-stream")),
     )),
 )]
 pub(crate) async fn envelope(
@@ -191,13 +189,13 @@ pub(crate) async fn envelope(
     grant: AccessGrant<grant::Envelope>,
 ) -> Result<Response, ApiError> {
     let etag = [(header::ETAG, etag(grant.generation()))];
-    let wants_bytes = headers.get(header::ACCEPT).is_some_and(|value| edge::is(value, OCTET_STREAM));
+    let wants_bytes = headers.get(header::ACCEPT).is_some_and(|value| body::is(value, OCTET_STREAM));
     Ok(match &grant.record().kept {
-        Kept::W3pk(json) => (JSON, etag, json.clone()).into_response(),
-        Kept::Envelope(bytes) if wants_bytes => {
+        KeptSecret::W3pk(json) => (JSON, etag, json.clone()).into_response(),
+        KeptSecret::Envelope(bytes) if wants_bytes => {
             ([(header::CONTENT_TYPE, OCTET_STREAM)], etag, bytes.clone()).into_response()
         }
-        Kept::Envelope(bytes) => {
+        KeptSecret::Envelope(bytes) => {
             (JSON, etag, format!(r#"{{"envelope":"{}"}}"#, encoding::base64(bytes))).into_response()
         }
     })
@@ -212,21 +210,23 @@ pub(crate) async fn envelope(
     tag = "secrets",
     operation_id = "replace",
     params(SlotParameter, ExpiresAtHeader, ("If-Match" = String, Header, description = "The ETag that is replaced")),
-    request_body(content((crate::openapi::StoreRequest = "application/json"), (crate::openapi::EnvelopeBytes = "application/octet-stream"))),
+    request_body(content((schema::StoreRequest = "application/json"), (schema::EnvelopeBytes = "application/octet-stream"))),
     security(("siweMessage" = [], "siweSignature" = []), ("session" = [])),
     responses((status = 200, description = "Replaced, durably", body = StoreAnswer)),
 )]
 pub(crate) async fn replace(
-    State(vault): State<Arc<Vault>>,
+    State(secrets): State<Arc<Secrets>>,
+    State(sign_ins): State<Arc<SignIns>>,
     SlotInPath(slot): SlotInPath,
     headers: HeaderMap,
     body: SealedBody,
 ) -> Result<Response, ApiError> {
     let expected = if_match(&headers)?;
-    let (request, signed) = parse(&vault, &headers, &body)?;
+    let (request, signed) = parse(&secrets, &headers, &body)?;
     let sign_in = SignIn::required(&headers)?;
-    let grant = OwnerGrant::check(&vault, &sign_in, slot, &Act::put(slot, &signed)).await?;
-    Ok(stored(vault.replace(grant, expected, request).await?).into_response())
+    let grant =
+        OwnerGrant::check((&sign_ins, &secrets.slots), &sign_in, slot, &Act::put(slot, &signed)).await?;
+    Ok(stored(secrets.replace(grant, expected, request).await?).into_response())
 }
 
 /// Forget a slot, for its owner
@@ -242,13 +242,14 @@ pub(crate) async fn replace(
     responses((status = 204, description = "Forgotten, durably")),
 )]
 pub(crate) async fn forget(
-    State(vault): State<Arc<Vault>>,
+    State(secrets): State<Arc<Secrets>>,
+    State(sign_ins): State<Arc<SignIns>>,
     SlotInPath(slot): SlotInPath,
     headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
     let sign_in = SignIn::required(&headers)?;
-    let grant = OwnerGrant::check(&vault, &sign_in, slot, &Act::Delete(slot)).await?;
-    vault.forget(grant).await?;
+    let grant = OwnerGrant::check((&sign_ins, &secrets.slots), &sign_in, slot, &Act::Delete(slot)).await?;
+    secrets.forget(grant).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -289,13 +290,13 @@ struct PageParameters {
     limit: Option<u32>,
 }
 
-impl FromRequestParts<Arc<Vault>> for Page {
+impl<S: Send + Sync> FromRequestParts<S> for Page {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, vault: &Arc<Vault>) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let malformed = || Code::MalformedQuery.because(format!("after is a slot, limit is 1 to {MAX_PAGE}"));
         let Query(page) =
-            Query::<PageParameters>::from_request_parts(parts, vault).await.map_err(|_| malformed())?;
+            Query::<PageParameters>::from_request_parts(parts, state).await.map_err(|_| malformed())?;
         let after = page.after.map(|text| text.parse()).transpose().map_err(|_| malformed())?;
         let limit = page.limit.unwrap_or(DEFAULT_PAGE);
         if (1..=MAX_PAGE).contains(&limit) { Ok(Self { after, limit }) } else { Err(malformed()) }
@@ -313,11 +314,11 @@ impl FromRequestParts<Arc<Vault>> for Page {
     responses((status = 200, description = "A page of them", body = ListAnswer)),
 )]
 pub(crate) async fn list(
-    State(vault): State<Arc<Vault>>,
+    State(secrets): State<Arc<Secrets>>,
     page: Page,
     Lister(principal): Lister,
 ) -> Result<Json<ListAnswer>, ApiError> {
-    let (listed, next) = vault.slots_of(principal, page.after, page.limit).await?;
+    let (listed, next) = secrets.list(principal, page.after, page.limit).await?;
     let slots = listed
         .iter()
         .map(|entry| ListedSlot {
@@ -325,8 +326,8 @@ pub(crate) async fn list(
             owner: entry.owner,
             reader: entry.reader,
             openable: entry.openable,
-            created_at: rfc3339(entry.created_at),
-            expires_at: entry.expires_at.map(rfc3339),
+            created_at: unix_rfc3339(entry.created_at),
+            expires_at: entry.expires_at.map(unix_rfc3339),
             etag: etag(entry.generation),
         })
         .collect();
@@ -336,16 +337,20 @@ pub(crate) async fn list(
 /// The slot of the path, for handlers that need no grant of it yet.
 pub(crate) struct SlotInPath(SlotId);
 
-impl FromRequestParts<Arc<Vault>> for SlotInPath {
+impl<S: Send + Sync> FromRequestParts<S> for SlotInPath {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, vault: &Arc<Vault>) -> Result<Self, ApiError> {
-        grant::slot_in_path(parts, vault).await.map(Self)
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        grant::slot_in_path(parts, state).await.map(Self)
     }
 }
 
 /// The request, and the bytes that a bound statement hashes: the body, and after it the header that says when it ends.
-fn parse(vault: &Vault, headers: &HeaderMap, body: &SealedBody) -> Result<(StoreRequest, Bytes), ApiError> {
+fn parse(
+    secrets: &Secrets,
+    headers: &HeaderMap,
+    body: &SealedBody,
+) -> Result<(StoreRequest, Bytes), ApiError> {
     let mut ends = headers.get_all(EXPIRES_AT_HEADER).iter();
     let (end, more) = (ends.next(), ends.next().is_some());
     match (body, end) {
@@ -355,13 +360,13 @@ fn parse(vault: &Vault, headers: &HeaderMap, body: &SealedBody) -> Result<(Store
         (SealedBody::Json(_), Some(_)) => {
             Err(Code::MalformedExpiry.because("a JSON body says itself when it ends: expiresAt"))
         }
-        (SealedBody::Json(body), None) => Ok((StoreRequest::parse(body, vault.now())?, body.clone())),
+        (SealedBody::Json(body), None) => Ok((StoreRequest::parse(body, secrets.now())?, body.clone())),
         (SealedBody::Envelope(body), None) => {
-            Ok((StoreRequest::parse_envelope(body, None, vault.now())?, body.clone()))
+            Ok((StoreRequest::parse_envelope(body, None, secrets.now())?, body.clone()))
         }
         (SealedBody::Envelope(body), Some(end)) => {
             let text = end.to_str().unwrap_or("");
-            let request = StoreRequest::parse_envelope(body, Some(text), vault.now())?;
+            let request = StoreRequest::parse_envelope(body, Some(text), secrets.now())?;
             Ok((request, [body, text.as_bytes()].concat().into()))
         }
     }
@@ -371,7 +376,7 @@ fn stored(stored: Stored) -> impl IntoResponse {
     let answer = StoreAnswer {
         slot: stored.slot.to_string(),
         openable: stored.openable,
-        expires_at: stored.expires_at.map(rfc3339),
+        expires_at: stored.expires_at.map(unix_rfc3339),
     };
     ([(header::ETAG, etag(stored.generation))], Json(answer))
 }

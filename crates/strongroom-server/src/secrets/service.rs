@@ -1,108 +1,44 @@
-//! What the vault does, apart from HTTP: take payloads in, guard them, open them.
+//! What the vault does with secrets, apart from HTTP: take payloads in, guard them, open them.
 
-use crate::attestation::{self, Attestor};
-use crate::config::Config;
+use super::grant::OwnerGrant;
+use super::policy;
+use super::record::{KeptSecret, Record};
+use super::request::StoreRequest;
+use super::slots::{SlotSummary, Slots};
 use crate::error::{ApiError, Code};
-use crate::grant::OwnerGrant;
-use crate::handoff::Donor;
-use crate::limits::Guard;
-use crate::measured::Measured;
-use crate::metrics::Metrics;
-use crate::nonce::Nonces;
-use crate::record::{Kept, Record};
-use crate::request::StoreRequest;
-use crate::sealing::{RecordDamaged, Records};
-use crate::session::Sessions;
-use crate::tag::Index;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use crate::limits::{ClientAddress, Guard};
+use crate::sign_in::missing;
+use std::sync::Arc;
+use std::time::Duration;
 use strongroom::envelope::{self, Envelope};
-use strongroom::key::Recipient;
-use strongroom::key::{DecapsulationKey, EncapsulationKey};
-use strongroom::policy::Policy;
+use strongroom::key::{DecapsulationKey, Recipient};
+use strongroom::os_rng;
+use strongroom::policy::EnvelopePolicy;
 use strongroom::principal::Principal;
 use strongroom::w3pk;
-use strongroom::{Ciphertext, OpenError, Plaintext, Sealed, SlotId};
-use strongroom_attest::{Configuration, KeyOrigin};
-use strongroom_root::{Opened, VaultId};
-use strongroom_store::{Content, Inserted, Place, Replaced, Row, Store, StoreError, Tag, UnixSeconds};
+use strongroom::{Ciphertext, OpenError, Plaintext, SealedSecret, SlotId};
+use strongroom_store::{Inserted, Replaced, Tag, UnixSeconds};
 use time::OffsetDateTime;
-use tokio::sync::Mutex;
 
-/// Where the vault reads the time.
-pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
-
-/// A vault: its keys, its store, its rules.
-pub struct Vault {
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) records: Records,
-    pub(crate) index: Index,
-    pub(crate) nonces: Nonces,
-    pub(crate) sessions: Sessions,
-    kem_key: DecapsulationKey,
-    pub(crate) encapsulation_key: EncapsulationKey,
-    pub(crate) epoch: u32,
-    pub(crate) key_origin: KeyOrigin,
-    pub(crate) vault_id: VaultId,
-    pub(crate) attestor: Arc<Attestor>,
-    /// What its evidence binds of the settings.
-    pub(crate) bound: Configuration,
-    pub(crate) config: Config,
-    pub(crate) rules: strongroom::signin::Rules,
-    clock: Clock,
-    pub(crate) attestation: attestation::Cache,
-    pub(crate) guard: Guard,
-    pub(crate) metrics: Arc<Metrics>,
-    readiness: Readiness,
-    pub(crate) donor: Option<Donor>,
+/// The secrets of a vault.
+pub(crate) struct Secrets {
+    pub(crate) slots: Arc<Slots>,
+    pub(crate) kem_key: DecapsulationKey,
+    pub(crate) vault_id: [u8; 32],
+    pub(crate) guard: Arc<Guard>,
+    /// Whether nobody may store unsigned.
+    pub(crate) require_sign_in_to_store: bool,
+    /// How long a secret lives at most that was stored unsigned.
+    pub(crate) anonymous_lifetime: Option<Duration>,
 }
-
-/// When the store was asked last, and what it said. One request asks; those that come meanwhile wait for its answer.
-#[derive(Default)]
-struct Readiness {
-    asking: Mutex<()>,
-    last: RwLock<Option<(Instant, Result<(), ApiError>)>>,
-}
-
-impl Readiness {
-    fn known(&self) -> Option<Result<(), ApiError>> {
-        let last = self.last.read().unwrap_or_else(PoisonError::into_inner);
-        last.as_ref().filter(|(at, _)| at.elapsed() < READINESS_LIFETIME).map(|(_, answer)| answer.clone())
-    }
-}
-
-/// How long an answer about the store's readiness is given out again, so that anybody may ask at any rate.
-const READINESS_LIFETIME: Duration = Duration::from_secs(1);
-const READINESS_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What became of a payload that was taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stored {
-    /// Where it is.
     pub(crate) slot: SlotId,
-    /// Its generation.
     pub(crate) generation: u64,
     /// Whether the vault can open it.
     pub(crate) openable: bool,
-    /// When it ends, if it does.
-    pub(crate) expires_at: Option<UnixSeconds>,
-}
-
-/// A slot in somebody's list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Listed {
-    /// Its name.
-    pub(crate) slot: SlotId,
-    /// Its generation.
-    pub(crate) generation: u64,
-    /// Whether the wallet owns it.
-    pub(crate) owner: bool,
-    /// Whether the wallet may read it.
-    pub(crate) reader: bool,
-    /// Whether the vault can open it.
-    pub(crate) openable: bool,
-    /// When it was first stored.
-    pub(crate) created_at: UnixSeconds,
     /// When it ends, if it does.
     pub(crate) expires_at: Option<UnixSeconds>,
 }
@@ -113,76 +49,27 @@ impl Stored {
     }
 }
 
-impl Vault {
-    /// A vault of this root, on this store.
-    #[must_use]
-    pub fn new(
-        opened: Opened,
-        attestor: Arc<Attestor>,
-        store: Arc<dyn Store>,
-        config: Config,
-        clock: Clock,
-    ) -> Self {
-        let Opened { root, kem_key, protection } = opened;
-        let metrics = Arc::new(Metrics::new());
-        // Servers that share a store must know each other's nonces; elsewhere none outlives a restart.
-        let bound = config.bound(root.origin(), protection);
-        let release_key = config.release_key;
-        let (key_origin, epoch, vault_id) = (root.origin(), root.epoch(), root.vault_id());
-        let nonces = if store.is_shared() { Nonces::for_all_servers } else { Nonces::for_this_run };
-        Self {
-            store: Arc::new(Measured { store, metrics: Arc::clone(&metrics) }),
-            records: Records::new(root.storage_key()),
-            index: Index::new(root.index_key()),
-            nonces: nonces(root.nonce_key()),
-            sessions: Sessions::new(root.session_key()),
-            encapsulation_key: kem_key.encapsulation_key(),
-            kem_key,
-            epoch,
-            key_origin,
-            vault_id,
-            attestor,
-            bound,
-            rules: strongroom::signin::Rules {
-                origins: config.sign_in_origins.clone(),
-                chain_ids: config.chain_ids.clone(),
-            },
-            guard: Guard::new(&config.limits),
-            config,
-            clock,
-            attestation: attestation::Cache::default(),
-            metrics,
-            readiness: Readiness::default(),
-            // The root itself is kept where it may be handed over, and nowhere else.
-            donor: release_key.map(|key| Donor::new(root, key)),
-        }
-    }
-
+impl Secrets {
+    /// The vault's present moment.
     pub(crate) fn now(&self) -> OffsetDateTime {
-        (self.clock)()
+        self.slots.clock.now()
     }
 
-    /// What the log calls a client or a wallet.
-    pub(crate) fn log_name(&self, label: &[u8], value: &[u8]) -> String {
-        self.index.log_name(label, value)
-    }
-
-    /// Whether the store answers; asked at most once a second, by one at a time.
-    pub(crate) async fn ready(&self) -> Result<(), ApiError> {
-        if let Some(answer) = self.readiness.known() {
-            return answer;
+    /// Lets a request be stored that nobody signed, where this vault does that: bounds how long it
+    /// lives, and counts `body_bytes` for the client's address.
+    pub(crate) fn admit_unsigned(
+        &self,
+        request: &mut StoreRequest,
+        client: &ClientAddress,
+        body_bytes: usize,
+    ) -> Result<(), ApiError> {
+        if self.require_sign_in_to_store {
+            return Err(missing());
         }
-        let _asking = self.readiness.asking.lock().await;
-        if let Some(answer) = self.readiness.known() {
-            return answer;
+        if let Some(lifetime) = self.anonymous_lifetime {
+            request.end_by((self.now() + lifetime).unix_timestamp())?;
         }
-        let answer = match tokio::time::timeout(READINESS_TIMEOUT, self.store.ready()).await {
-            Ok(answer) => answer.map_err(ApiError::from),
-            Err(_) => Err(StoreError::TimedOut.into()),
-        };
-        *self.readiness.last.write().unwrap_or_else(PoisonError::into_inner) =
-            Some((Instant::now(), answer.clone()));
-        answer
+        self.guard.admit_anonymous(client, request.cost_bytes(body_bytes))
     }
 
     /// Takes a payload into a new slot, or finds the slot of the same request (a retry).
@@ -195,13 +82,12 @@ impl Vault {
             [sole] => Some(sole),
             _ => None,
         });
-        let now = self.now().unix_timestamp();
+        let now = self.slots.now();
         let end_is_ours = request.end_is_ours;
         let (record, held) = self.admit(request, owner.into_iter().collect(), now)?;
-        let slot = SlotId::random(&mut crate::rng());
-        match self.store.insert(slot, self.content(&record, held, slot, 1)).await? {
-            Inserted::Stored => Ok(Stored::new(slot, 1, &record)),
-            Inserted::Held(holder) => self.retry_of(&record, signer, end_is_ours, holder).await,
+        match self.slots.insert(&record, held).await? {
+            (slot, Inserted::Stored) => Ok(Stored::new(slot, 1, &record)),
+            (_, Inserted::Held(holder)) => self.retry_of(&record, signer, end_is_ours, holder).await,
         }
     }
 
@@ -215,7 +101,7 @@ impl Vault {
     ) -> Result<Stored, ApiError> {
         let held =
             || Code::CiphertextHeld.because("the vault holds or held this ciphertext: seal the secret again");
-        let (row, holding) = self.load(holder).await?.ok_or_else(held)?;
+        let (row, holding) = self.slots.load(holder).await?.ok_or_else(held)?;
         // What is kept is the one way to write the decoded fields.
         let same = holding.kept == record.kept
             && holding.readers == record.readers
@@ -247,8 +133,7 @@ impl Vault {
         // in clear, and whoever edits it could name any slot.
         let kept = self.tag_of(&before)?;
         let held = held.filter(|tag| Some(*tag) != kept);
-        let content = self.content(&record, held, slot, generation + 1);
-        match self.store.replace(slot, expected_generation, content).await? {
+        match self.slots.replace(slot, expected_generation, &record, held).await? {
             Replaced::Stored(generation) => Ok(Stored::new(slot, generation, &record)),
             Replaced::Held => Err(Code::CiphertextHeld
                 .because("the vault holds or held this ciphertext: seal the secret again")),
@@ -259,71 +144,27 @@ impl Vault {
     /// Forgets a slot, for its owner.
     pub(crate) async fn forget(&self, grant: OwnerGrant) -> Result<(), ApiError> {
         let (slot, ..) = grant.into_parts();
-        self.store.delete(slot).await?;
-        Ok(())
+        self.slots.delete(slot).await
     }
 
-    /// The slots that somebody owns or may read, ascending after `after`; and where to go on, if there may be more.
-    pub(crate) async fn slots_of(
+    /// A page of the slots that somebody owns or may read.
+    pub(crate) async fn list(
         &self,
         principal: Principal,
         after: Option<SlotId>,
         limit: u32,
-    ) -> Result<(Vec<Listed>, Option<SlotId>), ApiError> {
-        let now = self.now().unix_timestamp();
-        let page = self.store.slots_of(self.index.principal(&principal), after, limit).await?;
-        let next = page.rows.last().map(|row| row.slot).filter(|_| page.more);
-        let mut listed = Vec::with_capacity(page.rows.len());
-        for row in page.rows {
-            // A row that was altered costs the others nothing. Access to it answers `record_damaged`.
-            let record = match self.unseal(&row) {
-                Ok(record) => record,
-                Err(error) => {
-                    tracing::error!(%error, "left out of a list");
-                    continue;
-                }
-            };
-            // The look-up tag stands in clear beside the record: only what is inside counts.
-            let owner = record.owners.contains(&principal);
-            let reader = record.readers.contains(&principal);
-            if (owner || reader) && !record.has_expired(now) {
-                listed.push(Listed {
-                    slot: row.slot,
-                    generation: row.generation,
-                    owner,
-                    reader,
-                    openable: record.openable,
-                    created_at: record.created_at,
-                    expires_at: record.expires_at,
-                });
-            }
-        }
-        Ok((listed, next))
-    }
-
-    /// A slot that is there and has not expired.
-    pub(crate) async fn load(&self, slot: SlotId) -> Result<Option<(Row, Record)>, ApiError> {
-        let Some(row) = self.store.slot(slot).await? else {
-            return Ok(None);
-        };
-        let record = self.unseal(&row)?;
-        Ok((!record.has_expired(self.now().unix_timestamp())).then_some((row, record)))
-    }
-
-    fn unseal(&self, row: &Row) -> Result<Record, RecordDamaged> {
-        let place = Place::Slot { slot: row.slot, generation: row.generation };
-        let content = self.records.open(place, &row.record)?;
-        Record::decode(&content).ok_or(RecordDamaged { place })
+    ) -> Result<(Vec<SlotSummary>, Option<SlotId>), ApiError> {
+        self.slots.list(principal, after, limit).await
     }
 
     /// Opens what a record keeps, if the policy that it carries lets it.
     pub(crate) fn open(&self, record: &Record) -> Result<Plaintext, ApiError> {
         let sealed = reread(record)?;
-        if let Sealed::Envelope(envelope) = &sealed {
+        if let SealedSecret::Envelope(envelope) = &sealed {
             let policy = envelope.header().policy();
             if envelope.header().stanza_for(&self.kem_key).is_some() {
-                self.check_policy(policy)?;
-                self.check_validity(policy, self.now().unix_timestamp())?;
+                policy::check_vault(policy, &self.vault_id)?;
+                policy::check_validity(policy, self.slots.now())?;
             }
             if policy.readers != record.readers {
                 return Err(Code::Internal.because("internal error"));
@@ -340,36 +181,9 @@ impl Vault {
     /// Opens what a record keeps, and seals it to one key.
     pub(crate) fn open_to(&self, record: &Record, recipient: Recipient) -> Result<Envelope, ApiError> {
         let plaintext = self.open(record)?;
-        let sealed = envelope::seal(plaintext.expose(), &[recipient], Policy::default(), &mut crate::rng());
+        let sealed =
+            envelope::seal(plaintext.expose(), &[recipient], EnvelopePolicy::default(), &mut os_rng());
         sealed.map_err(|error| Code::Internal.because("internal error").caused_by(error))
-    }
-
-    /// Whether this vault is the one that the policy lets open, and does all that the policy asks.
-    fn check_policy(&self, policy: &Policy) -> Result<(), ApiError> {
-        if policy.readers.is_empty() {
-            return Err(Code::PolicyWithoutReaders.because("the envelope's policy names no readers"));
-        }
-        if policy.audience != Some(*self.vault_id.as_bytes()) {
-            return Err(Code::WrongAudience
-                .because("the envelope's audience is not this vault's vaultId: seal it for this vault"));
-        }
-        if policy.approvals.is_some() || policy.one_time {
-            return Err(Code::UnsupportedPolicy.because(
-                "the envelope's policy asks for approvals or to be opened once, which this vault does not do",
-            ));
-        }
-        Ok(())
-    }
-
-    fn check_validity(&self, policy: &Policy, now: UnixSeconds) -> Result<(), ApiError> {
-        let is = |limit: Option<u64>| limit.map(|at| i64::try_from(at).unwrap_or(i64::MAX) <= now);
-        if is(policy.not_before) == Some(false) {
-            return Err(Code::OutsideValidity.because("the envelope's policy lets it be opened later"));
-        }
-        if is(policy.not_after) == Some(true) {
-            return Err(Code::OutsideValidity.because("the envelope's policy let it be opened earlier"));
-        }
-        Ok(())
     }
 
     /// Checks what is to be kept, and finds the tag that keeps others from having it opened for themselves.
@@ -380,23 +194,21 @@ impl Vault {
         mut owners: Vec<Principal>,
         created_at: i64,
     ) -> Result<(Record, Option<Tag>), ApiError> {
-        if let Sealed::Envelope(envelope) = &request.sealed {
+        if let SealedSecret::Envelope(envelope) = &request.sealed {
             let policy = envelope.header().policy();
             if !policy.owners.is_empty() {
                 owners.clone_from(&policy.owners);
             }
             if envelope.header().stanza_for(&self.kem_key).is_some() {
-                self.check_policy(policy)?;
+                policy::check_vault(policy, &self.vault_id)?;
                 // What may be opened later is taken now; what may no longer be is not.
-                self.check_validity(
-                    &Policy { not_before: None, ..policy.clone() },
-                    self.now().unix_timestamp(),
-                )?;
+                let open_end = EnvelopePolicy { not_before: None, ..policy.clone() };
+                policy::check_validity(&open_end, self.slots.now())?;
             }
         }
         let held = self.entry_for_vault(&request.sealed)?;
         let record = Record {
-            kept: Kept::of(&request.sealed),
+            kept: KeptSecret::of(&request.sealed),
             readers: request.readers,
             owners,
             created_at,
@@ -407,7 +219,7 @@ impl Vault {
     }
 
     /// The tag of the one KEM ciphertext for the vault, after it has opened; none where there is no entry.
-    fn entry_for_vault(&self, sealed: &Sealed) -> Result<Option<Tag>, ApiError> {
+    fn entry_for_vault(&self, sealed: &SealedSecret) -> Result<Option<Tag>, ApiError> {
         let Some(ciphertext) = self.ciphertext_for_vault(sealed)? else {
             return Ok(None);
         };
@@ -416,23 +228,25 @@ impl Vault {
             Code::VaultCannotOpen
                 .because("the vault cannot open its entry: seal for mlkemPublicKey of /secret/attestation")
         })?;
-        Ok(Some(self.index.held(ciphertext)))
+        Ok(Some(self.slots.tags.held(ciphertext)))
     }
 
     /// The tag that a record of ours holds.
     fn tag_of(&self, record: &Record) -> Result<Option<Tag>, ApiError> {
         let sealed = reread(record)?;
-        Ok(self.ciphertext_for_vault(&sealed)?.map(|ciphertext| self.index.held(ciphertext)))
+        Ok(self.ciphertext_for_vault(&sealed)?.map(|ciphertext| self.slots.tags.held(ciphertext)))
     }
 
     /// The one KEM ciphertext for the vault; two are refused.
-    fn ciphertext_for_vault<'a>(&self, sealed: &'a Sealed) -> Result<Option<&'a Ciphertext>, ApiError> {
+    fn ciphertext_for_vault<'a>(&self, sealed: &'a SealedSecret) -> Result<Option<&'a Ciphertext>, ApiError> {
         match sealed {
-            Sealed::Envelope(envelope) => Ok(envelope.header().stanza_for(&self.kem_key).map(|stanza| {
-                stanza.enc().try_into().expect("a stanza of ML-KEM-1024 has an enc of its size")
-            })),
-            Sealed::W3pk(w3pk::Sealed::Older(older)) => Ok(Some(older.kem_ciphertext())),
-            Sealed::W3pk(w3pk::Sealed::Payload(payload)) => {
+            SealedSecret::Envelope(envelope) => {
+                Ok(envelope.header().stanza_for(&self.kem_key).map(|stanza| {
+                    stanza.enc().try_into().expect("a stanza of ML-KEM-1024 has an enc of its size")
+                }))
+            }
+            SealedSecret::W3pk(w3pk::AnyPayload::Older(older)) => Ok(Some(older.kem_ciphertext())),
+            SealedSecret::W3pk(w3pk::AnyPayload::Payload(payload)) => {
                 let mut ours =
                     payload.entries().iter().filter(|entry| self.kem_key.is_for(entry.encapsulation_key()));
                 let Some(entry) = ours.next() else {
@@ -446,89 +260,78 @@ impl Vault {
             }
         }
     }
-
-    fn content(&self, record: &Record, held: Option<Tag>, slot: SlotId, generation: u64) -> Content {
-        let principals =
-            record.readers.iter().chain(&record.owners).map(|p| self.index.principal(p)).collect();
-        Content {
-            record: self.records.seal(Place::Slot { slot, generation }, record.encode()),
-            expires_at: record.expires_at,
-            held,
-            principals,
-        }
-    }
 }
 
-/// What a record keeps; it was read before it was kept.
-fn reread(record: &Record) -> Result<Sealed, ApiError> {
+/// What a record keeps. It was read before it was kept.
+fn reread(record: &Record) -> Result<SealedSecret, ApiError> {
     record.sealed().map_err(|error| Code::Internal.because("internal error").caused_by(error))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use strongroom::principal::WalletAddress;
+    use crate::clock::Clock;
+    use crate::limits::Limits;
+    use crate::storage::{Records, Tags};
+    use strongroom::wallet::WalletAddress;
     use strongroom_store::SqliteStore;
 
-    /// A vault that keeps nothing.
-    fn vault(folder: &std::path::Path) -> Vault {
+    /// The secrets of a vault that keeps nothing yet.
+    fn secrets(folder: &std::path::Path) -> Secrets {
         let opened = strongroom_root::open_or_create(
             &folder.join("root"),
             &strongroom_root::PlainSealer,
             None,
-            &strongroom_root::Entitled::default(),
-            &mut crate::rng(),
+            &strongroom_root::RootAccess::default(),
+            &mut os_rng(),
         )
         .expect("a root");
-        let store =
-            SqliteStore::open(&folder.join("store"), opened.root.vault_id().as_bytes()).expect("a store");
-        let config = Config::new(vec![]);
-        Vault::new(
-            opened,
-            Arc::new(Attestor::new(strongroom_root::Platform::None)),
-            Arc::new(store),
-            config,
-            Arc::new(OffsetDateTime::now_utc),
-        )
-    }
-
-    /// Rests on `Vault::verify` (verification.rs).
-    #[tokio::test]
-    async fn a_verification_runs_apart_from_the_threads_that_answer() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let vault = vault(folder.path());
-        let client = crate::limits::ClientAddress::new(std::net::Ipv4Addr::LOCALHOST.into());
-        let there = vault.verify(&client, || Ok::<_, ()>(std::thread::current().id())).await;
-        let there = there.map_err(|error| error.code).expect("its turn").expect("it holds");
-        assert_ne!(there, std::thread::current().id());
+        let vault_id = *opened.root.vault_id().as_bytes();
+        let slots = Slots {
+            store: Arc::new(SqliteStore::open(&folder.join("store"), &vault_id).expect("a store")),
+            records: Arc::new(Records::new(opened.root.storage_key())),
+            tags: Arc::new(Tags::new(opened.root.index_key())),
+            clock: Clock::system(),
+        };
+        Secrets {
+            slots: Arc::new(slots),
+            kem_key: opened.kem_key,
+            vault_id,
+            guard: Arc::new(Guard::new(&Limits::default())),
+            require_sign_in_to_store: false,
+            anonymous_lifetime: None,
+        }
     }
 
     /// Storing refuses these already; a record that came to be otherwise, by an older server, say, is held against its policy
-    /// all the same. Rests on `check_policy` and the comparison of readers in `Vault::open`.
+    /// all the same. Rests on `policy::check_vault` and the comparison of readers in `Secrets::open`.
     #[test]
     fn a_record_is_held_against_its_policy_at_each_opening() {
         let folder = tempfile::tempdir().expect("a folder");
-        let vault = vault(folder.path());
+        let secrets = secrets(folder.path());
         let wallet = |n| Principal::from(WalletAddress::from_bytes([n; 20]));
-        let good = Policy {
+        let good = EnvelopePolicy {
             readers: vec![wallet(1)],
-            audience: Some(*vault.vault_id.as_bytes()),
-            ..Policy::default()
+            audience: Some(secrets.vault_id),
+            ..EnvelopePolicy::default()
         };
-        let open = |policy: Policy, readers: Vec<Principal>| {
-            let keys = [vault.encapsulation_key.clone().into()];
-            let sealed = envelope::seal(b"secret", &keys, policy, &mut crate::rng()).expect("one recipient");
-            let kept = Kept::of(&sealed.into());
+        let open = |policy: EnvelopePolicy, readers: Vec<Principal>| {
+            let keys = [secrets.kem_key.encapsulation_key().into()];
+            let sealed = envelope::seal(b"secret", &keys, policy, &mut os_rng()).expect("one recipient");
+            let kept = KeptSecret::of(&sealed.into());
             let record =
                 Record { kept, readers, owners: vec![], created_at: 0, expires_at: None, openable: true };
-            vault.open(&record).map_err(|error| error.code).map(drop)
+            secrets.open(&record).map_err(|error| error.code).map(drop)
         };
         assert_eq!(open(good.clone(), good.readers.clone()), Ok(()));
         assert_eq!(open(good.clone(), vec![wallet(1), wallet(2)]), Err(Code::Internal));
-        let refused = |policy: Policy| open(policy.clone(), policy.readers);
-        assert_eq!(refused(Policy { audience: None, ..good.clone() }), Err(Code::WrongAudience));
-        assert_eq!(refused(Policy { one_time: true, ..good.clone() }), Err(Code::UnsupportedPolicy));
-        assert_eq!(refused(Policy { not_after: Some(1), ..good.clone() }), Err(Code::OutsideValidity));
-        assert_eq!(refused(Policy { readers: vec![], ..good }), Err(Code::PolicyWithoutReaders));
+        let refused = |policy: EnvelopePolicy| open(policy.clone(), policy.readers);
+        assert_eq!(refused(EnvelopePolicy { audience: None, ..good.clone() }), Err(Code::WrongAudience));
+        assert_eq!(refused(EnvelopePolicy { one_time: true, ..good.clone() }), Err(Code::UnsupportedPolicy));
+        assert_eq!(
+            refused(EnvelopePolicy { not_after: Some(1), ..good.clone() }),
+            Err(Code::OutsideValidity)
+        );
+        assert_eq!(refused(EnvelopePolicy { readers: vec![], ..good }), Err(Code::PolicyWithoutReaders));
     }
 }

@@ -1,15 +1,16 @@
-//! Nonces that cost nothing to issue (spec/access.md, "Nonce").
+//! Nonces that cost nothing to issue (spec/sign-in.md §7).
 //!
 //! ```text
 //! hex( issued-at, Unix milliseconds, u64 || random 16 || MAC 16 )
 //! ```
 
+use crate::error::{ApiError, Code};
 use getrandom::rand_core::Rng;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use strongroom::principal::WalletAddress;
-use strongroom::signin::{CLOCK_SKEW, NONCE_LIFETIME};
-use strongroom_store::UnixSeconds;
+use strongroom::sign_in::{CLOCK_SKEW, NONCE_LIFETIME};
+use strongroom::wallet::WalletAddress;
+use strongroom_store::{Store, UnixSeconds};
 use subtle::ConstantTimeEq;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
@@ -27,10 +28,10 @@ pub(crate) struct Nonces {
 
 /// What `POST /auth/nonce` answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Issued {
-    /// The nonce.
+pub(crate) struct IssuedNonce {
+    /// 80 hex digits.
     pub(crate) nonce: String,
-    /// When.
+    /// The vault's clock when it was issued.
     pub(crate) issued_at: OffsetDateTime,
     /// Until when it can be used.
     pub(crate) expires_at: OffsetDateTime,
@@ -38,7 +39,7 @@ pub(crate) struct Issued {
 
 /// A nonce that this vault issued for this wallet and that has not expired. It may have been spent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Genuine {
+pub(crate) struct GenuineNonce {
     /// What is marked as spent.
     pub(crate) id: [u8; RANDOM_BYTES],
     /// Until when the mark must be kept.
@@ -65,22 +66,22 @@ impl Nonces {
     #[must_use]
     pub(crate) fn for_this_run(key: Zeroizing<[u8; 32]>) -> Self {
         let mut start_id = [0; 32];
-        crate::rng().fill_bytes(&mut start_id);
+        strongroom::os_rng().fill_bytes(&mut start_id);
         Self { key, start_id }
     }
 
     /// A new nonce, for anybody or for one wallet.
     #[must_use]
-    pub(crate) fn issue(&self, address: Option<&WalletAddress>, now: OffsetDateTime) -> Issued {
+    pub(crate) fn issue(&self, address: Option<&WalletAddress>, now: OffsetDateTime) -> IssuedNonce {
         let issued_at_ms = u64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
         let mut random = [0; RANDOM_BYTES];
-        crate::rng().fill_bytes(&mut random);
+        strongroom::os_rng().fill_bytes(&mut random);
         let mac = self.mac(issued_at_ms, &random, address);
         let nonce = hex::encode([&issued_at_ms.to_be_bytes()[..], &random, &mac].concat());
-        Issued { nonce, issued_at: now, expires_at: now + NONCE_LIFETIME }
+        IssuedNonce { nonce, issued_at: now, expires_at: now + NONCE_LIFETIME }
     }
 
-    /// Recognises a nonce that `address` signed, or, where there is none, who is no wallet.
+    /// Recognises a nonce that `address` signed, or that a signer without an address signed.
     ///
     /// # Errors
     /// [`NonceError`].
@@ -89,7 +90,7 @@ impl Nonces {
         nonce: &str,
         address: Option<&WalletAddress>,
         now: OffsetDateTime,
-    ) -> Result<Genuine, NonceError> {
+    ) -> Result<GenuineNonce, NonceError> {
         let mut bytes = [0; 8 + RANDOM_BYTES + MAC_BYTES];
         hex::decode_to_slice(nonce, &mut bytes).map_err(|_| NonceError::Unknown)?;
         let (time, rest) = bytes.split_first_chunk().expect("8 of 40 bytes");
@@ -102,12 +103,33 @@ impl Nonces {
         }
         let issued_at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(issued_at_ms) * 1_000_000)
             .map_err(|_| NonceError::Unknown)?;
-        // One that is from the future by more than two replicas' clocks can differ is none of ours to judge.
+        // A nonce from further in the future than two replicas' clocks can differ cannot be judged here.
         if now - issued_at > NONCE_LIFETIME || issued_at - now > CLOCK_SKEW {
             return Err(NonceError::Expired);
         }
         let keep_until = (issued_at + NONCE_LIFETIME + CLOCK_SKEW).unix_timestamp() + 1;
-        Ok(Genuine { id: *random, keep_until })
+        Ok(GenuineNonce { id: *random, keep_until })
+    }
+
+    /// Recognises a nonce and spends it, atomically and durably.
+    pub(crate) async fn spend(
+        &self,
+        store: &dyn Store,
+        nonce: &str,
+        address: Option<&WalletAddress>,
+        now: OffsetDateTime,
+    ) -> Result<(), ApiError> {
+        let checked = self.check(nonce, address, now);
+        let GenuineNonce { id, keep_until } = checked.map_err(|error| match error {
+            NonceError::Unknown => Code::NonceUnknown
+                .because("the nonce is not of this vault, of this wallet, or of this run: ask for a new one"),
+            NonceError::Expired => Code::NonceExpired.because("the nonce has expired: ask for a new one"),
+        })?;
+        if store.spend_nonce(id, keep_until).await? {
+            return Ok(());
+        }
+        Err(Code::NonceSpent
+            .because("the nonce was used before, or the server's clock went back: ask for a new one"))
     }
 
     /// The first 16 bytes of HMAC-SHA256 over start id, time, randomness, and the wallet where there is one.

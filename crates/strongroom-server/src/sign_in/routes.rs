@@ -1,21 +1,19 @@
 //! `/auth/nonce`, `/auth/session`
 
-use crate::edge::JsonBody;
+use super::service::SignIns;
 use crate::error::{ApiError, Code};
+use crate::http::body::JsonBody;
+use crate::http::parameters::{public_key, signature};
+use crate::http::times::rfc3339;
 use crate::limits::ClientAddress;
-use crate::routes::backups;
-use crate::sign_in;
-use crate::vault::Vault;
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use strongroom::json::Object;
-use strongroom::principal::WalletAddress;
-use strongroom::signin::SlhDsaStatement;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use strongroom::sign_in::SlhDsaStatement;
+use strongroom::wallet::WalletAddress;
 use utoipa::ToSchema;
 
 /// For whom a nonce is.
@@ -50,7 +48,7 @@ pub(crate) struct NonceAnswer {
     responses((status = 201, description = "A nonce", body = NonceAnswer)),
 )]
 pub(crate) async fn nonce(
-    State(vault): State<Arc<Vault>>,
+    State(sign_ins): State<Arc<SignIns>>,
     body: JsonBody,
 ) -> Result<(StatusCode, Json<NonceAnswer>), ApiError> {
     let address: Option<WalletAddress> = if body.0.is_empty() {
@@ -65,7 +63,7 @@ pub(crate) async fn nonce(
             })
             .transpose()?
     };
-    let issued = vault.nonces.issue(address.as_ref(), vault.now());
+    let issued = sign_ins.issue_nonce(address.as_ref());
     let answer = NonceAnswer {
         nonce: issued.nonce,
         issued_at: rfc3339(issued.issued_at),
@@ -78,7 +76,7 @@ pub(crate) async fn nonce(
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SessionRequest {
-    /// A statement that an SLH-DSA key signed (spec/backup.md §4).
+    /// A statement that an SLH-DSA key signed (spec/sign-in.md#sessions).
     message: String,
     /// The key: 0x and 128 hex digits.
     public_key: String,
@@ -108,7 +106,7 @@ pub(crate) struct SessionAnswer {
     responses((status = 201, description = "A session", body = SessionAnswer)),
 )]
 pub(crate) async fn session(
-    State(vault): State<Arc<Vault>>,
+    State(sign_ins): State<Arc<SignIns>>,
     Extension(client): Extension<ClientAddress>,
     JsonBody(body): JsonBody,
 ) -> Result<(StatusCode, Json<SessionAnswer>), ApiError> {
@@ -116,22 +114,9 @@ pub(crate) async fn session(
         .map_err(|_| Code::MalformedRequest.because("the body is no {message, publicKey, signature}"))?;
     let statement = SlhDsaStatement::parse(&request.message)
         .map_err(|error| Code::SignInMalformed.because(error.to_string()))?;
-    let public_key = backups::public_key(&request.public_key)?;
-    let signature = backups::signature(&request.signature)?;
-    let (rules, now) = (vault.rules.clone(), vault.now());
-    let verified =
-        vault.verify(&client, move || statement.verify(&public_key, &signature, &rules, now)).await?;
-    let asked = verified.map_err(sign_in::refusal)?;
-    let signer = asked.owner().into();
-    sign_in::name_signer(&vault, &signer);
-    vault.guard.admit_signer(&signer)?;
-    sign_in::spend_nonce(&vault, asked.nonce(), None).await?;
-    let (token, expires_at) = vault.sessions.issue(&asked, now);
+    let public_key = public_key(&request.public_key)?;
+    let signature = signature(&request.signature)?;
+    let (token, expires_at) = sign_ins.start_session(&client, statement, public_key, signature).await?;
     let answer = SessionAnswer { token: token.to_string(), expires_at: rfc3339(expires_at) };
     Ok((StatusCode::CREATED, Json(answer)))
-}
-
-fn rfc3339(at: OffsetDateTime) -> String {
-    let at = at.replace_millisecond(at.millisecond()).expect("its own millisecond");
-    at.format(&Rfc3339).expect("the clock is before the year 10000")
 }

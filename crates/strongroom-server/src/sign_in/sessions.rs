@@ -1,4 +1,4 @@
-//! Sessions of who holds an SLH-DSA key: tokens that are stored nowhere (spec/backup.md §4).
+//! Sessions of who holds an SLH-DSA key: tokens that are stored nowhere (spec/sign-in.md §8, §9).
 //!
 //! ```text
 //! strongroom-session-1 base64url( expiry, Unix seconds, u64 || owner 32 || n u8 || n x SHA-256 of a resource || MAC 32 )
@@ -7,7 +7,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use strongroom::encoding::{base64url, from_base64url};
-use strongroom::signin::{Act, MAX_RESOURCES, SessionAsked};
+use strongroom::sign_in::{Act, MAX_RESOURCES, SessionRequest};
 use strongroom::slh_dsa::Owner;
 use subtle::ConstantTimeEq;
 use time::{Duration, OffsetDateTime};
@@ -69,7 +69,7 @@ impl Sessions {
     /// A token for what was asked, and when it ends.
     pub(crate) fn issue(
         &self,
-        asked: &SessionAsked,
+        asked: &SessionRequest,
         now: OffsetDateTime,
     ) -> (Zeroizing<String>, OffsetDateTime) {
         let expires_at = (now + LIFETIME).replace_nanosecond(0).expect("zero is a nanosecond");
@@ -121,12 +121,12 @@ fn hash(resource: &str) -> [u8; HASH_BYTES] {
 mod tests {
     use super::*;
     use strongroom::SlotId;
-    use strongroom::signin::{Draft, Rules};
+    use strongroom::sign_in::{Draft, Rules};
     use strongroom::slh_dsa::{Context, SigningKey};
 
     const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH.saturating_add(Duration::days(20_000));
 
-    fn asked(acts: &[Act]) -> SessionAsked {
+    fn asked(acts: &[Act]) -> SessionRequest {
         let key = SigningKey::from_seed(&[1; 96]);
         let draft = Draft {
             domain: "localhost",

@@ -1,4 +1,4 @@
-//! Sealed records: what the store keeps and cannot read or alter (spec/access.md, "Records").
+//! Sealed records: what the store keeps and cannot read or alter (spec/storage.md §2).
 //!
 //! ```text
 //! 1 || salt 32 || AES-256-GCM(key of the salt, nonce 0, AAD [table, key, number], content)
@@ -8,6 +8,7 @@ use getrandom::rand_core::Rng;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use strongroom::aead;
+use strongroom::os_rng;
 use strongroom_store::Place;
 use zeroize::Zeroizing;
 
@@ -55,7 +56,7 @@ impl Records {
     #[must_use]
     pub(crate) fn seal(&self, place: Place, mut content: Vec<u8>) -> Vec<u8> {
         let mut salt = [0; SALT_BYTES];
-        crate::rng().fill_bytes(&mut salt);
+        os_rng().fill_bytes(&mut salt);
         let nonce = [0; aead::NONCE_BYTES];
         let tag = aead::seal_in_place(&self.key(&salt), &nonce, &aad(place), &mut content);
         let mut sealed = Vec::with_capacity(HEAD_BYTES + content.len() + tag.len());
@@ -101,8 +102,8 @@ impl Records {
 fn aad(place: Place) -> Vec<u8> {
     let (table, key, number) = match &place {
         Place::Slot { slot, generation } => ("slot", slot.as_bytes(), *generation),
-        Place::Head { series, revision } => ("backup-series", &series.0, *revision),
-        Place::Version { series, number } => ("backup-version", &series.0, *number),
+        Place::Head { backup, revision } => ("backup-series", &backup.0, *revision),
+        Place::Version { backup, number } => ("backup-version", &backup.0, *number),
     };
     let mut out = Vec::with_capacity(64);
     let mut e = minicbor::Encoder::new(&mut out);
@@ -130,16 +131,16 @@ mod tests {
 
     #[test]
     fn a_record_opens_in_its_place_only() {
-        let series = Tag([4; 32]);
+        let backup = Tag([4; 32]);
         let places = [
             slot(4, 7),
             slot(5, 7),
             slot(4, 8),
-            Place::Head { series, revision: 7 },
-            Place::Head { series, revision: 8 },
-            Place::Version { series, number: 7 },
-            Place::Version { series, number: 8 },
-            Place::Version { series: Tag([5; 32]), number: 7 },
+            Place::Head { backup, revision: 7 },
+            Place::Head { backup, revision: 8 },
+            Place::Version { backup, number: 7 },
+            Place::Version { backup, number: 8 },
+            Place::Version { backup: Tag([5; 32]), number: 7 },
         ];
         for sealed_for in places {
             let sealed = records().seal(sealed_for, b"content".to_vec());

@@ -1,8 +1,11 @@
 //! Forgetting what expired, by a clock that can be trusted.
 
-use crate::vault::Vault;
+use crate::clock::Clock;
+use crate::limits::Guard;
+use crate::metrics::Metrics;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use strongroom_store::Store;
 use time::OffsetDateTime;
 
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -40,24 +43,34 @@ impl Steadiness {
     }
 }
 
-/// Forgets what expired. A failure is logged and tried again at the next turn.
-pub(super) async fn sweep_now_and_then(vault: Arc<Vault>) {
-    let mut steadiness = Steadiness::from(Instant::now(), vault.now());
-    let mut interval = tokio::time::interval(INTERVAL);
-    loop {
-        interval.tick().await;
-        vault.guard.tidy();
-        let now = vault.now();
-        if !steadiness.holds(Instant::now(), now) {
-            continue;
-        }
-        match vault.store.sweep(now.unix_timestamp()).await {
-            Ok(0) => {}
-            Ok(slots) => {
-                vault.metrics.swept.inc_by(slots);
-                tracing::info!(slots, "expired slots were forgotten");
+/// Forgets what expired in the store, and the rates of clients who have not come for a while.
+pub(crate) struct Sweeper {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) guard: Arc<Guard>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) clock: Clock,
+}
+
+impl Sweeper {
+    /// Sweeps once a minute. A failure is logged, and the next turn tries again.
+    pub(crate) async fn run(&self) {
+        let mut steadiness = Steadiness::from(Instant::now(), self.clock.now());
+        let mut interval = tokio::time::interval(INTERVAL);
+        loop {
+            interval.tick().await;
+            self.guard.tidy();
+            let now = self.clock.now();
+            if !steadiness.holds(Instant::now(), now) {
+                continue;
             }
-            Err(error) => tracing::error!(%error, "expired slots could not be forgotten"),
+            match self.store.sweep(now.unix_timestamp()).await {
+                Ok(0) => {}
+                Ok(slots) => {
+                    self.metrics.swept.inc_by(slots);
+                    tracing::info!(slots, "expired slots were forgotten");
+                }
+                Err(error) => tracing::error!(%error, "expired slots could not be forgotten"),
+            }
         }
     }
 }

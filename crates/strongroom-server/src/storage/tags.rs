@@ -9,12 +9,12 @@ use strongroom::slh_dsa::Owner;
 use strongroom_store::Tag;
 use zeroize::Zeroizing;
 
-/// Makes tags.
-pub(crate) struct Index {
+/// Makes tags under the root's index key.
+pub(crate) struct Tags {
     key: Zeroizing<[u8; 32]>,
 }
 
-impl Index {
+impl Tags {
     /// With the root's index key.
     #[must_use]
     pub(crate) fn new(key: Zeroizing<[u8; 32]>) -> Self {
@@ -42,7 +42,7 @@ impl Index {
 
     /// The tag of what an owner keeps under a name.
     #[must_use]
-    pub(crate) fn backup_series(&self, owner: Owner, user_id: UserId) -> Tag {
+    pub(crate) fn backup(&self, owner: Owner, user_id: UserId) -> Tag {
         self.tag(b"backup-series", &[&owner.as_bytes()[..], &user_id.as_bytes()[..]].concat())
     }
 

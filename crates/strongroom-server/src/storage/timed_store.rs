@@ -5,16 +5,21 @@ use std::sync::Arc;
 use std::time::Instant;
 use strongroom::SlotId;
 use strongroom_store::{
-    Answer, Content, Head, Inserted, NewVersion, Page, Pushed, Replaced, Row, Series, Store, Tag, UnixSeconds,
+    Answer, BackupRow, HeadRow, Inserted, NewVersion, Pushed, Replaced, SlotContent, SlotPage, SlotRow,
+    Store, Tag, UnixSeconds,
 };
 
 /// Passes every call on.
-pub(crate) struct Measured {
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) metrics: Arc<Metrics>,
+pub(crate) struct TimedStore {
+    store: Arc<dyn Store>,
+    metrics: Arc<Metrics>,
 }
 
-impl Measured {
+impl TimedStore {
+    pub(crate) fn new(store: Arc<dyn Store>, metrics: Arc<Metrics>) -> Self {
+        Self { store, metrics }
+    }
+
     fn time<'a, T: 'a>(&'a self, operation: &'static str, answer: Answer<'a, T>) -> Answer<'a, T> {
         Box::pin(async move {
             let start = Instant::now();
@@ -25,20 +30,20 @@ impl Measured {
     }
 }
 
-impl Store for Measured {
+impl Store for TimedStore {
     fn is_shared(&self) -> bool {
         self.store.is_shared()
     }
 
-    fn insert(&self, slot: SlotId, content: Content) -> Answer<'_, Inserted> {
+    fn insert(&self, slot: SlotId, content: SlotContent) -> Answer<'_, Inserted> {
         self.time("insert", self.store.insert(slot, content))
     }
 
-    fn slot(&self, slot: SlotId) -> Answer<'_, Option<Row>> {
+    fn slot(&self, slot: SlotId) -> Answer<'_, Option<SlotRow>> {
         self.time("slot", self.store.slot(slot))
     }
 
-    fn replace(&self, slot: SlotId, expected: u64, content: Content) -> Answer<'_, Replaced> {
+    fn replace(&self, slot: SlotId, expected: u64, content: SlotContent) -> Answer<'_, Replaced> {
         self.time("replace", self.store.replace(slot, expected, content))
     }
 
@@ -46,7 +51,7 @@ impl Store for Measured {
         self.time("delete", self.store.delete(slot))
     }
 
-    fn slots_of(&self, principal: Tag, after: Option<SlotId>, limit: u32) -> Answer<'_, Page> {
+    fn slots_of(&self, principal: Tag, after: Option<SlotId>, limit: u32) -> Answer<'_, SlotPage> {
         self.time("slots_of", self.store.slots_of(principal, after, limit))
     }
 
@@ -54,31 +59,31 @@ impl Store for Measured {
         self.time("spend_nonce", self.store.spend_nonce(nonce, keep_until))
     }
 
-    fn head(&self, series: Tag) -> Answer<'_, Option<Head>> {
-        self.time("head", self.store.head(series))
+    fn head(&self, backup: Tag) -> Answer<'_, Option<HeadRow>> {
+        self.time("head", self.store.head(backup))
     }
 
-    fn series_of(&self, owner: Tag) -> Answer<'_, Vec<Series>> {
-        self.time("series_of", self.store.series_of(owner))
+    fn backups_of(&self, owner: Tag) -> Answer<'_, Vec<BackupRow>> {
+        self.time("series_of", self.store.backups_of(owner))
     }
 
-    fn version(&self, series: Tag, number: u64) -> Answer<'_, Option<Vec<u8>>> {
-        self.time("version", self.store.version(series, number))
+    fn version(&self, backup: Tag, number: u64) -> Answer<'_, Option<Vec<u8>>> {
+        self.time("version", self.store.version(backup, number))
     }
 
-    fn push(&self, series: Tag, version: NewVersion) -> Answer<'_, Pushed> {
-        self.time("push", self.store.push(series, version))
+    fn push(&self, backup: Tag, version: NewVersion) -> Answer<'_, Pushed> {
+        self.time("push", self.store.push(backup, version))
     }
 
     fn delete_versions(
         &self,
-        series: Tag,
+        backup: Tag,
         expected: u64,
         head: Vec<u8>,
         changed_at: UnixSeconds,
         purge_at: UnixSeconds,
     ) -> Answer<'_, bool> {
-        self.time("delete_versions", self.store.delete_versions(series, expected, head, changed_at, purge_at))
+        self.time("delete_versions", self.store.delete_versions(backup, expected, head, changed_at, purge_at))
     }
 
     fn sweep(&self, now: UnixSeconds) -> Answer<'_, u64> {

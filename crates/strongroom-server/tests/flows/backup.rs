@@ -1,9 +1,9 @@
 //! A wallet's backup, as the seed document has it: prepared, encrypted, signed, stored, checked, brought back.
 
 use crate::support::RunningVault;
-use strongroom::backup::{Archive, Cipher, Kem, Keys, Position, SignedBackup, UserId};
+use strongroom::backup::{Archive, CapsuleKem, Keys, PayloadCipher, Position, SignedBackup, UserId};
 use strongroom::mnemonic::Mnemonic;
-use strongroom::signin::Act;
+use strongroom::sign_in::Act;
 use strongroom_client::BackupServer;
 use strongroom_testkit::rng;
 
@@ -22,7 +22,8 @@ fn a_wallet_is_backed_up_lost_and_restored() {
     // Step 2 and 3: ML-KEM encapsulates to the wallet's own key, XSalsa20 encrypts, SLH-DSA signs the Keccak-256 of it all.
     let keys = Keys::compatible(&mnemonic(WORDS), 0);
     let user: UserId = "c0ffee00-1234-4abc-8def-0123456789ab".parse().expect("a UUID");
-    let seal = || wallet.sign_compatible(&keys, Kem::MlKem768, Cipher::XSalsa20Poly1305, &mut rng());
+    let seal =
+        || wallet.sign_compatible(&keys, CapsuleKem::MlKem768, PayloadCipher::XSalsa20Poly1305, &mut rng());
     let backup = seal();
     assert_eq!(backup.signature().as_bytes().len(), 49_856);
 

@@ -3,8 +3,8 @@
 use crate::support::{RunningVault, wallet};
 use strongroom::derive::{self, W3PK_DEFAULT_CONTEXT};
 use strongroom::key::{HybridDecapsulationKey, Identity};
-use strongroom::policy::Policy;
-use strongroom::{OpenError, Sealed, envelope};
+use strongroom::policy::EnvelopePolicy;
+use strongroom::{OpenError, SealedSecret, envelope};
 use strongroom_testkit::rng;
 
 #[test]
@@ -15,10 +15,10 @@ fn an_envelope_is_rewrapped_and_put_back() {
     let carols = Identity::from(HybridDecapsulationKey::generate(&mut rng()));
 
     // Alice seals for herself, and for the vault to open for her.
-    let policy = Policy {
+    let policy = EnvelopePolicy {
         readers: vec![alice.address().into()],
         audience: Some(*vault.server().vault_id()),
-        ..Policy::default()
+        ..EnvelopePolicy::default()
     };
     let recipients = [mine.recipient(), vault.server().encapsulation_key().clone().into()];
     let sealed = envelope::seal(b"four years", &recipients, policy, &mut rng()).expect("two recipients");
@@ -35,7 +35,7 @@ fn an_envelope_is_rewrapped_and_put_back() {
 
     // Carol goes again. What she has read she has; the next envelope is closed to her.
     let fetched = vault.fetch(stored.slot, &alice).expect("hers");
-    let Sealed::Envelope(now) = fetched.sealed else { panic!("what was put") };
+    let SealedSecret::Envelope(now) = fetched.sealed else { panic!("what was put") };
     let without = now.rewrap([&mine], &[], &[carols.recipient().id()], &mut rng()).expect("hers to rewrap");
     assert_eq!(without.open([&carols]).err(), Some(OpenError::NotMine));
     vault.replace(stored.slot, &put.etag, &without.into(), &[], None, &alice).expect("replaced");

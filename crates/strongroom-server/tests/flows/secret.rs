@@ -3,9 +3,9 @@
 use crate::support::{RunningVault, wallet};
 use strongroom::derive::{self, W3PK_DEFAULT_CONTEXT};
 use strongroom::key::{EncapsulationKey, Recipient};
-use strongroom::policy::Policy;
+use strongroom::policy::EnvelopePolicy;
 use strongroom::wallet::WalletKey;
-use strongroom::{OpenError, Sealed, envelope};
+use strongroom::{OpenError, SealedSecret, envelope};
 use strongroom_testkit::rng;
 
 #[test]
@@ -19,11 +19,11 @@ fn a_secret_is_sealed_stored_opened_shared_and_forgotten() {
     let vault = running.client();
     let vault_key = vault.server().encapsulation_key().clone();
     let secret = "苟全性命於亂世,不求聞達於諸侯。".as_bytes();
-    let seal = |keys: &[EncapsulationKey], readers: &[&WalletKey]| -> Sealed {
+    let seal = |keys: &[EncapsulationKey], readers: &[&WalletKey]| -> SealedSecret {
         let recipients: Vec<Recipient> = keys.iter().cloned().map(Recipient::from).collect();
         let readers = readers.iter().map(|wallet| wallet.address().into()).collect();
         let (owners, audience) = (vec![alice.address().into()], Some(*vault.server().vault_id()));
-        let policy = Policy { readers, owners, audience, ..Policy::default() };
+        let policy = EnvelopePolicy { readers, owners, audience, ..EnvelopePolicy::default() };
         envelope::seal(secret, &recipients, policy, &mut rng()).expect("recipients").into()
     };
     let sealed = seal(&[alices_key.encapsulation_key(), vault_key.clone()], &[&alice]);

@@ -1,21 +1,27 @@
 //! What the vault shows of itself, and that a client finds it good.
 
 use crate::support::{TestVault, wallet};
-use strongroom_attest::{Asked, Evidence, Policy, Refusal, verify};
+use strongroom_attest::{AppraisalPolicy, Challenge, Evidence, Refusal, verify};
 
 #[tokio::test]
 async fn evidence_is_fresh_for_a_nonce_and_the_same_on_every_path() {
     let vault = TestVault::new();
     let nonce = [0xAB; 32];
-    let asked = Asked { nonce: Some(nonce), ..Asked::default() };
-    let no_tee = Policy { allow_no_tee: true, ..Policy::default() };
+    let asked = Challenge { nonce: Some(nonce), ..Challenge::default() };
+    let no_tee = AppraisalPolicy { allow_no_tee: true, ..AppraisalPolicy::default() };
     for path in ["/attestation", "/secret/attestation", "/chest/attestation"] {
         let answer = vault.call("GET", &format!("{path}?nonce={}", hex::encode(nonce)), &[], b"").await;
         let evidence: Evidence = serde_json::from_value(answer.body).expect("evidence");
         let server = verify(&evidence, &asked, &no_tee, vault.now()).expect("good evidence");
         assert_eq!(server.encapsulation_key(), &vault.vault_key().await);
-        assert_eq!(verify(&evidence, &Asked::default(), &no_tee, vault.now()).err(), Some(Refusal::Nonce));
-        assert_eq!(verify(&evidence, &asked, &Policy::default(), vault.now()).err(), Some(Refusal::NoTee));
+        assert_eq!(
+            verify(&evidence, &Challenge::default(), &no_tee, vault.now()).err(),
+            Some(Refusal::Nonce)
+        );
+        assert_eq!(
+            verify(&evidence, &asked, &AppraisalPolicy::default(), vault.now()).err(),
+            Some(Refusal::NoTee)
+        );
     }
     for bad in ["00", "xy", &"0".repeat(66)] {
         let answer = vault.call("GET", &format!("/attestation?nonce={bad}"), &[], b"").await;

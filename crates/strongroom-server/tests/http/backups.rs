@@ -4,10 +4,11 @@ use crate::support::{Answer, RunningVault, TestVault, ask, wallet};
 use serde_json::{Value, json};
 use std::num::NonZeroU32;
 use strongroom::backup::{
-    Archive, Cipher, Content, DatedMessage, Kem, Keys, Position, SignedBackup, Spelling, UserId,
+    Archive, BackupContent, CapsuleKem, DateOrder, DatedMessage, Keys, PayloadCipher, Position, SignedBackup,
+    UserId,
 };
 use strongroom::mnemonic::Mnemonic;
-use strongroom::signin::Act;
+use strongroom::sign_in::Act;
 use strongroom::slh_dsa::{Context, Signature};
 use strongroom_server::limits::Rate;
 use strongroom_testkit::rng;
@@ -35,7 +36,7 @@ fn archive() -> Archive {
 
 /// A compatible backup; each is another, since the encryption is fresh.
 fn payload(keys: &Keys) -> SignedBackup {
-    archive().sign_compatible(keys, Kem::MlKem768, Cipher::XSalsa20Poly1305, &mut rng())
+    archive().sign_compatible(keys, CapsuleKem::MlKem768, PayloadCipher::XSalsa20Poly1305, &mut rng())
 }
 
 fn at(keys: &Keys, position: &Position) -> SignedBackup {
@@ -60,7 +61,7 @@ fn assert_ok(answer: &Answer) {
 }
 
 /// The body of a query with a message that these keys sign.
-fn query(vault: &TestVault, keys: &Keys, message: DatedMessage, spelling: Spelling, rest: Value) -> Value {
+fn query(vault: &TestVault, keys: &Keys, message: DatedMessage, spelling: DateOrder, rest: Value) -> Value {
     let text = message.on(vault.now(), spelling);
     let mut body = rest;
     body["signature"] = keys.signing_key().sign(Context::NONE, text.as_bytes()).to_string().into();
@@ -75,12 +76,12 @@ async fn ask_query(vault: &TestVault, keys: &Keys, body: &Value) -> Answer {
 async fn read(vault: &TestVault, keys: &Keys, user: UserId, rest: Value) -> Answer {
     let mut rest = rest;
     rest["userId"] = user.to_string().into();
-    let body = query(vault, keys, DatedMessage::Read(user), Spelling::YearFirst, rest);
+    let body = query(vault, keys, DatedMessage::Read(user), DateOrder::YearFirst, rest);
     ask_query(vault, keys, &body).await
 }
 
 async fn delete(vault: &TestVault, keys: &Keys, user: UserId) -> Answer {
-    let body = query(vault, keys, DatedMessage::Delete(user), Spelling::YearFirst, json!({}));
+    let body = query(vault, keys, DatedMessage::Delete(user), DateOrder::YearFirst, json!({}));
     vault.call("DELETE", &path(keys, user), &[], body.to_string().as_bytes()).await
 }
 
@@ -108,7 +109,7 @@ async fn a_field_wallet_uploads_lists_reads_and_deletes() {
     let keys = compatible(0);
     let backup = payload(&keys);
     assert_ok(&upload(&vault, &keys, USER, &backup).await);
-    for spelling in [Spelling::YearFirst, Spelling::MonthFirst] {
+    for spelling in [DateOrder::YearFirst, DateOrder::MonthFirst] {
         let list = query(&vault, &keys, DatedMessage::List(keys.public_key()), spelling, json!({}));
         let listed = ask_query(&vault, &keys, &list).await;
         assert_eq!(listed.status, 200, "{}", listed.body);
@@ -118,7 +119,7 @@ async fn a_field_wallet_uploads_lists_reads_and_deletes() {
     }
     let found = read(&vault, &keys, USER, json!({})).await;
     assert_eq!(restored(&found, &keys), archive().expose());
-    let Content::Compatible { payload } = backup.content() else { panic!("compatible") };
+    let BackupContent::Compatible { payload } = backup.content() else { panic!("compatible") };
     assert_eq!(found.body["backup"]["payload"], format!("0x{}", hex::encode(payload)));
     assert_ok(&delete(&vault, &keys, USER).await);
     assert_eq!(read(&vault, &keys, USER, json!({})).await.code(), (404, "backup_not_found"));
@@ -244,7 +245,7 @@ async fn a_dated_message_is_of_its_day_its_act_its_key_and_its_backup() {
         &vault,
         &keys,
         DatedMessage::Read(USER),
-        Spelling::YearFirst,
+        DateOrder::YearFirst,
         json!({ "userId": USER.to_string() }),
     );
     assert_eq!(ask_query(&vault, &keys, &reading).await.status, 200);
@@ -269,7 +270,7 @@ async fn a_dated_message_is_of_its_day_its_act_its_key_and_its_backup() {
         &vault,
         &keys,
         DatedMessage::Read(USER),
-        Spelling::MonthFirst,
+        DateOrder::MonthFirst,
         json!({ "userId": USER.to_string() }),
     );
     vault.pass_time(Duration::days(-2));
@@ -320,11 +321,12 @@ async fn a_statement_is_of_its_owner_its_user_and_its_envelope() {
     let wrong = (401, "wrong_statement");
     assert_eq!(upload(&vault, &keys, OTHER_USER, &backup).await.code(), wrong);
     assert_eq!(upload(&vault, &others, USER, &backup).await.code(), wrong);
-    let Content::Native { statement, .. } = backup.content().clone() else { panic!("native") };
-    let Content::Native { envelope, .. } = at(&keys, &Position::first(USER)).content().clone() else {
+    let BackupContent::Native { statement, .. } = backup.content().clone() else { panic!("native") };
+    let BackupContent::Native { envelope, .. } = at(&keys, &Position::first(USER)).content().clone() else {
         panic!("native")
     };
-    let mixed = SignedBackup::from_parts(Content::Native { envelope, statement }, backup.signature().clone());
+    let mixed =
+        SignedBackup::from_parts(BackupContent::Native { envelope, statement }, backup.signature().clone());
     assert_eq!(upload(&vault, &keys, USER, &mixed).await.code(), wrong);
     let other = at(&keys, &Position::first(USER));
     let forged = SignedBackup::from_parts(other.content().clone(), backup.signature().clone());
@@ -360,7 +362,8 @@ async fn the_last_versions_are_kept_and_what_is_deleted_for_a_week() {
         assert_eq!(answer.code(), (404, "backup_not_found"));
     }
     assert_ok(&delete(&vault, &keys, USER).await);
-    let listing = query(&vault, &keys, DatedMessage::List(keys.public_key()), Spelling::YearFirst, json!({}));
+    let listing =
+        query(&vault, &keys, DatedMessage::List(keys.public_key()), DateOrder::YearFirst, json!({}));
     assert_eq!(ask_query(&vault, &keys, &listing).await.body["backups"], json!([]));
     let listed = read(&vault, &keys, USER, json!({ "versions": true })).await;
     assert_eq!(numbers(&listed), [3, 2]);
@@ -544,8 +547,13 @@ async fn an_owners_tag_that_is_moved_lists_nothing() {
         .expect("tags");
     for tag in tags {
         database.execute("UPDATE backup_series SET owner = ?1", [tag]).expect("edited");
-        let listing =
-            query(&vault, &mallory, DatedMessage::List(mallory.public_key()), Spelling::YearFirst, json!({}));
+        let listing = query(
+            &vault,
+            &mallory,
+            DatedMessage::List(mallory.public_key()),
+            DateOrder::YearFirst,
+            json!({}),
+        );
         let listed = ask_query(&vault, &mallory, &listing).await;
         for backup in listed.body["backups"].as_array().expect("a list") {
             assert_eq!(backup["userId"], OTHER_USER.to_string());

@@ -3,7 +3,7 @@
 use crate::support::{Ports, TestVault, wallet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
-use strongroom::signin::Act;
+use strongroom::sign_in::Act;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 

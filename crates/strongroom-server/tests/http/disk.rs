@@ -4,7 +4,7 @@ use crate::support::{TestVault, wallet};
 use rusqlite::params;
 use serde_json::{Value, json};
 use strongroom::SlotId;
-use strongroom::signin::Act;
+use strongroom::sign_in::Act;
 use time::Duration;
 use time::format_description::well_known::Rfc3339;
 

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use strongroom::encoding::{base64, from_base64};
 use strongroom::envelope::{self, Envelope};
 use strongroom::key::{HybridDecapsulationKey, Identity, Recipient};
-use strongroom::policy::Policy;
+use strongroom::policy::EnvelopePolicy;
 use strongroom::principal::Principal;
-use strongroom::signin::Act;
+use strongroom::sign_in::Act;
 use strongroom::w3pk;
 use strongroom::{SlotId, wallet::WalletKey};
 use strongroom_testkit::rng;
@@ -25,16 +25,16 @@ impl TestVault {
     }
 
     /// For these readers, and this vault as audience.
-    async fn policy(&self, readers: &[&WalletKey]) -> Policy {
-        Policy {
+    async fn policy(&self, readers: &[&WalletKey]) -> EnvelopePolicy {
+        EnvelopePolicy {
             readers: readers.iter().map(|wallet| wallet.address().into()).collect(),
             audience: Some(self.vault_id().await),
-            ..Policy::default()
+            ..EnvelopePolicy::default()
         }
     }
 
     /// For the client's first key and the vault.
-    async fn seal_native(&self, plaintext: &[u8], policy: Policy) -> Envelope {
+    async fn seal_native(&self, plaintext: &[u8], policy: EnvelopePolicy) -> Envelope {
         let keys = [client_key(1).encapsulation_key(), self.vault_key().await].map(Recipient::from);
         envelope::seal(plaintext, &keys, policy, &mut rng()).expect("two recipients")
     }
@@ -43,7 +43,7 @@ impl TestVault {
         self.call("POST", "/secret/store", &[], body(envelope).to_string().as_bytes()).await
     }
 
-    async fn store_policy(&self, policy: Policy) -> Answer {
+    async fn store_policy(&self, policy: EnvelopePolicy) -> Answer {
         self.store_native(&self.seal_native(b"secret", policy).await).await
     }
 
@@ -161,7 +161,7 @@ async fn readers_travel_inside_and_win() {
     // Stored unsigned for two, nobody owns it.
     assert_eq!(vault.delete(slot, &bob).await.code(), (403, "no_owner"));
 
-    let nobody = Policy { readers: vec![], ..vault.policy(&[]).await };
+    let nobody = EnvelopePolicy { readers: vec![], ..vault.policy(&[]).await };
     assert_eq!(vault.store_policy(nobody).await.code(), (422, "policy_without_readers"));
 }
 
@@ -170,7 +170,7 @@ async fn owners_travel_inside_and_win() {
     let vault = TestVault::new();
     let [alice, bob, carol] = [wallet(1), wallet(2), wallet(3)];
     let owners = vec![bob.address().into(), carol.address().into(), Principal::SlhDsa([7; 32])];
-    let policy = Policy { owners, ..vault.policy(&[&alice]).await };
+    let policy = EnvelopePolicy { owners, ..vault.policy(&[&alice]).await };
     let envelope = vault.seal_native(b"secret", policy).await;
     let bytes = body(&envelope).to_string();
     // Alice signs, is the sole reader, and owns nothing.
@@ -191,7 +191,7 @@ async fn an_envelope_for_another_vault_is_refused() {
     let vault = TestVault::new();
     let good = vault.policy(&[&wallet(1)]).await;
     for audience in [None, Some([7; 32])] {
-        let answer = vault.store_policy(Policy { audience, ..good.clone() }).await;
+        let answer = vault.store_policy(EnvelopePolicy { audience, ..good.clone() }).await;
         assert_eq!(answer.code(), (422, "wrong_audience"));
     }
     assert_eq!(vault.store_policy(good).await.status, 201);
@@ -202,10 +202,16 @@ async fn an_envelope_for_another_vault_is_refused() {
 async fn a_policy_that_asks_for_more_is_refused() {
     let vault = TestVault::new();
     let good = vault.policy(&[&wallet(1)]).await;
-    for policy in [Policy { approvals: Some(1), ..good.clone() }, Policy { one_time: true, ..good.clone() }] {
+    for policy in [
+        EnvelopePolicy { approvals: Some(1), ..good.clone() },
+        EnvelopePolicy { one_time: true, ..good.clone() },
+    ] {
         assert_eq!(vault.store_policy(policy).await.code(), (422, "unsupported_policy"));
     }
-    assert_eq!(vault.store_policy(Policy { label: Some("a note".to_owned()), ..good }).await.status, 201);
+    assert_eq!(
+        vault.store_policy(EnvelopePolicy { label: Some("a note".to_owned()), ..good }).await.status,
+        201
+    );
 }
 
 /// Guard: both times are compared at each opening (vault.rs, `open`).
@@ -215,10 +221,10 @@ async fn an_envelope_is_opened_in_its_time_alone() {
     let alice = wallet(1);
     let now = u64::try_from(vault.now().unix_timestamp()).expect("after 1970");
     let good = vault.policy(&[&alice]).await;
-    let past = Policy { not_after: Some(now - 1), ..good.clone() };
+    let past = EnvelopePolicy { not_after: Some(now - 1), ..good.clone() };
     assert_eq!(vault.store_policy(past).await.code(), (422, "outside_validity"));
 
-    let policy = Policy { not_before: Some(now + 1000), not_after: Some(now + 2000), ..good };
+    let policy = EnvelopePolicy { not_before: Some(now + 1000), not_after: Some(now + 2000), ..good };
     let slot = vault.store_policy(policy).await.slot();
     assert_eq!(vault.access(slot, &alice).await.code(), (422, "outside_validity"));
     vault.pass_time(Duration::seconds(1001));
@@ -239,7 +245,7 @@ async fn without_a_stanza_for_the_vault_it_is_kept_closed() {
     let alice = wallet(1);
     let keys = [client_key(1).encapsulation_key().into()];
     // Nothing else in its policy concerns this vault.
-    let policy = Policy {
+    let policy = EnvelopePolicy {
         audience: Some([7; 32]),
         one_time: true,
         not_after: Some(1),
@@ -251,7 +257,7 @@ async fn without_a_stanza_for_the_vault_it_is_kept_closed() {
     assert_eq!(vault.access(stored.slot(), &alice).await.code(), (422, "vault_not_recipient"));
 }
 
-/// Guard: one tag over all formats (vault.rs, `ciphertext_for_vault`, the arm of `Sealed::Envelope`).
+/// Guard: one tag over all formats (vault.rs, `ciphertext_for_vault`, the arm of `SealedSecret::Envelope`).
 #[tokio::test]
 async fn nobody_stores_a_held_envelope_again_and_an_owner_puts_it_rewrapped() {
     let vault = TestVault::new();
@@ -296,14 +302,14 @@ async fn an_answer_comes_sealed_to_ones_own_key() {
         let sealed = from_base64(answer.body["sealed"].as_str().expect("base64")).expect("base64");
         let sealed = Envelope::parse(sealed).expect("an envelope");
         assert_eq!(sealed.open([&identity]).expect("its recipient").expose(), b"secret");
-        assert_eq!(sealed.header().policy(), &Policy::default());
+        assert_eq!(sealed.header().policy(), &EnvelopePolicy::default());
         assert!(!answer.body.to_string().contains(r#""secret""#), "{}", answer.body);
         let other = vault.access_to(slot, &wallet(2), &identity.recipient()).await;
         assert_eq!(other.code(), (404, "slot_not_found"));
     }
 }
 
-/// Guard: the act is bound to slot and key (signin.rs, `is_bound` and `resource`).
+/// Guard: the act is bound to slot and key (strongroom/sign_in/act.rs, `is_bound` and `resource`).
 #[tokio::test]
 async fn a_statement_for_one_key_serves_no_other() {
     let vault = TestVault::new();
@@ -365,7 +371,8 @@ async fn a_retry_tells_a_stranger_nothing() {
     let vault = TestVault::new();
     let [alice, bob, mallory] = [wallet(1), wallet(2), wallet(3)];
     let owners = vec![alice.address().into()];
-    let envelope = vault.seal_native(b"secret", Policy { owners, ..vault.policy(&[&bob]).await }).await;
+    let envelope =
+        vault.seal_native(b"secret", EnvelopePolicy { owners, ..vault.policy(&[&bob]).await }).await;
     let request = body(&envelope).to_string();
     let slot = vault.call("POST", "/secret/store", &[], request.as_bytes()).await.slot();
     for signer in [&alice, &bob] {
@@ -383,7 +390,7 @@ async fn a_put_without_owners_leaves_them() {
     let vault = TestVault::new();
     let [alice, bob] = [wallet(1), wallet(2)];
     let owners = vec![alice.address().into(), bob.address().into()];
-    let slot = vault.store_policy(Policy { owners, ..vault.policy(&[&alice]).await }).await.slot();
+    let slot = vault.store_policy(EnvelopePolicy { owners, ..vault.policy(&[&alice]).await }).await.slot();
     let without = vault.seal_native(b"again", vault.policy(&[&alice]).await).await;
     let put = vault.put(slot, &alice, "\"1\"", body(&without).to_string().as_bytes()).await;
     assert_eq!(put.status, 200, "{}", put.body);

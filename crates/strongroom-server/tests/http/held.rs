@@ -1,4 +1,4 @@
-//! spec/access.md, "Held ciphertext": each promise by an attack that works where the guard is taken out. The guard
+//! spec/storage.md §5: each promise by an attack that works where the guard is taken out. The guard
 //! is named above each test; `./check guards` takes them out one by one.
 
 use crate::support::{TestVault, client_key, store_body, wallet};
@@ -17,7 +17,7 @@ fn edited(payload: &str, edit: impl FnOnce(&mut Value)) -> String {
     value.to_string()
 }
 
-/// Guard: `SqliteStore::insert` looks the tag up (sqlite.rs, `holder`).
+/// Guard: `SqliteStore::insert` looks the tag up (sqlite/slots.rs, `holder`).
 #[tokio::test]
 async fn nobody_has_a_held_payload_opened_by_storing_it_again() {
     let vault = TestVault::new();
@@ -42,7 +42,7 @@ async fn nobody_has_a_held_payload_opened_by_storing_it_again() {
     assert_eq!(vault.access(slot, &alice).await.body["secret"], "alice's");
 }
 
-/// Guard: one tag over all formats (vault.rs, `entry_for_vault`, the arm of `Sealed::Older`).
+/// Guard: one tag over all formats (vault.rs, `entry_for_vault`, the arm of `AnyPayload::Older`).
 #[tokio::test]
 async fn nor_transcoded_from_the_older_format_or_into_it() {
     let vault = TestVault::new();
@@ -75,7 +75,7 @@ async fn nor_transcoded_from_the_older_format_or_into_it() {
     assert_eq!(vault.store(&older, &[&mallory]).await.code(), (409, "ciphertext_held"));
 }
 
-/// Guard: deletion, replacement and expiry leave the tag (sqlite.rs: nothing ever deletes from `held`).
+/// Guard: deletion, replacement and expiry leave the tag (sqlite/slots.rs: nothing ever deletes from `held`).
 #[tokio::test]
 async fn nor_after_its_slot_was_deleted_replaced_or_has_expired() {
     let vault = TestVault::new();

@@ -3,7 +3,7 @@
 use crate::support::{TestVault, client_key, store_body, wallet};
 use serde_json::{Value, json};
 use strongroom::SlotId;
-use strongroom::signin::Act;
+use strongroom::sign_in::Act;
 
 #[tokio::test]
 async fn the_signer_else_the_sole_reader_else_nobody_owns_a_slot() {

@@ -5,9 +5,9 @@ use crate::support::{Answer, ORIGIN, TestVault, wallet};
 use serde_json::json;
 use strongroom::backup::{Keys, UserId};
 use strongroom::envelope;
-use strongroom::policy::Policy;
+use strongroom::policy::EnvelopePolicy;
 use strongroom::principal::Principal;
-use strongroom::signin::{Act, Draft};
+use strongroom::sign_in::{Act, Draft};
 use strongroom::slh_dsa::{Context, Owner};
 use strongroom_testkit::rng;
 use time::Duration;
@@ -94,7 +94,7 @@ async fn a_session_serves_the_acts_of_its_scope() {
     assert_eq!(vault.call("DELETE", &elsewhere, &deleting, b"").await.code(), other);
 }
 
-/// Guard: key, context, origin, times and nonce are checked (signin.rs, `SlhDsaStatement::verify`; routes/auth.rs).
+/// Guard: key, context, origin, times and nonce are checked (strongroom/sign_in/verify.rs, `SlhDsaStatement::verify`; routes/auth.rs).
 #[tokio::test]
 async fn a_statement_is_traded_once_by_its_key_for_this_vault() {
     let vault = TestVault::new();
@@ -175,10 +175,14 @@ async fn an_slh_dsa_principal_opens_replaces_and_forgets_a_secret() {
     };
     let key = vault.vault_key().await;
     let seal = |text: &[u8]| {
-        let policy =
-            Policy { readers: vec![me], owners: vec![me], audience: Some(audience), ..Policy::default() };
+        let policy = EnvelopePolicy {
+            readers: vec![me],
+            owners: vec![me],
+            audience: Some(audience),
+            ..EnvelopePolicy::default()
+        };
         let sealed = envelope::seal(text, &[key.clone().into()], policy, &mut rng()).expect("a recipient");
-        strongroom::Sealed::from(sealed).to_json()
+        strongroom::SealedSecret::from(sealed).to_json()
     };
     let store = |text: &[u8]| format!(r#"{{"secret":{}}}"#, seal(text)).into_bytes();
     let mine = session(&vault, &keys, &[]).await;

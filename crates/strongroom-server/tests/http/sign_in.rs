@@ -1,9 +1,9 @@
-//! Signing in: every check of spec/access.md, by a request that fails it alone.
+//! Signing in: every check of spec/sign-in.md §6, by a request that fails it alone.
 
 use crate::support::{Answer, ORIGIN, TestVault, wallet};
 use strongroom::SlotId;
 use strongroom::encoding::base64;
-use strongroom::signin::{Act, Draft};
+use strongroom::sign_in::{Act, Draft};
 use strongroom::wallet::WalletKey;
 use time::Duration;
 
@@ -66,7 +66,7 @@ async fn headers_are_there_whole_and_bounded() {
     assert_eq!(case.with_headers(&good).await.body["secret"], "alice's");
 }
 
-/// Guard: `Statement::verify`, `check_origin`; the Host header is never asked.
+/// Guard: `WalletStatement::verify`, `check_origin`; the Host header is never asked.
 #[tokio::test]
 async fn statements_for_other_sites_are_refused() {
     let case = Case::new().await;
@@ -97,7 +97,7 @@ async fn chains_and_times_are_checked() {
     assert_eq!(case.with_draft(|draft| draft.expiration_time = Some(draft.issued_at)).await.code(), expired);
 }
 
-/// Guard: the recovered address is compared (signin.rs, `Statement::verify`).
+/// Guard: the recovered address is compared (strongroom/sign_in/verify.rs, `WalletStatement::verify`).
 #[tokio::test]
 async fn another_wallets_signature_is_refused() {
     let case = Case::new().await;
@@ -136,7 +136,7 @@ async fn fifty_copies_at_once_are_one_sign_in() {
     assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 49);
 }
 
-/// Guard: the resource is compared (signin.rs, `check_act`).
+/// Guard: the resource is compared (strongroom/sign_in/verify.rs, `check_act`).
 #[tokio::test]
 async fn a_captured_sign_in_serves_no_other_act() {
     let case = Case::new().await;

@@ -10,7 +10,7 @@ mod model;
 use model::{Model, Secret};
 use std::sync::Arc;
 use strongroom::SlotId;
-use strongroom::signin::Act;
+use strongroom::sign_in::Act;
 use strongroom::w3pk::{self, Generation};
 use strongroom::wallet::WalletKey;
 use strongroom_store::{DatabaseUrl, PostgresDatabase, PostgresOptions, Store};

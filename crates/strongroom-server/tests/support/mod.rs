@@ -10,15 +10,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use strongroom::key::{DecapsulationKey, EncapsulationKey};
-use strongroom::signin::{Act, Draft};
+use strongroom::sign_in::{Act, Draft};
 use strongroom::w3pk::{self, Generation, Payload};
 use strongroom::wallet::WalletKey;
 use strongroom::{SlotId, encoding};
-use strongroom_client::{Policy, VerifiedVault};
-use strongroom_root::{Entitled, Opened, PlainSealer, Platform, open_or_create};
+use strongroom_client::{AppraisalPolicy, VerifiedVault};
+use strongroom_root::{Attestor, OpenedRoot, PlainSealer, Platform, RootAccess, open_or_create};
 use strongroom_server::config::sign_in_origins;
 use strongroom_server::limits::Limits;
-use strongroom_server::{Attestor, Config, DataDir, Listeners, Tls, Vault, app, serve};
+use strongroom_server::{Clock, Config, DataDir, Listeners, Tls, Vault, app, serve};
 use strongroom_store::{SqliteStore, Store};
 use strongroom_testkit::rng;
 use tempfile::TempDir;
@@ -39,7 +39,7 @@ pub(crate) fn client_key(n: u8) -> DecapsulationKey {
 
 /// A vault that answers in process.
 pub(crate) struct TestVault {
-    vault: Arc<Vault>,
+    vault: Vault,
     app: Router,
     clock_offset_s: Arc<AtomicI64>,
     folder: TempDir,
@@ -81,7 +81,7 @@ pub(crate) fn unlimited() -> Limits {
     }
 }
 
-fn open_vault(folder: &TempDir, config: Config) -> (Arc<Vault>, DataDir, Arc<AtomicI64>) {
+fn open_vault(folder: &TempDir, config: Config) -> (Vault, DataDir, Arc<AtomicI64>) {
     let (data_dir, opened) = open_root(folder);
     let store =
         SqliteStore::open(&data_dir.store_file(), opened.root.vault_id().as_bytes()).expect("a store");
@@ -89,22 +89,20 @@ fn open_vault(folder: &TempDir, config: Config) -> (Arc<Vault>, DataDir, Arc<Ato
     (vault, data_dir, clock_offset_s)
 }
 
-fn open_root(folder: &TempDir) -> (DataDir, Opened) {
+fn open_root(folder: &TempDir) -> (DataDir, OpenedRoot) {
     let data_dir = DataDir::open(&folder.path().join("data")).expect("a data directory");
-    let opened = open_or_create(&data_dir.root_file(), &PlainSealer, None, &Entitled::default(), &mut rng())
-        .expect("a root");
+    let opened =
+        open_or_create(&data_dir.root_file(), &PlainSealer, None, &RootAccess::default(), &mut rng())
+            .expect("a root");
     (data_dir, opened)
 }
 
-fn vault_on(store: Arc<dyn Store>, opened: Opened, config: Config) -> (Arc<Vault>, Arc<AtomicI64>) {
+fn vault_on(store: Arc<dyn Store>, opened: OpenedRoot, config: Config) -> (Vault, Arc<AtomicI64>) {
     let clock_offset_s = Arc::new(AtomicI64::new(0));
     let offset = Arc::clone(&clock_offset_s);
     let clock =
-        Arc::new(move || OffsetDateTime::now_utc() + Duration::seconds(offset.load(Ordering::Relaxed)));
-    (
-        Arc::new(Vault::new(opened, Arc::new(Attestor::new(Platform::None)), store, config, clock)),
-        clock_offset_s,
-    )
+        Clock::new(move || OffsetDateTime::now_utc() + Duration::seconds(offset.load(Ordering::Relaxed)));
+    (Vault::new(opened, Arc::new(Attestor::new(Platform::None)), store, config, clock), clock_offset_s)
 }
 
 impl TestVault {
@@ -119,7 +117,7 @@ impl TestVault {
         change(&mut config);
         let folder = tempfile::tempdir().expect("a folder");
         let (vault, data_dir, clock_offset_s) = open_vault(&folder, config);
-        Self { app: app(Arc::clone(&vault)), vault, clock_offset_s, folder, _data_dir: data_dir }
+        Self { app: app(vault.clone()), vault, clock_offset_s, folder, _data_dir: data_dir }
     }
 
     /// On the store that `open` gives for a vault's id.
@@ -129,7 +127,7 @@ impl TestVault {
         let store = open(*opened.root.vault_id().as_bytes()).await;
         let config = Config { limits: unlimited(), ..Config::new(vec![ORIGIN.parse().expect("an origin")]) };
         let (vault, clock_offset_s) = vault_on(store, opened, config);
-        Self { app: app(Arc::clone(&vault)), vault, clock_offset_s, folder, _data_dir: data_dir }
+        Self { app: app(vault.clone()), vault, clock_offset_s, folder, _data_dir: data_dir }
     }
 
     pub(crate) fn pass_time(&self, duration: Duration) {
@@ -175,7 +173,7 @@ impl TestVault {
             metrics: metrics.local_addr().expect("bound"),
         };
         let listeners = Listeners { public, tls, metrics: Some(metrics) };
-        tokio::spawn(serve(listeners, Arc::clone(&self.vault), std::future::pending()));
+        tokio::spawn(serve(listeners, self.vault.clone(), std::future::pending()));
         ports
     }
 
@@ -331,7 +329,7 @@ impl RunningVault {
     }
 
     pub(crate) fn client(&self) -> VerifiedVault {
-        let no_tee = Policy { allow_no_tee: true, ..Policy::default() };
+        let no_tee = AppraisalPolicy { allow_no_tee: true, ..AppraisalPolicy::default() };
         strongroom_client::Vault::at(&self.url).expect("a URL").attest(&no_tee).expect("good evidence")
     }
 }

@@ -1,4 +1,4 @@
-//! Where the database is, and what each connection to it is told.
+//! The database's URL and options, and the settings of each connection.
 
 use crate::StoreError;
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
@@ -14,21 +14,23 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 /// How long a connection may take to be free, or to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A commit is on disk when it answers; nothing waits for ever, on either side.
+/// What each session is told. A commit is on disk when it answers, and nothing waits for ever on
+/// either side.
 const SESSION: &str = "SET synchronous_commit = on; SET statement_timeout = '10s'; SET lock_timeout = '5s';
     SET idle_in_transaction_session_timeout = '10s'; SET client_min_messages = 'warning';
     SET default_transaction_isolation = 'read committed'";
 
-/// A connection string: `postgres://user:password@host:port/database` or `host=… user=…`. No `Debug`: it may hold a
-/// password.
+/// A connection string: `postgres://user:password@host:port/database` or `host=… user=…`. It has no
+/// `Debug` because it may hold a password.
 #[derive(Clone)]
 pub struct DatabaseUrl(tokio_postgres::Config);
 
-/// The text is no connection string.
+/// Why a text is refused as a connection string.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseUrlError {
-    /// It does not parse, or names no host. What it says is not repeated: it may hold a password.
-    #[error("postgres://user@host:port/database is expected")]
+    /// The text does not parse, or names no host. The error does not repeat it because it may hold
+    /// a password.
+    #[error("this is not a database URL: postgres://user@host:port/database is expected")]
     Text,
 }
 
@@ -45,7 +47,7 @@ impl FromStr for DatabaseUrl {
 }
 
 impl DatabaseUrl {
-    /// Whether a password stands in it, which must not be seen in a list of processes.
+    /// Whether the URL has a password in it. A list of processes must not show one.
     #[must_use]
     pub fn has_password(&self) -> bool {
         self.0.get_password().is_some()
@@ -65,12 +67,13 @@ impl DatabaseUrl {
     }
 }
 
-/// How the database is reached, beside its URL.
+/// How the database is reached, apart from its URL.
 #[derive(Debug, Clone)]
 pub struct PostgresOptions {
-    /// Connections at most.
+    /// The number of connections that may be open at the same time.
     pub max_connections: usize,
-    /// PEM file of the authorities that may vouch for the database; the public ones where there is none.
+    /// A PEM file of the authorities that may vouch for the database. `None` stands for the public
+    /// ones.
     pub authorities: Option<PathBuf>,
 }
 
@@ -80,8 +83,8 @@ impl Default for PostgresOptions {
     }
 }
 
-/// Connections to the primary, checked by TLS unless the database is on this machine or the URL says
-/// `sslmode=disable`.
+/// Connections to the primary. TLS authenticates the database, unless it is on this machine or the
+/// URL says `sslmode=disable`.
 pub(super) fn pool(url: &DatabaseUrl, options: &PostgresOptions) -> Result<Pool, StoreError> {
     let mut config = url.0.clone();
     if config.get_ssl_mode() == SslMode::Prefer && !url.is_local() {
@@ -91,14 +94,15 @@ pub(super) fn pool(url: &DatabaseUrl, options: &PostgresOptions) -> Result<Pool,
         .application_name("strongroom")
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_user_timeout(Duration::from_secs(15))
-        // What authorises must not be read from a copy that lags behind.
+        // What authorises a call must not be read from a copy that lags behind.
         .target_session_attrs(TargetSessionAttrs::ReadWrite);
     let connector = MakeRustlsConnect::new(tls(options)?);
     let recycle = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let session = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
         Box::pin(async move {
             client.batch_execute(SESSION).await.map_err(HookError::Backend)?;
-            // Each time: a database may come back with other settings, or be another host of the URL.
+            // Each connection is checked: a database may come back with other settings, or be
+            // another host of the URL.
             super::schema::check_settings(client).await.map_err(|error| HookError::message(error.to_string()))
         })
     });

@@ -4,7 +4,8 @@ use crate::StoreError;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-/// 1 had no backups, 2 no recovery; both are of development builds.
+/// The version of the tables. Version 1 had no backups and version 2 no recovery; both are of
+/// development builds.
 const SCHEMA: i64 = 3;
 const SCHEMA_WITHOUT_RECOVERY: i64 = 2;
 const SCHEMA_WITHOUT_BACKUPS: i64 = 1;
@@ -63,10 +64,11 @@ const RECOVERY_TABLE: &str = "
 CREATE TABLE IF NOT EXISTS strongroom.recovery (id BIGINT PRIMARY KEY CHECK (id = 1), envelope BYTEA NOT NULL);
 ";
 
-/// Where one of these is off, a crash loses what was committed.
+/// Settings that must be on: with one of them off, a crash loses what was committed.
 pub(super) const SETTINGS: [&str; 2] = ["fsync", "full_page_writes"];
 
-/// Refuses a database that may lose what it has committed. A database that has no such setting syncs in its own way.
+/// Refuses a database that may lose what it has committed. A database without such a setting syncs
+/// in its own way, and passes.
 pub(super) async fn check_settings(client: &Client) -> Result<(), StoreError> {
     for name in SETTINGS {
         let row = client.query_one("SELECT current_setting($1, true)", &[&name]).await?;
@@ -77,12 +79,12 @@ pub(super) async fn check_settings(client: &Client) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Whose store it is, where it is one.
+/// The id of the vault whose store it is; `None` where there is no store.
 pub(super) async fn vault_id(client: &Client) -> Result<Option<[u8; 32]>, StoreError> {
     Ok(vault(client).await?.map(|(id, _)| id))
 }
 
-/// Whose store it is, and the version of its tables.
+/// The vault's id, and the version of the tables.
 async fn vault(client: &Client) -> Result<Option<([u8; 32], i64)>, StoreError> {
     let found = client.query_opt("SELECT vault_id, schema FROM strongroom.vault", &[]).await;
     let row = match found {
@@ -104,7 +106,8 @@ async fn vault(client: &Client) -> Result<Option<([u8; 32], i64)>, StoreError> {
     }
 }
 
-/// Makes the tables of a new store, or checks whose store this is. Two servers may do so at the same time.
+/// Makes the tables of a new store, or checks that the store is of this vault. Two servers may do
+/// so at the same time.
 pub(super) async fn create_or_check(client: &Client, expected: &[u8; 32]) -> Result<(), StoreError> {
     const ATTEMPTS: u32 = 10;
     for attempt in 1.. {
@@ -116,7 +119,7 @@ pub(super) async fn create_or_check(client: &Client, expected: &[u8; 32]) -> Res
         };
         match made {
             Ok(()) => {}
-            // Another server makes them at this moment.
+            // Another server is making them at this moment.
             Err(error) if attempt < ATTEMPTS && is_race(&error) => {
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             }
@@ -143,7 +146,7 @@ async fn add_tables(client: &Client, older: i64) -> Result<(), tokio_postgres::E
     client.execute("UPDATE strongroom.vault SET schema = $1", &[&SCHEMA]).await.map(drop)
 }
 
-/// `IF NOT EXISTS` of two sessions at once fails in one of these ways.
+/// Whether two sessions ran `IF NOT EXISTS` at once. It fails in one of these ways.
 fn is_race(error: &tokio_postgres::Error) -> bool {
     matches!(
         error.code(),

@@ -1,7 +1,8 @@
+use super::connections::CALL_TIMEOUT;
 use super::*;
 use crate::conformance;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use strongroom_testkit::postgres::TempPostgres;
 
 async fn connect(url: &str) -> Result<PostgresDatabase, StoreError> {
@@ -13,8 +14,8 @@ async fn open(url: &str) -> PostgresStore {
     connect(url).await.expect("reached").open(&[1; 32]).await.expect("a store")
 }
 
-fn content(record: &[u8]) -> Content {
-    Content { record: record.to_vec(), expires_at: None, held: None, principals: vec![] }
+fn content(record: &[u8]) -> SlotContent {
+    SlotContent { record: record.to_vec(), expires_at: None, held: None, principals: vec![] }
 }
 
 #[tokio::test]
@@ -58,7 +59,7 @@ async fn the_store_of_another_vault_and_unknown_tables_are_refused() {
     assert!(matches!(unknown, Err(StoreError::UnknownSchema(99))));
 }
 
-/// A store of a build that knew no backups, found by several servers at once.
+/// Several servers at once find the store of a build without backups.
 #[tokio::test]
 async fn older_tables_get_those_of_backups_and_recovery() {
     let postgres = TempPostgres::start();
@@ -86,12 +87,14 @@ async fn a_database_that_may_lose_commits_is_refused_and_sessions_do_not_weaken_
     }
     let postgres = TempPostgres::with(&["synchronous_commit=off"]);
     let store = open(&postgres.url("vault")).await;
-    let shown =
-        store.call(|client| async move { client.query_one("SHOW synchronous_commit", &[]).await }).await;
+    let shown = store
+        .connections
+        .call(|client| async move { client.query_one("SHOW synchronous_commit", &[]).await })
+        .await;
     assert_eq!(shown.expect("shown").get::<_, String>(0), "on");
 }
 
-// On threads of their own the connections see their end, as in a server.
+// On threads of their own, connections notice their end as they do in a server.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_costs_calls_of_that_moment_and_nothing_acknowledged() {
     let mut postgres = TempPostgres::start();
@@ -121,7 +124,7 @@ async fn a_database_that_does_not_answer_is_given_up_in_time() {
     store.ready().await.expect("and serves again");
 }
 
-/// Two that lock the same rows in opposite order: the database ends one, and it is tried again.
+/// Two calls lock the same rows in opposite order: the database ends one, and it is tried again.
 #[tokio::test]
 async fn what_the_database_gives_up_for_anothers_sake_is_tried_again() {
     let postgres = TempPostgres::start();
@@ -139,18 +142,18 @@ async fn what_the_database_gives_up_for_anothers_sake_is_tried_again() {
         calls.spawn(async move {
             let slot = SlotId::from_bytes([1 + (n % 2) as u8; 32]);
             let generation = store.slot(slot).await.expect("read").expect("there").generation;
-            store.replace(slot, generation, Content { principals, ..content(b"y") }).await.map(drop)
+            store.replace(slot, generation, SlotContent { principals, ..content(b"y") }).await.map(drop)
         });
     }
     assert!(calls.join_all().await.iter().all(Result::is_ok));
 }
 
-/// The sync itself, as the database counts it: answers one after the other cannot share one. The database's own setting
-/// would do without.
+/// Each answer has a sync of its own, as the database counts them: answers one after the other
+/// cannot share one. The database's own setting would do without.
 #[tokio::test]
 async fn every_answer_follows_a_sync_of_the_log() {
     let postgres = TempPostgres::with(&["synchronous_commit=off"]);
-    // From 18 on the count stands elsewhere.
+    // From version 18 on the count is in another view.
     let newer = postgres.sql("vault", "SHOW server_version_num").parse::<u32>().expect("a number") >= 180_000;
     let count = if newer {
         "SELECT sum(fsyncs)::bigint FROM pg_stat_io WHERE object = 'wal'"
@@ -164,7 +167,7 @@ async fn every_answer_follows_a_sync_of_the_log() {
     for n in 0..ANSWERS {
         assert!(store.spend_nonce([n; 16], i64::MAX).await.expect("spent"));
     }
-    // The database tells its counts late: when a connection has nothing to do, or ends.
+    // The database reports its counts late: when a connection is idle, or ends.
     drop(store);
     let deadline = Instant::now() + Duration::from_secs(10);
     while syncs() < before + u32::from(ANSWERS) {

@@ -1,17 +1,19 @@
-//! Moving the log into the file. A thread beside the writer copies most of it while others write; the writer copies what
-//! came meanwhile, which is little, so that the log can begin anew. No call waits for all of it.
+//! Checkpoints: moving the write-ahead log into the file. A thread copies most of it while others
+//! write. The writer copies the little that came meanwhile, and then the log can start over. No
+//! call waits for all of it.
 
 use crate::StoreError;
 use rusqlite::Connection;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 
-/// Pages in the log that are not in the file yet, from which on they are moved. Names are random, so that a row touches a
-/// page of each index: the more rows at once, the fewer pages a row.
+/// The log is moved when it has more pages than this that are not in the file. Slots' names are
+/// random, so a row touches a page of each index: the more rows move at once, the fewer pages there
+/// are for each.
 const MAX_PAGES: i64 = 2048;
-/// Commits between looks at the log.
+/// Commits between two looks at the log's length.
 const COMMITS_A_LOOK: u32 = 16;
 
-/// The thread, and what it was asked for.
+/// The thread that runs checkpoints, as the writer sees it.
 pub(super) struct Checkpointer {
     wake: Option<Sender<()>>,
     done: Receiver<()>,
@@ -21,7 +23,7 @@ pub(super) struct Checkpointer {
 }
 
 impl Checkpointer {
-    /// On a connection of its own.
+    /// Starts the thread, which has this connection for itself.
     pub(super) fn start(db: Connection) -> Result<Self, StoreError> {
         let ((wake, woken), (tell, done)) = (channel(), channel());
         let thread = std::thread::Builder::new()
@@ -38,12 +40,12 @@ impl Checkpointer {
         Ok(Self { wake: Some(wake), done, thread: Some(thread), running: false, commits: 0 })
     }
 
-    /// Told by the writer after each commit, when no call waits.
+    /// Called by the writer after each commit, while no call waits.
     pub(super) fn committed(&mut self, writer: &Connection) {
         if self.running {
             match self.done.try_recv() {
                 Err(TryRecvError::Empty) => {}
-                // Also where the thread is gone: then this moves all of it.
+                // If the thread is gone, this moves all of the log.
                 Ok(()) | Err(TryRecvError::Disconnected) => {
                     self.running = false;
                     move_into_file(writer);
@@ -56,7 +58,7 @@ impl Checkpointer {
             self.commits = 0;
             if waiting_pages(writer) > MAX_PAGES {
                 self.running = true;
-                // Without the thread the next look finds it gone.
+                // If the thread is gone, the next look finds it out.
                 let _ = self.wake.as_ref().map(|wake| wake.send(()));
             }
         }
@@ -74,7 +76,7 @@ impl Drop for Checkpointer {
     }
 }
 
-/// The log's pages that are not in the file.
+/// The number of the log's pages that are not in the file.
 fn waiting_pages(db: &Connection) -> i64 {
     let pages = db.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| {
         Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)
@@ -85,7 +87,7 @@ fn waiting_pages(db: &Connection) -> i64 {
     })
 }
 
-/// As far as readers let it; the log stays valid whatever becomes of it.
+/// Moves as much as readers let it. The log stays valid whatever happens to the move.
 fn move_into_file(db: &Connection) {
     if let Err(error) = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
         tracing::error!(%error, "the log was not moved into the file, and goes on");
@@ -97,7 +99,7 @@ mod tests {
     use super::*;
     use std::time::{Duration, Instant};
 
-    /// Where nobody reads, the log begins anew and does not grow with what was written.
+    /// While nobody reads, the log starts over and does not grow with what was written.
     #[test]
     fn the_log_does_not_grow_for_ever() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -112,7 +114,7 @@ mod tests {
         let mut checkpointer = Checkpointer::start(open()).expect("a thread");
         let deadline = Instant::now() + Duration::from_secs(60);
         let (mut written, mut log_bytes) = (0, 0);
-        // So much that the log, however slow the other thread is, has begun anew some times.
+        // After so much, the log has started over some times, however slow the other thread is.
         while written < 24 * MAX_PAGES as u64 * 4096 {
             writer.execute("INSERT INTO t VALUES (zeroblob(400000))", []).expect("written");
             written += 400_000;

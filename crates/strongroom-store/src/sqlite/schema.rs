@@ -4,10 +4,11 @@ use crate::StoreError;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::time::Duration;
 
-/// 1 had no backups, 2 no recovery; both are of development builds.
+/// The version of the tables. Version 1 had no backups and version 2 no recovery; both are of
+/// development builds.
 const SCHEMA: i64 = 3;
 const SCHEMA_WITHOUT_BACKUPS: i64 = 1;
-/// 3.51.3 mends a race that could corrupt a WAL while it is reset.
+/// SQLite 3.51.3 mends a race that could corrupt a write-ahead log while it is reset.
 const MIN_SQLITE: i32 = 3_051_003;
 
 const TABLES: &str = "
@@ -63,7 +64,7 @@ pub(super) fn check_sqlite_version(version: i32) -> Result<(), StoreError> {
     if version < MIN_SQLITE { Err(StoreError::OldSqlite(rusqlite::version())) } else { Ok(()) }
 }
 
-/// FULL syncs the log at every commit; in WAL mode NORMAL would not.
+/// Configures a connection. FULL syncs the log at every commit; in WAL mode NORMAL would not.
 pub(super) fn configure(db: &Connection) -> Result<(), StoreError> {
     db.busy_timeout(Duration::from_secs(5))?;
     let journal: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
@@ -71,14 +72,14 @@ pub(super) fn configure(db: &Connection) -> Result<(), StoreError> {
         return Err(StoreError::NoWal(journal));
     }
     db.pragma_update(None, "synchronous", "FULL")?;
-    // Checkpoints are checkpoint.rs's.
+    // checkpoint.rs runs the checkpoints.
     db.pragma_update(None, "wal_autocheckpoint", 0)?;
     db.pragma_update(None, "trusted_schema", "OFF")?;
     db.pragma_update(None, "cell_size_check", "ON")?;
     Ok(())
 }
 
-/// Makes the tables of a new store, or checks whose store this is.
+/// Makes the tables of a new store, or checks that the store is of this vault.
 pub(super) fn create_or_check(db: &mut Connection, expected: &[u8; 32]) -> Result<(), StoreError> {
     let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     match vault_id(&transaction)? {
@@ -111,12 +112,12 @@ fn schema(db: &Connection) -> Result<i64, StoreError> {
     Ok(db.query_row("SELECT schema FROM vault", [], |row| row.get(0))?)
 }
 
-/// Whether a store has tables of backups: one that was copied by an older build has none.
+/// Whether a store has the tables of backups. A snapshot that an older build made has none.
 pub(super) fn has_backups(db: &Connection) -> Result<bool, StoreError> {
     Ok(schema(db)? != SCHEMA_WITHOUT_BACKUPS)
 }
 
-/// Whose store it is; `None` where there are no tables yet.
+/// The id of the vault whose store it is; `None` where there are no tables yet.
 pub(super) fn vault_id(db: &Connection) -> Result<Option<[u8; 32]>, StoreError> {
     let exists: bool =
         db.query_row("SELECT count(*) > 0 FROM sqlite_schema WHERE name = 'vault'", [], |row| row.get(0))?;

@@ -1,4 +1,4 @@
-//! One thread writes. What waits when it is free is committed together, so that many writes share one sync.
+//! One thread writes. It commits all writes that wait as one group, and many writes share one sync.
 
 use super::checkpoint::Checkpointer;
 use crate::StoreError;
@@ -6,12 +6,12 @@ use rusqlite::{Connection, TransactionBehavior};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
-/// Writes in one commit at most: enough to share a sync, few enough to answer soon.
+/// Writes in one commit at most: enough to share a sync, and few enough to answer soon.
 const MAX_GROUP: usize = 256;
-/// Writes that may wait before callers do.
+/// Writes that may wait in the queue. Further callers wait until it has room.
 const QUEUE: usize = 1024;
 
-/// Hands work to the writing thread, which ends when this is dropped and its queue is empty.
+/// Hands work to the writing thread. The thread ends when this is dropped and the queue is empty.
 pub(super) struct Writer {
     queue: Option<mpsc::Sender<Box<dyn Job>>>,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -31,7 +31,8 @@ impl Writer {
         self.queue.as_ref().is_some_and(|queue| !queue.is_closed())
     }
 
-    /// Runs `write` in a transaction and answers after its commit. It may run twice, so it must not keep state.
+    /// Runs `write` in a transaction and answers after its commit. It may run twice, so it must not
+    /// keep state.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         write: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -58,7 +59,7 @@ impl Drop for Writer {
 /// A write that waits for its commit.
 trait Job: Send {
     fn run(&mut self, db: &Connection) -> rusqlite::Result<()>;
-    /// Told once, after the commit or its failure.
+    /// Gives the answer, once, after the commit or its failure.
     fn answer(self: Box<Self>, commit: Result<(), Arc<rusqlite::Error>>);
 }
 
@@ -77,10 +78,10 @@ impl<T: Send, F: FnMut(&Connection) -> rusqlite::Result<T> + Send> Job for Pendi
     fn answer(self: Box<Self>, commit: Result<(), Arc<rusqlite::Error>>) {
         let answer = match (commit, self.outcome) {
             (Ok(()), Some(outcome)) => Ok(outcome),
-            (Err(error), _) => Err(StoreError::of(&error)(Box::new(error))),
+            (Err(error), _) => Err(error.into()),
             (Ok(()), None) => Err(StoreError::Closed),
         };
-        // A caller who went away does not ask for the answer; the write stands.
+        // A caller who went away does not need the answer; the write stands.
         let _ = self.reply.send(answer);
     }
 }
@@ -90,7 +91,7 @@ fn write_groups(mut db: Connection, mut checkpointer: Checkpointer, mut jobs: mp
     while jobs.blocking_recv_many(&mut group, MAX_GROUP) > 0 {
         let committed = commit(&mut db, &mut group);
         if matches!(committed, Err(Failure::Job(_))) && group.len() > 1 {
-            // One of them is at fault: each gets a transaction of its own.
+            // One of the writes is at fault, so each gets a transaction of its own.
             for mut job in group.drain(..) {
                 let committed = commit(&mut db, std::slice::from_mut(&mut job));
                 job.answer(committed.map_err(Failure::into_shared));
@@ -101,7 +102,8 @@ fn write_groups(mut db: Connection, mut checkpointer: Checkpointer, mut jobs: mp
         group.drain(..).for_each(|job| job.answer(committed.clone()));
         checkpointer.committed(&db);
     }
-    // Its connection closes first, so that the writer's, the last, can move the rest.
+    // The checkpointer's connection closes first. The writer's, which closes last, can then move
+    // the rest.
     drop(checkpointer);
 }
 

@@ -1,4 +1,4 @@
-//! The power goes: what a store makes of what is left.
+//! What a store makes of what a power loss left.
 
 use crate::standing::{Act, Standing, expired};
 use crate::workload::{Call, DATABASE, EVERYBODY, PRINCIPALS, open};
@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use strongroom::SlotId;
-use strongroom_store::{Content, Inserted, Row, SqliteStore, Store, Tag};
+use strongroom_store::{Inserted, SlotContent, SlotRow, SqliteStore, Store, Tag};
 use strongroom_testkit::recording_vfs::{Operation, crash_image};
 use strongroom_testkit::seeded_random::SeededRandom;
 use tempfile::TempDir;
@@ -28,8 +28,8 @@ fn check_integrity(folder: &Path) {
     assert_eq!(found, "ok");
 }
 
-/// Opens what a crash at `point` left, and asks that it holds what was answered, all of it and nothing else; but what
-/// was in flight may be there as a whole.
+/// Opens what a crash at `point` left, and checks that it holds all that was answered and nothing
+/// else. A call that was in flight may be there as a whole.
 pub(crate) async fn check(folder: &Path, calls: &[Call], point: usize) {
     let store = Arc::new(open(folder));
     let rows = rows_of(&store, EVERYBODY).await;
@@ -64,13 +64,14 @@ pub(crate) async fn check(folder: &Path, calls: &[Call], point: usize) {
     }
     check_integrity(folder);
 
-    // At once, so that they share commits.
+    // They run at once, to share commits.
     let mut probes = JoinSet::new();
     let held = standing.held.into_iter().map(|(tag, slot)| (tag, Inserted::Held(slot)));
     for (tag, expected) in held.chain(undone.into_iter().map(|tag| (tag, Inserted::Stored))) {
         let store = Arc::clone(&store);
         probes.spawn(async move {
-            let content = Content { record: vec![1], expires_at: None, held: Some(tag), principals: vec![] };
+            let content =
+                SlotContent { record: vec![1], expires_at: None, held: Some(tag), principals: vec![] };
             let inserted = store.insert(SlotId::from_bytes(tag.0), content).await.expect("asked");
             assert_eq!(inserted, expected, "{tag:?}");
         });
@@ -84,20 +85,20 @@ pub(crate) async fn check(folder: &Path, calls: &[Call], point: usize) {
     probes.join_all().await;
 }
 
-async fn rows_of(store: &SqliteStore, principal: Tag) -> Vec<Row> {
+async fn rows_of(store: &SqliteStore, principal: Tag) -> Vec<SlotRow> {
     let page = store.slots_of(principal, None, 10_000).await.expect("listed");
     assert!(!page.more, "all of it fits into one page");
     page.rows
 }
 
-/// Whether a call that nobody had an answer of was done. If it was done in part, either answer shows it later.
-fn was_done(act: &Act, rows: &[Row], standing: &Standing) -> bool {
+/// Whether a call without an answer was done. If it was done in part, either result shows it later.
+fn was_done(act: &Act, rows: &[SlotRow], standing: &Standing) -> bool {
     let rows: BTreeMap<_, _> = rows.iter().map(|row| (row.slot, row.generation)).collect();
     match act {
         Act::Insert(slot, _) => rows.contains_key(slot),
         Act::Replace(slot, generation, _) => rows.get(slot) == Some(&(generation + 1)),
         Act::Delete(slot) => !rows.contains_key(slot),
-        // Nothing else tells, and either is right: it is not asked for.
+        // Nothing else tells, and either is right, so the check does not ask for it.
         Act::Spend(..) => false,
         Act::Sweep(now) => {
             let mut swept = standing.slots.iter().filter(|(_, (_, content))| expired(content, *now));

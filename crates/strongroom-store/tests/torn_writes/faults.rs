@@ -1,10 +1,10 @@
-//! Files that fail: what is answered then, and what it leaves.
+//! What a store answers when its files fail, and what that leaves.
 
 use crate::crash::{check, crash};
 use crate::standing::Act;
 use crate::workload::{Call, EVERYBODY, open};
 use strongroom::SlotId;
-use strongroom_store::{Content, SqliteStore, Store, StoreError, Tag};
+use strongroom_store::{SlotContent, SqliteStore, Store, StoreError, Tag};
 use strongroom_testkit::recording_vfs::Recording;
 
 #[tokio::test]
@@ -19,12 +19,12 @@ async fn a_full_disk_fails_writes_and_not_reads() {
     let mut failing = changes();
     let full = |error: &StoreError| matches!(error, StoreError::Full(_));
     assert_fail(&store, &failing, full).await;
-    // Readers sign in, and read: for this run the mark in memory counts.
+    // Readers must sign in to read. For this run the mark in memory counts.
     assert!(store.spend_nonce([5; 16], i64::MAX).await.expect("spent"));
     assert!(!store.spend_nonce([5; 16], i64::MAX).await.expect("asked"));
     assert_holds_what_was_inserted(&store).await;
 
-    // What failed took nothing: not the held tags, not the generation.
+    // What failed has taken nothing, neither held tags nor generations.
     recording.fail_writes_full(false);
     failing.push(Act::Spend([6; 16], i64::MAX));
     assert_served(&store, &failing).await;
@@ -52,7 +52,7 @@ async fn a_failed_sync_is_no_success() {
     assert_holds_what_was_inserted(&store).await;
     let failed = recording.length();
 
-    // The next commits go over what the failed ones wrote, so that it cannot come back after them.
+    // The next commits overwrite what the failed ones wrote, so it cannot come back after them.
     recording.fail_syncs(false);
     let later = [insertion(5), Act::Spend([6; 16], i64::MAX)];
     assert_served(&store, &later).await;
@@ -73,20 +73,25 @@ fn slot(n: u8) -> SlotId {
     SlotId::from_bytes([n; 32])
 }
 
-fn content(n: u8) -> Content {
-    Content { record: vec![n; 5000], expires_at: None, held: Some(Tag([n; 32])), principals: vec![EVERYBODY] }
+fn content(n: u8) -> SlotContent {
+    SlotContent {
+        record: vec![n; 5000],
+        expires_at: None,
+        held: Some(Tag([n; 32])),
+        principals: vec![EVERYBODY],
+    }
 }
 
 fn insertion(n: u8) -> Act {
     Act::Insert(slot(n), content(n))
 }
 
-/// One of every kind, after the slots 1 and 2 were inserted.
+/// One change of every kind, after the slots 1 and 2 were inserted.
 fn changes() -> Vec<Act> {
     vec![insertion(3), Act::Replace(slot(1), 1, content(4)), Act::Delete(slot(2))]
 }
 
-/// A call that was answered before anything that is asked about.
+/// A call that was answered before anything that the check asks about.
 fn answered(act: Act) -> Call {
     Call { act, started: 0, answered: Some(0) }
 }
@@ -104,7 +109,7 @@ async fn assert_fail(store: &SqliteStore, acts: &[Act], expected: fn(&StoreError
     }
 }
 
-/// Asked of the store that runs on.
+/// Checks the store that goes on running.
 async fn assert_holds_what_was_inserted(store: &SqliteStore) {
     for n in [1, 2] {
         let row = store.slot(slot(n)).await.expect("read").expect("it is there");

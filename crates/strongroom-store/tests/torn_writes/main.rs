@@ -1,6 +1,7 @@
-//! Power loss, a full disk and syncs that fail, under a real store: an answer is a promise that outlives them.
+//! Power loss, a full disk and failed syncs under a real store: an answer is a promise that
+//! outlives them.
 //!
-//! SQLite writes through a VFS that logs (`recording_vfs`); a crash is a point of that log.
+//! SQLite writes through a VFS that logs (`recording_vfs`). A crash is a point of that log.
 
 mod crash;
 mod faults;
@@ -12,7 +13,7 @@ use strongroom_testkit::recording_vfs::{Operation, Recording};
 use strongroom_testkit::seeded_random::SeededRandom;
 use workload::{Call, WAL, Workload, open};
 
-/// `STRONGROOM_CRASHES` asks for more.
+/// Crashes that the test tries. `STRONGROOM_CRASHES` asks for another number.
 const CRASHES: usize = 300;
 
 #[tokio::test]
@@ -29,7 +30,7 @@ async fn torn_and_lost_writes_lose_nothing_acknowledged() {
     }
 }
 
-/// A third of them anywhere, a third after an answer, a third around a sync.
+/// Points of the log: a third anywhere, a third after an answer, a third around a sync.
 fn crash_points(log: &[Operation], count: usize) -> Vec<usize> {
     let random = &mut SeededRandom::new(2);
     let positions = |is: fn(&Operation) -> bool| -> Vec<usize> {
@@ -60,8 +61,8 @@ async fn a_crash_while_a_store_is_made_leaves_one_that_opens() {
     }
 }
 
-/// Of a call that was alone, nothing is unsynced when it is answered. Of one among others, the commit that first holds
-/// what it brought is synced.
+/// When a call that ran by itself is answered, everything it wrote is synced. For a call among
+/// others, the commit that first holds its bytes is synced.
 #[tokio::test]
 async fn every_answer_follows_a_sync() {
     let (calls, log) = Workload::run(1).await;
@@ -107,7 +108,7 @@ fn is_alone(calls: &[Call], number: usize) -> bool {
 struct Frame<'a> {
     position: usize,
     page: &'a [u8],
-    /// The last of its transaction.
+    /// Whether it is the last frame of its transaction.
     commits: bool,
 }
 
@@ -127,8 +128,8 @@ impl Frame<'_> {
 
 /// The log's frames, each of which SQLite writes as a header and a page.
 ///
-/// The header's second number is the size of the database after a commit, and 0 in the middle of one
-/// (<https://www.sqlite.org/fileformat2.html#the_write_ahead_log>).
+/// The header's second number is the size of the database after a commit, and 0 in the middle of a
+/// transaction (<https://www.sqlite.org/fileformat2.html#the_write_ahead_log>).
 fn wal_frames(log: &[Operation]) -> Vec<Frame<'_>> {
     let mut commits = false;
     let mut frames = Vec::new();

@@ -1,22 +1,22 @@
-//! What calls of a store do to what it holds, for comparing a real store with.
+//! A model of what calls do to a store's contents, to compare a real store with.
 
 use std::collections::BTreeMap;
 use strongroom::SlotId;
-use strongroom_store::{Content, Inserted, Replaced, Store, StoreError, Tag, UnixSeconds};
+use strongroom_store::{Inserted, Replaced, SlotContent, Store, StoreError, Tag, UnixSeconds};
 
-/// A call, of which the same workload never makes two at once that touch the same thing.
+/// A call. A workload never makes two at once that touch the same thing.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Act {
-    Insert(SlotId, Content),
-    /// With the generation that the slot has.
-    Replace(SlotId, u64, Content),
+    Insert(SlotId, SlotContent),
+    /// The number is the generation that the slot has.
+    Replace(SlotId, u64, SlotContent),
     Delete(SlotId),
     Spend([u8; 16], UnixSeconds),
     Sweep(UnixSeconds),
 }
 
 impl Act {
-    /// Makes the call; whether it did what it is for.
+    /// Makes the call, and tells whether it did what it is for.
     pub(crate) async fn run(self, store: &dyn Store) -> Result<bool, StoreError> {
         Ok(match self {
             Self::Insert(slot, content) => store.insert(slot, content).await? == Inserted::Stored,
@@ -29,7 +29,7 @@ impl Act {
         })
     }
 
-    pub(crate) fn content(&self) -> Option<&Content> {
+    pub(crate) fn content(&self) -> Option<&SlotContent> {
         match self {
             Self::Insert(_, content) | Self::Replace(_, _, content) => Some(content),
             _ => None,
@@ -43,7 +43,7 @@ impl Act {
         }
     }
 
-    /// Bytes that stand in the files from this call on and not before, if there are any.
+    /// Bytes that are in the files from this call on and not before, if there are any.
     pub(crate) fn trace(&self) -> Option<&[u8]> {
         match self {
             Self::Insert(slot, _) => Some(slot.as_bytes()),
@@ -57,14 +57,14 @@ impl Act {
 /// What a store holds.
 #[derive(Clone, Default)]
 pub(crate) struct Standing {
-    pub(crate) slots: BTreeMap<SlotId, (u64, Content)>,
+    pub(crate) slots: BTreeMap<SlotId, (u64, SlotContent)>,
     pub(crate) held: BTreeMap<Tag, SlotId>,
     pub(crate) nonces: BTreeMap<[u8; 16], UnixSeconds>,
 }
 
 impl Standing {
     pub(crate) fn apply(&mut self, act: &Act) {
-        if let (Some(Content { held: Some(tag), .. }), Some(slot)) = (act.content(), act.slot()) {
+        if let (Some(SlotContent { held: Some(tag), .. }), Some(slot)) = (act.content(), act.slot()) {
             self.held.insert(*tag, slot);
         }
         match act {
@@ -82,6 +82,6 @@ impl Standing {
     }
 }
 
-pub(crate) fn expired(content: &Content, now: UnixSeconds) -> bool {
+pub(crate) fn expired(content: &SlotContent, now: UnixSeconds) -> bool {
     content.expires_at.is_some_and(|expires_at| expires_at <= now)
 }

@@ -1,36 +1,39 @@
-//! Many calls, some at once, of one store after another in the same file, and the log of what they wrote.
+//! Many calls, some at once, of several stores one after another in the same file, and the log of
+//! what they wrote.
 
 use crate::standing::{Act, Standing};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use strongroom::SlotId;
-use strongroom_store::{Content, SqliteStore, Store, Tag};
+use strongroom_store::{SlotContent, SqliteStore, Store, Tag};
 use strongroom_testkit::recording_vfs::{Operation, Recording};
 use strongroom_testkit::seeded_random::SeededRandom;
 use tokio::task::JoinSet;
 
 pub(crate) const DATABASE: &str = "vault.sqlite";
 pub(crate) const WAL: &str = "vault.sqlite-wal";
-/// Finds every slot.
+/// The principal that finds every slot.
 pub(crate) const EVERYBODY: Tag = Tag([0; 32]);
-/// Find some.
+/// Principals that find some of the slots.
 pub(crate) const PRINCIPALS: [Tag; 4] = [Tag([1; 32]), Tag([2; 32]), Tag([3; 32]), Tag([4; 32])];
 
-/// Starts of the server: each later one finds the files as the one before left them.
+/// Starts of the server. Each later one finds the files as the one before left them.
 const STARTS: usize = 3;
-/// The one without reads. SQLite removes its log at the end of this one and leaves it at the end of the others.
+/// The start without reads. SQLite removes its log at the end of this one and leaves it at the end
+/// of the others.
 const QUIET_START: usize = 2;
 const CALLS_PER_START: usize = 200;
 const MAX_SLOTS: usize = 60;
-/// Inserted at once, they are more than the 2 MB that SQLite keeps of a transaction before it writes.
+/// Slots that are inserted at once. They have more than the 2 MB that SQLite keeps of a transaction
+/// before it writes.
 const BURST: usize = 130;
 
-/// One call, with how long the log was before it was made and after its answer was marked.
+/// One call, and how long the log was before the call and after its answer was marked.
 pub(crate) struct Call {
     pub(crate) act: Act,
     pub(crate) started: usize,
-    /// None while it runs.
+    /// `None` while the call runs.
     pub(crate) answered: Option<usize>,
 }
 
@@ -40,7 +43,7 @@ impl Call {
         self.answered.is_some_and(|answered| answered <= point)
     }
 
-    /// Whether it was made, and not answered, when the log was `point` long.
+    /// Whether the call was made, and not answered, when the log was `point` long.
     pub(crate) fn is_in_flight(&self, point: usize) -> bool {
         self.started <= point && !self.is_answered(point)
     }
@@ -50,7 +53,7 @@ pub(crate) fn open(folder: &Path) -> SqliteStore {
     SqliteStore::open(&folder.join(DATABASE), &[1; 32]).expect("a store")
 }
 
-/// What the store does by itself after more writes than a test makes.
+/// Checkpoints as the store does by itself after more writes than a test makes.
 fn checkpoint(folder: &Path) {
     let db = rusqlite::Connection::open(folder.join(DATABASE)).expect("the file");
     db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).expect("done as far as readers let it");
@@ -62,17 +65,18 @@ pub(crate) struct Workload {
     standing: Standing,
     calls: Vec<Call>,
     running: JoinSet<(usize, bool)>,
-    /// They keep checkpoints from using the log again at once.
+    /// Reads that keep checkpoints from reusing the log at once.
     reads: JoinSet<()>,
     busy: BTreeSet<SlotId>,
-    /// Calls that a sweep must not meet: which of them comes first is not known.
+    /// Calls that a sweep must not meet, because their order is not known.
     running_sweeps: usize,
     running_swept: usize,
     clock: i64,
 }
 
 impl Workload {
-    /// All calls in their order, and the log. The seed fixes what is drawn; how calls meet differs from run to run.
+    /// All calls in their order, and the log. The seed fixes what is drawn; how calls meet differs
+    /// from run to run.
     pub(crate) async fn run(seed: u64) -> (Vec<Call>, Vec<Operation>) {
         let folder = tempfile::tempdir().expect("a folder");
         let mut workload = Self {
@@ -141,7 +145,8 @@ impl Workload {
         }
     }
 
-    /// Everything that is to go by now; what is made from now on stays until the next one.
+    /// A sweep of everything that is to go by now. What is made from now on stays until the next
+    /// one.
     fn sweep(&mut self) -> Act {
         self.clock += 1;
         Act::Sweep(self.clock - 1)
@@ -152,16 +157,16 @@ impl Workload {
         Act::Insert(slot, self.content(length, expires_at))
     }
 
-    fn content(&mut self, length: usize, expires_at: Option<i64>) -> Content {
+    fn content(&mut self, length: usize, expires_at: Option<i64>) -> SlotContent {
         let mut record = vec![0; length];
         self.random.fill(&mut record);
         let held = (self.random.below(2) == 0).then(|| Tag(self.random.bytes()));
         let mut principals = vec![EVERYBODY];
         principals.extend(PRINCIPALS.into_iter().filter(|_| self.random.below(3) == 0));
-        Content { record, expires_at, held, principals }
+        SlotContent { record, expires_at, held, principals }
     }
 
-    /// Makes a call as soon as less than `at_once` are running.
+    /// Makes a call as soon as fewer than `at_once` are running.
     async fn make(&mut self, store: &Arc<SqliteStore>, act: Act, at_once: usize) {
         self.answers(at_once - 1).await;
         self.busy.extend(act.slot());
@@ -199,7 +204,7 @@ impl Workload {
         let counter = match act {
             Act::Sweep(_) => &mut self.running_sweeps,
             Act::Spend(_, keep_until) if *keep_until != i64::MAX => &mut self.running_swept,
-            Act::Insert(_, Content { expires_at: Some(_), .. }) => &mut self.running_swept,
+            Act::Insert(_, SlotContent { expires_at: Some(_), .. }) => &mut self.running_swept,
             _ => return,
         };
         *counter = counter.checked_add_signed(change).expect("it was counted when it began");

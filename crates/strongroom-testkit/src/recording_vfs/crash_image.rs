@@ -1,19 +1,19 @@
 //! What a disk may hold when the power goes.
 
-use super::Operation;
+use super::operation::Operation;
 use crate::seeded_random::SeededRandom;
 use std::collections::BTreeMap;
 
-/// What a disk writes in one piece.
+/// The bytes that a disk writes in one piece.
 const SECTOR_BYTES: usize = 512;
 
-/// Bytes by the file's name.
+/// Bytes of files, by the files' names.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// The files as they may be found after a power loss at the end of `log`.
 ///
-/// What was synced is there. Of what was written since, any sectors are there, whatever the order they were written
-/// in, and where some lie over each other, any one of them is the last.
+/// What was synced is there. What was written since may be there sector by sector, whatever the
+/// order was. Where writes overlap, any one of them may be the last.
 #[must_use]
 pub fn crash_image(log: &[Operation], random: &mut SeededRandom) -> Files {
     let mut disk = BTreeMap::<&str, Disk<'_>>::new();
@@ -45,7 +45,7 @@ pub fn crash_image(log: &[Operation], random: &mut SeededRandom) -> Files {
 /// A file, from its last sync on.
 #[derive(Default)]
 struct Disk<'a> {
-    /// None before anything of it is on the disk.
+    /// `None` before anything of it is on the disk.
     bytes: Option<Vec<u8>>,
     unsynced: Vec<Change<'a>>,
 }
@@ -57,7 +57,7 @@ enum Change<'a> {
     Length(usize),
 }
 
-/// Pieces that end where the disk's sectors do, not where the write began.
+/// Pieces that end where the disk's sectors end, wherever the write began.
 fn sectors(mut offset: usize, mut bytes: &[u8]) -> impl Iterator<Item = Change<'_>> {
     std::iter::from_fn(move || {
         let (sector, rest) = bytes.split_at(bytes.len().min(SECTOR_BYTES - offset % SECTOR_BYTES));
@@ -74,7 +74,8 @@ impl Disk<'_> {
     }
 
     fn lose(&mut self, random: &mut SeededRandom) {
-        // Few lost, half of them, few kept: a fair coin alone would hardly ever lose just one of many.
+        // Few are lost, or half of them, or most. A fair coin would hardly ever lose just one of
+        // many.
         let kept_in_16 = [0, 1, 8, 15, 16][random.below(5)];
         self.unsynced.retain(|_| random.below(16) < kept_in_16);
         random.shuffle(&mut self.unsynced);

@@ -1,11 +1,12 @@
-//! The VFS itself: SQLite's C interface, before the platform's own.
+//! The VFS itself: SQLite's C interface in front of the platform's own.
 //!
-//! Every method hands over to the wrapped VFS or file; a few tell the recorder. The lock on the recorder is held
-//! meanwhile, so that the log has the order in which things happened.
+//! Every method calls the wrapped VFS or file, and a few tell the recorder. They hold the
+//! recorder's lock meanwhile, and the log has the order in which things happened.
 
 #![expect(unsafe_code, reason = "a VFS is a table of C functions")]
 
-use super::{Operation, Recorder, recorder};
+use super::operation::Operation;
+use super::recorder::{Recorder, recorder};
 use rusqlite::ffi;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::path::PathBuf;
@@ -22,7 +23,7 @@ pub(super) fn register_once() {
         // SAFETY: SQLite never frees or moves a registered VFS; these two fields do not change.
         let (file_bytes, path_bytes) = unsafe { ((*platform).szOsFile, (*platform).mxPathname) };
         let vfs = Box::leak(Box::new(ffi::sqlite3_vfs {
-            // 2: all but the replacing of system calls.
+            // Version 2 has all but the replacing of system calls.
             iVersion: 2,
             szOsFile: size_of::<File>() as c_int + file_bytes,
             mxPathname: path_bytes,
@@ -56,14 +57,15 @@ pub(super) fn register_once() {
 #[repr(C)]
 struct File {
     base: ffi::sqlite3_file,
-    /// Of a database, its log or its journal; others, such as those for sorting, do not outlive a crash.
+    /// The path of a database, its log or its journal. Other files, such as those for sorting, have
+    /// none: they do not outlive a crash.
     path: Option<PathBuf>,
 }
 
-// What stands behind it is aligned as SQLite's memory is.
+// The platform's file behind it is aligned as SQLite's memory is.
 const _: () = assert!(size_of::<File>().is_multiple_of(8) && align_of::<File>() <= 8);
 
-/// Version 2, so without memory maps: every write passes through `write`.
+/// Version 2 has no memory maps, so every write passes through `write`.
 static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
     iVersion: 2,
     xClose: Some(close),
@@ -86,7 +88,7 @@ static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
     xUnfetch: None,
 };
 
-/// The wrapped VFS.
+/// The platform's VFS, which this one wraps.
 ///
 /// # Safety
 /// `vfs` is the one that `register_once` made.
@@ -113,7 +115,7 @@ unsafe fn methods<'a>(file: *mut ffi::sqlite3_file) -> &'a ffi::sqlite3_io_metho
     unsafe { &*(*inner(file)).pMethods }
 }
 
-/// The name under which a file is recorded, if it is.
+/// The name under which a file is recorded, if it is recorded.
 ///
 /// # Safety
 /// `file` was opened by `open` and not closed.
@@ -123,7 +125,7 @@ unsafe fn name(recorder: &Recorder, file: *mut ffi::sqlite3_file) -> Option<Arc<
     file.path.as_ref().and_then(|path| recorder.name_of(path))
 }
 
-/// A copy of a path; temporary files have none.
+/// A copy of a path. Temporary files have none.
 ///
 /// # Safety
 /// `path` is null or a C string.
@@ -141,8 +143,9 @@ unsafe extern "C" fn open(
     out_flags: *mut c_int,
 ) -> c_int {
     let recorded = ffi::SQLITE_OPEN_MAIN_DB | ffi::SQLITE_OPEN_WAL | ffi::SQLITE_OPEN_MAIN_JOURNAL;
-    // SAFETY: SQLite gives its own VFS, `szOsFile` bytes for the file and a path that it keeps while it is open. A
-    // file with null methods counts as not open, so a failed one is closed here if the platform wants it to be.
+    // SAFETY: SQLite gives its own VFS, `szOsFile` bytes for the file, and a path that it keeps
+    // while the file is open. A file with null methods counts as not open, so a failed one is
+    // closed here if the platform wants it to be.
     unsafe {
         let platform = platform(vfs);
         let inner = inner(file);
@@ -162,8 +165,8 @@ unsafe extern "C" fn open(
 }
 
 unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
-    // SAFETY: SQLite closes an open file once. The path is dropped in place and the methods are nulled, so that
-    // nothing of it is used again.
+    // SAFETY: SQLite closes an open file once. The path is dropped in place and the methods are
+    // nulled, so nothing of it is used again.
     unsafe {
         let result = methods(file).xClose.expect("a file closes")(inner(file));
         file.cast::<File>().drop_in_place();

@@ -1,11 +1,11 @@
-//! A fake of AMD's for SEV-SNP: a root in the place of Milan's, a chip that it certifies, and reports. For tests only: no maker signs
-//! any of it.
+//! A fake AMD for SEV-SNP, for tests only: a root in the place of Milan's, a chip that it
+//! certifies, and reports. No maker signs any of it.
 
 use super::pki::{self, Certificate, Crl, Signer};
 use super::{DAY, der};
 use std::sync::LazyLock;
 
-/// ARK and ASK of this process: keys of 4,096 bits take their time.
+/// ARK and ASK of this process. Keys of 4,096 bits take a while to make.
 static KEYS: LazyLock<(Signer, Signer)> = LazyLock::new(|| {
     let ask = std::thread::spawn(Signer::rsa);
     (Signer::rsa(), ask.join().expect("a key is made"))
@@ -13,18 +13,19 @@ static KEYS: LazyLock<(Signer, Signer)> = LazyLock::new(|| {
 
 const ARK_SERIAL: u64 = 0x01_0000;
 const ASK_SERIAL: u64 = 0x01_0001;
-/// TCB_VERSION of Milan: boot loader 3, TEE 0, SNP 8, microcode 0xDB, which takes two bytes as an INTEGER.
+/// TCB_VERSION of Milan: boot loader 3, TEE 0, SNP 8 and microcode 0xDB, which takes two bytes as
+/// an INTEGER.
 const TCB: [u8; 8] = [3, 0, 0, 0, 0, 0, 8, 0xDB];
 const CHIP_ID: [u8; 64] = [0xC4; 64];
-/// Bytes of a report that are signed.
+/// The signed bytes of a report, from its start.
 const SIGNED_BYTES: usize = 0x2A0;
 
-/// What the certificate of a chip's key says.
+/// The values in the certificate of a chip's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vcek {
-    /// Its first and last second.
+    /// The first and the last second, since 1970.
     pub validity: (i64, i64),
-    /// The chip.
+    /// CHIP_ID, the hardware id.
     pub chip_id: [u8; 64],
     /// TCB_VERSION that the key is for.
     pub tcb: [u8; 8],
@@ -40,44 +41,44 @@ pub struct FakeAmd {
     vcek_der: Vec<u8>,
 }
 
-/// What a revocation list says. The default: nothing is revoked.
+/// The contents of a revocation list. The default one revokes nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CrlState {
-    /// The ASK is on it.
+    /// Whether the ASK is on the list.
     pub revoke_ask: bool,
-    /// A day before the fake's own time otherwise.
+    /// In seconds since 1970. `None` stands for a day before the fake's own time.
     pub this_update: Option<i64>,
-    /// Thirty days after the fake's own time otherwise.
+    /// In seconds since 1970. `None` stands for thirty days after the fake's own time.
     pub next_update: Option<i64>,
 }
 
-/// What a report says. The default one is of version 3, of a guest that may not be debugged or moved, and that may run on a host with
-/// SMT.
+/// The contents of a report. The default one has version 3. Its guest may not be debugged or moved,
+/// and may run on a host with SMT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnpReport {
-    /// 2, 3 or 5.
+    /// The report's version: 2, 3 or 5.
     pub version: u32,
-    /// What the guest asked to be bound.
+    /// REPORT_DATA, which the guest chose.
     pub report_data: [u8; 64],
-    /// Its launch digest.
+    /// MEASUREMENT, the launch digest.
     pub measurement: [u8; 48],
-    /// What its host gave it.
+    /// HOST_DATA, which the host chose.
     pub host_data: [u8; 32],
     /// POLICY: bit 16 SMT, bit 17 always one, bit 18 a migration agent, bit 19 debug.
     pub policy: u64,
-    /// The level that asked.
+    /// The privilege level that asked, from 0.
     pub vmpl: u32,
-    /// The chip; that of the VCEK otherwise.
+    /// CHIP_ID. `None` stands for the VCEK's.
     pub chip_id: Option<[u8; 64]>,
-    /// TCB_VERSIONs; those of the VCEK otherwise.
+    /// REPORTED_TCB. `None` stands for the VCEK's.
     pub reported_tcb: Option<[u8; 8]>,
-    /// As [`reported_tcb`](Self::reported_tcb).
+    /// CURRENT_TCB. `None` stands for the VCEK's.
     pub current_tcb: Option<[u8; 8]>,
-    /// As [`reported_tcb`](Self::reported_tcb).
+    /// COMMITTED_TCB. `None` stands for the VCEK's.
     pub committed_tcb: Option<[u8; 8]>,
-    /// CPUID's family, model and stepping; version 2 has none.
+    /// CPUID's family, model and stepping. A report of version 2 does not have them.
     pub cpuid: [u8; 3],
-    /// Which key signs, and whether the chip's key or id is masked: zero for a VCEK.
+    /// The key that signs, and whether the chip's key or id is masked: zero for a VCEK.
     pub key_info: u32,
 }
 
@@ -101,13 +102,14 @@ impl Default for SnpReport {
 }
 
 impl FakeAmd {
-    /// The process's ARK and ASK and a new chip's key, certified for thirty days before and after `now_unix`.
+    /// Takes the process's ARK and ASK and makes a chip's key, certified for thirty days before and
+    /// after `now_unix`, in seconds since 1970.
     #[must_use]
     pub fn new(now_unix: i64) -> Self {
         Self::with_vcek(now_unix, |_| ())
     }
 
-    /// As [`new`](Self::new), with another certificate of the chip's key.
+    /// Does the same as [`new`](Self::new), with another certificate of the chip's key.
     #[must_use]
     pub fn with_vcek(now_unix: i64, change: impl FnOnce(&mut Vcek)) -> Self {
         let (ark_key, ask_key) = &*KEYS;
@@ -143,7 +145,7 @@ impl FakeAmd {
         &self.ark_der
     }
 
-    /// The certificate of who certified the chip.
+    /// The certificate of the ASK, which certified the chip.
     #[must_use]
     pub fn ask_der(&self) -> &[u8] {
         &self.ask_der
@@ -155,7 +157,7 @@ impl FakeAmd {
         &self.vcek_der
     }
 
-    /// What the certificate of the chip's key says.
+    /// The values in the certificate of the chip's key.
     #[must_use]
     pub fn vcek(&self) -> &Vcek {
         &self.vcek
@@ -174,10 +176,11 @@ impl FakeAmd {
         .sign(&KEYS.0)
     }
 
-    /// What a host puts beside a report (GHCB's certificate table): VCEK, ASK, and where it is asked for the revocation list.
+    /// What a host gives with a report (GHCB's certificate table): VCEK, ASK, and, if wanted, the
+    /// revocation list.
     ///
     /// # Panics
-    /// Where certificates are larger than any are.
+    /// If certificates are larger than real ones ever are.
     #[must_use]
     pub fn certificate_table(&self, crl: Option<&CrlState>) -> Vec<u8> {
         const ENTRY_BYTES: usize = 24;
@@ -200,7 +203,7 @@ impl FakeAmd {
         table
     }
 
-    /// A report, signed by the chip, whatever it says.
+    /// A report that the chip signed, whatever its contents.
     #[must_use]
     pub fn report(&self, report: &SnpReport) -> Vec<u8> {
         let mut out = vec![0; 1184];
@@ -258,7 +261,7 @@ fn certify(vcek: &Vcek, key: &Signer, ask: &Signer) -> Vec<u8> {
         |arc: &str, value: Vec<u8>| pki::extension(&format!("1.3.6.1.4.1.3704.1.{arc}"), false, &value);
     let version = |arc: &str, version: u8| extension(arc, der::integer(u64::from(version)));
     Certificate {
-        // As all of AMD's.
+        // All of AMD's certificates have this.
         serial: 0,
         issuer: &ask_name(),
         subject: &pki::name("Test SEV-VCEK (no AMD)"),
@@ -275,7 +278,7 @@ fn certify(vcek: &Vcek, key: &Signer, ask: &Signer) -> Vec<u8> {
             version("3.7", 0),
             version("3.3", snp),
             version("3.8", microcode),
-            // Bare bytes, as in AMD's certificates.
+            // The value is bare bytes, as in AMD's certificates.
             extension("4", vcek.chip_id.to_vec()),
         ],
     }

@@ -1,22 +1,22 @@
-//! A fake of AWS's for Nitro enclaves: a root in the place of G1, what it certifies, and attestation documents. For tests only: no maker
-//! signs any of it.
+//! A fake AWS for Nitro enclaves, for tests only: a root in the place of G1, what it certifies, and
+//! attestation documents. No maker signs any of it.
 
 use super::DAY;
 use super::pki::{self, Certificate, Signer};
 use minicbor::Encoder;
 use sha2::{Digest, Sha384};
 
-/// `{1: -35}`: ES384.
+/// COSE's protected header `{1: -35}`, which means ES384.
 const PROTECTED: [u8; 4] = [0xA1, 0x01, 0x38, 0x22];
 
-/// What the certificate of an enclave's key says.
+/// The values in the certificate of an enclave's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaf {
-    /// Its first and last second.
+    /// The first and the last second, since 1970.
     pub validity: (i64, i64),
-    /// keyUsage, by the numbers of [`pki`]; none where it is empty.
+    /// keyUsage, by the numbers of [`pki`]. An empty list leaves the extension out.
     pub usage: Vec<u8>,
-    /// Whether it may certify others, which no enclave may.
+    /// Whether it may certify others. A real enclave's certificate never may.
     pub is_authority: bool,
 }
 
@@ -24,32 +24,33 @@ pub struct Leaf {
 pub struct FakeAws {
     now: i64,
     root_der: Vec<u8>,
-    /// From below the root down.
+    /// Certificates from below the root down, in DER.
     intermediates: Vec<Vec<u8>>,
     leaf_key: Signer,
     leaf_der: Vec<u8>,
 }
 
-/// What a document says. The default one has the PCRs of an enclave that may not be debugged and whose image nobody signed.
+/// The contents of a document. In the default one the PCRs are those of an enclave that may not be
+/// debugged and whose image nobody signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NitroDocument {
-    /// Instance and enclave.
+    /// The names of instance and enclave.
     pub module_id: String,
-    /// Of the hash of the PCRs: SHA384.
+    /// The name of the hash of the PCRs, `SHA384` in real documents.
     pub digest: String,
-    /// In milliseconds; the fake's own time otherwise.
+    /// In milliseconds since 1970. `None` stands for the fake's own time.
     pub timestamp_ms: Option<u64>,
-    /// By their index, in the order in which they are written.
+    /// PCRs with their index, in the order in which they are written.
     pub pcrs: Vec<(u32, [u8; 48])>,
-    /// null otherwise, as the module writes it.
+    /// A key that the enclave asked to be bound. `None` is written as null, as the module does.
     pub public_key: Option<Vec<u8>>,
-    /// As [`public_key`](Self::public_key).
+    /// Data that the enclave asked to be bound. `None` is written as null.
     pub user_data: Option<Vec<u8>>,
-    /// As [`public_key`](Self::public_key).
+    /// The nonce that a client sent. `None` is written as null.
     pub nonce: Option<Vec<u8>>,
-    /// Whether COSE's tag is written, which AWS leaves out.
+    /// Whether COSE's tag is written. AWS leaves it out.
     pub is_tagged: bool,
-    /// Certificates of the bundle in another order than root first.
+    /// Whether the bundle's certificates come in another order than root first.
     pub bundle_reversed: bool,
 }
 
@@ -74,13 +75,14 @@ impl Default for NitroDocument {
 }
 
 impl FakeAws {
-    /// Keys at random; authorities for thirty days before and after `now_unix`, the enclave from a minute before for three hours.
+    /// Makes keys at random. Authorities are valid for thirty days before and after `now_unix`, in
+    /// seconds since 1970; the enclave is valid for three hours, from a minute before.
     #[must_use]
     pub fn new(now_unix: i64) -> Self {
         Self::with_leaf(now_unix, |_| ())
     }
 
-    /// As [`new`](Self::new), with another certificate of the enclave's key.
+    /// Does the same as [`new`](Self::new), with another certificate of the enclave's key.
     #[must_use]
     pub fn with_leaf(now_unix: i64, change: impl FnOnce(&mut Leaf)) -> Self {
         let mut leaf = Leaf {
@@ -144,10 +146,10 @@ impl FakeAws {
         &self.root_der
     }
 
-    /// A document, signed by the enclave's module, whatever it says.
+    /// A document that the enclave's module signed, whatever its contents.
     ///
     /// # Panics
-    /// Where the fake's own time is before 1970.
+    /// If the fake's own time is before 1970.
     #[must_use]
     pub fn document(&self, document: &NitroDocument) -> Vec<u8> {
         let payload = self.payload(document);
@@ -165,7 +167,7 @@ impl FakeAws {
         out
     }
 
-    /// In the order of AWS's, which is not CBOR's own.
+    /// The keys are in the order of AWS's documents, which is not CBOR's own.
     fn payload(&self, document: &NitroDocument) -> Vec<u8> {
         let now_ms = u64::try_from(self.now * 1000).expect("after 1970");
         let mut bundle: Vec<_> = [&self.root_der].into_iter().chain(&self.intermediates).collect();

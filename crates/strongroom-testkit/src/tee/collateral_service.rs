@@ -1,5 +1,5 @@
-//! A fake of the services that give Intel's and AMD's collateral out, over plain HTTP. For tests only: what it gives out is a
-//! [`FakeIntel`]'s and a [`FakeAmd`]'s.
+//! A fake of the services that give out Intel's and AMD's collateral, over plain HTTP and for tests
+//! only. The collateral is a [`FakeIntel`]'s and a [`FakeAmd`]'s.
 
 use super::amd::{CrlState, FakeAmd};
 use super::http::{self, Mood, Request, Response, percent_encoded};
@@ -10,8 +10,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Intel's provisioning certification service (version 4) and AMD's key distribution service under one address. It goes when it is
-/// dropped.
+/// Intel's provisioning certification service (version 4) and AMD's key distribution service under
+/// one address. It ends when it is dropped.
 pub struct FakeCollateralService {
     address: SocketAddr,
     service: Arc<Service>,
@@ -25,10 +25,10 @@ struct Service {
 }
 
 impl FakeCollateralService {
-    /// Starts it on a free port of this host.
+    /// Starts the service on a free port of this host.
     ///
     /// # Panics
-    /// Where there is none.
+    /// If no port is free.
     #[must_use]
     pub fn start(intel: Arc<FakeIntel>, amd: Arc<FakeAmd>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -42,7 +42,7 @@ impl FakeCollateralService {
                         break;
                     }
                     let service = Arc::clone(&service);
-                    // A client that goes away has heard enough.
+                    // The client may be gone, and then needs no answer.
                     std::thread::spawn(move || {
                         let failure = || Response::error(503, "the test wants this to fail");
                         http::serve(stream, &service.mood, failure, |request| service.answer(request)).ok()
@@ -53,36 +53,36 @@ impl FakeCollateralService {
         Self { address, service }
     }
 
-    /// `http://127.0.0.1:` and its port.
+    /// The service's URL: `http://127.0.0.1:` and the port.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Whether it answers every request with 503.
+    /// Makes it answer every request with 503, or end that.
     pub fn fail(&self, fails: bool) {
         self.service.mood.fails.store(fails, Ordering::SeqCst);
     }
 
-    /// How long it takes to answer.
+    /// Makes each answer take this long.
     ///
     /// # Panics
-    /// Beyond the age of the universe.
+    /// If the delay in milliseconds does not fit into 64 bits.
     pub fn delay(&self, delay: Duration) {
         let ms = u64::try_from(delay.as_millis()).expect("a test is shorter");
         self.service.mood.delay_ms.store(ms, Ordering::SeqCst);
     }
 
-    /// How many requests it has had.
+    /// The number of requests it has had.
     #[must_use]
     pub fn requests(&self) -> usize {
         self.service.mood.requests.load(Ordering::SeqCst)
     }
 
-    /// What the collateral says from now on.
+    /// Sets the contents of the collateral from now on.
     ///
     /// # Panics
-    /// Where an answer panicked before.
+    /// If an answer panicked before.
     pub fn say(&self, platform: PlatformState, crl: CrlState) {
         *self.service.state.lock().expect("no answer panics") = (platform, crl);
     }
@@ -91,7 +91,8 @@ impl FakeCollateralService {
 impl Drop for FakeCollateralService {
     fn drop(&mut self) {
         self.service.mood.is_over.store(true, Ordering::SeqCst);
-        // So that the thread that listens sees it; if it has ended, so much the better.
+        // The thread that listens sees this connection. If the thread has ended, so much the
+        // better.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -114,7 +115,7 @@ impl Service {
         let text = |name: &str| collateral[name].as_str().map(str::to_owned);
         let list = |name: &str| hex::decode(text(name)?).ok();
         let chain = |name: &str| Some(percent_encoded(&text(name)?));
-        // The exact text that is signed.
+        // The text exactly as it is signed.
         let signed = |object: &str, name: &str| {
             let (value, signature) = (text(name)?, text(&format!("{name}_signature"))?);
             let body = format!(r#"{{"{object}":{value},"signature":"{signature}"}}"#);

@@ -1,14 +1,19 @@
-//! A fake of Linux's `/sys/kernel/config/tsm/report` (configfs-tsm), for tests only: a folder and a thread that looks after it.
+//! A fake of Linux's `/sys/kernel/config/tsm/report` (configfs-tsm), for tests only: a folder, and
+//! a thread that looks after it.
 //!
-//! What a kernel does within a system call, the thread does some milliseconds later. So the code under test must
-//! - wait after `mkdir`, say for up to a second, until `generation` is there; all else that is readable is there by then;
-//! - write `inblob` with its 64 bytes in one `write`; in parts or with other lengths it is never answered;
-//! - wait after that, again for up to a second, until `generation` is another than it was, and only then read `outblob` and `auxblob`
-//!   (a kernel raises `generation` as `inblob` is closed, and makes the report as `outblob` is read, which then takes long);
-//! - bear that `rmdir` fails, since the attributes of a plain folder are files in it, and that `outblob` is missing, rather than an
-//!   error to read, before there is a report.
+//! What a kernel does within a system call, the thread does some milliseconds later. So the code
+//! under test must
+//! - wait after `mkdir`, up to a second or so, until `generation` is there. Everything else that
+//!   can be read is there by then;
+//! - write the 64 bytes of `inblob` in one `write`. Parts and other lengths are never answered;
+//! - wait after that, up to a second or so, until `generation` has changed, and only then read
+//!   `outblob` and `auxblob`. A kernel raises `generation` as `inblob` is closed. It makes the
+//!   report as `outblob` is read, which takes long;
+//! - bear that `rmdir` fails, because the attributes of a plain folder are files in it;
+//! - bear that `outblob` is missing before there is a report. In a kernel it cannot be read then.
 //!
-//! Writes to `privlevel` count one generation when the file first holds something, as `inblob` does each time.
+//! A write to `privlevel` counts as one generation when the file first holds something, as each
+//! write to `inblob` does.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -43,7 +48,7 @@ struct Entry {
 
 struct Watcher<F> {
     root: PathBuf,
-    /// Where files are written before they appear in an entry as a whole.
+    /// Where files are written. They appear in an entry as a whole.
     draft: PathBuf,
     provider: String,
     report: F,
@@ -52,11 +57,10 @@ struct Watcher<F> {
 }
 
 impl FakeTsm {
-    /// For a provider `tdx_guest` or `sev_guest`, of which the latter also has `auxblob`, `privlevel` and its floor. `report` gives
-    /// `outblob` for what stands in `inblob`.
+    /// Makes the folder for a provider, `tdx_guest` or `sev_guest`. The latter also has `auxblob`,
+    /// `privlevel` and its floor. `report` gives `outblob` for the contents of `inblob`.
     ///
-    /// # Panics
-    /// Where no folder can be made.
+    /// If the folder cannot be made.
     #[must_use]
     pub fn start(
         provider: &str,
@@ -74,7 +78,7 @@ impl FakeTsm {
             let state = Arc::clone(&state);
             move || {
                 while !state.is_over.load(Ordering::SeqCst) {
-                    // An entry that goes while it is looked at is looked at no more.
+                    // An entry that goes meanwhile is not looked at any more.
                     let _ = watcher.look(&state);
                     std::thread::sleep(PERIOD);
                 }
@@ -83,13 +87,14 @@ impl FakeTsm {
         Self { folder, state }
     }
 
-    /// Where entries are made.
+    /// The path of the folder in which entries are made.
     #[must_use]
     pub fn root(&self) -> PathBuf {
         self.folder.path().join("report")
     }
 
-    /// Whether another writer uses each entry too: then `generation` is one more than the code under test made it.
+    /// Makes another writer use each entry too. `generation` is then one more than the code under
+    /// test made it.
     pub fn disturb(&self, disturbs: bool) {
         self.state.disturbs.store(disturbs, Ordering::SeqCst);
     }
@@ -139,7 +144,7 @@ impl<F: Fn([u8; 64]) -> Vec<u8>> Watcher<F> {
         }
         let inblob = path.join("inblob");
         if let Ok(input) = <[u8; 64]>::try_from(fs::read(&inblob)?) {
-            // So that the next input is another one.
+            // The next input is then seen as a new one.
             fs::OpenOptions::new().write(true).open(&inblob)?.set_len(0)?;
             self.put(path, "outblob", &(self.report)(input))?;
             if self.has_levels() {
@@ -154,7 +159,7 @@ impl<F: Fn([u8; 64]) -> Vec<u8>> Watcher<F> {
         Ok(())
     }
 
-    /// A file appears with all that is in it.
+    /// Makes a file appear with all its contents.
     fn put(&self, entry: &Path, name: &str, contents: &[u8]) -> io::Result<()> {
         fs::write(&self.draft, contents)?;
         fs::rename(&self.draft, entry.join(name))

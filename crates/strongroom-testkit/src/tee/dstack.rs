@@ -1,5 +1,5 @@
-//! Fakes of dstack's event log and of its guest agent (Dstack-TEE/dstack 0.5), for tests only: the quotes are a [`FakeIntel`]'s, whom
-//! nobody trusts.
+//! Fakes of dstack's event log and guest agent (Dstack-TEE/dstack 0.5), for tests only. The quotes
+//! are a [`FakeIntel`]'s, which nobody trusts.
 //!
 //! [`FakeIntel`]: super::intel::FakeIntel
 
@@ -32,10 +32,11 @@ pub fn event(name: &str, payload: &[u8]) -> Value {
     })
 }
 
-/// An event of RTMR3 with its digest in the second way, over JSON (RFC 8785), as dstack 0.6 writes it.
+/// An event of RTMR3 with its digest in the second way, over JSON (RFC 8785), as dstack 0.6 writes
+/// it.
 ///
 /// # Panics
-/// Where JSON would have to escape the name: dstack's own names are plain.
+/// If JSON would have to escape the name. dstack's own names are plain.
 #[must_use]
 pub fn event_v2(name: &str, payload: &[u8]) -> Value {
     assert!(name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'));
@@ -52,10 +53,10 @@ pub fn event_v2(name: &str, payload: &[u8]) -> Value {
     })
 }
 
-/// What RTMR3 is after these events; those of other registers are left out.
+/// The value of RTMR3 after these events. Events of other registers are left out.
 ///
 /// # Panics
-/// Where an event has no digest.
+/// If an event has no digest.
 #[must_use]
 pub fn rtmr3(events: &[Value]) -> [u8; 48] {
     events.iter().filter(|event| event["imr"] == 3).fold([0; 48], |register, event| {
@@ -65,7 +66,8 @@ pub fn rtmr3(events: &[Value]) -> [u8; 48] {
     })
 }
 
-/// The events of a guest's start, in the order of dstack 0.5 where a key management service gives the application its keys.
+/// The events of a guest's start. Their order is that of dstack 0.5, where a key management service
+/// gives the application its keys.
 #[must_use]
 pub fn boot_events(
     app_compose: &str,
@@ -77,7 +79,7 @@ pub fn boot_events(
     parts.iter().map(|(name, payload)| event(name, payload)).collect()
 }
 
-/// Names and payloads of [`boot_events`].
+/// The names and payloads of [`boot_events`].
 fn boot_parts(
     app_compose: &str,
     app_id: [u8; 20],

@@ -1,4 +1,5 @@
-//! HTTP/1.1 as far as the fakes of services need it, over whatever stream. For tests only: it trusts its client.
+//! HTTP/1.1 over any stream, as far as the fakes of services need it. It is for tests only: it
+//! trusts its client.
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -6,19 +7,19 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// What a client asks.
+/// A client's request.
 pub(crate) struct Request {
     pub(crate) method: String,
-    /// Without the query.
+    /// The target's path, without the query.
     pub(crate) path: String,
-    /// Names as they are, values as they are: nothing that the fakes answer to has to be escaped.
+    /// Names and values as they are sent. Nothing that the fakes answer has to be escaped.
     pub(crate) query: BTreeMap<String, String>,
-    /// Names in lower case.
+    /// Values by their names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Vec<u8>,
 }
 
-/// What it is answered.
+/// A service's answer.
 pub(crate) struct Response {
     status: u16,
     content_type: &'static str,
@@ -36,7 +37,7 @@ impl Response {
         Self { status, ..Self::bytes("application/json", body) }
     }
 
-    /// With an error in the words of dstack's agent.
+    /// An error in the words of dstack's agent.
     pub(crate) fn error(status: u16, error: &str) -> Self {
         Self::json(status, &json!({ "error": error }))
     }
@@ -47,7 +48,7 @@ impl Response {
     }
 }
 
-/// How a service is made to behave while it runs.
+/// A service's behaviour, which a test changes while it runs.
 #[derive(Default)]
 pub(crate) struct Mood {
     pub(crate) fails: AtomicBool,
@@ -126,7 +127,7 @@ fn write(stream: &mut impl Write, response: &Response, closes: bool) -> io::Resu
     stream.flush()
 }
 
-/// Percent-encoding (RFC 3986 §2.1) of all that is not unreserved.
+/// Percent-encodes (RFC 3986 §2.1) everything that is not unreserved.
 pub(crate) fn percent_encoded(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {

@@ -1,4 +1,5 @@
-//! A fake of Intel's for TDX: a root, what it certifies, quotes and their collateral. For tests only: no maker signs any of it.
+//! A fake Intel for TDX, for tests only: a root, what it certifies, quotes and their collateral. No
+//! maker signs any of it.
 
 mod collateral;
 mod quote;
@@ -16,28 +17,28 @@ pub const FMSPC: [u8; 6] = [0xB0, 0xC0, 0x6F, 0, 0, 0];
 const CPU_SVN: [u8; 16] = [3, 3, 2, 2, 4, 1, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0];
 /// PCESVN of the fake platform.
 const PCE_SVN: u64 = 13;
-/// 1.2.840.113741.1.13.1, under which all of a PCK certificate's own values are.
+/// 1.2.840.113741.1.13.1, the OID above all of a PCK certificate's own values.
 const SGX_EXTENSION: &str = "1.2.840.113741.1.13.1";
 
-/// Serial numbers, of which revocation lists name some.
+/// Serial numbers. Revocation lists name some of them.
 const TCB_SIGNER_SERIAL: u64 = 2;
 const PCK_CA_SERIAL: u64 = 3;
 const PCK_SERIAL: u64 = 4;
 
-/// What the certificate of the platform's own key says.
+/// The values in the certificate of the platform's own key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pck {
-    /// Its first and last second.
+    /// The first and the last second, since 1970.
     pub validity: (i64, i64),
-    /// Whether the platform can be extended.
+    /// Whether the platform can be extended with more processors.
     pub dynamic_platform: bool,
-    /// Whether Intel keeps its root keys.
+    /// Whether Intel keeps a copy of the platform's root keys.
     pub cached_keys: bool,
-    /// Whether it runs two threads on a core.
+    /// Whether the platform runs two threads on a core.
     pub smt: bool,
-    /// Which platform it is, which collateral is for.
+    /// The kind of platform. Collateral is for one kind.
     pub fmspc: [u8; 6],
-    /// Which provisioning enclave certified it.
+    /// The provisioning enclave that certified the key.
     pub pce_id: [u8; 2],
 }
 
@@ -53,7 +54,7 @@ pub struct FakeIntel {
     attestation_key: Signer,
 }
 
-/// A key, its name and its certificate.
+/// An authority's key, name and certificate.
 struct Authority {
     name: Vec<u8>,
     key: Signer,
@@ -61,14 +62,15 @@ struct Authority {
 }
 
 impl FakeIntel {
-    /// Keys at random; certificates for thirty days before and after `now_unix`; a platform without the properties that a policy
-    /// must allow by name.
+    /// Makes keys at random. Certificates are valid for thirty days before and after `now_unix`, in
+    /// seconds since 1970. The platform has none of the properties that a policy must allow by
+    /// name.
     #[must_use]
     pub fn new(now_unix: i64) -> Self {
         Self::with_pck(now_unix, |_| ())
     }
 
-    /// As [`new`](Self::new), with another certificate of the platform's key.
+    /// Does the same as [`new`](Self::new), with another certificate of the platform's key.
     #[must_use]
     pub fn with_pck(now_unix: i64, change: impl FnOnce(&mut Pck)) -> Self {
         let validity = (now_unix - 30 * DAY, now_unix + 30 * DAY);
@@ -116,19 +118,19 @@ impl FakeIntel {
         &self.root.der
     }
 
-    /// What the certificate of the platform's key says.
+    /// The values in the certificate of the platform's key.
     #[must_use]
     pub fn pck(&self) -> &Pck {
         &self.pck
     }
 
-    /// The time that everything is made for.
+    /// The time that everything is made for, in seconds since 1970.
     #[must_use]
     pub fn now_unix(&self) -> i64 {
         self.now
     }
 
-    /// The certificates of the platform's key, as quotes carry them.
+    /// The PEM chain of the platform's key, as quotes carry it.
     fn pck_chain(&self) -> String {
         pki::pem_chain(&[&self.pck_der, &self.pck_ca.der, &self.root.der])
     }

@@ -1,5 +1,5 @@
-//! A fake of a Nitro enclave's Secure Module behind a socket, for servers in other processes. For tests only: its documents are a
-//! [`FakeAws`]'s, whom nobody trusts.
+//! A fake of a Nitro enclave's Secure Module behind a socket, for servers in other processes. It is
+//! for tests only: its documents are a [`FakeAws`]'s, which nobody trusts.
 
 use super::aws::{FakeAws, NitroDocument};
 use std::io::{Read, Write};
@@ -7,7 +7,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Answers until it is dropped with its process: user data 64 ‖ nonce 32 in, a document out.
+/// Answers as long as its process runs. A request is 64 bytes of user data and 32 of a nonce; the
+/// answer is a document.
 pub fn start(aws: Arc<FakeAws>, socket: &Path, change: impl Fn(&mut NitroDocument) + Send + 'static) {
     let listener = UnixListener::bind(socket).expect("a socket");
     std::thread::spawn(move || {
@@ -20,21 +21,21 @@ pub fn start(aws: Arc<FakeAws>, socket: &Path, change: impl Fn(&mut NitroDocumen
             let mut document = NitroDocument {
                 user_data: Some(user_data.to_vec()),
                 nonce: Some(nonce.to_vec()),
-                // The present, and not when the fake was made.
+                // The present time, not the time at which the fake was made.
                 timestamp_ms: Some(now_ms()),
                 ..NitroDocument::default()
             };
             change(&mut document);
-            // Whoever asked may be gone.
+            // The client may be gone, and then needs no answer.
             let _ = stream.write_all(&aws.document(&document));
         }
     });
 }
 
-/// What a client of the socket gets.
+/// Asks the module behind the socket, as a client would, and gives the document.
 ///
 /// # Errors
-/// Of the socket.
+/// Any error of the socket.
 pub fn ask(socket: &Path, user_data: &[u8; 64], nonce: &[u8; 32]) -> std::io::Result<Vec<u8>> {
     let mut stream = UnixStream::connect(socket)?;
     stream.write_all(&[&user_data[..], nonce].concat())?;

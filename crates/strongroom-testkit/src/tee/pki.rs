@@ -1,4 +1,5 @@
-//! Certificates and revocation lists (RFC 5280) of fake authorities that no maker signs. For tests only.
+//! Certificates and revocation lists (RFC 5280) of fake authorities, for tests only. No maker signs
+//! them.
 
 use super::der;
 use aws_lc_rs::rand::SystemRandom;
@@ -10,10 +11,11 @@ use aws_lc_rs::signature::{
 use base64ct::{Base64, Encoding};
 use std::sync::Arc;
 
-/// RSASSA-PSS with SHA-384 and a salt of 48 bytes, with its default trailerField written out as AMD's Milan certificates have it.
+/// RSASSA-PSS with SHA-384 and a salt of 48 bytes. The default trailerField is written out, as
+/// AMD's Milan certificates have it.
 const RSA_PSS_SHA384_WITH_TRAILER: &str = "304606092a864886f70d01010a3039a00f300d06096086480165030402020500a11c301a06092a864886f70d010108300d06096086480165030402020500a203020130a303020101";
 
-/// A key that signs, of one of the kinds that the makers use.
+/// A signing key of one of the kinds that the makers use.
 #[derive(Clone)]
 pub enum Signer {
     /// ECDSA on P-256 with SHA-256.
@@ -25,36 +27,36 @@ pub enum Signer {
 }
 
 impl Signer {
-    /// A new key on P-256.
+    /// Makes a new key on P-256.
     ///
     /// # Panics
-    /// Where the system has no randomness.
+    /// If the system gives no randomness.
     #[must_use]
     pub fn p256() -> Self {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("randomness");
         Self::P256(Arc::new(key))
     }
 
-    /// A new key on P-384.
+    /// Makes a new key on P-384.
     ///
     /// # Panics
-    /// Where the system has no randomness.
+    /// If the system gives no randomness.
     #[must_use]
     pub fn p384() -> Self {
         let key = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).expect("randomness");
         Self::P384(Arc::new(key))
     }
 
-    /// A new key of 4,096 bits, which takes a second or so.
+    /// Makes a new RSA key of 4,096 bits, which takes a second or so.
     ///
     /// # Panics
-    /// Where the system has no randomness.
+    /// If the system gives no randomness.
     #[must_use]
     pub fn rsa() -> Self {
         Self::RsaPss384(Arc::new(RsaKeyPair::generate(KeySize::Rsa4096).expect("randomness")))
     }
 
-    /// An uncompressed point, or RSAPublicKey.
+    /// The public key: an uncompressed point, or RSAPublicKey.
     #[must_use]
     pub fn public_key(&self) -> &[u8] {
         match self {
@@ -63,7 +65,7 @@ impl Signer {
         }
     }
 
-    /// SubjectPublicKeyInfo.
+    /// The public key as SubjectPublicKeyInfo (RFC 5280 §4.1).
     #[must_use]
     pub fn spki(&self) -> Vec<u8> {
         let algorithm = match self {
@@ -74,7 +76,7 @@ impl Signer {
         der::sequence(&[der::sequence(&algorithm), der::bit_string(self.public_key())])
     }
 
-    /// The AlgorithmIdentifier of its signatures.
+    /// The AlgorithmIdentifier of the key's signatures.
     #[must_use]
     pub fn algorithm(&self) -> Vec<u8> {
         match self {
@@ -84,7 +86,7 @@ impl Signer {
         }
     }
 
-    /// A signature as certificates have it: for ECDSA a SEQUENCE of two INTEGERs.
+    /// A signature as certificates have it. For ECDSA it is a SEQUENCE of two INTEGERs.
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         let signature = self.sign_fixed(message);
@@ -95,10 +97,11 @@ impl Signer {
         der::sequence(&[der::unsigned(r), der::unsigned(s)])
     }
 
-    /// A signature of constant size: for ECDSA r and s, big-endian, each as long as the field.
+    /// A signature of constant size. For ECDSA it is r and s, big-endian, each as long as the
+    /// field.
     ///
     /// # Panics
-    /// Where the system has no randomness.
+    /// If the system gives no randomness.
     #[must_use]
     pub fn sign_fixed(&self, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
@@ -114,10 +117,10 @@ impl Signer {
         }
     }
 
-    /// PKCS#8 of a key on a curve.
+    /// The PKCS #8 encoding of a key on a curve.
     ///
     /// # Panics
-    /// Of another key.
+    /// If the key is an RSA key.
     #[must_use]
     pub fn pkcs8(&self) -> Vec<u8> {
         let (Self::P256(key) | Self::P384(key)) = self else { panic!("only keys on curves are handed out") };
@@ -125,31 +128,31 @@ impl Signer {
     }
 }
 
-/// A Name of one attribute, commonName.
+/// A Name with one attribute, commonName.
 #[must_use]
 pub fn name(common_name: &str) -> Vec<u8> {
     let attribute = der::sequence(&[der::oid("2.5.4.3"), der::utf8_string(common_name)]);
     der::sequence(&[der::set(&attribute)])
 }
 
-/// What a certificate of version 3 says.
+/// The fields of a certificate of version 3.
 pub struct Certificate<'a> {
-    /// Unique for its issuer.
+    /// The serial number, which is unique for an issuer.
     pub serial: u64,
-    /// A DER Name, or [`name`].
+    /// A Name in DER, for example from [`name`].
     pub issuer: &'a [u8],
-    /// A DER Name, or [`name`].
+    /// A Name in DER, for example from [`name`].
     pub subject: &'a [u8],
-    /// The first second and the last one.
+    /// The first and the last second, since 1970.
     pub validity: (i64, i64),
-    /// Whose public key it carries.
+    /// The key that is certified. Only its public half is used.
     pub key: &'a Signer,
-    /// Each from [`extension`] or the functions beside it.
+    /// Extensions in DER, from [`extension`] or the functions after it.
     pub extensions: &'a [Vec<u8>],
 }
 
 impl Certificate<'_> {
-    /// DER, signed by the issuer.
+    /// The certificate in DER, signed by the issuer.
     #[must_use]
     pub fn sign(&self, issuer: &Signer) -> Vec<u8> {
         let mut tbs = vec![
@@ -173,22 +176,22 @@ fn signed(tbs: Vec<u8>, issuer: &Signer) -> Vec<u8> {
     der::sequence(&[tbs, issuer.algorithm(), der::bit_string(&signature)])
 }
 
-/// What a whole revocation list of version 2 says.
+/// The fields of a complete revocation list of version 2.
 pub struct Crl<'a> {
-    /// A DER Name.
+    /// The issuer's Name in DER.
     pub issuer: &'a [u8],
-    /// When it was made.
+    /// When the list was made, in seconds since 1970.
     pub this_update: i64,
-    /// The last second in which it holds.
+    /// The last second in which it holds, since 1970.
     pub next_update: i64,
-    /// Serial numbers.
+    /// The serial numbers of revoked certificates.
     pub revoked: &'a [u64],
-    /// CRLNumber.
+    /// The CRLNumber extension (RFC 5280 §5.2.3).
     pub number: u64,
 }
 
 impl Crl<'_> {
-    /// DER, signed by the issuer.
+    /// The list in DER, signed by the issuer.
     #[must_use]
     pub fn sign(&self, issuer: &Signer) -> Vec<u8> {
         let mut tbs = vec![
@@ -209,11 +212,11 @@ impl Crl<'_> {
     }
 }
 
-/// An extension, from its contents in DER.
+/// An extension, whose contents are given in DER.
 #[must_use]
 pub fn extension(oid: &str, is_critical: bool, contents: &[u8]) -> Vec<u8> {
     let mut parts = vec![der::oid(oid)];
-    // FALSE is the default, which DER leaves out.
+    // DER leaves FALSE out, because it is the default.
     if is_critical {
         parts.push(der::boolean(true));
     }
@@ -221,7 +224,7 @@ pub fn extension(oid: &str, is_critical: bool, contents: &[u8]) -> Vec<u8> {
     der::sequence(&parts)
 }
 
-/// basicConstraints of an authority, critical.
+/// basicConstraints of an authority, as a critical extension.
 #[must_use]
 pub fn authority(path_length: Option<u64>) -> Vec<u8> {
     let mut parts = vec![der::boolean(true)];
@@ -229,28 +232,28 @@ pub fn authority(path_length: Option<u64>) -> Vec<u8> {
     extension("2.5.29.19", true, &der::sequence(&parts))
 }
 
-/// basicConstraints of a leaf, critical.
+/// basicConstraints of a leaf, as a critical extension.
 #[must_use]
 pub fn no_authority() -> Vec<u8> {
     extension("2.5.29.19", true, &der::sequence::<Vec<u8>>(&[]))
 }
 
-/// keyUsage's digitalSignature.
+/// The bit digitalSignature of keyUsage.
 pub const DIGITAL_SIGNATURE: u8 = 0;
-/// keyUsage's nonRepudiation.
+/// The bit nonRepudiation of keyUsage.
 pub const NON_REPUDIATION: u8 = 1;
-/// keyUsage's keyCertSign.
+/// The bit keyCertSign of keyUsage.
 pub const KEY_CERT_SIGN: u8 = 5;
-/// keyUsage's cRLSign.
+/// The bit cRLSign of keyUsage.
 pub const CRL_SIGN: u8 = 6;
 
-/// keyUsage.
+/// keyUsage with these bits, as a critical extension.
 #[must_use]
 pub fn key_usage(is_critical: bool, bits: &[u8]) -> Vec<u8> {
     extension("2.5.29.15", is_critical, &der::named_bits(bits))
 }
 
-/// A PEM block.
+/// A PEM block with this label (RFC 7468).
 #[must_use]
 pub fn pem(label: &str, der: &[u8]) -> String {
     let text = Base64::encode_string(der);

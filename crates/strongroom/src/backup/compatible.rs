@@ -1,6 +1,8 @@
-//! The payload of wallets in the field (spec/backup.md §2).
+//! The compatible payload, which wallets in the field write and read
+//! (spec/backup-compatible.md#payload).
 
-use super::{Keys, RestoreError};
+use super::keys::Keys;
+use super::restore_error::RestoreError;
 use crate::aead;
 use crate::encoding;
 use crate::json::Object;
@@ -14,18 +16,18 @@ use serde::Deserialize;
 use std::borrow::Cow;
 use zeroize::Zeroizing;
 
-/// Which ML-KEM makes the `capsule`.
+/// The KEM of the `capsule`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kem {
-    /// ML-KEM-768, as wallets in the field write.
+pub enum CapsuleKem {
+    /// ML-KEM-768, which wallets in the field use: 1,088 bytes.
     MlKem768,
-    /// ML-KEM-1024.
+    /// ML-KEM-1024: 1,568 bytes.
     MlKem1024,
 }
 
-/// What makes the `symmetricCiphertext`.
+/// The cipher of the `symmetricCiphertext`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cipher {
+pub enum PayloadCipher {
     /// XSalsa20-Poly1305, with a nonce of 24 bytes.
     XSalsa20Poly1305,
     /// AES-256-GCM, with a nonce of 12 bytes.
@@ -38,15 +40,15 @@ const TAG_BYTES: usize = 16;
 pub(super) fn seal(
     plaintext: &[u8],
     keys: &Keys,
-    kem: Kem,
-    cipher: Cipher,
+    kem: CapsuleKem,
+    cipher: PayloadCipher,
     rng: &mut impl CryptoRng,
 ) -> Vec<u8> {
     let (capsule, secret) = encapsulate(keys, kem, rng);
-    // Encrypted in place, so that the buffer holds plaintext while it grows no more.
+    // The buffer never grows while it holds plaintext, since growing would leave a copy behind.
     let mut data = Vec::with_capacity(plaintext.len() + TAG_BYTES);
     let nonce: Vec<u8> = match cipher {
-        Cipher::XSalsa20Poly1305 => {
+        PayloadCipher::XSalsa20Poly1305 => {
             let mut nonce = [0; SALSA_NONCE_BYTES];
             rng.fill_bytes(&mut nonce);
             data.resize(TAG_BYTES, 0);
@@ -58,7 +60,7 @@ pub(super) fn seal(
             tag.copy_from_slice(&made);
             nonce.to_vec()
         }
-        Cipher::Aes256Gcm => {
+        PayloadCipher::Aes256Gcm => {
             let mut nonce = [0; aead::NONCE_BYTES];
             rng.fill_bytes(&mut nonce);
             data.extend_from_slice(plaintext);
@@ -71,15 +73,15 @@ pub(super) fn seal(
     format!(r#"{{"capsule":"{capsule}","symmetricCiphertext":"{data}","nonce":"{nonce}"}}"#).into_bytes()
 }
 
-fn encapsulate(keys: &Keys, kem: Kem, rng: &mut impl CryptoRng) -> (Vec<u8>, SharedSecret) {
+fn encapsulate(keys: &Keys, kem: CapsuleKem, rng: &mut impl CryptoRng) -> (Vec<u8>, SharedSecret) {
     match kem {
-        Kem::MlKem768 => {
+        CapsuleKem::MlKem768 => {
             let mut message = Zeroizing::new([0; kem::SHARED_SECRET_BYTES]);
             rng.fill_bytes(message.as_mut_slice());
             let (ciphertext, secret) = keys.ml_kem_768().encapsulate(&message);
             (ciphertext.to_vec(), secret)
         }
-        Kem::MlKem1024 => Recipient::encapsulate(&keys.recipient(), rng),
+        CapsuleKem::MlKem1024 => Recipient::encapsulate(&keys.recipient(), rng),
     }
 }
 
@@ -96,7 +98,7 @@ pub(super) fn open(payload: &[u8], keys: &Keys) -> Result<Zeroizing<Vec<u8>>, Re
     }
     let refused = RestoreError::Payload;
     let Object(raw): Object<Raw<'_>> = serde_json::from_slice(payload)
-        .map_err(|_| refused("no JSON object of capsule, symmetricCiphertext and nonce"))?;
+        .map_err(|_| refused("not a JSON object of capsule, symmetricCiphertext and nonce"))?;
     let bytes = |text: &str, what| encoding::from_prefixed_hex(text).ok_or(refused(what));
     let capsule = bytes(&raw.capsule, "capsule is not 0x and hex digits")?;
     let data = bytes(&raw.symmetric_ciphertext, "symmetricCiphertext is not 0x and hex digits")?;
@@ -109,9 +111,9 @@ pub(super) fn open(payload: &[u8], keys: &Keys) -> Result<Zeroizing<Vec<u8>>, Re
             .ml_kem_1024()
             .decapsulator()
             .decapsulate(capsule[..].try_into().expect("the length was matched")),
-        _ => return Err(refused("capsule is of neither ML-KEM-768 nor ML-KEM-1024")),
+        _ => return Err(refused("capsule has the length of neither ML-KEM-768 nor ML-KEM-1024")),
     };
-    // A foreign capsule gives a secret too, with which no tag fits.
+    // A capsule for another key gives a secret as well (implicit rejection); the tag then fails.
     let damaged = RestoreError::Open(OpenError::Damaged);
     match nonce.len() {
         SALSA_NONCE_BYTES => {

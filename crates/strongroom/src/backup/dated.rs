@@ -1,44 +1,45 @@
-//! What wallets in the field sign to read and delete: an act and a day (spec/backup.md §4).
+//! Dated messages, which wallets in the field sign to read and delete
+//! (spec/sign-in.md#dated-messages).
 
-use super::UserId;
+use super::user_id::UserId;
 use crate::slh_dsa::PublicKey;
 use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
-/// How far two clocks may be apart.
+/// How far the clocks of client and server may be apart.
 const SKEW: Duration = Duration::minutes(10);
 
-/// How a day is written.
+/// The order of year, month and day in a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Spelling {
-    /// `YYYY-MM-DD`, as the seed document has it.
+pub enum DateOrder {
+    /// `YYYY-MM-DD`, of the original specification.
     YearFirst,
-    /// `MM-DD-YYYY`, as servers in the field have it.
+    /// `MM-DD-YYYY`, of servers in the field.
     MonthFirst,
 }
 
-/// An act that is signed with its day.
+/// An act that is signed together with a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DatedMessage {
     /// List the backups of a key.
     List(PublicKey),
-    /// Read a backup.
+    /// Read the backup of this name.
     Read(UserId),
-    /// Delete a backup.
+    /// Delete the backup of this name.
     Delete(UserId),
 }
 
 impl DatedMessage {
-    /// The message of a day, UTC's.
+    /// The message for the day of `now` in UTC.
     #[must_use]
-    pub fn on(&self, now: OffsetDateTime, spelling: Spelling) -> String {
+    pub fn on(&self, now: OffsetDateTime, spelling: DateOrder) -> String {
         self.of_day(now.to_offset(UtcOffset::UTC).date(), spelling)
     }
 
-    fn of_day(&self, day: Date, spelling: Spelling) -> String {
+    fn of_day(&self, day: Date, spelling: DateOrder) -> String {
         let (year, month, day) = (day.year(), u8::from(day.month()), day.day());
         let date = match spelling {
-            Spelling::YearFirst => format!("{year:04}-{month:02}-{day:02}"),
-            Spelling::MonthFirst => format!("{month:02}-{day:02}-{year:04}"),
+            DateOrder::YearFirst => format!("{year:04}-{month:02}-{day:02}"),
+            DateOrder::MonthFirst => format!("{month:02}-{day:02}-{year:04}"),
         };
         match self {
             Self::List(key) => format!("{key}-GET-BACKUPS-{date}"),
@@ -47,7 +48,8 @@ impl DatedMessage {
         }
     }
 
-    /// The distinct messages that count now, at most four, the likeliest first: each costs a verification to try.
+    /// The messages that are valid at `now`: at most four, the most likely first, since each costs
+    /// a verification to try.
     #[must_use]
     pub fn candidates(&self, now: OffsetDateTime) -> Vec<String> {
         let mut days: Vec<Date> = Vec::new();
@@ -55,7 +57,7 @@ impl DatedMessage {
             let day = now.checked_add(offset).map(|at| at.to_offset(UtcOffset::UTC).date());
             days.extend(day.filter(|day| !days.contains(day)));
         }
-        let spellings = [Spelling::YearFirst, Spelling::MonthFirst];
+        let spellings = [DateOrder::YearFirst, DateOrder::MonthFirst];
         days.iter().flat_map(|day| spellings.map(|spelling| self.of_day(*day, spelling))).collect()
     }
 }
@@ -92,11 +94,11 @@ mod tests {
         let user_id = UserId::from_bytes([0xAB; 16]);
         let now = OffsetDateTime::UNIX_EPOCH;
         assert_eq!(
-            DatedMessage::List(key).on(now, Spelling::YearFirst),
+            DatedMessage::List(key).on(now, DateOrder::YearFirst),
             format!("0x{}-GET-BACKUPS-1970-01-01", "01".repeat(64))
         );
         assert_eq!(
-            DatedMessage::Delete(user_id).on(now, Spelling::MonthFirst),
+            DatedMessage::Delete(user_id).on(now, DateOrder::MonthFirst),
             "abababab-abab-abab-abab-abababababab-DELETE-BACKUP-01-01-1970"
         );
     }

@@ -1,4 +1,4 @@
-//! What a wallet's words give: one key that signs, one that opens.
+//! The keys that follow from a wallet's mnemonic: one signs, one opens.
 
 use crate::derive;
 use crate::kem::{self, MlKem768};
@@ -7,14 +7,15 @@ use crate::mnemonic::Mnemonic;
 use crate::slh_dsa::{PublicKey, SigningKey};
 use zeroize::Zeroizing;
 
-/// The keys of backups, wiped on drop. Making them takes an SLH-DSA key generation, some milliseconds.
+/// A signing key and a decryption key, both wiped on drop. Deriving them includes an SLH-DSA key
+/// generation, which takes some milliseconds.
 pub struct Keys {
     signing_key: SigningKey,
     ml_kem_seed: Box<Zeroizing<[u8; kem::SEED_BYTES]>>,
 }
 
 impl Keys {
-    /// Those of native backups, of an account of the words (spec/backup.md §1, `strongroom`).
+    /// The keys of native backups for an account of the mnemonic (spec/backup.md#derivation).
     #[must_use]
     pub fn strongroom(mnemonic: &Mnemonic, account: u32) -> Self {
         Self {
@@ -23,7 +24,8 @@ impl Keys {
         }
     }
 
-    /// Those of wallets in the field (spec/backup.md §1, compatible). The index is the SLH-DSA key's alone.
+    /// The keys of compatible backups (spec/backup-compatible.md#derivation). The index chooses the
+    /// SLH-DSA key; the ML-KEM key is the same for every index.
     #[must_use]
     pub fn compatible(mnemonic: &Mnemonic, index: u32) -> Self {
         Self {
@@ -32,25 +34,25 @@ impl Keys {
         }
     }
 
-    /// The key that signs.
+    /// The SLH-DSA key that signs backups.
     #[must_use]
     pub fn signing_key(&self) -> &SigningKey {
         &self.signing_key
     }
 
-    /// Its public half, under which backups are kept.
+    /// The public half of the signing key. Servers keep backups under it.
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
         self.signing_key.public_key()
     }
 
-    /// For whom native backups are sealed.
+    /// The ML-KEM-1024 key to which native backups are sealed.
     #[must_use]
     pub fn recipient(&self) -> Recipient {
         self.ml_kem_1024().encapsulation_key().into()
     }
 
-    /// The ML-KEM-768 key of wallets in the field, 1,184 bytes.
+    /// The ML-KEM-768 encapsulation key of compatible backups, 1,184 bytes.
     #[must_use]
     pub fn ml_kem_768_encapsulation_key(&self) -> [u8; kem::ML_KEM_768_ENCAPSULATION_KEY_BYTES] {
         *self.ml_kem_768().encapsulation_key()

@@ -1,9 +1,12 @@
-//! The archive in a native backup's envelope: manifest and data (spec/backup.md §3).
+//! The archive in a native backup's envelope: manifest and data (spec/backup.md#archive).
 
-use super::{Keys, MAX_COUNTER, RestoreError, UnixSeconds};
+use super::archive::UnixSeconds;
+use super::keys::Keys;
+use super::restore_error::RestoreError;
+use super::statement::MAX_COUNTER;
 use crate::envelope::{self, Envelope};
 use crate::key::Recipient;
-use crate::policy::{MAX_UNIX_SECONDS, Policy};
+use crate::policy::{EnvelopePolicy, MAX_UNIX_SECONDS};
 use minicbor::{Decoder, Encoder};
 use rand_core::CryptoRng;
 use std::convert::Infallible;
@@ -13,12 +16,12 @@ const VERSION: u8 = 1;
 const MAX_MANIFEST_BYTES: usize = 1024;
 const CONTENT_TYPE: &str = "application/json";
 
-/// What stands before the data.
+/// Describes the data, and precedes it in the envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Manifest {
     pub(super) created: UnixSeconds,
     pub(super) counter: u64,
-    /// Of the data.
+    /// SHA-256 of the data.
     pub(super) sha256: [u8; 32],
 }
 
@@ -43,7 +46,8 @@ impl Manifest {
         let sha256 = d.bytes().ok()?.try_into().ok()?;
         let manifest = Self { created, counter, sha256 };
         let bounded = created <= MAX_UNIX_SECONDS && (1..=MAX_COUNTER).contains(&counter);
-        // The content type too has one value, until there is a second kind of archive.
+        // This check covers the content type too: it has one value until there is a second kind of
+        // archive.
         (bounded && manifest.to_bytes() == bytes).then_some(manifest)
     }
 }
@@ -60,7 +64,7 @@ pub(super) fn seal(
     plaintext.extend_from_slice(&length.to_be_bytes());
     plaintext.extend_from_slice(&manifest);
     plaintext.extend_from_slice(data);
-    envelope::seal(&plaintext, std::slice::from_ref(recipient), Policy::default(), rng)
+    envelope::seal(&plaintext, std::slice::from_ref(recipient), EnvelopePolicy::default(), rng)
         .expect("one recipient and no policy are within every bound")
 }
 

@@ -1,4 +1,4 @@
-//! Under what name an owner keeps a backup.
+//! User ids: the names under which owners keep backups.
 
 use crate::slh_dsa::Owner;
 use sha2::{Digest, Sha256};
@@ -6,23 +6,23 @@ use std::fmt;
 use std::str::FromStr;
 use uuid::Uuid;
 
-/// A text that is no UUID in its one spelling.
+/// The text is not a UUID in its one spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a user id is a UUID, 8-4-4-4-12 hex digits")]
+#[error("not a user id: a UUID of 8-4-4-4-12 lower-case hex digits is expected")]
 pub struct UserIdError;
 
-/// A UUID of any version (RFC 9562), 16 bytes; as text `8-4-4-4-12` lower-case hex digits and nothing else.
+/// A UUID of any version (RFC 9562), 16 bytes. Its text is `8-4-4-4-12` hex digits in lower case.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(Uuid);
 
 impl UserId {
-    /// The id of these bytes.
+    /// The id of these 16 bytes. Every value is valid.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(Uuid::from_bytes(bytes))
     }
 
-    /// The one that follows from an owner, for who names no other: a UUID of version 8 from the SHA-256 of
+    /// The default id of an owner: a UUID of version 8 from the SHA-256 of
     /// `strongroom/backup-user/1` ‖ owner.
     #[must_use]
     pub fn of_owner(owner: Owner) -> Self {
@@ -31,7 +31,7 @@ impl UserId {
         Self(uuid::Builder::from_custom_bytes(digest[..16].try_into().expect("16 of 32 bytes")).into_uuid())
     }
 
-    /// The 16 bytes.
+    /// The 16 bytes, in network order (RFC 9562 §4).
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()

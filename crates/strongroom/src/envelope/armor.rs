@@ -1,21 +1,21 @@
-//! An envelope as text, for where bytes do not pass (spec/envelope.md §4.7).
+//! Armor: an envelope as text, for channels that take no binary data (spec/envelope.md#armor).
 
-use super::ParseError;
+use super::error::EnvelopeError;
 use crate::encoding;
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 
-/// The first line.
+/// The first line of armor.
 pub const BEGIN: &str = "-----BEGIN STRONGROOM ENVELOPE-----";
-/// The last line.
+/// The last line of armor.
 pub const END: &str = "-----END STRONGROOM ENVELOPE-----";
 const COLUMNS: usize = 64;
 const LINE_BYTES: usize = COLUMNS / 4 * 3;
 /// Bytes that are encoded together.
 const BLOCK_BYTES: usize = 1024 * LINE_BYTES;
-/// Bytes of a line with its end, and one more, by which a longer one shows.
+/// Bytes of the longest line with its end, and one more, by which a longer line is noticed.
 const MAX_LINE_BYTES: u64 = COLUMNS as u64 + 3;
 
-/// Writes what it is given as armor. [`finish`](Self::finish) makes it whole.
+/// Writes its input as armor. Without [`finish`](Self::finish), the armor is incomplete.
 pub struct ArmorWriter<W> {
     output: W,
     waiting: Vec<u8>,
@@ -23,17 +23,17 @@ pub struct ArmorWriter<W> {
 }
 
 impl<W: Write> ArmorWriter<W> {
-    /// Begins armor.
+    /// Starts armor. Nothing is written yet.
     #[must_use]
     pub fn new(output: W) -> Self {
         let text = format!("{BEGIN}\n");
         Self { output, waiting: Vec::with_capacity(BLOCK_BYTES), text }
     }
 
-    /// Writes the last lines, flushes, and gives the output back.
+    /// Writes the last lines, flushes, and returns the output.
     ///
     /// # Errors
-    /// Those of the output.
+    /// The errors of the output.
     pub fn finish(mut self) -> io::Result<W> {
         self.send()?;
         writeln!(self.output, "{END}")?;
@@ -63,13 +63,14 @@ impl<W: Write> Write for ArmorWriter<W> {
         Ok(count)
     }
 
-    /// Flushes the output; what makes no whole line stays here.
+    /// Flushes the output. An incomplete line stays in this writer.
     fn flush(&mut self) -> io::Result<()> {
         self.output.flush()
     }
 }
 
-/// Reads what armor holds. Anything else is an error of kind `InvalidData` around [`ParseError::Armor`].
+/// Reads the bytes inside armor. Anything else is an error of kind `InvalidData` that wraps
+/// [`EnvelopeError::Armor`].
 pub struct ArmorReader<R> {
     input: R,
     bytes: Vec<u8>,
@@ -82,7 +83,7 @@ enum State {
     Begin,
     Lines {
         crlf: bool,
-        /// A line of less than 64 columns was the last.
+        /// A line of fewer than 64 columns was read, which must be the last.
         short: bool,
     },
     Ended,
@@ -90,13 +91,13 @@ enum State {
 }
 
 impl<R: BufRead> ArmorReader<R> {
-    /// Reads armor from its first line on.
+    /// Reads armor from `input`, which must be at its first line.
     #[must_use]
     pub fn new(input: R) -> Self {
         Self { input, bytes: Vec::new(), position: 0, state: State::Begin }
     }
 
-    /// A line without its end, and whether that was CR LF; `None` where it has none.
+    /// A line without its end, and whether the end was CR LF; `None` if the line has no end.
     fn line(&mut self) -> io::Result<(String, Option<bool>)> {
         let mut line = Vec::new();
         self.input.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line)?;
@@ -106,7 +107,7 @@ impl<R: BufRead> ArmorReader<R> {
         String::from_utf8(line).map(|text| (text, crlf)).map_err(|_| bad())
     }
 
-    /// Reads one line more.
+    /// Decodes one more line.
     fn step(&mut self) -> io::Result<()> {
         let (crlf, short) = match self.state {
             State::Begin => {
@@ -120,7 +121,7 @@ impl<R: BufRead> ArmorReader<R> {
             State::Failed => return Err(bad()),
         };
         let (line, ends_in_crlf) = self.line()?;
-        // The last line may lack its end.
+        // The end of the last line may be missing.
         if ends_in_crlf.map_or(line != END, |ends_in_crlf| ends_in_crlf != crlf) {
             return Err(bad());
         }
@@ -163,7 +164,7 @@ impl<R: BufRead> Read for ArmorReader<R> {
                 }
                 if let Err(error) = self.step() {
                     self.state = State::Failed;
-                    // What came before is given out first.
+                    // The lines before it are given out first.
                     if count > 0 && error.kind() == ErrorKind::InvalidData {
                         break;
                     }
@@ -181,7 +182,7 @@ impl<R: BufRead> Read for ArmorReader<R> {
 }
 
 fn bad() -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, ParseError::Armor)
+    io::Error::new(ErrorKind::InvalidData, EnvelopeError::Armor)
 }
 
 #[cfg(test)]

@@ -1,41 +1,38 @@
-//! Payloads of any size in constant memory: all of a stream on some threads, or piece by piece through `Write`, `Read`
-//! and `Seek`.
+//! Payloads of any size in constant memory, piece by piece through `Write`, `Read` and `Seek`.
 
-use super::ParseError;
-use super::payload::{
-    self, CHUNK_BYTES, CryptError, Direction, PREFIX_BYTES, PayloadKey, SEALED_CHUNK_BYTES, Segment,
-};
+use super::error::EnvelopeError;
+use super::payload::{self, CHUNK_BYTES, PREFIX_BYTES, PayloadKey, SEALED_CHUNK_BYTES};
+use super::segment::{CryptError, Direction, Segment};
 use crate::aead::TAG_BYTES;
 use crate::open_error::OpenError;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::num::NonZeroUsize;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use zeroize::Zeroizing;
 
-/// Why a stream was not sealed or opened whole.
+/// Why a stream was not sealed or opened to its end.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StreamError {
-    /// The input failed.
+    /// The input returned an error.
     #[error("the input cannot be read")]
     Read(#[source] io::Error),
-    /// The output failed.
+    /// The output returned an error.
     #[error("the output cannot be written")]
     Write(#[source] io::Error),
-    /// The envelope does not open. What was written before is authentic, but not the whole.
+    /// The envelope does not open. What was written before is authentic, but incomplete.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// More than 2^38 chunks of 16 KiB.
-    #[error("the input is larger than an envelope can be")]
+    /// The plaintext takes more than 2^38 chunks of 16 KiB.
+    #[error("the input is too large for an envelope: at most 4 PiB are allowed")]
     TooLarge,
 }
 
 impl StreamError {
-    /// Of an input. Armor and readers of ours wrap what they refuse into I/O errors.
+    /// An error of the input. Armor and the readers here wrap their refusals in I/O errors; this
+    /// takes them out.
     pub(super) fn read(error: io::Error) -> Self {
         let inner = error.get_ref();
         let refused = inner.and_then(|inner| inner.downcast_ref::<OpenError>()).copied();
-        let armor = inner.is_some_and(|inner| inner.is::<ParseError>());
+        let armor = inner.is_some_and(|inner| inner.is::<EnvelopeError>());
         match refused.or_else(|| armor.then_some(OpenError::Damaged)) {
             Some(refusal) => Self::Open(refusal),
             None => Self::Read(error),
@@ -52,143 +49,8 @@ impl From<CryptError> for StreamError {
     }
 }
 
-/// Seals or opens everything that `input` gives, on so many threads, and says how many bytes of plaintext that were.
-///
-/// Who waits for input when another finds damage notices once there is some, or an end.
-/// Each thread takes the next segment under the input's lock, works on it, and writes it under the output's lock when it is its turn.
-pub(super) fn pump(
-    direction: Direction,
-    key: &PayloadKey,
-    input: impl Read + Send,
-    output: impl Write + Send,
-    threads: NonZeroUsize,
-) -> Result<u64, StreamError> {
-    let work = Work {
-        direction,
-        key,
-        source: Mutex::new(Source { input, next: 0, ended: false }),
-        sink: Mutex::new(Sink { output, next: 0, bytes: 0, stopped: None }),
-        turn: Condvar::new(),
-    };
-    // The first segment alone: it is all of most inputs, and where it does not open nothing more is read.
-    let mut segment = Segment::new(0);
-    if work.step(&mut segment) {
-        std::thread::scope(|scope| {
-            for _ in 1..threads.get() {
-                // With fewer threads than wanted it takes longer, no more.
-                if std::thread::Builder::new().spawn_scoped(scope, || work.run(Segment::new(0))).is_err() {
-                    break;
-                }
-            }
-            work.run(segment);
-        });
-    }
-    let sink = work.sink.into_inner().unwrap_or_else(PoisonError::into_inner);
-    match sink.stopped {
-        Some(error) => Err(error),
-        None => Ok(sink.bytes),
-    }
-}
-
-struct Work<'a, I, O> {
-    direction: Direction,
-    key: &'a PayloadKey,
-    source: Mutex<Source<I>>,
-    sink: Mutex<Sink<O>>,
-    turn: Condvar,
-}
-
-struct Source<I> {
-    input: I,
-    /// The number of the segment that is read next.
-    next: u64,
-    ended: bool,
-}
-
-struct Sink<O> {
-    output: O,
-    /// The number of the segment that is written next.
-    next: u64,
-    bytes: u64,
-    stopped: Option<StreamError>,
-}
-
-impl<I: Read, O: Write> Work<'_, I, O> {
-    fn run(&self, mut segment: Segment) {
-        let _end = EndOnPanic(self);
-        while self.step(&mut segment) {}
-    }
-
-    /// Reads, works on and writes a segment. Whether there may be another.
-    fn step(&self, segment: &mut Segment) -> bool {
-        let Some((number, loaded)) = self.take(segment) else {
-            return false;
-        };
-        let done = loaded.map_err(StreamError::read).and_then(|()| {
-            let bytes = segment.plaintext_bytes();
-            segment.crypt(self.direction, self.key)?;
-            Ok(if self.direction == Direction::Seal { bytes } else { segment.plaintext_bytes() })
-        });
-        self.give(number, segment, done)
-    }
-
-    /// The next segment of the input, as far as it could be read; `None` after the last.
-    fn take(&self, segment: &mut Segment) -> Option<(u64, io::Result<()>)> {
-        let mut source = lock(&self.source);
-        if source.ended || lock(&self.sink).stopped.is_some() {
-            return None;
-        }
-        let number = source.next;
-        segment.renew(number);
-        let loaded = segment.load(self.direction, &mut source.input);
-        source.next += 1;
-        source.ended = loaded.is_err() || !segment.is_full(self.direction);
-        Some((number, loaded))
-    }
-
-    /// Writes a segment when all before it have been written. Whether to go on.
-    fn give(&self, number: u64, segment: &Segment, done: Result<usize, StreamError>) -> bool {
-        let mut sink = lock(&self.sink);
-        while sink.next != number && sink.stopped.is_none() {
-            sink = self.turn.wait(sink).unwrap_or_else(PoisonError::into_inner);
-        }
-        if sink.stopped.is_some() {
-            return false;
-        }
-        let written = done.and_then(|bytes| {
-            segment.store(self.direction, &mut sink.output).map_err(StreamError::Write)?;
-            Ok(bytes as u64)
-        });
-        match written {
-            Ok(bytes) => {
-                sink.bytes += bytes;
-                sink.next += 1;
-            }
-            Err(error) => sink.stopped = Some(error),
-        }
-        self.turn.notify_all();
-        sink.stopped.is_none()
-    }
-}
-
-/// A caller's stream may panic. Those who wait for a turn that never comes must go on; the panic itself passes the scope.
-struct EndOnPanic<'a, 'b, I, O>(&'a Work<'b, I, O>);
-
-impl<I, O> Drop for EndOnPanic<'_, '_, I, O> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let mut sink = self.0.sink.lock().unwrap_or_else(PoisonError::into_inner);
-            sink.stopped.get_or_insert(StreamError::Write(ErrorKind::Other.into()));
-            self.0.turn.notify_all();
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Seals what is written to it. [`finish`](Self::finish) makes it whole: an envelope without its end does not open.
+/// Seals what is written to it. Without [`finish`](Self::finish), the envelope has no end and does
+/// not open.
 pub struct SealWriter<W: Write> {
     output: W,
     key: PayloadKey,
@@ -202,23 +64,23 @@ impl<W: Write> SealWriter<W> {
         Self { output, key, segment: Segment::new(0), number: 0, failed: false }
     }
 
-    /// Seals the last chunk, flushes, and gives the output back.
+    /// Seals the last chunk, flushes, and returns the output.
     ///
     /// # Errors
-    /// Those of the output.
+    /// The errors of the output.
     pub fn finish(mut self) -> io::Result<W> {
         if self.segment.is_full(Direction::Seal) {
             self.send()?;
         }
-        // What is left is the last, perhaps empty.
+        // The rest is the last chunk, which may be empty.
         self.send()?;
         self.output.flush()?;
         Ok(self.output)
     }
 
     fn send(&mut self) -> io::Result<()> {
-        // A segment is sealed in its place, once: a second time would give the plaintext back. So an output that failed
-        // gets no second chance.
+        // A segment is sealed in place, and only once: sealing it again would give the plaintext
+        // back. So after the output has failed, nothing more is written to it.
         if std::mem::replace(&mut self.failed, true) {
             return Err(io::Error::other("the output failed before: the envelope cannot be finished"));
         }
@@ -241,20 +103,22 @@ impl<W: Write> Write for SealWriter<W> {
         Ok(self.segment.push(plaintext))
     }
 
-    /// Flushes the output; a chunk that is not full stays here, since only the last may be short.
+    /// Flushes the output. A chunk that is not full stays in this writer, since only the last may
+    /// be short.
     fn flush(&mut self) -> io::Result<()> {
         self.output.flush()
     }
 }
 
-/// Opens what it reads. Damage is an error of kind `InvalidData` around an [`OpenError`]; what was read before it is authentic, but not the whole.
+/// Reads the plaintext. Damage is an error of kind `InvalidData` that wraps an [`OpenError`]; what
+/// was read before it is authentic, but incomplete.
 pub struct OpenReader<R> {
     input: R,
     key: PayloadKey,
     segment: Segment,
     number: u64,
     position: usize,
-    /// The last segment has been read, or nothing more can be.
+    /// Set once the last segment has been read, or nothing more can be read.
     ended: Option<Result<(), OpenError>>,
 }
 
@@ -277,7 +141,7 @@ impl<R: Read> OpenReader<R> {
             self.ended = is_last.then_some(Ok(()));
             return Ok(());
         };
-        // What the segment holds is no plaintext, and never becomes one.
+        // The segment holds no plaintext, and must never pass for plaintext.
         self.segment.renew(self.number);
         self.ended = Some(Err(OpenError::Damaged));
         match error {
@@ -310,7 +174,7 @@ fn damaged(error: OpenError) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, error)
 }
 
-/// Opens any part of an envelope that can be sought in: reads one chunk at a time. Its length has been authenticated.
+/// Reads any part of the plaintext, one chunk at a time. The length has been authenticated.
 pub struct SeekReader<R> {
     input: R,
     key: PayloadKey,
@@ -324,7 +188,7 @@ pub struct SeekReader<R> {
 }
 
 impl<R: Read + Seek> SeekReader<R> {
-    /// Takes an input that stands at chunk 0, and checks the last chunk, and with it the length.
+    /// Takes an input that is at chunk 0. Opens the last chunk, which authenticates the length.
     pub(super) fn new(mut input: R, key: PayloadKey) -> io::Result<Self> {
         let start = input.stream_position()?;
         let chunks = input.seek(SeekFrom::End(0))?.saturating_sub(start);
@@ -335,7 +199,7 @@ impl<R: Read + Seek> SeekReader<R> {
         Ok(reader)
     }
 
-    /// Bytes of the plaintext.
+    /// Bytes of the whole plaintext.
     #[must_use]
     pub fn plaintext_bytes(&self) -> u64 {
         self.bytes
@@ -373,7 +237,7 @@ impl<R: Read + Seek> Read for SeekReader<R> {
     }
 }
 
-/// A position may lie beyond the end, where nothing is to be read.
+/// A position may be beyond the end; reading there gives nothing.
 impl<R> Seek for SeekReader<R> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let position = match to {

@@ -1,10 +1,13 @@
-//! What crosses the files of this folder; `testdata/envelope/` has the refusals.
+//! Tests across the files of this folder. The refusals are in `testdata/envelope/`.
 
+use super::payload::{self, PayloadKey};
 use super::*;
 use crate::key::{DecapsulationKey, HybridDecapsulationKey, Identity};
-use crate::principal::WalletAddress;
+use crate::policy::EnvelopePolicyError;
+use crate::wallet::WalletAddress;
 use proptest::prelude::*;
-use std::io::{Cursor, ErrorKind, SeekFrom};
+use std::io::{self, Cursor, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::num::NonZeroUsize;
 use strongroom_testkit::rng;
 use strongroom_testkit::seeded_random::SeededRandom;
 
@@ -26,7 +29,7 @@ fn threads(count: usize) -> NonZeroUsize {
     NonZeroUsize::new(count).expect("some threads")
 }
 
-/// The sizes where something changes: chunks end, segments end.
+/// Sizes at which something changes: the ends of chunks and of segments.
 const SIZES: [usize; 11] = {
     let (chunk, segment) = (CHUNK_BYTES, 16 * CHUNK_BYTES);
     [
@@ -48,7 +51,7 @@ const SIZES: [usize; 11] = {
 fn every_recipient_opens_it() {
     let identities = [ml_kem(1), hybrid(2), ml_kem(3)];
     let recipients = identities.each_ref().map(Identity::recipient);
-    let envelope = seal(b"four years", &recipients, Policy::default(), &mut rng()).expect("three");
+    let envelope = seal(b"four years", &recipients, EnvelopePolicy::default(), &mut rng()).expect("three");
     for identity in &identities {
         assert_eq!(envelope.open([identity]).expect("a recipient").expose(), b"four years");
     }
@@ -58,8 +61,8 @@ fn every_recipient_opens_it() {
     assert_eq!(envelope.plaintext_bytes(), Some(10));
 }
 
-/// In memory, through `Write` in odd pieces, and whole on one to three threads: the same bytes, and all of them open in
-/// all the ways.
+/// Sealing in memory, through `Write` in odd pieces, and as a whole on one to three threads gives
+/// the same bytes. Every way of opening opens them.
 #[test]
 fn every_way_gives_the_same() {
     let identity = ml_kem(1);
@@ -67,10 +70,10 @@ fn every_way_gives_the_same() {
         let plaintext = bytes(size);
         let sealer = || {
             let rng = &mut SeededRandom::new(7);
-            Sealer::new(&[identity.recipient()], Policy::default(), rng).expect("one recipient")
+            Sealer::new(&[identity.recipient()], EnvelopePolicy::default(), rng).expect("one recipient")
         };
         let envelope =
-            seal(&plaintext, &[identity.recipient()], Policy::default(), &mut SeededRandom::new(7));
+            seal(&plaintext, &[identity.recipient()], EnvelopePolicy::default(), &mut SeededRandom::new(7));
         let sealed = envelope.expect("one recipient").as_bytes().to_vec();
 
         let mut writer = sealer().into_writer(Vec::new()).expect("memory");
@@ -104,8 +107,9 @@ fn every_way_gives_the_same() {
 #[test]
 fn any_part_is_read_at_random() {
     let (identity, plaintext) = (ml_kem(1), bytes(5 * CHUNK_BYTES + 100));
-    let envelope = seal(&plaintext, &[identity.recipient()], Policy::default(), &mut rng()).expect("one");
-    // It may stand anywhere in a file.
+    let envelope =
+        seal(&plaintext, &[identity.recipient()], EnvelopePolicy::default(), &mut rng()).expect("one");
+    // An envelope may be anywhere in a file.
     let mut file = Cursor::new([b"before".to_vec(), envelope.as_bytes().to_vec()].concat());
     file.set_position(6);
     let opener = Opener::new(file).expect("an envelope");
@@ -126,12 +130,13 @@ fn any_part_is_read_at_random() {
     assert!(reader.seek(SeekFrom::Current(i64::MIN)).is_err());
 }
 
-/// Rests on the number in a chunk's nonce, and on the last chunk being short. Nothing of the place of the damage or behind it is given
-/// out, and the damage is found by every reader.
+/// Rests on the number in a chunk's nonce, and on the short last chunk. Every reader finds the
+/// damage, and gives out nothing from the damaged chunk on.
 #[test]
 fn chunks_cut_off_moved_repeated_or_added_are_noticed() {
     let (identity, plaintext) = (ml_kem(1), bytes(20 * CHUNK_BYTES + 100));
-    let envelope = seal(&plaintext, &[identity.recipient()], Policy::default(), &mut rng()).expect("one");
+    let envelope =
+        seal(&plaintext, &[identity.recipient()], EnvelopePolicy::default(), &mut rng()).expect("one");
     let start = envelope.head.as_bytes().len() + payload::PREFIX_BYTES;
     let (head, chunks) = envelope.as_bytes().split_at(start);
     let chunks: Vec<&[u8]> = chunks.chunks(payload::SEALED_CHUNK_BYTES).collect();
@@ -181,7 +186,7 @@ fn chunks_cut_off_moved_repeated_or_added_are_noticed() {
         assert!(reader.read(&mut [0; 16]).is_err(), "{name}: it stays so");
         let parsed = Envelope::parse(altered.clone()).expect("the header is whole");
         assert_eq!(parsed.open([&identity]).err(), Some(OpenError::Damaged), "{name}");
-        // Who reads at random meets the damage at the end at once, and another where he reads it.
+        // A seeking reader notices damage at the end at once, and any other when it reads there.
         let found = Opener::new(Cursor::new(&altered))
             .expect("the header is whole")
             .into_seek_reader([&identity])
@@ -190,7 +195,8 @@ fn chunks_cut_off_moved_repeated_or_added_are_noticed() {
     }
 }
 
-/// Rests on `head.binding()` as the payload's context: a payload belongs to one policy and one id, whatever its key.
+/// Rests on the binding as the payload's context: a payload belongs to one policy and one id,
+/// whatever its key.
 #[test]
 fn a_payload_is_bound_to_its_header() {
     let input_key = [5; 32];
@@ -199,8 +205,8 @@ fn a_payload_is_bound_to_its_header() {
     assert_eq!(PayloadKey::open(&input_key, sealed.prefix(), &[2; 32]).err(), Some(OpenError::Damaged));
     let identity = ml_kem(1);
     let of = |label: &str| {
-        let policy = Policy { label: Some(label.to_owned()), ..Policy::default() };
-        // The same file key and salt, so that nothing but the binding differs.
+        let policy = EnvelopePolicy { label: Some(label.to_owned()), ..EnvelopePolicy::default() };
+        // File key and salt are the same, so only the binding differs.
         seal(b"text", &[identity.recipient()], policy, &mut SeededRandom::new(1)).expect("one recipient")
     };
     let (a, b) = (of("a"), of("b"));
@@ -211,7 +217,7 @@ fn a_payload_is_bound_to_its_header() {
 #[test]
 fn rewrapping_changes_recipients_and_leaves_the_payload() {
     let [ann, bob, eve] = [ml_kem(1), hybrid(2), ml_kem(3)];
-    let policy = Policy { label: Some("for two".to_owned()), ..Policy::default() };
+    let policy = EnvelopePolicy { label: Some("for two".to_owned()), ..EnvelopePolicy::default() };
     let before = seal(b"text", &[ann.recipient(), eve.recipient()], policy, &mut rng()).expect("two");
     let after =
         before.rewrap([&ann], &[bob.recipient()], &[eve.recipient().id()], &mut rng()).expect("a recipient");
@@ -229,7 +235,7 @@ fn rewrapping_changes_recipients_and_leaves_the_payload() {
     opener.rewrap([&ann], &[], &[eve.recipient().id()], &mut rng(), &mut streamed).expect("a recipient");
     assert_eq!(Envelope::parse(streamed).expect("whole").open([&eve]).err(), Some(OpenError::NotMine));
 
-    // What was cut, or is another's payload, is not passed on.
+    // A payload that was cut, or belongs to another envelope, is not passed on.
     for bytes in [
         before.as_bytes()[..before.as_bytes().len() - 10].to_vec(),
         [before.head.as_bytes(), &[0; 100]].concat(),
@@ -258,15 +264,15 @@ fn rewrapping_changes_recipients_and_leaves_the_payload() {
 #[test]
 fn lists_of_recipients_are_checked() {
     let refusal = |recipients: &[Recipient]| {
-        seal(b"", recipients, Policy::default(), &mut rng()).expect_err("a bad list")
+        seal(b"", recipients, EnvelopePolicy::default(), &mut rng()).expect_err("a bad list")
     };
     let one = ml_kem(1).recipient();
     assert_eq!(refusal(&[]), SealError::NoRecipient);
     assert_eq!(refusal(&[one.clone(), one.clone()]), SealError::RepeatedRecipient { id: one.id() });
     assert_eq!(refusal(&vec![one.clone(); MAX_RECIPIENTS + 1]), SealError::TooManyRecipients);
-    let policy = Policy { approvals: Some(1), ..Policy::default() };
+    let policy = EnvelopePolicy { approvals: Some(1), ..EnvelopePolicy::default() };
     let error = seal(b"", &[one], policy, &mut rng()).expect_err("approvals without readers");
-    assert_eq!(error, SealError::Policy(PolicyError::Field { field: "approvals" }));
+    assert_eq!(error, SealError::Policy(EnvelopePolicyError::Field { field: "approvals" }));
 }
 
 /// A stream that fails or panics after some bytes.
@@ -287,7 +293,7 @@ impl Read for Failing {
 #[test]
 fn streams_that_fail_say_which_and_panics_pass() {
     let identity = ml_kem(1);
-    let sealer = || Sealer::new(&[identity.recipient()], Policy::default(), &mut rng()).expect("one");
+    let sealer = || Sealer::new(&[identity.recipient()], EnvelopePolicy::default(), &mut rng()).expect("one");
     for count in 1..=2 {
         let error = sealer().seal(Failing(3_000_000, false), io::sink(), threads(count));
         assert!(matches!(error, Err(StreamError::Read(_))));
@@ -300,8 +306,8 @@ fn streams_that_fail_say_which_and_panics_pass() {
     }
 }
 
-/// An output that fails once and would go on: what was sealed in its place is never sealed a second time, which would
-/// give the plaintext back.
+/// An output that fails once and would then go on. What was sealed in place is never sealed a
+/// second time, which would give the plaintext back.
 #[test]
 fn a_writer_whose_output_failed_writes_nothing_more() {
     struct Once(Vec<u8>, bool);
@@ -318,7 +324,7 @@ fn a_writer_whose_output_failed_writes_nothing_more() {
             Ok(())
         }
     }
-    let sealer = Sealer::new(&[ml_kem(1).recipient()], Policy::default(), &mut rng()).expect("one");
+    let sealer = Sealer::new(&[ml_kem(1).recipient()], EnvelopePolicy::default(), &mut rng()).expect("one");
     let mut output = Once(Vec::new(), false);
     let mut writer = sealer.into_writer(&mut output).expect("some room");
     let plaintext = bytes(3 * 16 * CHUNK_BYTES);
@@ -328,7 +334,8 @@ fn a_writer_whose_output_failed_writes_nothing_more() {
     assert!(!output.0.windows(64).any(|window| window == &plaintext[..64]));
 }
 
-/// An input that fails once and would go on: what was read up to there is never given out as plaintext.
+/// An input that fails once and would then go on. What was read before the failure is never given
+/// out as plaintext.
 #[test]
 fn a_reader_whose_input_failed_gives_nothing_more() {
     struct Once<'a>(&'a [u8], bool);
@@ -342,7 +349,8 @@ fn a_reader_whose_input_failed_gives_nothing_more() {
         }
     }
     let identity = ml_kem(1);
-    let envelope = seal(&bytes(3000), &[identity.recipient()], Policy::default(), &mut rng()).expect("one");
+    let envelope =
+        seal(&bytes(3000), &[identity.recipient()], EnvelopePolicy::default(), &mut rng()).expect("one");
     let opener = Opener::new(Once(envelope.as_bytes(), false)).expect("an envelope");
     let mut reader = opener.into_reader([&identity]).expect("its recipient");
     let mut out = [0; 100];
@@ -355,7 +363,7 @@ proptest! {
     #[test]
     fn what_is_sealed_opens(plaintext in proptest::collection::vec(any::<u8>(), 0..40_000), label in "[a-z]{1,20}") {
         let identity = ml_kem(1);
-        let policy = Policy { label: Some(label), ..Policy::default() };
+        let policy = EnvelopePolicy { label: Some(label), ..EnvelopePolicy::default() };
         let envelope = seal(&plaintext, &[identity.recipient()], policy.clone(), &mut rng()).expect("one");
         let back = Envelope::parse(envelope.as_bytes().to_vec()).expect("our own");
         prop_assert_eq!(back.header().policy(), &policy);
@@ -363,11 +371,11 @@ proptest! {
         prop_assert!(opened.expose() == plaintext);
     }
 
-    /// Any single byte that is altered is noticed.
+    /// Every altered byte is noticed.
     #[test]
     fn any_altered_byte_is_noticed(at in any::<proptest::sample::Index>(), flip in 1_u8..) {
         let identity = ml_kem(1);
-        let envelope = seal(b"four years", &[identity.recipient()], Policy::default(), &mut rng()).expect("one");
+        let envelope = seal(b"four years", &[identity.recipient()], EnvelopePolicy::default(), &mut rng()).expect("one");
         let mut bytes = envelope.as_bytes().to_vec();
         let at = at.index(bytes.len());
         bytes[at] ^= flip;
@@ -376,7 +384,8 @@ proptest! {
     }
 }
 
-/// The example of spec/envelope.md §4.9; `UPDATE_GOLDEN=1` writes it there, and as the vector of the same name.
+/// The example of spec/envelope.md#worked-example; `UPDATE_GOLDEN=1` writes it there, and as the
+/// vector of the same name.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the test reads and writes the page")]
 fn the_worked_example_is_in_the_spec() {
@@ -384,11 +393,11 @@ fn the_worked_example_is_in_the_spec() {
     const FENCE: &str = "```example\n";
     let seed: [u8; 64] = std::array::from_fn(|at| at as u8);
     let identity = Identity::from(DecapsulationKey::from_seed(&seed));
-    let policy = Policy {
+    let policy = EnvelopePolicy {
         readers: vec![WalletAddress::from_bytes([0x11; 20]).into()],
         audience: Some([0xAA; 32]),
         label: Some("example".to_owned()),
-        ..Policy::default()
+        ..EnvelopePolicy::default()
     };
     let sealed =
         seal(b"four years", &[identity.recipient()], policy.clone(), &mut SeededRandom::new(4)).expect("one");
@@ -403,7 +412,7 @@ fn the_worked_example_is_in_the_spec() {
         use sha2::Digest;
         sha2::Sha256::digest(identity.recipient().as_bytes()).into()
     };
-    // What the seeded randomness gave between envelope id and salt.
+    // The seeded randomness between envelope id and salt.
     let message = {
         let mut random = SeededRandom::new(4);
         let (_file_key, _envelope_id) = (random.bytes::<32>(), random.bytes::<16>());
@@ -427,9 +436,9 @@ fn the_worked_example_is_in_the_spec() {
     line("binding", head.binding());
     line("shared secret", shared_secret.expose());
     line("wrapped", wrapped);
-    line("mac key", &file_key.expand(b"strongroom/envelope/1 header")[..]);
+    line("mac key", &file_key.mac_key()[..]);
     line("header_mac", &head.as_bytes()[head.as_bytes().len() - 32..]);
-    line("payload key", &file_key.expand(PAYLOAD_INFO)[..]);
+    line("payload key", &file_key.payload_input_key()[..]);
     line("salt", &prefix[..24]);
     line("commitment", &prefix[24..]);
     line("chunk 0", chunks);

@@ -1,6 +1,7 @@
-//! The file key, and how a stanza wraps it: HPKE in base mode, one message (RFC 9180 §5.1, §6.1; spec/envelope.md §4.2).
+//! Wrapping the file key for a recipient: HPKE in base mode, one message (RFC 9180 §5.1, §6.1;
+//! spec/envelope.md#stanzas).
 
-use super::header::Binding;
+use super::file_key::{Binding, FILE_KEY_BYTES, FileKey};
 use crate::aead::{self, NONCE_BYTES, TAG_BYTES};
 use crate::kem::SharedSecret;
 use crate::key::{IdentityRef, Recipient};
@@ -8,44 +9,17 @@ use crate::open_error::OpenError;
 use hkdf::Hkdf;
 use rand_core::CryptoRng;
 use sha2::Sha256;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, Zeroizing};
 
-/// Bytes of a file key.
-pub(crate) const FILE_KEY_BYTES: usize = 32;
-/// Bytes of a wrapped file key.
+/// Bytes of a wrapped file key: the key and a tag.
 pub const WRAPPED_BYTES: usize = FILE_KEY_BYTES + TAG_BYTES;
 const INFO: &[u8] = b"strongroom/envelope/1";
 const MODE_BASE: u8 = 0;
 const KDF_HKDF_SHA256: u16 = 0x0001;
 const AEAD_AES_256_GCM: u16 = 0x0002;
 
-/// What everything in one envelope hangs on, wiped on drop.
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub(crate) struct FileKey([u8; FILE_KEY_BYTES]);
-
 impl FileKey {
-    pub(crate) fn random(rng: &mut impl CryptoRng) -> Self {
-        let mut key = Self([0; FILE_KEY_BYTES]);
-        rng.fill_bytes(&mut key.0);
-        key
-    }
-
-    /// For the worked example.
-    #[cfg(test)]
-    pub(super) fn expose(&self) -> &[u8; FILE_KEY_BYTES] {
-        &self.0
-    }
-
-    /// HKDF-Expand-SHA256(file key, info, 32).
-    pub(crate) fn expand(&self, info: &[u8]) -> Zeroizing<[u8; 32]> {
-        let mut key = Zeroizing::new([0; 32]);
-        Hkdf::<Sha256>::from_prk(&self.0)
-            .and_then(|hkdf| hkdf.expand(info, &mut key[..]).map_err(|_| hkdf::InvalidPrkLength))
-            .expect("32 bytes are a PRK of SHA-256, and within HKDF's bound");
-        key
-    }
-
-    /// `enc` and the wrapped key.
+    /// Returns the KEM ciphertext `enc`, and the wrapped key.
     pub(crate) fn wrap(
         &self,
         recipient: &Recipient,
@@ -85,7 +59,7 @@ fn key_schedule(
     for (at, id) in [kem_id, KDF_HKDF_SHA256, AEAD_AES_256_GCM].into_iter().enumerate() {
         suite_id[4 + 2 * at..6 + 2 * at].copy_from_slice(&id.to_be_bytes());
     }
-    // LabeledExtract and LabeledExpand of §4.
+    // LabeledExtract and LabeledExpand of RFC 9180 §4.
     let extract = |salt: &[u8], label: &[u8], ikm: &[u8]| {
         Hkdf::<Sha256>::extract(Some(salt), &[b"HPKE-v1", &suite_id[..], label, ikm].concat())
     };

@@ -1,5 +1,5 @@
-//! MLKEM1024-P384: ML-KEM-1024 and ECDH on P-384, combined so that one that holds is enough
-//! (draft-ietf-hpke-pq §3, draft-irtf-cfrg-concrete-hybrid-kems; spec/envelope.md §1).
+//! MLKEM1024-P384: ML-KEM-1024 and ECDH on P-384, combined. It is secure while either of them is
+//! (draft-ietf-hpke-pq §3, draft-irtf-cfrg-concrete-hybrid-kems; spec/keys.md#hybrid).
 
 use super::{CIPHERTEXT_BYTES, Decapsulator, Encapsulator, SHARED_SECRET_BYTES, SharedSecret};
 use p384::elliptic_curve::sec1::ToSec1Point;
@@ -10,7 +10,7 @@ use shake::Shake256;
 use shake::digest::{ExtendableOutput, Update, XofReader};
 use zeroize::Zeroizing;
 
-/// HPKE code point of MLKEM1024-P384.
+/// MLKEM1024-P384's code point in HPKE's registry.
 pub const HYBRID_KEM_ID: u16 = 0x0051;
 /// Bytes of a hybrid secret key: its seed.
 pub const HYBRID_SEED_BYTES: usize = 32;
@@ -32,7 +32,8 @@ pub(crate) struct HybridEncapsulator {
 }
 
 impl HybridEncapsulator {
-    /// `None` where the modulus check of FIPS 203 §7.2 fails, or the point is not on the curve or not uncompressed.
+    /// `None` if the modulus check of FIPS 203 §7.2 fails, or if the point is not on the curve or
+    /// not uncompressed.
     pub(crate) fn new(key: &[u8; HYBRID_ENCAPSULATION_KEY_BYTES]) -> Option<Self> {
         let (ml_kem, rest) = key.split_first_chunk()?;
         Some(Self { ml_kem: Encapsulator::new(ml_kem)?, ecdh: public_key(rest.try_into().ok()?)? })
@@ -44,7 +45,7 @@ impl HybridEncapsulator {
         let ephemeral = loop {
             let mut scalar = Zeroizing::new([0; SCALAR_BYTES]);
             rng.fill_bytes(scalar.as_mut_slice());
-            // Once in 2^192 times it is not below the group's order.
+            // One value in 2^192 is not below the group's order.
             if let Ok(key) = SecretKey::from_slice(&scalar[..]) {
                 break key;
             }
@@ -59,7 +60,7 @@ impl HybridEncapsulator {
     }
 }
 
-/// A hybrid secret key, unpacked. Its parts wipe themselves.
+/// A hybrid secret key, unpacked. Each part wipes itself on drop.
 pub(crate) struct HybridDecapsulator {
     ml_kem: Decapsulator,
     ecdh: SecretKey,
@@ -67,7 +68,7 @@ pub(crate) struct HybridDecapsulator {
 }
 
 impl HybridDecapsulator {
-    /// `None` for a seed whose scalar is 0 or not below the group's order: one of 2^192.
+    /// `None` if the seed's scalar is 0 or not below the group's order: one seed in 2^192.
     pub(crate) fn from_seed(seed: &[u8; HYBRID_SEED_BYTES]) -> Option<Self> {
         let mut expanded = Zeroizing::new([0; super::SEED_BYTES + SCALAR_BYTES]);
         let mut shake = Shake256::default();
@@ -87,7 +88,7 @@ impl HybridDecapsulator {
         key
     }
 
-    /// `None` where the ephemeral point is none.
+    /// `None` if the ephemeral point is not a point of P-384.
     pub(crate) fn decapsulate(&self, ciphertext: &[u8; HYBRID_CIPHERTEXT_BYTES]) -> Option<SharedSecret> {
         let (ml_kem, rest) = ciphertext.split_first_chunk()?;
         let sent: &Point = rest.try_into().ok()?;
@@ -96,8 +97,8 @@ impl HybridDecapsulator {
     }
 }
 
-/// SHA3-256(ss_PQ ‖ ss_T ‖ ct_T ‖ ek_T ‖ label): the combiner of draft-irtf-cfrg-hybrid-kems for a KEM whose
-/// ciphertexts are second-preimage resistant.
+/// SHA3-256(ss_PQ ‖ ss_T ‖ ct_T ‖ ek_T ‖ label): the combiner of draft-irtf-cfrg-hybrid-kems for a
+/// KEM whose ciphertexts are second-preimage resistant.
 fn combine(
     ml_kem: &SharedSecret,
     ours: &SecretKey,

@@ -1,4 +1,5 @@
-//! ML-KEM-768 (FIPS 203), for backups of wallets in the field alone: one key, used once, so that nothing is kept unpacked.
+//! ML-KEM-768 (FIPS 203), only for compatible backups. A key is used once, so it is not kept
+//! unpacked.
 
 use super::{SEED_BYTES, SHARED_SECRET_BYTES, SharedSecret, wipe};
 use libcrux_ml_kem::mlkem768::{self, MlKem768Ciphertext, MlKem768PrivateKey, MlKem768PublicKey};
@@ -8,7 +9,7 @@ pub const ML_KEM_768_ENCAPSULATION_KEY_BYTES: usize = 1184;
 /// Bytes of a KEM ciphertext (FIPS 203 table 3).
 pub const ML_KEM_768_CIPHERTEXT_BYTES: usize = 1088;
 
-/// A pair of keys; its secret half is wiped on drop.
+/// A key pair, whose secret half is wiped on drop.
 pub(crate) struct MlKem768 {
     decapsulation_key: Box<MlKem768PrivateKey>,
     encapsulation_key: Box<MlKem768PublicKey>,
@@ -28,7 +29,8 @@ impl MlKem768 {
         self.encapsulation_key.as_slice()
     }
 
-    /// FIPS 203 algorithm 17 to one's own key, with the message `m`, 32 bytes of fresh randomness.
+    /// FIPS 203 algorithm 17 to the pair's own encapsulation key, with the message `m`, 32 bytes of
+    /// fresh randomness.
     pub(crate) fn encapsulate(
         &self,
         m: &[u8; SHARED_SECRET_BYTES],
@@ -56,7 +58,7 @@ mod tests {
     use ml_kem::kem::{Decapsulate, KeyExport};
     use ml_kem::{DecapsulationKey768, MlKem768 as Oracle};
 
-    /// Keys, ciphertexts and secrets are those of another implementation.
+    /// Keys, ciphertexts and secrets agree with another implementation.
     #[test]
     fn it_agrees_with_the_oracle() {
         for n in 0..16 {

@@ -1,12 +1,14 @@
-//! MLKEM1024-P384 keys.
+//! MLKEM1024-P384 keys: encapsulation keys from bytes, decapsulation keys from seeds.
 
-use super::{FORM_SEED, KeyError, KeyId, recipient};
+use super::error::KeyError;
+use super::id::KeyId;
 use crate::kem::{self, HybridDecapsulator, HybridEncapsulator};
 use rand_core::CryptoRng;
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// An MLKEM1024-P384 encapsulation key, 1,665 bytes: FIPS 203 §7.2 holds for its first part, the second is a point of P-384.
+/// An MLKEM1024-P384 encapsulation key, 1,665 bytes. Its first part passed the check of FIPS
+/// 203 §7.2, its second is a point of P-384.
 #[derive(Clone)]
 pub struct HybridEncapsulationKey {
     bytes: Box<[u8; kem::HYBRID_ENCAPSULATION_KEY_BYTES]>,
@@ -59,13 +61,6 @@ impl fmt::Debug for HybridEncapsulationKey {
     }
 }
 
-/// The public key text, `strongroom-pk-1…`.
-impl fmt::Display for HybridEncapsulationKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&recipient::public_text(kem::HYBRID_KEM_ID, &self.bytes[..]))
-    }
-}
-
 /// An MLKEM1024-P384 secret key, wiped on drop.
 pub struct HybridDecapsulationKey {
     seed: Box<Zeroizing<[u8; kem::HYBRID_SEED_BYTES]>>,
@@ -80,17 +75,17 @@ impl HybridDecapsulationKey {
         loop {
             let mut seed = Zeroizing::new([0; kem::HYBRID_SEED_BYTES]);
             rng.fill_bytes(seed.as_mut_slice());
-            // Once in 2^192 times a seed is none.
+            // One seed in 2^192 gives no scalar.
             if let Ok(key) = Self::from_seed(&seed) {
                 return key;
             }
         }
     }
 
-    /// The key of a seed.
+    /// Derives the key from a seed of 32 bytes.
     ///
     /// # Errors
-    /// [`KeyError::Point`] for one seed of 2^192.
+    /// [`KeyError::Point`] for one seed in 2^192.
     pub fn from_seed(seed: &[u8; kem::HYBRID_SEED_BYTES]) -> Result<Self, KeyError> {
         let decapsulator = HybridDecapsulator::from_seed(seed).ok_or(KeyError::Point)?;
         let encapsulation_key = decapsulator.encapsulation_key();
@@ -102,7 +97,7 @@ impl HybridDecapsulationKey {
         })
     }
 
-    /// The public half.
+    /// The public half of the key.
     #[must_use]
     pub fn encapsulation_key(&self) -> HybridEncapsulationKey {
         HybridEncapsulationKey::from_bytes(&self.encapsulation_key[..])
@@ -115,13 +110,8 @@ impl HybridDecapsulationKey {
         self.id
     }
 
-    /// kem_id ‖ form ‖ seed.
-    pub(super) fn secret_body(&self) -> Zeroizing<Vec<u8>> {
-        let mut body = Zeroizing::new(Vec::with_capacity(3 + kem::HYBRID_SEED_BYTES));
-        body.extend_from_slice(&kem::HYBRID_KEM_ID.to_be_bytes());
-        body.push(FORM_SEED);
-        body.extend_from_slice(&self.seed[..]);
-        body
+    pub(super) fn seed(&self) -> &[u8; kem::HYBRID_SEED_BYTES] {
+        &self.seed
     }
 
     pub(crate) fn decapsulator(&self) -> &HybridDecapsulator {
@@ -130,4 +120,32 @@ impl HybridDecapsulationKey {
 }
 
 #[cfg(test)]
-static_assertions::assert_not_impl_any!(HybridDecapsulationKey: fmt::Debug, fmt::Display, Clone, PartialEq, serde::Serialize);
+mod tests {
+    use super::*;
+
+    static_assertions::assert_not_impl_any!(HybridDecapsulationKey: fmt::Debug, fmt::Display, Clone, PartialEq, serde::Serialize);
+
+    fn key() -> HybridDecapsulationKey {
+        HybridDecapsulationKey::from_seed(&[4; 32]).expect("a seed")
+    }
+
+    #[test]
+    fn a_point_off_the_curve_or_compressed_is_refused() {
+        let good = key().encapsulation_key().as_bytes().to_vec();
+        let refusal = |change: &dyn Fn(&mut [u8])| {
+            let mut bytes = good.clone();
+            change(&mut bytes);
+            HybridEncapsulationKey::from_bytes(&bytes)
+        };
+        assert_eq!(refusal(&|b| b[1664] ^= 1), Err(KeyError::Point));
+        assert_eq!(refusal(&|b| b[1568] = 2), Err(KeyError::Point));
+        // 0xFFF is above q = 3329.
+        assert_eq!(
+            refusal(&|b| {
+                b[0] = 0xFF;
+                b[1] |= 0x0F;
+            }),
+            Err(KeyError::Point)
+        );
+    }
+}

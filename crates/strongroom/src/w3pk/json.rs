@@ -1,7 +1,7 @@
-//! The JSON of both payloads: strict to read, one way to write.
+//! The JSON of both payload shapes, read strictly and written in one way.
 
 use super::key_wrap::{FIRST_BYTES, SECOND_BYTES};
-use super::{Data, Entry, Generation, MAX_RECIPIENTS, OlderPayload, Payload, Sealed};
+use super::{AnyPayload, EncryptedData, Entry, Generation, MAX_RECIPIENTS, OlderPayload, Payload};
 use crate::encoding;
 use crate::json::Object;
 use crate::kem::{CIPHERTEXT_BYTES, Ciphertext, ENCAPSULATION_KEY_BYTES};
@@ -9,50 +9,51 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// Why bytes are no payload. Messages name a field and never repeat what it holds.
+/// Why bytes cannot be read as a payload. Messages name a field, and never repeat its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ParseError {
-    /// Not JSON, a field of another type or twice, or something after the value.
+pub enum PayloadError {
+    /// The bytes are not JSON, a field has another type or is there twice, or something follows the
+    /// object.
     #[error("not a payload: line {line}, column {column}")]
     Json {
-        /// From 1.
+        /// Counted from 1.
         line: usize,
-        /// From 1.
+        /// Counted from 1.
         column: usize,
     },
-    /// A field that must be there is not.
+    /// A required field is missing.
     #[error("`{field}` is missing")]
     Missing {
-        /// Its name.
+        /// The field's name.
         field: &'static str,
     },
-    /// Fields of both payloads.
-    #[error("`recipients` and `ciphertext` exclude each other")]
+    /// The object has fields of both shapes.
+    #[error("the payload has both `recipients` and `ciphertext`: only one of them is allowed")]
     Ambiguous,
-    /// `version` is there and not 2.
-    #[error("the payload's `version` is not known: 2, or none")]
+    /// `version` is there, and is not 2.
+    #[error("the payload's `version` is unknown: it must be 2 or absent")]
     UnknownVersion,
-    /// No recipient, or more than 256.
-    #[error("{count} recipients: a payload has 1 to {MAX_RECIPIENTS}")]
+    /// `recipients` is empty, or has more than 256 entries.
+    #[error("the payload has {count} recipients, and 1 to {MAX_RECIPIENTS} are allowed")]
     Recipients {
-        /// How many there were.
+        /// The number of entries.
         count: usize,
     },
-    /// Not the one padded base64 text of that many bytes.
-    #[error("`{field}` is not the standard, padded base64 of {bytes} bytes")]
+    /// A field is not standard, padded base64, or has another number of bytes.
+    #[error("`{field}` is not {bytes} bytes in standard, padded base64")]
     Base64 {
-        /// Its name.
+        /// The field's name.
         field: &'static str,
-        /// Bytes that it must have.
+        /// The bytes that the field must have.
         bytes: usize,
     },
-    /// `encryptedData` is no base64.
+    /// `encryptedData` is not standard, padded base64.
     #[error("`encryptedData` is not standard, padded base64")]
     Data,
 }
 
-/// A string, borrowed from the JSON where it has no escapes.
+/// A string, which is borrowed from the JSON if it has no escapes.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -66,7 +67,7 @@ struct RawEntry<'a> {
 
 #[derive(Deserialize)]
 struct Raw<'a> {
-    /// Any value is skipped over, so that an unknown one can be refused by name.
+    /// Any value is accepted here, so an unknown one can be refused with its own error.
     #[serde(borrow, default, deserialize_with = "present")]
     version: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
@@ -81,31 +82,31 @@ struct Raw<'a> {
     auth_tag: Option<Text<'a>>,
 }
 
-/// A field that is there has a value: `null` is not a way to leave it out.
+/// A field that is there must have a value: `null` does not count as absent.
 fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<T>, D::Error> {
     T::deserialize(d).map(Some)
 }
 
-impl Sealed {
-    /// Reads a payload of either shape (spec/envelope.md §2, §3). Allocates no more than the JSON's size
-    /// a few times over; bound that before.
+impl AnyPayload {
+    /// Reads a payload of either shape (spec/w3pk.md). Allocates a few times the size of
+    /// the JSON, so the caller must bound that size.
     ///
     /// # Errors
-    /// [`ParseError`].
-    pub fn from_json(json: &[u8]) -> Result<Self, ParseError> {
+    /// [`PayloadError`].
+    pub fn from_json(json: &[u8]) -> Result<Self, PayloadError> {
         let Object(raw): Object<Raw<'_>> = serde_json::from_slice(json)
-            .map_err(|error| ParseError::Json { line: error.line(), column: error.column() })?;
+            .map_err(|error| PayloadError::Json { line: error.line(), column: error.column() })?;
         let generation = match &raw.version {
             None => Generation::First,
             Some(version) if version.get() == "2" => Generation::Second,
-            Some(_) => return Err(ParseError::UnknownVersion),
+            Some(_) => return Err(PayloadError::UnknownVersion),
         };
         match (&raw.recipients, &raw.ciphertext) {
-            (Some(_), Some(_)) => Err(ParseError::Ambiguous),
-            (None, None) => Err(ParseError::Missing { field: "recipients" }),
+            (Some(_), Some(_)) => Err(PayloadError::Ambiguous),
+            (None, None) => Err(PayloadError::Missing { field: "recipients" }),
             (Some(entries), None) => {
                 if !(1..=MAX_RECIPIENTS).contains(&entries.len()) {
-                    return Err(ParseError::Recipients { count: entries.len() });
+                    return Err(PayloadError::Recipients { count: entries.len() });
                 }
                 let entries = entries
                     .iter()
@@ -113,7 +114,7 @@ impl Sealed {
                     .collect::<Result<_, _>>()?;
                 Ok(Self::Payload(Payload { generation, entries, data: raw.data()? }))
             }
-            (None, Some(_)) if generation == Generation::Second => Err(ParseError::UnknownVersion),
+            (None, Some(_)) if generation == Generation::Second => Err(PayloadError::UnknownVersion),
             (None, Some(ciphertext)) => Ok(Self::Older(OlderPayload {
                 kem_ciphertext: exact("ciphertext", &ciphertext.0)?,
                 data: raw.data()?,
@@ -121,7 +122,7 @@ impl Sealed {
         }
     }
 
-    /// Writes the payload in its own shape.
+    /// Writes the JSON of the payload, in the shape that it has.
     #[must_use]
     pub fn to_json(&self) -> String {
         match self {
@@ -132,14 +133,14 @@ impl Sealed {
 }
 
 impl<'a> Raw<'a> {
-    fn data(&'a self) -> Result<Data, ParseError> {
+    fn data(&'a self) -> Result<EncryptedData, PayloadError> {
         let field = |value: &'a Option<Text<'a>>, field| match value {
             Some(Text(text)) => Ok(text.as_ref()),
-            None => Err(ParseError::Missing { field }),
+            None => Err(PayloadError::Missing { field }),
         };
-        Ok(Data {
+        Ok(EncryptedData {
             ciphertext: encoding::from_base64(field(&self.encrypted_data, "encryptedData")?)
-                .ok_or(ParseError::Data)?,
+                .ok_or(PayloadError::Data)?,
             iv: *exact("iv", field(&self.iv, "iv")?)?,
             tag: *exact("authTag", field(&self.auth_tag, "authTag")?)?,
         })
@@ -147,7 +148,7 @@ impl<'a> Raw<'a> {
 }
 
 impl Entry {
-    fn from_raw(generation: Generation, raw: &RawEntry<'_>) -> Result<Self, ParseError> {
+    fn from_raw(generation: Generation, raw: &RawEntry<'_>) -> Result<Self, PayloadError> {
         let (kem_ciphertext, wrapped_key) = match generation {
             Generation::First => split::<{ CIPHERTEXT_BYTES + FIRST_BYTES }>(&raw.ciphertext.0)?,
             Generation::Second => split::<{ CIPHERTEXT_BYTES + SECOND_BYTES }>(&raw.ciphertext.0)?,
@@ -161,18 +162,18 @@ impl Entry {
 }
 
 /// KEM ciphertext and wrapped key of an entry of `N` bytes.
-fn split<const N: usize>(text: &str) -> Result<(Box<Ciphertext>, Vec<u8>), ParseError> {
+fn split<const N: usize>(text: &str) -> Result<(Box<Ciphertext>, Vec<u8>), PayloadError> {
     let bytes = exact::<N>("ciphertext", text)?;
     let (ciphertext, wrapped) = bytes.split_first_chunk().expect("N is larger than a KEM ciphertext");
     Ok((Box::new(*ciphertext), wrapped.to_vec()))
 }
 
-fn exact<const N: usize>(field: &'static str, text: &str) -> Result<Box<[u8; N]>, ParseError> {
-    encoding::from_base64_exact(text).ok_or(ParseError::Base64 { field, bytes: N })
+fn exact<const N: usize>(field: &'static str, text: &str) -> Result<Box<[u8; N]>, PayloadError> {
+    encoding::from_base64_exact(text).ok_or(PayloadError::Base64 { field, bytes: N })
 }
 
 impl Payload {
-    /// Writes the payload as spec/envelope.md §2 says; `from_json` gives it back.
+    /// Writes the JSON of the payload (spec/w3pk.md#json), which `from_json` reads.
     #[must_use]
     pub fn to_json(&self) -> String {
         const ENTRY_CHARS: usize = (ENCAPSULATION_KEY_BYTES + CIPHERTEXT_BYTES + SECOND_BYTES) * 4 / 3 + 64;
@@ -209,8 +210,8 @@ impl OlderPayload {
     }
 }
 
-impl Data {
-    /// The three fields and the closing brace.
+impl EncryptedData {
+    /// Appends the three fields and the closing brace.
     fn write(&self, out: &mut String) {
         out.push_str(r#","encryptedData":""#);
         encoding::base64_into(&self.ciphertext, out);
@@ -238,8 +239,8 @@ mod tests {
         serde_json::from_str(&payload(generation).to_json()).expect("our own JSON")
     }
 
-    fn refusal(value: &Value) -> ParseError {
-        Sealed::from_json(value.to_string().as_bytes()).expect_err("no payload")
+    fn refusal(value: &Value) -> PayloadError {
+        AnyPayload::from_json(value.to_string().as_bytes()).expect_err("no payload")
     }
 
     #[test]
@@ -247,8 +248,8 @@ mod tests {
         for generation in [Generation::First, Generation::Second] {
             let payload = payload(generation);
             let json = payload.to_json();
-            let back = Sealed::from_json(json.as_bytes()).expect("our own JSON");
-            assert_eq!(back, Sealed::Payload(payload));
+            let back = AnyPayload::from_json(json.as_bytes()).expect("our own JSON");
+            assert_eq!(back, AnyPayload::Payload(payload));
             assert_eq!(back.to_json(), json);
         }
     }
@@ -259,8 +260,8 @@ mod tests {
         more["timestamp"] = json!({"deep": [1, 2, {"x": null}]});
         more["recipients"][0]["label"] = json!("me");
         assert_eq!(
-            Sealed::from_json(format!(" {more}\n").as_bytes()).expect("a payload with more").to_json(),
-            Sealed::from_json(more.to_string().as_bytes()).expect("a payload with more").to_json(),
+            AnyPayload::from_json(format!(" {more}\n").as_bytes()).expect("a payload with more").to_json(),
+            AnyPayload::from_json(more.to_string().as_bytes()).expect("a payload with more").to_json(),
         );
     }
 
@@ -271,18 +272,18 @@ mod tests {
             *v.pointer_mut(path).expect("a field of the payload") = new;
             refusal(&v)
         };
-        let base64 = |field, bytes| ParseError::Base64 { field, bytes };
+        let base64 = |field, bytes| PayloadError::Base64 { field, bytes };
         assert_eq!(with("/recipients/0/publicKey", json!("AAAA")), base64("publicKey", 1568));
         assert_eq!(with("/recipients/0/ciphertext", json!("")), base64("ciphertext", 1600));
         assert_eq!(with("/iv", json!("!!!!!!!!!!!!!!!!")), base64("iv", 12));
         assert_eq!(with("/authTag", json!("AAAAAAAAAAAAAAAAAAAAAA")), base64("authTag", 16));
         assert_eq!(with("/authTag", json!("AAAAAAAAAAAAAAAAAAAAAB==")), base64("authTag", 16));
-        assert_eq!(with("/encryptedData", json!("A")), ParseError::Data);
-        assert_eq!(with("/encryptedData", json!("AA==\n")), ParseError::Data);
-        assert_eq!(with("/recipients", json!([])), ParseError::Recipients { count: 0 });
-        assert!(matches!(with("/iv", json!(7)), ParseError::Json { .. }));
+        assert_eq!(with("/encryptedData", json!("A")), PayloadError::Data);
+        assert_eq!(with("/encryptedData", json!("AA==\n")), PayloadError::Data);
+        assert_eq!(with("/recipients", json!([])), PayloadError::Recipients { count: 0 });
+        assert!(matches!(with("/iv", json!(7)), PayloadError::Json { .. }));
         let entry = value(Generation::First)["recipients"][0].clone();
-        assert_eq!(with("/recipients", json!(vec![entry; 257])), ParseError::Recipients { count: 257 });
+        assert_eq!(with("/recipients", json!(vec![entry; 257])), PayloadError::Recipients { count: 257 });
     }
 
     #[test]
@@ -292,12 +293,12 @@ mod tests {
         {
             let mut v = value(Generation::Second);
             v["version"] = version.clone();
-            assert_eq!(refusal(&v), ParseError::UnknownVersion, "{version}");
+            assert_eq!(refusal(&v), PayloadError::UnknownVersion, "{version}");
         }
         let mut older = json!({"version": 2, "ciphertext": "", "encryptedData": "", "iv": "", "authTag": ""});
-        assert_eq!(refusal(&older), ParseError::UnknownVersion);
+        assert_eq!(refusal(&older), PayloadError::UnknownVersion);
         older["recipients"] = json!([]);
-        assert_eq!(refusal(&older), ParseError::Ambiguous);
+        assert_eq!(refusal(&older), PayloadError::Ambiguous);
     }
 
     #[test]
@@ -305,7 +306,7 @@ mod tests {
         for field in ["encryptedData", "iv", "authTag", "recipients"] {
             let mut v = value(Generation::First);
             v.as_object_mut().expect("an object").remove(field);
-            assert_eq!(refusal(&v), ParseError::Missing { field });
+            assert_eq!(refusal(&v), PayloadError::Missing { field });
         }
         let text = value(Generation::First).to_string();
         let doubled = text.replacen('{', r#"{"iv":"AAAAAAAAAAAAAAAA","#, 1);
@@ -313,7 +314,10 @@ mod tests {
         for bad in
             [doubled, nothing, format!("{text}x"), text[..text.len() - 1].to_owned(), format!("[{text}]")]
         {
-            assert!(matches!(Sealed::from_json(bad.as_bytes()), Err(ParseError::Json { .. })), "{bad:.40}");
+            assert!(
+                matches!(AnyPayload::from_json(bad.as_bytes()), Err(PayloadError::Json { .. })),
+                "{bad:.40}"
+            );
         }
     }
 
@@ -321,6 +325,6 @@ mod tests {
     fn the_second_generation_has_longer_entries() {
         let mut v = value(Generation::First);
         v["version"] = json!(2);
-        assert_eq!(refusal(&v), ParseError::Base64 { field: "ciphertext", bytes: 1608 });
+        assert_eq!(refusal(&v), PayloadError::Base64 { field: "ciphertext", bytes: 1608 });
     }
 }

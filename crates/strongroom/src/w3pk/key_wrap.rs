@@ -1,6 +1,5 @@
 //! The payload's key K, and how each generation wraps it.
 
-use super::Generation;
 use crate::aead;
 use crate::kem::SharedSecret;
 use aes_kw::{KeyInit, KwAes256};
@@ -8,16 +7,26 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+/// How a payload wraps its key K under a shared secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Generation {
+    /// The first, without `version`: K xor the shared secret, in entries of 1,600 bytes.
+    First,
+    /// The second, `"version":2`: AES-KW under a key that is derived from the shared secret, in
+    /// entries of 1,608 bytes.
+    Second,
+}
+
 /// Bytes of a wrapped K in the first generation.
 pub(crate) const FIRST_BYTES: usize = 32;
 /// Bytes of a wrapped K in the second generation: RFC 3394 adds eight.
 pub(crate) const SECOND_BYTES: usize = 40;
 
-/// K, wiped on drop.
+/// The content encryption key K, wiped on drop.
 #[derive(Zeroize, ZeroizeOnDrop)]
-pub(crate) struct FileKey([u8; aead::KEY_BYTES]);
+pub(crate) struct ContentKey([u8; aead::KEY_BYTES]);
 
-impl FileKey {
+impl ContentKey {
     pub(crate) fn new(bytes: &[u8; aead::KEY_BYTES]) -> Self {
         Self(*bytes)
     }
@@ -39,7 +48,7 @@ impl FileKey {
         }
     }
 
-    /// `None` where `wrapped` has another size, or fails RFC 3394's integrity check.
+    /// `None` if `wrapped` has another length, or fails the integrity check of RFC 3394.
     pub(crate) fn unwrap(
         generation: Generation,
         shared_secret: &SharedSecret,
@@ -52,16 +61,16 @@ impl FileKey {
     }
 }
 
-/// RFC 3394 §2.2.2, of 40 bytes only.
-pub(crate) fn unwrap(kek: &KwAes256, wrapped: &[u8]) -> Option<FileKey> {
+/// Unwraps a key (RFC 3394 §2.2.2). Only 40 bytes are accepted.
+pub(crate) fn unwrap(kek: &KwAes256, wrapped: &[u8]) -> Option<ContentKey> {
     let wrapped: &[u8; SECOND_BYTES] = wrapped.try_into().ok()?;
-    let mut key = FileKey([0; aead::KEY_BYTES]);
+    let mut key = ContentKey([0; aead::KEY_BYTES]);
     kek.unwrap_key(wrapped, &mut key.0).ok()?;
     Some(key)
 }
 
-fn xor(a: &[u8; aead::KEY_BYTES], b: &[u8; aead::KEY_BYTES]) -> FileKey {
-    FileKey(std::array::from_fn(|at| a[at] ^ b[at]))
+fn xor(a: &[u8; aead::KEY_BYTES], b: &[u8; aead::KEY_BYTES]) -> ContentKey {
+    ContentKey(std::array::from_fn(|at| a[at] ^ b[at]))
 }
 
 /// The key encryption key: HKDF-SHA256 of the shared secret, empty salt, info `w3pk-mlkem-kek-v2`.

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::io::{self, Read, Write};
 use strongroom::envelope::{Opener, Sealer};
 use strongroom::key::{Identity, Recipient};
-use strongroom::policy::Policy;
+use strongroom::policy::EnvelopePolicy;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     match verb.as_str() {
         "seal" => {
             let recipients = args.map(|text| text.parse()).collect::<Result<Vec<Recipient>, _>>()?;
-            let policy = Policy { label: Some("from wasm".to_owned()), ..Policy::default() };
+            let policy = EnvelopePolicy { label: Some("from wasm".to_owned()), ..EnvelopePolicy::default() };
             let mut writer = Sealer::new(&recipients, policy, &mut rng)?.into_writer(output)?;
             io::copy(&mut input, &mut writer)?;
             drop(writer.finish()?);

@@ -1,13 +1,16 @@
 //! `strongroom demo backup`: a wallet is backed up, lost, and brought back from its words; and what is refused on the way.
 
-use super::{Steps, rng, show};
+use super::{Steps, show};
 use crate::error::Refused;
 use anyhow::{Context, Result};
 use getrandom::rand_core::Rng;
 use serde_json::json;
-use strongroom::backup::{Archive, Cipher, Content, Kem, Keys, Position, SignedBackup, UserId};
+use strongroom::backup::{
+    Archive, BackupContent, CapsuleKem, Keys, PayloadCipher, Position, SignedBackup, UserId,
+};
 use strongroom::mnemonic::Mnemonic;
-use strongroom::signin::Act;
+use strongroom::os_rng;
+use strongroom::sign_in::Act;
 use strongroom::wallet::WalletKey;
 use strongroom_client::{BackupServer, ClientError};
 use time::OffsetDateTime;
@@ -43,12 +46,12 @@ fn native(server: &BackupServer, steps: &mut Steps, words: &str, archive: &Archi
     show("user", user);
     let now = u64::try_from(OffsetDateTime::now_utc().unix_timestamp())?;
     let first = steps.step("Version 1: seal, sign its statement", || {
-        Ok(archive.sign(&keys, &Position::first(user), now, &mut rng()))
+        Ok(archive.sign(&keys, &Position::first(user), now, &mut os_rng()))
     })?;
     show("bytes", first.to_json().len());
     steps.step("Upload it: the server verifies the signature", || Ok(server.push(&key, user, &first)?))?;
     let next = Position::after(first.statement().context("a native backup has a statement")?);
-    let second = archive.sign(&keys, &next.context("a second number")?, now, &mut rng());
+    let second = archive.sign(&keys, &next.context("a second number")?, now, &mut os_rng());
     steps.step("Version 2, upload it", || Ok(server.push(&key, user, &second)?))?;
 
     let refusal = steps.step("Rollback: upload version 1 again", || {
@@ -57,14 +60,14 @@ fn native(server: &BackupServer, steps: &mut Steps, words: &str, archive: &Archi
     show("refused", refusal);
     let refusal = steps.step("Tamper: another envelope under that signature", || {
         let position = Position::after(second.statement().context("native")?).context("a third number")?;
-        let third = archive.sign(&keys, &position, now, &mut rng());
+        let third = archive.sign(&keys, &position, now, &mut os_rng());
         let forged = SignedBackup::from_parts(third.content().clone(), second.signature().clone());
         refused("bad_signature", server.push(&key, user, &forged))
     })?;
     show("refused", refusal);
     let refusal = steps.step("Foreign owner: somebody else's backup under this key", || {
         let mallory = Keys::strongroom(&Mnemonic::parse(&new_words()?, "")?, 0);
-        let foreign = archive.sign(&mallory, &Position::first(user), now, &mut rng());
+        let foreign = archive.sign(&mallory, &Position::first(user), now, &mut os_rng());
         refused("wrong_statement", server.push(&key, user, &foreign))
     })?;
     show("refused", refusal);
@@ -103,7 +106,9 @@ fn compatible(
     let keys = steps.step("Keys from the words, by SHAKE256", || Ok(Keys::compatible(mnemonic, 0)))?;
     let (key, user) = (keys.public_key(), UserId::of_owner(keys.public_key().owner()));
     show("owner", key.owner());
-    let make = || archive.sign_compatible(&keys, Kem::MlKem768, Cipher::XSalsa20Poly1305, &mut rng());
+    let make = || {
+        archive.sign_compatible(&keys, CapsuleKem::MlKem768, PayloadCipher::XSalsa20Poly1305, &mut os_rng())
+    };
     let first = steps.step("ML-KEM-768, XSalsa20-Poly1305, Keccak-256, sign", || Ok(make()))?;
     show("bytes", first.to_json().len());
     steps.step("Upload it", || Ok(server.push(&key, user, &first)?))?;
@@ -114,11 +119,12 @@ fn compatible(
     })?;
     show("refused", refusal);
     let refusal = steps.step("Tamper: one bit of the payload", || {
-        let Content::Compatible { mut payload } = make().content().clone() else {
+        let BackupContent::Compatible { mut payload } = make().content().clone() else {
             unreachable!("compatible")
         };
         payload[100] ^= 1;
-        let altered = SignedBackup::from_parts(Content::Compatible { payload }, second.signature().clone());
+        let altered =
+            SignedBackup::from_parts(BackupContent::Compatible { payload }, second.signature().clone());
         refused("bad_signature", server.push(&key, user, &altered))
     })?;
     show("refused", refusal);
@@ -152,7 +158,7 @@ fn refused(code: &str, answer: Result<(), ClientError>) -> Result<ClientError> {
 /// Twelve words of fresh randomness.
 fn new_words() -> Result<Zeroizing<String>> {
     let mut entropy = Zeroizing::new([0; 16]);
-    rng().fill_bytes(entropy.as_mut_slice());
+    os_rng().fill_bytes(entropy.as_mut_slice());
     Ok(Mnemonic::words_of(&entropy[..])?)
 }
 
@@ -163,7 +169,7 @@ fn wallet_json() -> String {
             json!({
                 "name": format!("Account {}", n + 1),
                 "path": format!("m/44'/60'/0'/0/{n}"),
-                "address": WalletKey::generate(&mut rng()).address().to_string(),
+                "address": WalletKey::generate(&mut os_rng()).address().to_string(),
                 "type": if n % 5 == 0 { "slh-dsa" } else { "secp256k1" },
                 "hidden": n % 11 == 10,
                 "tokens": ["ETH", "USDC", "DAI"],
@@ -174,7 +180,7 @@ fn wallet_json() -> String {
     let wallet = json!({
         "version": 3,
         "accounts": accounts,
-        "contacts": [{ "name": "阮籍", "address": WalletKey::generate(&mut rng()).address().to_string() }],
+        "contacts": [{ "name": "阮籍", "address": WalletKey::generate(&mut os_rng()).address().to_string() }],
         "settings": {
             "currency": "EUR", "language": "zh-Hant", "theme": "dark", "autoLockMinutes": 5,
             "networks": { "1": "https://rpc.example/1", "10": "https://rpc.example/10", "11155111": "https://rpc.example/test" },

@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use strongroom::envelope;
-use strongroom::policy::Policy as EnvelopePolicy;
+use strongroom::policy::EnvelopePolicy;
 use strongroom::wallet::WalletKey;
-use strongroom_attest::handoff::Joiner;
-use strongroom_attest::policy::Dstack;
-use strongroom_attest::{Policy, Roots};
+use strongroom_attest::policy::DstackPolicy;
+use strongroom_attest::root_transfer::handoff::Joiner;
+use strongroom_attest::{AppraisalPolicy, TrustAnchors};
 use strongroom_client::Vault;
 use strongroom_testkit::postgres::TempPostgres;
 use strongroom_testkit::tee::configfs::FakeTsm;
@@ -87,10 +87,10 @@ impl Case {
     }
 
     /// The policy that is published while all of these run, from the drafts of each.
-    fn published(&self, drafts: &[&str]) -> Policy {
-        let mut drafts = drafts.iter().map(|draft| Policy::from_toml(draft).expect("a policy"));
+    fn published(&self, drafts: &[&str]) -> AppraisalPolicy {
+        let mut drafts = drafts.iter().map(|draft| AppraisalPolicy::from_toml(draft).expect("a policy"));
         let mut policy = drafts.next().expect("one of them");
-        fn dstack(policy: &mut Policy) -> &mut Dstack {
+        fn dstack(policy: &mut AppraisalPolicy) -> &mut DstackPolicy {
             policy.intel_tdx.as_mut().and_then(|tdx| tdx.dstack.as_mut()).expect("a dstack policy")
         }
         for mut draft in drafts {
@@ -98,7 +98,7 @@ impl Case {
             dstack(&mut policy).compose_hashes.append(&mut dstack(&mut draft).compose_hashes);
         }
         let intel = self.intel.root_der().to_vec().into();
-        Policy { roots: Roots { intel, ..Roots::default() }, ..policy }
+        AppraisalPolicy { trust_anchors: TrustAnchors { intel, ..TrustAnchors::default() }, ..policy }
     }
 
     /// The release key says that what runs here may have the root, and hand it over.
@@ -195,7 +195,8 @@ fn a_second_replica_of_the_same_code_gets_the_root_and_both_serve() {
     assert_eq!((vault_id(&third), origin(&third)), (vault_id(&second), "handoff:generated".to_owned()));
 }
 
-/// The steps of docs/operations.md, "A new image, under traffic": clients who go on all the while see no failed request.
+/// The steps of docs/how-to/hand-the-root-over.md, "A new image, under traffic": no request of a client
+/// that goes on meanwhile fails.
 #[test]
 fn an_image_is_upgraded_under_traffic() {
     let case = Case::new();
@@ -263,7 +264,7 @@ fn an_image_is_upgraded_under_traffic() {
 fn traffic(
     n: u8,
     url: &str,
-    published: &RwLock<Policy>,
+    published: &RwLock<AppraisalPolicy>,
     ended: &AtomicBool,
     done: &AtomicUsize,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
@@ -370,7 +371,7 @@ fn who_may_not_have_the_root_is_told_why_and_gets_nothing() {
     assert_eq!(case.refused(&newer, &[], &with_forged).code, 1);
     newer.place.write("garbage.release", "{}");
     let with_garbage = [asking, &["--release-statement", "garbage.release"]].concat();
-    case.refused(&newer, &[], &with_garbage).fails(2, "it is no release statement");
+    case.refused(&newer, &[], &with_garbage).fails(2, "this is not a release statement");
     is_empty(&newer);
 
     // The same code as another application, whose owner may give its key to other code.

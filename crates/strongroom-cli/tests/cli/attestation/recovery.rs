@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use strongroom_attest::transfer;
+use strongroom_attest::root_transfer::root_envelope;
 use strongroom_testkit::tee::dstack::{FakeDstack, Options};
 
 /// Where a guest's agent is, as the environment says it.
@@ -16,13 +16,13 @@ fn endpoint(agent: &FakeDstack) -> String {
     agent.socket().to_str().expect("text").to_owned()
 }
 
-/// The steps of docs/operations.md, "The drill", as they stand there: on a dstack guest, and then on another
-/// host's, under the same application's id.
+/// The steps of docs/how-to/keep-and-recover-the-root.md, "The drill", as they stand there: on a
+/// dstack guest, and then on another host's, under the same application's id.
 #[test]
 fn the_drill_of_the_operators_page_brings_a_vault_back() {
     let guest = Guest::new();
     let elsewhere = FakeDstack::start(Arc::clone(&guest.intel), COMPOSE, Options::default());
-    let page = include_str!("../../../../../docs/operations.md");
+    let page = include_str!("../../../../../docs/how-to/keep-and-recover-the-root.md");
     let (_, drill) = page.split_once("\n## The drill\n").expect("the section");
     let drill = drill.split("\n## ").next().expect("the section");
     let steps: Vec<&str> =
@@ -218,7 +218,7 @@ fn a_wrong_key_a_foreign_root_and_a_server_without_proof_bring_nothing_about() {
         (r#"{"envelope":"AAAA"}"#, 403),
         (r#"{"envelope":"AAAA","more":1}"#, 400),
         // One byte more than is read: of a longer one the rest would be cut off while it is sent.
-        (&*"x".repeat(2 * transfer::MAX_BYTES + 1), 413),
+        (&*"x".repeat(2 * root_envelope::MAX_BYTES + 1), 413),
     ] {
         assert_eq!(post(body), status, "{}", &body[..body.len().min(40)]);
     }
@@ -305,7 +305,7 @@ fn a_policy_of_before_refuses_a_recovered_key_until_it_is_renewed() {
 }
 
 /// Whoever starts the code again could name himself and have the root from the store; the platform would open it for him. Rests on
-/// `find_for` (enclave, sealed_root.rs).
+/// `find_for` (root_file.rs).
 #[test]
 fn under_dstacks_key_a_start_names_nobody_new_and_a_recipient_can() {
     let guest = Guest::new();

@@ -68,13 +68,13 @@ fn what_is_no_evidence_is_told_and_bounded() {
     let huge = std::fs::File::create(place.path("huge")).expect("a file");
     huge.set_len(10 << 30).expect("a hole");
     for (name, error) in [
-        ("cut", "the report is none"),
+        ("cut", "the report is not one of this platform"),
         ("json", "no evidence of the kind"),
-        ("empty", "the report is none"),
-        ("text", "the report is none"),
-        ("large", "larger than evidence is"),
-        ("huge", "larger than evidence is"),
-        ("/dev/zero", "larger than evidence is"),
+        ("empty", "the report is not one of this platform"),
+        ("text", "the report is not one of this platform"),
+        ("large", "the evidence is too large"),
+        ("huge", "the evidence is too large"),
+        ("/dev/zero", "the evidence is too large"),
     ] {
         let run = client(&place, &["attestation", "show", name], "");
         assert!(run.stderr.contains("hint: pass the answer of GET /secret/attestation"), "{}", run.stderr);

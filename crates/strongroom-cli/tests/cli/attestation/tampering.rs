@@ -92,7 +92,7 @@ fn whatever_is_changed_is_named_and_nothing_is_sent_after_it() {
             let five = ["platform", "report", "measurement", "timestamp", "mlkemPublicKey"];
             fields.retain(|name, _| five.contains(&name.as_str()));
         }),
-        ("larger than evidence is", |evidence| evidence["measurement"] = "0".repeat(1 << 20).into()),
+        ("the evidence is too large", |evidence| evidence["measurement"] = "0".repeat(1 << 20).into()),
     ];
     for (error, change) in changes {
         let proxy = Proxy::start(&server.url, change);

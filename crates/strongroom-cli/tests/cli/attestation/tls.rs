@@ -7,8 +7,8 @@ use crate::Place;
 use crate::serve::Server;
 use std::sync::Arc;
 use strongroom_attest::platform::none;
-use strongroom_attest::policy::{Hex, Policy, Tdx, TdxMeasurement};
-use strongroom_attest::{Beside, Claims, Collateral, Evidence, Report};
+use strongroom_attest::policy::{AppraisalPolicy, Hex, TdxMeasurement, TdxPolicy};
+use strongroom_attest::{AuxiliaryData, Claims, Collateral, Evidence, Report};
 use strongroom_testkit::tee::configfs::FakeTsm;
 use strongroom_testkit::tee::intel::{FakeIntel, PlatformState, Td};
 
@@ -76,7 +76,7 @@ fn signed(intel: &FakeIntel, claims: &Claims<'_>) -> Evidence {
     let report = Report {
         bytes: intel.quote(&Td { report_data, ..Td::default() }),
         measurement: String::new(),
-        beside: Beside::Tdx {},
+        auxiliary_data: AuxiliaryData::Tdx {},
         collateral: Collateral { tdx: Some(collateral), ..Collateral::default() },
     };
     claims.with_report("intel-tdx", report)
@@ -90,8 +90,8 @@ fn each_connection_is_with_the_key_that_was_bound() {
     let server = Server::start(&place, &["--platform", "none"], &[]);
     let td = Td::default();
     let [rtmr0, rtmr1, rtmr2, _] = td.rtmrs.map(Hex);
-    let policy = Policy {
-        intel_tdx: Some(Tdx {
+    let policy = AppraisalPolicy {
+        intel_tdx: Some(TdxPolicy {
             measurements: vec![TdxMeasurement { mrtd: Hex(td.mrtd), rtmr0, rtmr1, rtmr2 }],
             tcb_statuses: vec!["UpToDate".to_owned()],
             advisories: vec![],
@@ -101,7 +101,7 @@ fn each_connection_is_with_the_key_that_was_bound() {
             allow_smt: false,
             dstack: None,
         }),
-        ..Policy::default()
+        ..AppraisalPolicy::default()
     };
     place.write("policy.toml", policy.to_toml());
     let [first, second] = [TlsIdentity::new(), TlsIdentity::new()];

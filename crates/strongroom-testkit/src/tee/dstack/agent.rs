@@ -1,4 +1,4 @@
-//! A fake of dstack's guest agent, on a socket file. For tests only.
+//! A fake of dstack's guest agent on a socket file, for tests only.
 
 use super::{boot_parts, event, event_v2, rtmr3};
 use crate::tee::http::{self, Mood, Request, Response};
@@ -15,28 +15,30 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// How the guest is set up.
+/// The guest's settings.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The application's name at whoever gives it keys; its code is the compose hash.
+    /// The application's id at the service that gives it keys. Its code is the compose hash.
     pub app_id: [u8; 20],
     /// The key management service's public key, in hex.
     pub key_provider_id: String,
-    /// The system image that the service named.
+    /// The hash of the system image, as the service named it.
     pub os_image_hash: [u8; 32],
-    /// What the host's firmware tables say; nobody measures it.
+    /// The vendor that the host's firmware tables name. Nobody measures it.
     pub cloud_vendor: String,
-    /// As [`cloud_vendor`](Self::cloud_vendor).
+    /// The product that the host's firmware tables name. Nobody measures it.
     pub cloud_product: String,
-    /// Quotes come with events of RTMR3 whose digests are empty, as dstack 0.5.6 to 0.5.11 gives them.
+    /// Whether quotes come with events of RTMR3 whose digests are empty, as from dstack 0.5.6 to
+    /// 0.5.11.
     pub empty_digests: bool,
-    /// How digests are made: 1, or 2 as in dstack 0.6.
+    /// The way in which digests are made: 1, or 2 as in dstack 0.6.
     pub event_log_version: u32,
-    /// Which of the interfaces for keys it has: none as the older tappd, 0.5's `GetKey`, and 0.6's `v1/GetKey` as well.
+    /// The newest interface for keys that it has: 0 for none, as in the older tappd; 1 for `GetKey`
+    /// of dstack 0.5; 2 for `v1/GetKey` of 0.6 as well.
     pub key_interfaces: u8,
     /// Events that the application added after the start.
     pub later_events: Vec<(String, Vec<u8>)>,
-    /// The guest, but for RTMR3 and the data that is bound.
+    /// The guest as quotes show it, but for RTMR3 and the data that they bind.
     pub td: Td,
 }
 
@@ -57,7 +59,7 @@ impl Default for Options {
     }
 }
 
-/// A guest agent. It goes when it is dropped, and its socket with it.
+/// A running guest agent. When it is dropped, it ends and its socket goes.
 pub struct FakeDstack {
     _folder: TempDir,
     socket: PathBuf,
@@ -68,16 +70,16 @@ struct Guest {
     intel: Arc<FakeIntel>,
     app_compose: String,
     options: Options,
-    /// Of RTMR3, with their digests.
+    /// Events of RTMR3, with their digests.
     events: Vec<Value>,
     mood: Mood,
 }
 
 impl FakeDstack {
-    /// Starts it in a temporary folder.
+    /// Starts the agent in a temporary folder.
     ///
     /// # Panics
-    /// Where no socket can be made.
+    /// If no socket can be made.
     #[must_use]
     pub fn start(intel: Arc<FakeIntel>, app_compose: &str, options: Options) -> Self {
         let Options { app_id, key_provider_id, os_image_hash, .. } = &options;
@@ -101,7 +103,7 @@ impl FakeDstack {
                         break;
                     }
                     let guest = Arc::clone(&guest);
-                    // A client that goes away has heard enough.
+                    // The client may be gone, and then needs no answer.
                     std::thread::spawn(move || {
                         let failure = || Response::error(400, "the test wants this to fail");
                         http::serve(stream, &guest.mood, failure, |request| guest.answer(request)).ok()
@@ -112,27 +114,27 @@ impl FakeDstack {
         Self { _folder: folder, socket, guest }
     }
 
-    /// Where it listens.
+    /// The path of the socket.
     #[must_use]
     pub fn socket(&self) -> &Path {
         &self.socket
     }
 
-    /// Whether it answers every request with an error.
+    /// Makes it answer every request with an error, or end that.
     pub fn fail(&self, fails: bool) {
         self.guest.mood.fails.store(fails, Ordering::SeqCst);
     }
 
-    /// How long it takes to answer.
+    /// Makes each answer take this long.
     ///
     /// # Panics
-    /// Beyond the age of the universe.
+    /// If the delay in milliseconds does not fit into 64 bits.
     pub fn delay(&self, delay: Duration) {
         let ms = u64::try_from(delay.as_millis()).expect("a test is shorter");
         self.guest.mood.delay_ms.store(ms, Ordering::SeqCst);
     }
 
-    /// How many requests it has had.
+    /// The number of requests it has had.
     #[must_use]
     pub fn requests(&self) -> usize {
         self.guest.mood.requests.load(Ordering::SeqCst)
@@ -160,7 +162,8 @@ impl FakeDstack {
 impl Drop for FakeDstack {
     fn drop(&mut self) {
         self.guest.mood.is_over.store(true, Ordering::SeqCst);
-        // So that the thread that listens sees it; if it has ended, so much the better.
+        // The thread that listens sees this connection. If the thread has ended, so much the
+        // better.
         let _ = UnixStream::connect(&self.socket);
     }
 }
@@ -176,7 +179,7 @@ impl Guest {
         if request.method != "POST" {
             return Response::error(404, &format!("Service not found: {}", request.path));
         }
-        // The agent takes all else for protobuf.
+        // The agent takes any other type for protobuf.
         if request.headers.get("content-type").is_none_or(|kind| !kind.starts_with("application/json")) {
             return Response::error(400, "failed to decode Protobuf message: invalid wire type");
         }
@@ -275,7 +278,8 @@ impl Guest {
         })
     }
 
-    /// A new key each time, with a certificate that it signed itself; the real one leads to dstack's own authority.
+    /// A new key each time, with a certificate that it signed itself. The real one leads to
+    /// dstack's own authority.
     fn tls_key(&self, asked: &Value) -> Value {
         let key = Signer::p256();
         let name =
@@ -302,7 +306,8 @@ impl Guest {
         })
     }
 
-    /// The same for the same service, application and name, whatever code it runs: as the real ones.
+    /// The same key for the same service, application and name, whatever code the application runs.
+    /// Real keys are so too.
     fn key(&self, way: &str, name: &str) -> Value {
         let key = Sha256::new()
             .chain_update("strongroom's test kit: ")
@@ -326,7 +331,7 @@ impl Guest {
     }
 }
 
-/// dNSName or iPAddress (RFC 5280 §4.2.1.6).
+/// A dNSName or iPAddress (RFC 5280 §4.2.1.6).
 fn general_name(name: &str) -> Vec<u8> {
     match name.parse() {
         Ok(IpAddr::V4(ip)) => der::element(0x87, &ip.octets()),

@@ -1,4 +1,5 @@
-//! Collateral as Intel's provisioning certification service gives it, of a fake platform. For tests only.
+//! Collateral of a fake platform, in the form of Intel's provisioning certification service. It is
+//! for tests only.
 
 use super::{CPU_SVN, DAY, FMSPC, FakeIntel, PCE_SVN, PCK_CA_SERIAL, PCK_SERIAL};
 use crate::tee::pki::{self, Crl, Signer};
@@ -8,43 +9,45 @@ use time::format_description::well_known::Rfc3339;
 
 /// TEE_TCB_SVN of the fake platform: module 1.5, version 6.
 pub(super) const TEE_TCB_SVN: [u8; 16] = [6, 1, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-/// MRSIGNER of the fake quoting enclave, which is no enclave of Intel's.
+/// MRSIGNER of the fake quoting enclave, which is not Intel's.
 pub(super) const QE_SIGNER: [u8; 32] = [0x55; 32];
 /// ISVPRODID of a quoting enclave for TDX.
 pub(super) const QE_PRODUCT: u16 = 2;
 /// ISVSVN of the fake quoting enclave.
 pub(super) const QE_ISV_SVN: u16 = 8;
 
-/// What collateral says of the platform. The default: all is well.
+/// What the collateral says about the platform. By default all is well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlatformState {
-    /// Of the platform's TCB level, in Intel's words.
+    /// The status of the platform's TCB level, in Intel's words.
     pub tcb_status: &'static str,
-    /// Of the TDX module.
+    /// The status of the TDX module, in Intel's words.
     pub module_status: &'static str,
     /// MRSIGNER of the TDX module; zero for Intel's.
     pub module_signer: [u8; 48],
-    /// Of the quoting enclave.
+    /// The status of the quoting enclave, in Intel's words.
     pub qe_status: &'static str,
-    /// That apply to the platform's TCB level.
+    /// Advisories that apply to the platform's TCB level.
     pub advisories: Vec<String>,
-    /// tcbEvaluationDataNumber.
+    /// Intel's tcbEvaluationDataNumber, for TCB information and enclave identity.
     pub evaluation_number: u32,
-    /// The platform's key is on the list of who certified it.
+    /// Whether the list of the platform's certifier revokes the platform's key.
     pub revoke_pck: bool,
-    /// Who certified it is on the root's list.
+    /// Whether the root's list revokes the platform's certifier.
     pub revoke_pck_ca: bool,
-    /// Who signs the collateral is on the root's list.
+    /// Whether the root's list revokes the signer of the collateral.
     pub revoke_tcb_signer: bool,
-    /// Of JSON and lists; a day before the fake's own time otherwise.
+    /// The issue date of JSON and lists, in seconds since 1970. `None` stands for a day before the
+    /// fake's own time.
     pub issue_unix: Option<i64>,
-    /// Of lists alone.
+    /// The issue date of lists, if it is not that of JSON. In seconds since 1970.
     pub list_issue_unix: Option<i64>,
-    /// Of JSON and lists; thirty days after the fake's own time otherwise.
+    /// The next update of JSON and lists, in seconds since 1970. `None` stands for thirty days
+    /// after the fake's own time.
     pub next_update_unix: Option<i64>,
     /// The provisioning enclave that the collateral is for.
     pub pce_id: [u8; 2],
-    /// The platforms that the collateral is for.
+    /// The kind of platform that the collateral is for.
     pub fmspc: [u8; 6],
 }
 
@@ -69,14 +72,15 @@ impl Default for PlatformState {
     }
 }
 
-/// RFC 3339, in whole seconds.
+/// The time as RFC 3339 has it, in whole seconds.
 fn date(unix: i64) -> String {
     let at = OffsetDateTime::from_unix_timestamp(unix).expect("a year of four digits");
     at.format(&Rfc3339).expect("UTC has an encoding")
 }
 
 impl FakeIntel {
-    /// The collateral of this platform in the field names of `dcap-qvl`, signed, whatever it says.
+    /// The collateral of this platform in the field names of `dcap-qvl`, signed, whatever its
+    /// contents.
     #[must_use]
     pub fn collateral(&self, state: &PlatformState) -> Value {
         let (tcb_info, qe_identity) = (self.tcb_info(state), self.qe_identity(state));
@@ -118,7 +122,7 @@ impl FakeIntel {
         let (issued, next) = self.dates(state);
         let levelled = date(self.now - 10 * DAY);
         let components = |svns: [u8; 16]| svns.map(|svn| json!({ "svn": svn })).to_vec();
-        // The module's version has levels of its own.
+        // The module's version has TCB levels of its own.
         let mut seam = TEE_TCB_SVN;
         seam[1] = 0;
         let module_signer = hex::encode(state.module_signer);

@@ -1,4 +1,5 @@
-//! Quotes (Intel's TDX DCAP Quoting Library API, "quote format") signed by a fake platform. For tests only.
+//! Quotes (Intel's TDX DCAP Quoting Library API, "quote format") that a fake platform signs. They
+//! are for tests only.
 
 use super::FakeIntel;
 use sha2::{Digest, Sha256, Sha384};
@@ -6,7 +7,7 @@ use sha2::{Digest, Sha256, Sha384};
 /// The format of a quote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QuoteVersion {
-    /// Version 4.
+    /// Version 4, whose body is that of TDX 1.0.
     V4,
     /// Version 5 with the body of TDX 1.0.
     V5Td10,
@@ -14,38 +15,38 @@ pub enum QuoteVersion {
     V5Td15,
 }
 
-/// What a quote says of a guest. The default one has fixed measurements, and nothing in RTMR3.
+/// The contents of a guest's quote. The default one has fixed measurements, and nothing in RTMR3.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Td {
-    /// The quote's format.
+    /// The version of the quote's format.
     pub version: QuoteVersion,
-    /// What the guest was started from.
+    /// MRTD, the measurement of what the guest was started from.
     pub mrtd: [u8; 48],
-    /// What it measured of itself.
+    /// RTMR0 to RTMR3, which the guest extends.
     pub rtmrs: [[u8; 48]; 4],
-    /// What it asked to be bound.
+    /// REPORTDATA, which the guest chose.
     pub report_data: [u8; 64],
-    /// SEPT_VE_DISABLE (bit 28), which verifiers demand; bit 0 is debug.
+    /// TDATTRIBUTES. Verifiers demand SEPT_VE_DISABLE (bit 28); bit 0 is debug.
     pub td_attributes: u64,
-    /// Extended features that it may use.
+    /// XFAM, the extended features that the guest may use.
     pub xfam: u64,
-    /// Zero for Intel's own modules.
+    /// MRSIGNERSEAM, the signer of the module; zero for Intel's own modules.
     pub mr_signer_seam: [u8; 48],
-    /// The attributes of Intel's module.
+    /// SEAMATTRIBUTES, the attributes of Intel's module.
     pub seam_attributes: [u8; 8],
-    /// The guest that may move it; zero for none. Only in a body of TDX 1.5.
+    /// MRSERVICETD, the guest that may move this one; zero for none. Only a body of TDX 1.5 has it.
     pub mr_service_td: [u8; 48],
-    /// The platform's versions as the guest started.
+    /// TEE_TCB_SVN, the platform's versions as the guest started.
     pub tee_tcb_svn: [u8; 16],
-    /// The platform's versions now. Only in a body of TDX 1.5.
+    /// TEE_TCB_SVN_2, the platform's versions now. Only a body of TDX 1.5 has it.
     pub tee_tcb_svn2: [u8; 16],
-    /// What its host configured it for.
+    /// MRCONFIGID, which the host chose.
     pub mr_config_id: [u8; 48],
-    /// The quoting enclave's version; collateral asks for 8.
+    /// The quoting enclave's version. Collateral asks for 8.
     pub qe_isv_svn: u16,
 }
 
-/// The digest of the one event that the default guest's RTMR0 to 2 were extended with.
+/// The digest of the one event with which the default guest's RTMR0 to RTMR2 were extended.
 #[must_use]
 pub(crate) fn boot_digest(register: usize) -> [u8; 48] {
     Sha384::digest(format!("strongroom's test kit: RTMR{register}")).into()
@@ -73,13 +74,14 @@ impl Default for Td {
 }
 
 impl FakeIntel {
-    /// A quote of the guest, signed by this platform, whatever it says.
+    /// A quote of the guest that this platform signed, whatever its contents.
     #[must_use]
     pub fn quote(&self, td: &Td) -> Vec<u8> {
         let version: u16 = if td.version == QuoteVersion::V4 { 4 } else { 5 };
         let mut quote = Vec::new();
         quote.extend(version.to_le_bytes());
-        // ECDSA on P-256; a TDX guest; the versions of quoting and provisioning enclave, which nobody reads here.
+        // ECDSA on P-256; a TDX guest; the versions of quoting and provisioning enclave, which no
+        // code here reads.
         quote.extend([2, 0, 0x81, 0, 0, 0, 0, 0, 0, 0]);
         quote.extend(hex::decode("939a7233f79c4ca9940a0db3957f0607").expect("a constant"));
         quote.extend([0; 20]);
@@ -97,7 +99,7 @@ impl FakeIntel {
         quote
     }
 
-    /// Signature and key of the quote, and what ties that key to the platform.
+    /// The quote's signature and key, and the proof that the key is the platform's.
     fn authentication(&self, signature: &[u8], qe_isv_svn: u16) -> Vec<u8> {
         let attestation_key = &self.attestation_key.public_key()[1..];
         let qe_data: [u8; 32] = std::array::from_fn(|n| n as u8);
@@ -137,7 +139,7 @@ fn length(bytes: &[u8]) -> [u8; 4] {
 fn body(td: &Td) -> Vec<u8> {
     let mut body = Vec::new();
     body.extend(td.tee_tcb_svn);
-    // MRSEAM.
+    // MRSEAM
     body.extend([0x44; 48]);
     body.extend(td.mr_signer_seam);
     body.extend(td.seam_attributes);
@@ -145,7 +147,7 @@ fn body(td: &Td) -> Vec<u8> {
     body.extend(td.xfam.to_le_bytes());
     body.extend(td.mrtd);
     body.extend(td.mr_config_id);
-    // MROWNER, MROWNERCONFIG.
+    // MROWNER and MROWNERCONFIG
     body.extend([0; 96]);
     body.extend(td.rtmrs.concat());
     body.extend(td.report_data);

@@ -1,0 +1,10 @@
+//! A root on its way, over HTTP: the donor of a handoff, and the server that waits for its root. What
+//! they do with the root is decided in `strongroom-root`.
+
+mod donor;
+pub(crate) mod routes;
+pub(crate) mod schema;
+mod waiting_server;
+
+pub(crate) use donor::RootDonor;
+pub use waiting_server::wait_for_root;

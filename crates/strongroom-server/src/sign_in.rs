@@ -1,0 +1,12 @@
+//! Signing in: nonces, statements of wallets, sessions of SLH-DSA keys.
+
+mod headers;
+mod nonces;
+pub(crate) mod routes;
+mod service;
+mod sessions;
+
+pub(crate) use headers::{SignIn, missing};
+pub(crate) use nonces::Nonces;
+pub(crate) use service::SignIns;
+pub(crate) use sessions::Sessions;

@@ -1,0 +1,130 @@
+//! Who signs in: one order of checks for both kinds of sign-in (spec/sign-in.md).
+
+use super::headers::{SignIn, token};
+use super::nonces::{IssuedNonce, Nonces};
+use super::sessions::{SessionError, Sessions};
+use crate::clock::Clock;
+use crate::error::{ApiError, Code};
+use crate::limits::{ClientAddress, Guard};
+use crate::storage::Tags;
+use crate::verifier::Verifier;
+use axum::http::HeaderMap;
+use std::sync::Arc;
+use strongroom::sign_in::{Act, Rules, SignInError, SlhDsaStatement};
+use strongroom::slh_dsa::{Owner, PublicKey, Signature};
+use strongroom::{principal::Principal, wallet::WalletAddress};
+use strongroom_store::Store;
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+/// Signs wallets and SLH-DSA keys in.
+pub(crate) struct SignIns {
+    pub(crate) nonces: Nonces,
+    pub(crate) sessions: Sessions,
+    pub(crate) rules: Rules,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) guard: Arc<Guard>,
+    pub(crate) tags: Arc<Tags>,
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) clock: Clock,
+}
+
+impl SignIns {
+    /// The vault's present moment.
+    pub(crate) fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
+
+    /// A new nonce, for anybody or for one wallet.
+    pub(crate) fn issue_nonce(&self, address: Option<&WalletAddress>) -> IssuedNonce {
+        self.nonces.issue(address, self.now())
+    }
+
+    /// Who signs in for an act. A statement's nonce is spent last, so only a valid signature uses
+    /// one up.
+    pub(crate) async fn verify(&self, sign_in: &SignIn, act: &Act) -> Result<Principal, ApiError> {
+        let (statement, signature) = match sign_in {
+            SignIn::Session(token) => return self.session_owner(token, act).map(Principal::from),
+            SignIn::Wallet { statement, signature } => (statement, signature),
+        };
+        let signed_in = statement.verify(signature, act, &self.rules, self.now()).map_err(refusal)?;
+        let address = signed_in.address();
+        self.admit(&address.into())?;
+        self.nonces.spend(&*self.store, signed_in.nonce(), Some(&address), self.now()).await?;
+        Ok(address.into())
+    }
+
+    /// The holder of an SLH-DSA key whose session serves this act, by the request's token.
+    pub(crate) fn owner_by_session(&self, headers: &HeaderMap, act: &Act) -> Result<Owner, ApiError> {
+        let token = token(headers)?.ok_or_else(|| {
+            Code::SignInRequired.because(
+                "send Authorization: Bearer with a token of POST /auth/session, or a signature to POST /backups/{publicKey}/query",
+            )
+        })?;
+        self.session_owner(&token, act)
+    }
+
+    /// Trades a statement that an SLH-DSA key signed for a session: its token, and when it ends.
+    pub(crate) async fn start_session(
+        &self,
+        client: &ClientAddress,
+        statement: SlhDsaStatement,
+        public_key: PublicKey,
+        signature: Signature,
+    ) -> Result<(Zeroizing<String>, OffsetDateTime), ApiError> {
+        let (rules, now) = (self.rules.clone(), self.now());
+        let verification = move || statement.verify(&public_key, &signature, &rules, now);
+        let asked = self.verifier.run(client, verification).await?.map_err(refusal)?;
+        self.admit(&asked.owner().into())?;
+        self.nonces.spend(&*self.store, asked.nonce(), None, now).await?;
+        Ok(self.sessions.issue(&asked, now))
+    }
+
+    /// Names a signer in the log, and counts their request.
+    pub(crate) fn admit(&self, signer: &Principal) -> Result<(), ApiError> {
+        self.name_in_log(signer);
+        self.guard.admit_signer(signer)
+    }
+
+    /// Names a signer in the log, without saying who they are.
+    pub(crate) fn name_in_log(&self, signer: &Principal) {
+        let name = match signer {
+            Principal::Wallet(address) => self.tags.log_name(b"wallet", address.as_bytes()),
+            Principal::SlhDsa(hash) => self.tags.log_name(b"slh-dsa", hash),
+            _ => return,
+        };
+        tracing::Span::current().record("wallet", name);
+    }
+
+    fn session_owner(&self, token: &str, act: &Act) -> Result<Owner, ApiError> {
+        let session =
+            self.sessions.check(token, self.now()).map_err(|error| match error {
+                SessionError::Unknown => Code::SessionMalformed
+                    .because("the token is not this vault's: ask for one at /auth/session"),
+                SessionError::Expired => Code::SessionExpired
+                    .because("the session has expired: ask for a new one at /auth/session"),
+            })?;
+        self.admit(&session.owner().into())?;
+        if !session.allows(act) {
+            return Err(Code::SignInForAnotherAct.because("the session was signed for other acts"));
+        }
+        Ok(session.owner())
+    }
+}
+
+/// What the caller of a statement that does not sign in is told.
+fn refusal(error: SignInError) -> ApiError {
+    let code = match error {
+        SignInError::Domain | SignInError::Uri => Code::SignInWrongDomain,
+        SignInError::Chain => Code::SignInWrongChain,
+        SignInError::IssuedInFuture
+        | SignInError::IssuedTooLongAgo
+        | SignInError::Expired
+        | SignInError::NotYet => Code::SignInExpired,
+        SignInError::OtherAct | SignInError::Unbound => Code::SignInForAnotherAct,
+        SignInError::Signer => Code::WrongSigner,
+        SignInError::SlhDsaSigner => Code::BadSignature,
+        _ => Code::SignInMalformed,
+    };
+    code.because(error.to_string())
+}

@@ -1,0 +1,16 @@
+//! What the vault keeps, and how: sealed records, look-up tags, the store's timing, the data directory.
+
+mod data_dir;
+mod readiness;
+mod records;
+mod sweeper;
+mod tags;
+mod timed_store;
+
+pub use data_dir::{DataDir, DataDirError};
+pub(crate) use readiness::Readiness;
+pub use records::RecordCheck;
+pub(crate) use records::{RecordDamaged, Records};
+pub(crate) use sweeper::Sweeper;
+pub(crate) use tags::Tags;
+pub(crate) use timed_store::TimedStore;
