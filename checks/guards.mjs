@@ -461,7 +461,7 @@ const guards = [
     'self.guard.admit_anonymous(client, request.cost_bytes(body_bytes))', 'Ok(())',
     'strongroom-server', 'an_address_stores_so_much'],
   ['limits: what is unsigned ends', server('secrets/service.rs'),
-    'request.end_by((self.now() + lifetime).unix_timestamp())?;', 'let _ = (&mut request, lifetime);',
+    'request.end_by((self.now() + lifetime).unix_timestamp())?;', 'let _ = (&request, lifetime);',
     'strongroom-server', 'what_is_stored_unsigned_ends'],
   ['limits: a turn is waited for', server('http/edge.rs'),
     'let turn = edge.guard.turn().await?;', 'let turn = ();',
