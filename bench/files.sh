@@ -6,8 +6,9 @@
 # /dev/shm. Five rounds, in turns; medians.
 =======
 # Seals and opens files of 1 GiB on tmpfs with strongroom, age, rage and openssl, copies them with
-# cp, all in one run, and then sends 10 GiB through a pipe. Prints the table of docs/performance.md,
-# and ends with 1 when a bar is missed. The figures are medians of five rounds, taken in turns.
+# cp, all in one run, and then sends 10 GiB through a pipe. Prints the table of
+# docs/reference/performance.md, and ends with 1 when a bar is missed. The figures are medians of
+# five rounds, taken in turns.
 #
 # It needs Debian's `age` and `openssl`, `rage` from `cargo install rage`, GNU time, and 4 GiB free
 # in /dev/shm.

@@ -1,4 +1,4 @@
-// Prints criterion's medians, those of the npm peer, and the bars of docs/performance.md.
+// Prints criterion's medians, those of the npm peer, and the bars of docs/reference/performance.md.
 //
 //   node bench/table.mjs <criterion's folder> <JSON of interop/bench.mjs>
 import { readFileSync, readdirSync } from 'node:fs';

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Seals and opens w3pk payloads with strongroom and with npm's libraries, in one run. Prints a
-# table, and ends with 1 when a bar of docs/performance.md is missed. It needs Rust, a C compiler
-# and Node 20. A machine with nothing else to do gives steady figures.
+# table, and ends with 1 when a bar of docs/reference/performance.md is missed. It needs Rust, a C
+# compiler and Node 20. A machine with nothing else to do gives steady figures.
 #
 #   bench/w3pk.sh            measures all, about four minutes
 #   bench/w3pk.sh --table    prints the table of the last run again

@@ -22,9 +22,9 @@ pub struct Valid {
     /// The evidence's report, decoded.
     pub report: Vec<u8>,
     /// The client's challenge.
-    pub asked: Asked,
+    pub asked: Challenge,
     /// The vector's policy, with the test's roots.
-    pub policy: Policy,
+    pub policy: AppraisalPolicy,
     /// The time at which the vector is verified.
     pub at: OffsetDateTime,
 }
@@ -237,7 +237,7 @@ impl Attempt {
         let of_makers = AppraisalPolicy { trust_anchors: TrustAnchors::default(), ..policy.clone() };
         assert!(verify(evidence, &asked, &of_makers, now).is_err(), "no maker signed it");
 
-        let examination = examine(evidence, &asked, &policy, now);
+        let appraisal = appraise(evidence, &asked, &policy, now);
         // The evidence's own time is the first to be off. With any nonce and any time of its own
         // the evidence would be too old all the same.
         if (now - valid.at).abs() > FAKES_LAST {

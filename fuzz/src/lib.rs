@@ -13,7 +13,7 @@
 //! # One input again, by the seed that a failure names.
 //! BOLERO_RANDOM_SEED=<n> BOLERO_RANDOM_ITERATIONS=0 cargo test -p strongroom-fuzz
 //! # Guided by coverage, with cargo-bolero.
-//! cargo bolero test -p strongroom-fuzz --test w3pk_sealed <test>
+//! cargo bolero test -p strongroom-fuzz --test w3pk_payload <test>
 //! ```
 
 pub mod attestation;

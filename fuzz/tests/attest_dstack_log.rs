@@ -120,8 +120,8 @@ fn change(events: &mut Vec<DstackEvent>, change: &Change) {
 
 /// Whether the logs have the same events in the same order. Digests may be left out, and hex digits
 /// be of either case.
-fn is_same(events: &[Event], made: &[Event]) -> bool {
-    let says = |event: &Event| {
+fn is_same(events: &[DstackEvent], made: &[DstackEvent]) -> bool {
+    let says = |event: &DstackEvent| {
         let payload = event.event_payload.to_lowercase();
         (event.imr, event.event_type, event.event.clone(), payload, event.version.unwrap_or(1))
     };

@@ -1,4 +1,4 @@
-//! `Policy::from_toml`: a text that it takes says nothing else, and is written back the same.
+//! `AppraisalPolicy::from_toml`: a text that it takes says nothing else, and is written back the same.
 
 use strongroom_attest::TrustAnchors;
 use strongroom_attest::policy::{AppraisalPolicy, AppraisalPolicyError};

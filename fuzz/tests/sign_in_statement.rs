@@ -1,5 +1,5 @@
-//! `signin::Statement::parse`: the wallet signed bytes and the vault acts on fields, so both must
-//! say the same.
+//! `sign_in::WalletStatement::parse`: the wallet signed bytes and the vault acts on fields, so both
+//! must say the same.
 
 use bolero::TypeGenerator;
 use strongroom::sign_in::{Act, MAX_STATEMENT_BYTES, Rules, SlhDsaStatement, WalletStatement};
@@ -91,7 +91,7 @@ impl Input {
 }
 
 /// Checks an accepted text, which is read here without the parser.
-fn agrees_with_a_plain_reading(statement: &Statement, text: &str) {
+fn agrees_with_a_plain_reading(statement: &WalletStatement, text: &str) {
     assert!(text.len() <= MAX_STATEMENT_BYTES && !text.contains('\r'));
     let lines: Vec<&str> = text.split('\n').collect();
     assert!(lines[0].ends_with(" wants you to sign in with your Ethereum account:"));

@@ -1,4 +1,4 @@
-//! `w3pk::Sealed::from_json`, and opening what it accepts: payloads of both generations and the
+//! `w3pk::AnyPayload::from_json`, and opening what it accepts: payloads of both generations and the
 //! older one.
 
 use base64ct::{Base64, Encoding};
@@ -159,7 +159,7 @@ fn bytes(field: &Value) -> Vec<u8> {
 }
 
 /// Checks that what was parsed is what the specification says that the JSON says.
-fn agrees_with_a_plain_reading(sealed: &Sealed, json: &[u8]) {
+fn agrees_with_a_plain_reading(sealed: &AnyPayload, json: &[u8]) {
     let value: Value = serde_json::from_slice(json).expect("JSON");
     let object = value.as_object().expect("a payload is an object");
     assert_eq!(bytes(&object["encryptedData"]), sealed.data().ciphertext);

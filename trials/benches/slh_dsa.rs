@@ -1,6 +1,6 @@
 //! SLH-DSA-SHAKE-256f and other implementations of it, in one run: `slh-shake` on each back end of
 //! this processor, `fips205`, `slh-dsa`, and with the feature `openssl` OpenSSL 3.6, which takes
-//! minutes to build. docs/performance.md shows the rows.
+//! minutes to build. docs/reference/performance.md shows the rows.
 //!
 //!     cargo bench -p strongroom-trials --bench slh_dsa [--features openssl] [-- NAME]
 //!

@@ -1,7 +1,7 @@
 //! Trials of the real binary: under load, when it or its database is killed, and how fast it is.
 //!
-//! `tests/` are short and part of `./check`. The programs are long, and give docs/reliability.md
-//! and docs/performance.md their figures.
+//! `tests/` are short and part of `./check`. The programs are long, and give
+//! docs/explanation/reliability.md and docs/reference/performance.md their figures.
 #![allow(
     clippy::missing_errors_doc,
     reason = "they are those of the network and the server's, told as they come"

@@ -20,7 +20,7 @@ pub fn rng() -> UnwrapErr<SysRng> {
     UnwrapErr(SysRng)
 }
 
-/// The older payload (spec/envelope.md §3) of `plaintext`, made by other libraries than the
+/// The older payload (spec/w3pk.md#older) of `plaintext`, made by other libraries than the
 /// product's.
 ///
 /// # Panics

@@ -1,5 +1,5 @@
-//! The HTTP table of docs/performance.md: each figure and that of a bare program of the same sizes,
-//! in one run. The exit code is 1 if a bar is missed.
+//! The HTTP table of docs/reference/performance.md: each figure and that of a bare program of the
+//! same sizes, in one run. The exit code is 1 if a bar is missed.
 //!
 //! ```text
 //! trials http [seconds a figure [store]]
