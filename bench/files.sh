@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 <<<<<<< HEAD
 # Files of 1 GiB on tmpfs, sealed and opened by strongroom, age, rage and openssl in one run, beside
-# cp; then 10 GiB through a pipe. Prints docs/performance.md's table, and ends with 1 when a bar is
-# missed. Debian's `age` and `openssl`, `rage` by `cargo install rage`, GNU time, 4 GiB free in
-# /dev/shm. Five rounds, in turns; medians.
+# cp; then 10 GiB through a pipe. Prints docs/reference/performance.md's table, and ends with 1 when
+# a bar is missed. Debian's `age` and `openssl`, `rage` by `cargo install rage`, GNU time, 4 GiB
+# free in /dev/shm. Five rounds, in turns; medians.
 =======
 # Seals and opens files of 1 GiB on tmpfs with strongroom, age, rage and openssl, copies them with
 # cp, all in one run, and then sends 10 GiB through a pipe. Prints the table of

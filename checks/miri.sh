@@ -20,8 +20,8 @@ target=$(realpath "${CARGO_TARGET_DIR:-target}")
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 
-# The crate by itself, with what these tests need and the workspace's versions. Its other development
-# dependencies bring C libraries, which take minutes to build and which Miri cannot run.
+# The crate by itself, with what these tests need and the workspace's versions. Its other
+# development dependencies bring C libraries, which take minutes to build and which Miri cannot run.
 tree=$target/miri/tree
 mkdir -p "$tree/crates/slh-shake/tests"
 sed -E 's/^members = .*/members = ["crates\/slh-shake"]/; /^default-members/d; /^exclude/d; /^\[profile/,$d' \
