@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Tests slh-shake's AVX-512 back ends where the processor has no AVX-512: in Bochs, an emulator of one that has, under Debian's kernel.
-# Elsewhere the ordinary tests ran them. What it needs are Debian's packages; without them it says that nothing was tested.
+# Tests slh-shake's AVX-512 back ends where the processor has no AVX-512: in Bochs, an emulator of
+# one that has, under Debian's kernel. Elsewhere the ordinary tests ran them. What it needs are
+# Debian's packages; without them it says that nothing was tested.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -44,7 +45,8 @@ cat >"$work/guest/init" <<'INIT'
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t devtmpfs dev /dev
 exec >/dev/ttyS0 2>&1
-# Every lane of both permutations, and all that is built on them for eight lanes; for four the ordinary tests ran it on AVX2.
+# Every lane of both permutations, and all that is built on them for eight lanes; for four the
+# ordinary tests ran it on AVX2.
 export STRONGROOM_BACK_ENDS='AVX-512, 8 lanes'
 /bin/units --nocapture --test-threads 1 lanes && /bin/back_ends --nocapture --test-threads 1
 echo "exit $?"

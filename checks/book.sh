@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Builds the documentation's site into target/book/html, and checks it. Fails when a link or an anchor is
-# broken, in the sources or in the site, or when a page of docs/ or spec/ is not in docs/SUMMARY.md.
+# Builds the documentation's site into target/book/html, and checks it. Fails when a link or an
+# anchor is broken, in the sources or in the site, or when a page of docs/ or spec/ is not in
+# docs/SUMMARY.md.
 #
-# mdBook wants all pages below one folder. They are laid out as in the repository, below target/book/src,
-# with two changes: a folder's README.md is its index, and the top's README is a page like others, since
-# the site begins with docs/README.md.
+# mdBook wants all pages below one folder. They are laid out as in the repository, below
+# target/book/src, with two changes: a folder's README.md is its index, and the top's README is a
+# page like others, since the site begins with docs/README.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=0.5.4

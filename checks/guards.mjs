@@ -1,13 +1,12 @@
-// Takes out, one by one, the lines that the security claims rest on, and asks that the test named beside each fails
-// without it. A guard whose test still passes is a claim that nothing holds up. Works on a copy of the tree.
+// The table of guards: each line that a security claim rests on, what the code is without it, and
+// the test that then fails. `guards/run.mjs` takes them out one by one. A guard whose test still
+// passes is a claim that no test holds up.
 //
 //   ./check guards [part of a name]
-//   node checks/guards.mjs --look      only that each guard is still in its file, once, and its test in its package
+//   node checks/guards.mjs --look      only that each guard is in its file, once, and its test in
+//                                      its package
 
-import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { run } from './guards/run.mjs';
 
 const server = (file) => `crates/strongroom-server/src/${file}`;
 const library = (file) => `crates/strongroom/src/${file}`;
@@ -462,7 +461,7 @@ const guards = [
     'self.guard.admit_anonymous(client, request.cost_bytes(body_bytes))', 'Ok(())',
     'strongroom-server', 'an_address_stores_so_much'],
   ['limits: what is unsigned ends', server('secrets/service.rs'),
-    'request.end_by((self.now() + lifetime).unix_timestamp())?;', 'let _ = (&mut request, lifetime);',
+    'request.end_by((self.now() + lifetime).unix_timestamp())?;', 'let _ = (&request, lifetime);',
     'strongroom-server', 'what_is_stored_unsigned_ends'],
   ['limits: a turn is waited for', server('http/edge.rs'),
     'let turn = edge.guard.turn().await?;', 'let turn = ();',
@@ -883,52 +882,4 @@ const guards = [
     'strongroom-server', 'a_statement_is_traded_once_by_its_key_for_this_vault'],
 ];
 
-const count = (file, guard) => readFileSync(file, 'utf8').split(guard).length - 1;
-const tracked = execFileSync('git', ['ls-files', '-z'], { encoding: 'utf8' }).split('\0').filter(Boolean);
-if (process.argv[2] === '--look') {
-  const sources = (pkg) => tracked.filter((file) => file.startsWith(`crates/${pkg}/`) && file.endsWith('.rs'));
-  const tests = Object.fromEntries(guards.map(([, , , , pkg]) => [pkg, sources(pkg).map((file) => readFileSync(file, 'utf8')).join()]));
-  const lost = guards.filter(([, file, guard, , pkg, test]) => count(file, guard) !== 1 || !new RegExp(`fn \\w*${test.split('::').at(-1)}`).test(tests[pkg]));
-  for (const [name] of lost) console.log(`HOLE  ${name}: the guard is not in its file once, or its test is gone`);
-  console.log(`${guards.length - lost.length} guards stand where they are looked for`);
-  process.exit(lost.length === 0 ? 0 : 1);
-}
-
-const wanted = process.argv[2] ?? '';
-const copy = mkdtempSync(join(tmpdir(), 'strongroom-guards-'));
-process.on('exit', () => rmSync(copy, { recursive: true, force: true }));
-process.on('SIGINT', () => process.exit(2));
-for (const file of tracked) cpSync(file, join(copy, file));
-
-// The ordinary target folder, so that dependencies are not built again.
-const env = { ...process.env, CARGO_TARGET_DIR: join(process.cwd(), 'target') };
-const test = (pkg, name) =>
-  spawnSync('cargo', ['nextest', 'run', '--locked', '-p', pkg, '-E', `test(${name})`], { cwd: copy, env, encoding: 'utf8' });
-
-let failed = 0;
-let passed = 0;
-for (const [name, file, guard, without, pkg, testName, also] of guards.filter(([name]) => name.includes(wanted))) {
-  const path = join(copy, file);
-  const original = readFileSync(path, 'utf8');
-  let verdict;
-  if (count(path, guard) !== 1) {
-    verdict = 'the guard is not in the file once';
-  } else {
-    const swap = (text, [from, to]) => text.replace(from, () => to);
-    let changed = swap(original, [guard, without]);
-    if (also) changed = swap(changed, also);
-    writeFileSync(path, changed);
-    const run = test(pkg, testName);
-    const output = run.stdout + run.stderr;
-    writeFileSync(path, original);
-    if (/could not compile/.test(output)) verdict = `it does not build without the guard\n${output.slice(-2000)}`;
-    else if (/no tests to run/.test(output)) verdict = `no test ${testName}`;
-    else if (run.status === 0) verdict = `${testName} passes without the guard`;
-    // Only a test that ran and failed counts, not a build or a tool that did.
-    else if (!new RegExp(`FAIL \\[.*${testName}`).test(output)) verdict = `the test did not run\n${output.slice(-2000)}`;
-  }
-  console.log(`${verdict ? 'HOLE' : 'held'}  ${name}${verdict ? `: ${verdict}` : ''}`);
-  verdict ? (failed += 1) : (passed += 1);
-}
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+run(guards, process.argv.slice(2));

@@ -1,4 +1,5 @@
-// Checks links, without a network. Prints each one that is broken, and ends with 1 if there are any.
+// Checks links, without a network. Prints each one that is broken, and ends with 1 if there are
+// any.
 //
 //     node checks/links.mjs             every relative link of every tracked .md: the file is there, and its anchor
 //     node checks/links.mjs --orphans   that docs/SUMMARY.md names each page of docs/ and spec/, once, and no other
@@ -14,7 +15,9 @@ import { fileURLToPath } from "node:url";
 const top = join(dirname(fileURLToPath(import.meta.url)), "..");
 const broken = [];
 
-/** The text without what is shown as it is: fenced blocks, code spans, comments. Lines stay lines. */
+/**
+ * The text without what is shown as it is: fenced blocks, code spans, comments. Lines stay lines.
+ */
 function prose(text) {
   const blank = (part) => part.replace(/[^\n]/g, " ");
   return text
@@ -23,7 +26,10 @@ function prose(text) {
     .replace(/(`+)(?!`)[\s\S]*?[^`]\1(?!`)/g, blank);
 }
 
-/** Anchors of a page's headings: lower case, punctuation left out, spaces as hyphens, repeats counted. */
+/**
+ * Anchors of a page's headings: lower case, punctuation left out, spaces as hyphens, repeats
+ * counted.
+ */
 function anchorsOf(text) {
   const fences = /^([ \t]*)(```+|~~~+)[^\n]*\n[\s\S]*?^[ \t]*\2[`~]*[ \t]*$/gm;
   const anchors = new Set();
@@ -127,7 +133,8 @@ function checkSite(folder) {
   const unescape = (text) => text.replaceAll("&amp;", "&").replaceAll("&quot;", '"').replaceAll("&#39;", "'");
   let count = 0;
   for (const page of pages) {
-    // mdBook's page for unknown paths has its links from the site's top, and its table of contents is in a frame.
+    // mdBook's page for unknown paths has its links from the site's top, and its table of contents
+    // is in a frame.
     if (page === "404.html" || page === "toc.html") continue;
     const text = readFileSync(join(folder, page), "utf8").replace(/<(script|style)\b[\s\S]*?<\/\1>/g, "");
     for (const [, raw] of text.matchAll(/\s(?:href|src)="([^"]*)"/g)) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Asks the real server, by its own description, for everything that schemathesis thinks of: no 5xx, and answers as
-# described. Needs Python 3 with venv, and the binaries of `cargo build --workspace`.
+# Asks the real server, by its own description, for everything that schemathesis thinks of: no 5xx,
+# and answers as described. Needs Python 3 with venv, and the binaries of `cargo build --workspace`.
 #
 #   checks/schemathesis.sh [examples an operation]
 set -euo pipefail

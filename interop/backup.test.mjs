@@ -1,4 +1,5 @@
-// Wallet backups (../spec/backup.md) between `strongroom`, its server and a wallet on npm libraries, in both directions.
+// Wallet backups (../spec/backup.md) between `strongroom`, its server and a wallet on npm
+// libraries, in both directions.
 import assert from 'node:assert/strict';
 import { createHash, randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -479,7 +480,10 @@ describe('the native form, read in node', () => {
   });
 });
 
-/** §2: what strongroom wrote, its fields in their order and its signature verified: `{ payload, signature }`. */
+/**
+ * §2: what strongroom wrote, its fields in their order and its signature verified: `{ payload,
+ * signature }`.
+ */
 function readCompatible(stdout, signer) {
   const { signature, payload } = JSON.parse(stdout);
   assert.equal(stdout.toString().trimEnd(), JSON.stringify({ signature, payload }));

@@ -1,4 +1,5 @@
-// The `strongroom` binary as these tests meet it: arguments, standard streams, exit codes, one listening server.
+// The `strongroom` binary as these tests meet it: arguments, standard streams, exit codes, one
+// listening server.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -36,7 +37,10 @@ export function temporaryDirectory() {
   return directory;
 }
 
-/** A fresh vault on a port of the system's choice, stopped after the tests of the calling file or test. */
+/**
+ * A fresh vault on a port of the system's choice, stopped after the tests of the calling file or
+ * test.
+ */
 export async function startServer(settings = []) {
   const directory = temporaryDirectory();
   const args = ['serve', '--listen', '127.0.0.1:0', '--data-dir', join(directory, 'vault'), ...settings];
@@ -44,7 +48,8 @@ export async function startServer(settings = []) {
   process.once('exit', () => server.kill('SIGKILL')); // for a run that is cut short
 
   let log = '';
-  const stopped = once(server, 'close').catch(() => {}); // one that never started has nothing to await
+  // One that never started has nothing to await.
+  const stopped = once(server, 'close').catch(() => {});
   after(async () => {
     server.kill('SIGTERM');
     await stopped;

@@ -1,4 +1,5 @@
-// The seed document's `curl` lines, as a user types them, with bodies and signatures made by the libraries.
+// The seed document's `curl` lines, as a user types them, with bodies and signatures made by the
+// libraries.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';

@@ -188,7 +188,8 @@ describe('strongroom', () => {
     };
     for (const [what, input] of Object.entries(refused)) {
       const { status, stdout } = run(['decrypt', '-i', keyFile], input);
-      // The specification names the error, not whether a malformed input is "refused" or "usage or I/O".
+      // The specification names the error, not whether a malformed input is "refused" or "usage or
+      // I/O".
       assert.ok([1, 2].includes(status), `${what}: exit code ${status}`);
       assert.equal(stdout.length, 0, what);
     }

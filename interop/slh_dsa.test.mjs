@@ -1,5 +1,5 @@
-// slh-shake beside `@noble/post-quantum`: equal deterministic signatures for random keys, messages and contexts, on every back end that a
-// native build has here, and as wasm32.
+// slh-shake beside `@noble/post-quantum`: equal deterministic signatures for random keys, messages
+// and contexts, on every back end that a native build has here, and as wasm32.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -11,7 +11,8 @@ import * as noble from '@noble/post-quantum/slh-dsa.js';
 import { concat } from './w3pk.mjs';
 import { program } from './wasm.mjs';
 
-const native = fileURLToPath(new URL('../target/debug/slh_dsa', import.meta.url)); // built by ./check
+// Built by ./check.
+const native = fileURLToPath(new URL('../target/debug/slh_dsa', import.meta.url));
 const asWasm = program('slh_dsa');
 
 /** Exit code and stdout of the native program, and of the wasm one. */
@@ -36,7 +37,8 @@ const altered = (bytes, at) => {
 };
 
 const sets = { '128s': 1, '128f': 4, '192s': 1, '192f': 2, '256s': 1, '256f': 2 };
-// The slow sets take JavaScript up to a minute a signature. There it verifies ours, unless STRONGROOM_SLOW is set.
+// The slow sets take JavaScript up to a minute a signature. There it verifies ours, unless
+// STRONGROOM_SLOW is set.
 const signs = (set) => set.endsWith('f') || process.env.STRONGROOM_SLOW !== undefined;
 const pick = (list, at) => list[at % list.length];
 

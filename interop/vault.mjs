@@ -1,4 +1,5 @@
-// A client of the vault (../spec/http.md): sign-in statements by `siwe`, signatures by `ethers`, calls by fetch.
+// A client of the vault (../spec/http.md): sign-in statements by `siwe`, signatures by `ethers`,
+// calls by fetch.
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { SiweMessage } from 'siwe';
@@ -6,8 +7,8 @@ import { toBase64, utf8 } from './w3pk.mjs';
 
 /** One call with an optional JSON body: `{ status, headers, body }`. */
 export async function call(server, method, path, { json, headers } = {}) {
-  // Signing blocks for seconds; a connection that the server closed meanwhile must be noticed before it is used again. The first turn
-  // may end before sockets are looked at.
+  // Signing blocks for seconds; a connection that the server closed meanwhile must be noticed
+  // before it is used again. The first turn may end before sockets are looked at.
   await setImmediate();
   await setImmediate();
   const response = await fetch(server.origin + path, {

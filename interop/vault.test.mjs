@@ -1,4 +1,5 @@
-// The flows of the seed document against a running vault: seal, store, sign in, access; and what it must refuse.
+// The flows of the seed document against a running vault: seal, store, sign in, access; and what it
+// must refuse.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
@@ -271,7 +272,10 @@ describe('held ciphertext', () => {
   });
 });
 
-/** attestation.md, "Evidence" and "What the report binds": every field, and report_data recomputed from them. */
+/**
+ * attestation.md, "Evidence" and "What the report binds": every field, and report_data recomputed
+ * from them.
+ */
 function assertEvidence(evidence, nonce) {
   const { report, timestamp, mlkemPublicKey, vaultId, keyId, configDigest } = evidence;
   assert.deepEqual(evidence, {

@@ -1,5 +1,6 @@
-// The w3pk scheme on other people's code: `mlkem` or `@noble/post-quantum` for ML-KEM-1024, `@noble/hashes` for
-// HKDF, WebCrypto for AES. Only this composition is written here; its clauses are those of ../spec/w3pk.md and ../spec/keys.md.
+// The w3pk scheme on other people's code: `mlkem` or `@noble/post-quantum` for ML-KEM-1024,
+// `@noble/hashes` for HKDF, WebCrypto for AES. Only this composition is written here; its clauses
+// are those of ../spec/w3pk.md and ../spec/keys.md.
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { ml_kem1024 } from '@noble/post-quantum/ml-kem.js';
@@ -67,7 +68,10 @@ const wraps = {
   },
 };
 
-/** w3pk.md#data: AES-256-GCM without associated data; WebCrypto appends the tag, the payload keeps it apart. */
+/**
+ * w3pk.md#data: AES-256-GCM without associated data; WebCrypto appends the tag, the payload keeps
+ * it apart.
+ */
 async function encrypt(key, plaintext) {
   const iv = crypto.getRandomValues(new Uint8Array(12));
   const sealed = new Uint8Array(await subtle.encrypt({ name: 'AES-GCM', iv }, key, plaintext));
@@ -83,11 +87,17 @@ async function decrypt(key, { encryptedData, iv, authTag }) {
   return new Uint8Array(await subtle.decrypt({ name: 'AES-GCM', iv: fromBase64(iv) }, key, sealed));
 }
 
-/** The scheme over one KEM library. Keys and plaintexts are byte arrays, secret keys in the expanded form. */
+/**
+ * The scheme over one KEM library. Keys and plaintexts are byte arrays, secret keys in the expanded
+ * form.
+ */
 const scheme = (kem) => ({
   deriveKeypair: (ethPrivateKeyBytes, context) => kem.keypair(deriveSeed(ethPrivateKeyBytes, context)),
 
-  /** w3pk.md#json: the payload as an object whose members are in the order in which they are written. */
+  /**
+   * w3pk.md#json: the payload as an object whose members are in the order in which they are
+   * written.
+   */
   async seal(plaintext, publicKeys, generation = 2) {
     const key = await subtle.generateKey({ name: 'AES-GCM', length: 256 }, true, ['encrypt']);
     const recipients = [];

@@ -1,5 +1,6 @@
-// A field wallet on other people's code: `bip39`, `@noble/post-quantum`, `@noble/hashes`, `@noble/ciphers`. Only this
-// composition is written here; its clauses are those of ../spec/backup.md, ../spec/backup-compatible.md and ../spec/sign-in.md.
+// A field wallet on other people's code: `bip39`, `@noble/post-quantum`, `@noble/hashes`,
+// `@noble/ciphers`. Only this composition is written here; its clauses are those of
+// ../spec/backup.md, ../spec/backup-compatible.md and ../spec/sign-in.md.
 import { gcm } from '@noble/ciphers/aes.js';
 import { xsalsa20poly1305 } from '@noble/ciphers/salsa.js';
 import { hkdf } from '@noble/hashes/hkdf.js';

@@ -5,7 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { WASI } from 'node:wasi';
 import { temporaryDirectory } from './binary.mjs';
 
-/** A function from arguments and stdin to `{ status, stdout, stderr }`. The programs are built by ./check. */
+/**
+ * A function from arguments and stdin to `{ status, stdout, stderr }`. The programs are built by
+ * ./check.
+ */
 export function program(name) {
   const path = fileURLToPath(new URL(`../target/wasm32-wasip1/debug/${name}.wasm`, import.meta.url));
   const compiled = WebAssembly.compile(readFileSync(path));

@@ -1,4 +1,5 @@
-// The library built for wasm32, under node, and the native binary: what the one seals, the other opens.
+// The library built for wasm32, under node, and the native binary: what the one seals, the other
+// opens.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';

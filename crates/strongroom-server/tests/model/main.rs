@@ -21,6 +21,7 @@ use support::{Answer, TestVault, client_key, store_body, wallet};
 use time::Duration;
 
 const SEED: u64 = 0x5EED;
+/// `STRONGROOM_MODEL_STEPS` asks for more.
 const STEPS: usize = 600;
 const WALLETS: usize = 5;
 
@@ -53,7 +54,9 @@ impl Run {
     }
 
     async fn all(mut self) {
-        for step in 0..STEPS {
+        let steps = std::env::var("STRONGROOM_MODEL_STEPS")
+            .map_or(STEPS, |steps| steps.parse().expect("STRONGROOM_MODEL_STEPS is a number"));
+        for step in 0..steps {
             match self.random.below(20) {
                 0..5 => self.store(step).await,
                 5..6 => self.store_again().await,
