@@ -1,4 +1,5 @@
-// The vectors of ../testdata/formats/ by the reader that was written from the spec, with npm's libraries for what Node's lacks.
+// The vectors of ../testdata/formats/ by the reader that was written from the spec, with npm's
+// libraries for what Node's lacks.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,4 +1,5 @@
-// Writes the files of this folder with a program of an older version, once: they are kept as that program wrote them.
+// Writes the files of this folder with a program of an older version, once: they are kept as that
+// program wrote them.
 //
 //   (cd ../../interop && npm ci) && node make.mjs /path/to/the/older/strongroom
 //

@@ -1,9 +1,10 @@
-// A second reader of keys, payloads, backups, statements, nonces, tokens and roots, written from the pages of spec/. A test tool,
-// NOT constant time. Node 20 and its standard library, which lacks Argon2id, Keccak-256, SLH-DSA, XSalsa20-Poly1305,
-// secp256k1's recovery and BIP-39's list of words: what rests on one of these takes it from `primitives`, and throws
-// `Missing` without it.
+// A second reader of keys, payloads, backups, statements, nonces, tokens and roots, written from
+// the pages of spec/. A test tool, NOT constant time. Node 20 and its standard library, which lacks
+// Argon2id, Keccak-256, SLH-DSA, XSalsa20-Poly1305, secp256k1's recovery and BIP-39's list of
+// words: what rests on one of these takes it from `primitives`, and throws `Missing` without it.
 //
-// Each function takes a vector's input and gives its value, or throws what `refuse` and `end` throw.
+// Each function takes a vector's input and gives its value, or throws what `refuse` and `end`
+// throw.
 
 import { isUtf8 } from 'node:buffer';
 import { createDecipheriv, createECDH, createHash, createHmac, hkdfSync, pbkdf2Sync } from 'node:crypto';
@@ -86,7 +87,8 @@ function aesGcm(key, nonce, aad, sealed) {
   return plaintext;
 }
 
-/** SHAKE256 spreads the seed; the combiner hashes both secrets, the ephemeral point, the recipient's, and a label. */
+// SHAKE256 spreads the seed; the combiner hashes both secrets, the ephemeral point, the
+// recipient's, and a label.
 export function hybrid(input) {
   const parts = hybridParts(fromHex(input.seed));
   const shown = ({ secret, x, ephemeral, shared }) => ({
@@ -176,8 +178,8 @@ function userIdOf(owner) {
   return uuid(bytes);
 }
 
-// ---- JSON: an object, each member once, all of it UTF-8. JSON.parse lets the last of two members win, so their names are looked
-// for before it.
+// ---- JSON: an object, each member once, all of it UTF-8. JSON.parse lets the last of two members
+// win, so their names are looked for before it.
 
 function jsonObject(bytes) {
   if (!isUtf8(bytes)) refuse('JSON');
@@ -187,7 +189,8 @@ function jsonObject(bytes) {
   return { value, doubled: doubledMembers(text) };
 }
 
-/** The names that an object has twice, of the outermost object and of those in its lists, as far as they are known here. */
+// The names that an object has twice, of the outermost object and of those in its lists, as far as
+// they are known here.
 function doubledMembers(text) {
   const doubled = new Set(), open = [];
   for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"(?:\s*:)?|[[\]{}]/g)) {
@@ -256,7 +259,8 @@ function unwrapAesKw(kek, wrapped) {
 
 const contexts = { native: 'strongroom/backup/1', compatible: '' };
 
-/** What `<signature>` stands for is made by the signer's key: it verifies where reader, context and message are the same. */
+// What `<signature>` stands for is made by the signer's key: it verifies where reader, context and
+// message are the same.
 export function backup(input, primitives) {
   const { value: fields, doubled } = jsonObject(Buffer.from(input.backup.replaceAll('<zeros>', '0'.repeat(99712))));
   const names = ['signature', 'payload', 'envelope', 'statement'];
@@ -339,7 +343,8 @@ function manifestOf(plaintext) {
 
 function nativeBackup(fields, verify, reader) {
   const envelope = base64(fields.envelope, undefined, 'envelope');
-  // An envelope that is no envelope, or one that is cut short, is refused before the statement is read.
+  // An envelope that is no envelope, or one that is cut short, is refused before the statement is
+  // read.
   if (openWith(envelope, []).outcome === 'refused' || cutShort(envelope)) refuse('envelope');
   const bytes = base64(fields.statement, undefined, 'statement');
   const statement = refusing('statement', () => statementOf(bytes));
@@ -366,7 +371,7 @@ function nativeBackup(fields, verify, reader) {
   };
 }
 
-/** Whether less than salt, commitment and a tag is there, or the last chunk is shorter than its tag. */
+// Whether less than salt, commitment and a tag is there, or the last chunk is shorter than its tag.
 function cutShort(envelope) {
   const chunks = envelope.length - 12 - envelope.readUInt32BE(8) - 32 - 56;
   return chunks < 16 || chunks % 16400 < 16;
@@ -537,7 +542,8 @@ export function root(input) {
 
 // ---- All files
 
-/** How many vectors each file has, what reads them, and how many of them rest on what Node's library lacks. */
+// How many vectors each file has, what reads them, and how many of them rest on what Node's library
+// lacks.
 export const files = {
   'key-texts.json': { count: 54, read: keyText, missing: 0 },
   'key-files.json': { count: 30, read: keyFileText, missing: 11 },
@@ -551,7 +557,8 @@ export const files = {
   'root.json': { count: 8, read: root, missing: 0 },
 };
 
-/** Reads every vector of a file with the primitives at hand; `check` gets each with what was found. Gives how many lacked one. */
+// Reads every vector of a file with the primitives at hand; `check` gets each with what was found.
+// Gives how many lacked one.
 export function walk(name, vectors, primitives, check) {
   let missing = 0;
   for (const vector of vectors) {

@@ -1,5 +1,5 @@
-// The vectors of ../formats/, read with Node's standard library alone. Where that does not suffice, interop/formats.test.mjs reads
-// them with the libraries of npm.
+// The vectors of ../formats/, read with only Node's standard library. Where that does not suffice,
+// interop/formats.test.mjs reads them with the libraries of npm.
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';

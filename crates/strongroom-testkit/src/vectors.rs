@@ -1,10 +1,11 @@
-//! The files of `testdata/formats/`: one list of vectors a file, one outcome a vector. `UPDATE_GOLDEN=1` writes a list again,
-//! the same in every run.
+//! The files of `testdata/formats/`: one list of vectors a file, one outcome a vector.
+//! `UPDATE_GOLDEN=1` writes a list again, the same in every run.
 
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// What the code says of an input: what it reads, or `refused: ` and why, or another outcome such as `damaged`.
+/// What the code says of an input: what it reads, or `refused: ` and why, or another outcome such
+/// as `damaged`.
 pub type Outcome = Result<Value, String>;
 
 /// Vectors that are about to be written.

@@ -1,4 +1,5 @@
-//! `testdata/before/`: what an earlier version wrote is read by this one, and not changed by being read.
+//! `testdata/before/`: what an earlier version wrote is read by this one, and not changed by being
+//! read.
 
 use crate::serve::Server;
 use crate::{Place, Run};
@@ -87,7 +88,8 @@ fn a_vault_of_an_earlier_version_serves_what_it_holds() {
     let deleted = expected["deleted"].as_str().expect("a slot");
     secret(&place, &server, "owner.txt", "open", &[deleted]).fails(1, "slot_not_found");
 
-    // The tags of what it holds are still found: stored again, an envelope is answered with the slot that has it.
+    // The tags of what it holds are still found: stored again, an envelope is answered with the
+    // slot that has it.
     let held = &slots["a native envelope with a policy"];
     secret(&place, &server, "owner.txt", "get", &["--sealed", "-o", "taken", held]).ok();
     assert_eq!(secret(&place, &server, "owner.txt", "put", &["--sealed", "taken"]).ok_text(), *held);
@@ -142,7 +144,8 @@ fn files_of_an_earlier_version_open() {
     assert_eq!(place.run(&["decrypt", "-i", "hybrid.txt", "new"], "").ok(), b"new");
 }
 
-/// A client of an earlier version knows these. Codes may be added, and none may go or change its status.
+/// A client of an earlier version knows these. Codes may be added, and none may go or change its
+/// status.
 #[test]
 fn error_codes_keep_their_statuses() {
     let codes = std::fs::read(folder().join("codes.json")).expect("a file");
