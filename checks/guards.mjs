@@ -386,7 +386,7 @@ const guards = [
     'tls_spki_sha256: self.session.as_ref().map(|session| session.spki_sha256),',
     'tls_spki_sha256: None,',
     'strongroom-cli', 'who_ends_the_tls_in_between_gets_no_secret'],
-  ['cli: a policy that cannot be read is not left out', 'crates/strongroom-cli/src/commands/policies.rs',
+  ['cli: a policy that cannot be read is not left out', 'crates/strongroom-cli/src/trust.rs',
     '        _ => read(&path).map(Some),',
     '        Ok(true) => read(&path).map(Some),\n        Err(_) => Ok(None),',
     'strongroom-cli', 'a_policy_that_is_kept_is_found_again_and_not_overwritten'],

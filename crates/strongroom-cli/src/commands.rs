@@ -3,21 +3,18 @@
 mod attestation;
 mod backup;
 mod config;
-mod decrypt;
 mod demo;
-mod encrypt;
+pub(crate) mod encrypt;
 mod inspect;
 mod keygen;
-mod policies;
 mod pubkey;
-mod recipients;
 mod rewrap;
 mod secret;
 mod serve;
 mod store;
 mod vault;
 
-use crate::args::{Args, Command};
+use crate::cli::{Args, Command};
 use crate::env::Env;
 use anyhow::Result;
 
@@ -28,7 +25,7 @@ pub(crate) fn run(args: Args, env: &Env) -> Result<()> {
         Command::Keygen(args) => keygen::run(&args),
         Command::Pubkey(args) => pubkey::run(&args),
         Command::Encrypt(args) => encrypt::run(&args, roots),
-        Command::Decrypt(args) => decrypt::run(&args),
+        Command::Decrypt(args) => crate::sealed_input::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Rewrap(args) => rewrap::run(&args, roots),
         Command::Secret(args) => secret::run(&args, roots),

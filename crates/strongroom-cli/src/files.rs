@@ -1,6 +1,6 @@
 //! What small files hold: keys, wallets, recipients, passphrases.
 
-use crate::args::Identities;
+use crate::cli::Identities;
 use crate::error::Hint;
 use crate::streams::Input;
 use anyhow::{Context, Result, anyhow, bail};

@@ -1,13 +1,16 @@
 //! The command line of `strongroom`. stdout is data, stderr is talk; 0 is success, 1 refused, 2 usage or I/O.
 
-mod args;
+mod cli;
 mod commands;
 mod env;
 mod error;
 mod files;
+mod recipients;
+mod sealed_input;
 mod server;
 mod settings;
 mod streams;
+mod trust;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -24,7 +27,7 @@ fn forbid_core_dumps() {
 #[must_use]
 pub fn main(env: &Env) -> ExitCode {
     forbid_core_dumps();
-    let args = args::Args::parse();
+    let args = cli::Args::parse();
     match commands::run(args, env) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error::report(&error),

@@ -1,9 +1,9 @@
 //! `strongroom attestation verify|policy|show`
 
-use super::policies;
-use crate::args::{Attestation, AttestationPolicy, AttestationShow, AttestationVerify};
+use crate::cli::{Attestation, AttestationPolicy, AttestationShow, AttestationVerify};
 use crate::error::{Hint, Refused, remedy, tell};
 use crate::streams::{self, Input, Kind};
+use crate::trust as policies;
 use anstream::adapter::strip_str;
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};

@@ -1,13 +1,13 @@
 //! `strongroom backup create|verify|restore|push|pull|list|delete|keys`
 
-use super::policies;
-use crate::args::backup::{
+use crate::cli::backup::{
     AnyCase, Backup, BackupCipher, BackupCreate, BackupDelete, BackupForm, BackupKem, BackupKeys, BackupList,
     BackupPull, BackupPush, BackupRemote, BackupRestore, BackupVerify, Sha256Hex, Words,
 };
 use crate::error::{Hint, Refused, tell};
 use crate::files;
 use crate::streams::{self, Kind};
+use crate::trust as policies;
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! `strongroom config check`
 
-use crate::args::Config;
+use crate::cli::Config;
 use crate::settings::{SETTINGS, Settings};
 use anyhow::Result;
 

@@ -3,7 +3,7 @@
 mod backup;
 
 use super::backup::server_at;
-use crate::args::{Demo, DemoFlow};
+use crate::cli::{Demo, DemoFlow};
 use crate::error::Refused;
 use crate::server::{ComingRoot, PUBLIC_HINT, VaultOpening, VaultPlace, bind, origin_of, runtime};
 use anyhow::{Context, Result};

@@ -1,8 +1,8 @@
 //! `strongroom encrypt`
 
-use super::recipients;
-use crate::args::{Encrypt, Format};
+use crate::cli::{Encrypt, Format};
 use crate::error::Hint;
+use crate::recipients;
 use crate::streams::{self, Input, Kind, Output};
 use anyhow::{Context, Result, anyhow};
 use strongroom::envelope::armor::ArmorWriter;
@@ -11,7 +11,7 @@ use strongroom::os_rng;
 use strongroom::w3pk::{self, Generation};
 use strongroom_attest::TrustAnchors;
 
-pub(super) fn run(args: &Encrypt, roots: &TrustAnchors) -> Result<()> {
+pub(crate) fn run(args: &Encrypt, roots: &TrustAnchors) -> Result<()> {
     let Some(generation) = args.format.generation() else {
         return to_envelope(args, roots);
     };
@@ -27,7 +27,7 @@ pub(super) fn run(args: &Encrypt, roots: &TrustAnchors) -> Result<()> {
 
 impl Format {
     /// `None` for the native format.
-    pub(super) fn generation(self) -> Option<Generation> {
+    pub(crate) fn generation(self) -> Option<Generation> {
         match self {
             Self::Envelope => None,
             Self::W3pk1 => Some(Generation::First),
@@ -47,7 +47,7 @@ fn to_envelope(args: &Encrypt, roots: &TrustAnchors) -> Result<()> {
 }
 
 /// Seals everything on all cores, and commits the output.
-pub(super) fn seal(sealer: Sealer, input: Input, mut output: Output, armor: bool) -> Result<()> {
+pub(crate) fn seal(sealer: Sealer, input: Input, mut output: Output, armor: bool) -> Result<()> {
     let threads = input.threads();
     let (from, to) = (input.name().to_owned(), output.name().to_owned());
     let input = input.with_progress();
@@ -63,7 +63,7 @@ pub(super) fn seal(sealer: Sealer, input: Input, mut output: Output, armor: bool
 }
 
 /// Says which of the two streams failed, by its name.
-pub(super) fn streams_failed(error: StreamError, from: &str, to: &str) -> anyhow::Error {
+pub(crate) fn streams_failed(error: StreamError, from: &str, to: &str) -> anyhow::Error {
     match error {
         StreamError::Read(error) => anyhow::Error::from(error).context(format!("cannot read {from}")),
         StreamError::Write(error) => anyhow::Error::from(error).context(format!("cannot write {to}")),

@@ -1,7 +1,7 @@
 //! `strongroom inspect`
 
-use super::decrypt::{EnvelopeSource, Source, read_failed};
-use crate::args::Inspect;
+use crate::cli::Inspect;
+use crate::sealed_input::{EnvelopeSource, Source, read_failed};
 use crate::streams::{self, Kind};
 use anyhow::Result;
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! `strongroom keygen`
 
-use crate::args::{Kem, Keygen};
+use crate::cli::{Kem, Keygen};
 use crate::error::tell;
 use crate::{files, streams};
 use anyhow::Result;

@@ -1,6 +1,6 @@
 //! `strongroom pubkey`
 
-use crate::args::Pubkey;
+use crate::cli::Pubkey;
 use crate::error::Hint;
 use crate::files::{self, Passphrase};
 use crate::streams::{self, Kind};

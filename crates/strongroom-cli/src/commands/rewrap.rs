@@ -1,10 +1,11 @@
 //! `strongroom rewrap`
 
-use super::decrypt::{EnvelopeSource, Source};
-use super::{encrypt, recipients};
-use crate::args::Rewrap;
+use super::encrypt;
+use crate::cli::Rewrap;
 use crate::error::{Hint, Refused, tell};
 use crate::files;
+use crate::recipients;
+use crate::sealed_input::{EnvelopeSource, Source};
 use crate::streams::{Kind, Output};
 use anyhow::{Context, Result, anyhow};
 use std::num::NonZeroUsize;

@@ -1,10 +1,10 @@
 //! `strongroom secret put|get|open|list|rm`
 
-use super::{decrypt, recipients};
-use crate::args::{Get, List, Open, Put, Remote, Remove, Secret};
+use crate::cli::{Get, List, Open, Put, Remote, Remove, Secret};
 use crate::error::{Hint, tell};
 use crate::files::{self, Passphrase};
 use crate::streams::{self, Input, Kind};
+use crate::{recipients, sealed_input as decrypt};
 use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 use std::io::Read;

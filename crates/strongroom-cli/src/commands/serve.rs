@@ -1,6 +1,6 @@
 //! `strongroom serve`
 
-use crate::args::Serve;
+use crate::cli::Serve;
 use crate::env::Env;
 use crate::error::Hint;
 use crate::server::{

@@ -1,6 +1,6 @@
 //! `strongroom store backup|verify|restore`
 
-use crate::args::{RootSealing, Store, StoreBackup, StoreRestore, StoreVerify};
+use crate::cli::{RootSealing, Store, StoreBackup, StoreRestore, StoreVerify};
 use crate::error::{Hint, Refused};
 use crate::files;
 use crate::server::{find_platform, root_hint, sealer_hint};

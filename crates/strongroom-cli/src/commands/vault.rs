@@ -1,10 +1,10 @@
 //! `strongroom vault status|recover|release`
 
-use super::policies;
-use crate::args::vault::{Vault, VaultRecover, VaultRelease, VaultStatus};
+use crate::cli::vault::{Vault, VaultRecover, VaultRelease, VaultStatus};
 use crate::error::{Hint, tell};
 use crate::files;
 use crate::streams::{self, Kind};
+use crate::trust as policies;
 use anyhow::{Result, bail};
 use serde_json::json;
 use std::path::Path;

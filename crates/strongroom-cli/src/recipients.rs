@@ -1,6 +1,6 @@
 //! For whom something is sealed, and under which policy: what `encrypt`, `rewrap` and `secret put` share.
 
-use crate::args::{PolicyArgs, Recipients};
+use crate::cli::{PolicyArgs, Recipients};
 use crate::error::Hint;
 use crate::files;
 use anyhow::{Result, anyhow};
@@ -12,7 +12,7 @@ use strongroom_client::{Vault, VerifiedServer};
 use time::OffsetDateTime;
 
 /// The recipients, the vault among them, and the policy, with the vault as its audience.
-pub(super) fn of(
+pub(crate) fn of(
     recipients: &Recipients,
     policy: &PolicyArgs,
     roots: &TrustAnchors,
@@ -31,7 +31,7 @@ pub(super) fn of(
 }
 
 /// A vault opens nothing for nobody.
-pub(super) fn check_readers(recipients: &Recipients, readers: &[Principal]) -> Result<()> {
+pub(crate) fn check_readers(recipients: &Recipients, readers: &[Principal]) -> Result<()> {
     if recipients.server.is_some() && readers.is_empty() {
         return Err(anyhow!(Hint("name the wallets that it may open it for with --reader 0x…"))
             .context("a vault opens nothing for nobody: --server needs --reader"));
@@ -40,13 +40,13 @@ pub(super) fn check_readers(recipients: &Recipients, readers: &[Principal]) -> R
 }
 
 /// Seals for a vault too, and for no other.
-pub(super) fn add_vault(keys: &mut Vec<Recipient>, policy: &mut EnvelopePolicy, server: &VerifiedServer) {
+pub(crate) fn add_vault(keys: &mut Vec<Recipient>, policy: &mut EnvelopePolicy, server: &VerifiedServer) {
     files::add(keys, server.encapsulation_key().clone().into());
     policy.audience = Some(*server.vault_id());
 }
 
 impl PolicyArgs {
-    pub(super) fn to_policy(&self) -> Result<EnvelopePolicy> {
+    pub(crate) fn to_policy(&self) -> Result<EnvelopePolicy> {
         Ok(EnvelopePolicy {
             readers: self.reader.clone(),
             owners: self.owner.clone(),
@@ -57,7 +57,7 @@ impl PolicyArgs {
         })
     }
 
-    pub(super) fn is_given(&self) -> bool {
+    pub(crate) fn is_given(&self) -> bool {
         !self.reader.is_empty()
             || !self.owner.is_empty()
             || self.not_before.is_some()
@@ -71,7 +71,7 @@ fn unix_seconds(at: OffsetDateTime) -> Result<u64> {
 }
 
 /// The recipients of a w3pk payload, which knows ML-KEM-1024 alone.
-pub(super) fn for_w3pk(keys: Vec<Recipient>) -> Result<Vec<EncapsulationKey>> {
+pub(crate) fn for_w3pk(keys: Vec<Recipient>) -> Result<Vec<EncapsulationKey>> {
     keys.into_iter()
         .map(|key| match key {
             Recipient::MlKem1024(key) => Ok(key),

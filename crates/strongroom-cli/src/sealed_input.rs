@@ -1,7 +1,7 @@
 //! `strongroom decrypt`
 
-use super::encrypt::streams_failed;
-use crate::args::{Decrypt, Identities};
+use crate::cli::{Decrypt, Identities};
+use crate::commands::encrypt::streams_failed;
 use crate::error::Refused;
 use crate::files;
 use crate::streams::{self, Input, Kind, Output};
@@ -12,7 +12,7 @@ use strongroom::envelope::{EnvelopeError, MAGIC, Opener, ReadError};
 use strongroom::key::Identity;
 use strongroom::{OpenError, Plaintext, SealedSecret, w3pk};
 
-pub(super) fn run(args: &Decrypt) -> Result<()> {
+pub(crate) fn run(args: &Decrypt) -> Result<()> {
     let output = args.output.as_deref();
     // An older payload does not say which key it is for: then all are tried.
     let source = Source::open(args.input.as_deref())?;
@@ -36,29 +36,29 @@ pub(super) fn run(args: &Decrypt) -> Result<()> {
 }
 
 /// Something sealed, by how it begins.
-pub(super) enum Source {
+pub(crate) enum Source {
     /// Whole, in memory.
     W3pk(zeroize::Zeroizing<Vec<u8>>),
     Envelope(Box<EnvelopeSource>),
 }
 
 /// An envelope up to its payload.
-pub(super) struct EnvelopeSource {
-    pub(super) opener: Opener<Box<dyn Read + Send>>,
-    pub(super) name: String,
-    pub(super) armored: bool,
+pub(crate) struct EnvelopeSource {
+    pub(crate) opener: Opener<Box<dyn Read + Send>>,
+    pub(crate) name: String,
+    pub(crate) armored: bool,
     threads: std::num::NonZeroUsize,
 }
 
 impl EnvelopeSource {
     /// The key of `-i` that opens it.
-    pub(super) fn keys(&self, identities: &Identities) -> Result<Vec<Identity>> {
+    pub(crate) fn keys(&self, identities: &Identities) -> Result<Vec<Identity>> {
         files::identity_for(identities, |identity| self.opener.header().stanza_for(identity).is_some())
     }
 }
 
 /// A stream that failed, or armor in it that is none.
-pub(super) fn read_failed(error: std::io::Error, name: &str) -> anyhow::Error {
+pub(crate) fn read_failed(error: std::io::Error, name: &str) -> anyhow::Error {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<EnvelopeError>()) {
         Some(refusal) => (*refusal).into(),
         None => anyhow::Error::from(error).context(format!("cannot read {name}")),
@@ -66,7 +66,7 @@ pub(super) fn read_failed(error: std::io::Error, name: &str) -> anyhow::Error {
 }
 
 impl Source {
-    pub(super) fn open(path: Option<&std::path::Path>) -> Result<Self> {
+    pub(crate) fn open(path: Option<&std::path::Path>) -> Result<Self> {
         let mut input = Input::open(path)?;
         let (name, threads) = (input.name().to_owned(), input.threads());
         let mut begun = Vec::with_capacity(BEGIN.len());
@@ -99,7 +99,7 @@ impl Source {
 }
 
 /// Opens something in memory with the first key that fits.
-pub(super) fn open(sealed: &SealedSecret, keys: &[Identity]) -> Result<Plaintext, OpenError> {
+pub(crate) fn open(sealed: &SealedSecret, keys: &[Identity]) -> Result<Plaintext, OpenError> {
     match sealed {
         SealedSecret::Envelope(envelope) => envelope.open(keys),
         SealedSecret::W3pk(payload) => open_payload(payload, keys),

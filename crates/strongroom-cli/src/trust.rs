@@ -1,6 +1,6 @@
 //! The policies of servers: named by a flag, or kept in a folder of the user's, one a server.
 
-use crate::args::Trust;
+use crate::cli::Trust;
 use crate::error::Hint;
 use anyhow::{Context, Result, anyhow};
 use std::fs;
@@ -14,12 +14,12 @@ use tempfile::NamedTempFile;
 
 impl Trust {
     /// Whether anything is said about a server.
-    pub(super) fn is_given(&self) -> bool {
+    pub(crate) fn is_given(&self) -> bool {
         self.policy.is_some() || self.allow_no_tee || self.allow_imported_key
     }
 
     /// What this server must show: by `--policy`, or by the policy that is kept for it.
-    pub(super) fn policy(&self, url: &str, roots: &TrustAnchors) -> Result<AppraisalPolicy> {
+    pub(crate) fn policy(&self, url: &str, roots: &TrustAnchors) -> Result<AppraisalPolicy> {
         let policy = match &self.policy {
             Some(path) => read(path)?,
             None if self.allow_no_tee => AppraisalPolicy::default(),
@@ -35,7 +35,7 @@ impl Trust {
 }
 
 /// The policy that is kept for this server, if there is one.
-pub(super) fn kept_for(url: &str) -> Result<Option<AppraisalPolicy>> {
+pub(crate) fn kept_for(url: &str) -> Result<Option<AppraisalPolicy>> {
     let Ok(path) = path_of(url) else { return Ok(None) };
     match path.try_exists() {
         Ok(false) => Ok(None),
@@ -46,7 +46,7 @@ pub(super) fn kept_for(url: &str) -> Result<Option<AppraisalPolicy>> {
 }
 
 /// Where the policy of this server is kept.
-pub(super) fn path_of(url: &str) -> Result<PathBuf> {
+pub(crate) fn path_of(url: &str) -> Result<PathBuf> {
     let origin: Origin =
         url.strip_suffix('/').unwrap_or(url).parse().map_err(|_| ClientError::Url(url.to_owned()))?;
     let folder = match (std::env::var_os("XDG_CONFIG_HOME"), std::env::var_os("HOME")) {
@@ -65,7 +65,7 @@ pub(super) fn path_of(url: &str) -> Result<PathBuf> {
 }
 
 /// Writes a new policy; one that is there stays.
-pub(super) fn keep(path: &Path, text: &str) -> Result<()> {
+pub(crate) fn keep(path: &Path, text: &str) -> Result<()> {
     let cannot = || format!("cannot write {}", path.display());
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).with_context(cannot)?;
@@ -83,7 +83,7 @@ pub(super) fn keep(path: &Path, text: &str) -> Result<()> {
 }
 
 /// Reads a policy file.
-pub(super) fn read(path: &Path) -> Result<AppraisalPolicy> {
+pub(crate) fn read(path: &Path) -> Result<AppraisalPolicy> {
     let cannot = || format!("the policy {} cannot be read", path.display());
     let mut text = String::new();
     let bound = MAX_POLICY_BYTES as u64 + 1;
