@@ -3,13 +3,19 @@
 mod cli;
 mod commands;
 mod env;
+mod envelope_policy;
 mod error;
 mod files;
+mod format;
+mod identities;
+mod mnemonic_words;
+mod passphrases;
 mod recipients;
 mod sealed_input;
 mod server;
 mod settings;
 mod streams;
+mod times;
 mod trust;
 
 use clap::Parser;
@@ -28,7 +34,7 @@ fn forbid_core_dumps() {
 pub fn main(env: &Env) -> ExitCode {
     forbid_core_dumps();
     let args = cli::Args::parse();
-    match commands::run(args, env) {
+    match args.run(env) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error::report(&error),
     }

@@ -1,6 +1,6 @@
-//! The policies of servers: named by a flag, or kept in a folder of the user's, one a server.
+//! What a server must show, from flags or from the policy that is kept for it.
+#![allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links, reason = "these comments are help texts")]
 
-use crate::cli::Trust;
 use crate::error::Hint;
 use anyhow::{Context, Result, anyhow};
 use std::fs;
@@ -11,6 +11,21 @@ use strongroom_attest::policy::MAX_POLICY_BYTES;
 use strongroom_attest::{AppraisalPolicy, TrustAnchors};
 use strongroom_client::ClientError;
 use tempfile::NamedTempFile;
+
+/// What a server must show before anything is sent.
+#[derive(clap::Args)]
+pub(crate) struct Trust {
+    /// What the server must prove: a file of its operator's, or of `strongroom attestation policy` (default: what is kept for this server,
+    /// strongroom/policies/HOST[:PORT].toml in $XDG_CONFIG_HOME or ~/.config)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Send to a server outside a TEE: its operator can read what it opens. For development; leaves a kept policy aside
+    #[arg(long, conflicts_with = "policy")]
+    pub(crate) allow_no_tee: bool,
+    /// Send to a vault whose key came from outside: whoever exported it can read what it opens
+    #[arg(long)]
+    pub(crate) allow_imported_key: bool,
+}
 
 impl Trust {
     /// Whether anything is said about a server.

@@ -1,184 +1,18 @@
-//! Inputs and outputs of any size: `-` is stdio, results appear whole or not at all, and a bar shows on a terminal.
+//! Standard output, or a file that appears whole or not at all.
 
+use super::input::is_stdio;
 use crate::error::Hint;
-use anyhow::{Context, Result, anyhow, bail};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use anyhow::{Context, Result, anyhow};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use std::fs::File;
-use std::io::{self, IoSlice, IoSliceMut, IsTerminal, Read, Write};
-use std::num::NonZeroUsize;
+use std::io::{self, IoSlice, IsTerminal, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
-/// Bytes of an input that must sit in memory.
-const MAX_INPUT_BYTES: u64 = 256 * 1024 * 1024;
 /// Bytes that a terminal is shown at most.
 const MAX_SHOWN_BYTES: usize = 1024 * 1024;
-/// Bytes of an input from which on more threads than one are worth their start.
-const PARALLEL_BYTES: u64 = 1024 * 1024;
-const MAX_THREADS: usize = 16;
-
-fn is_stdio(path: Option<&Path>) -> bool {
-    path.is_none_or(|path| path.as_os_str() == "-")
-}
-
-fn stdin_twice() -> anyhow::Error {
-    anyhow!(Hint("name a file for one of them")).context("standard input is named twice")
-}
-
-/// Refuses inputs of which two are stdin before the first of them is read, and its contents taken for the wrong thing.
-pub(crate) fn refuse_stdin_twice<'a>(inputs: impl Iterator<Item = Option<&'a Path>>) -> Result<()> {
-    if inputs.filter(|path| is_stdio(*path)).count() > 1 { Err(stdin_twice()) } else { Ok(()) }
-}
-
-/// A file, or stdin.
-pub(crate) struct Input {
-    file: File,
-    name: String,
-    /// Of a regular file.
-    bytes: Option<u64>,
-}
-
-impl Input {
-    pub(crate) fn open(path: Option<&Path>) -> Result<Self> {
-        static STDIN_WAS_READ: AtomicBool = AtomicBool::new(false);
-        let Some(path) = path.filter(|_| !is_stdio(path)) else {
-            // A second reader would find it empty, and an empty secret looks like one.
-            if STDIN_WAS_READ.swap(true, Ordering::Relaxed) {
-                return Err(stdin_twice());
-            }
-            let file = File::from(io::stdin().as_fd().try_clone_to_owned().context("no standard input")?);
-            return Self::of(file, "standard input".to_owned());
-        };
-        let name = path.display().to_string();
-        File::open(path)
-            .map_err(anyhow::Error::from)
-            .and_then(|file| Self::of(file, name.clone()))
-            .with_context(|| format!("cannot read {name}"))
-    }
-
-    fn of(file: File, name: String) -> Result<Self> {
-        let metadata = file.metadata()?;
-        if metadata.is_dir() {
-            bail!("it is a directory");
-        }
-        Ok(Self { file, name, bytes: metadata.is_file().then_some(metadata.len()) })
-    }
-
-    /// What an error calls it.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// How many threads it is worth.
-    pub(crate) fn threads(&self) -> NonZeroUsize {
-        let all = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        match self.bytes {
-            Some(bytes) if bytes < PARALLEL_BYTES => NonZeroUsize::MIN,
-            _ => all.min(NonZeroUsize::new(MAX_THREADS).expect("more than none")),
-        }
-    }
-
-    /// Reads everything, into memory that is wiped also where it had to grow.
-    pub(crate) fn read_whole(self, begun: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-        let name = self.name.clone();
-        let expected_bytes = self.bytes.unwrap_or(0);
-        read_bounded(begun.chain(self.file), expected_bytes).with_context(|| format!("cannot read {name}"))
-    }
-
-    /// As a stream that shows a bar.
-    pub(crate) fn with_progress(self) -> Progress {
-        Progress { input: self.file, bytes: self.bytes, done: 0, started: Instant::now(), bar: None }
-    }
-}
-
-impl Read for Input {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.file.read(out)
-    }
-}
-
-fn read_bounded(mut source: impl Read, expected_bytes: u64) -> Result<Zeroizing<Vec<u8>>> {
-    const LEAST_BYTES: u64 = 64 * 1024;
-    let too_large =
-        || anyhow!("it has more than {MAX_INPUT_BYTES} bytes, and this format must sit in memory whole");
-    if expected_bytes > MAX_INPUT_BYTES {
-        return Err(too_large());
-    }
-    let capacity = expected_bytes.clamp(LEAST_BYTES, MAX_INPUT_BYTES) as usize + 1;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
-    loop {
-        let free = bytes.capacity() - bytes.len();
-        if source.by_ref().take(free as u64).read_to_end(&mut bytes)? < free {
-            return Ok(bytes);
-        }
-        if bytes.len() as u64 > MAX_INPUT_BYTES {
-            return Err(too_large());
-        }
-        let mut larger = Zeroizing::new(Vec::with_capacity(2 * bytes.capacity()));
-        larger.extend_from_slice(&bytes);
-        bytes = larger;
-    }
-}
-
-/// An input that draws a bar on stderr once it has taken a second, where that is a terminal.
-pub(crate) struct Progress {
-    input: File,
-    bytes: Option<u64>,
-    done: u64,
-    started: Instant,
-    bar: Option<ProgressBar>,
-}
-
-impl Progress {
-    const SILENT: Duration = Duration::from_secs(1);
-
-    fn count(&mut self, bytes: usize) -> usize {
-        self.done += bytes as u64;
-        match &self.bar {
-            Some(bar) => bar.set_position(self.done),
-            None if self.started.elapsed() > Self::SILENT => self.bar = Some(self.new_bar()),
-            None => {}
-        }
-        bytes
-    }
-
-    fn new_bar(&self) -> ProgressBar {
-        // It draws nothing where stderr is no terminal.
-        let bar = ProgressBar::with_draw_target(self.bytes, ProgressDrawTarget::stderr());
-        let template = match self.bytes {
-            Some(_) => "{wide_bar} {binary_bytes}/{binary_total_bytes}  {binary_bytes_per_sec}  {eta}",
-            None => "{spinner} {binary_bytes}  {binary_bytes_per_sec}",
-        };
-        bar.set_style(ProgressStyle::with_template(template).expect("the template is one"));
-        bar.set_position(self.done);
-        bar
-    }
-}
-
-impl Read for Progress {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let bytes = self.input.read(out)?;
-        Ok(self.count(bytes))
-    }
-
-    fn read_vectored(&mut self, out: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        let bytes = self.input.read_vectored(out)?;
-        Ok(self.count(bytes))
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
-}
 
 /// What may be written where.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -312,6 +146,55 @@ impl Output {
     }
 }
 
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.target {
+            Target::Open(file) | Target::Unnamed { file, .. } => file.write(bytes),
+            Target::Temporary { file, .. } => file.write(bytes),
+            Target::Terminal(shown) if shown.len() + bytes.len() > MAX_SHOWN_BYTES => {
+                Err(io::Error::other("a terminal is shown 1 MiB at most: name a file with -o"))
+            }
+            Target::Terminal(shown) => {
+                let mut larger = Zeroizing::new(Vec::with_capacity(shown.len() + bytes.len()));
+                larger.extend_from_slice(shown);
+                larger.extend_from_slice(bytes);
+                *shown = larger;
+                Ok(bytes.len())
+            }
+        }
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match &mut self.target {
+            Target::Open(file) | Target::Unnamed { file, .. } => file.write_vectored(slices),
+            Target::Temporary { file, .. } => file.write_vectored(slices),
+            Target::Terminal(_) => {
+                self.write(slices.iter().find(|slice| !slice.is_empty()).map_or(&[], |slice| slice))
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes all of something at once.
+pub(crate) fn write(path: Option<&Path>, bytes: &[u8], kind: Kind) -> Result<()> {
+    let mut output = Output::create(path, kind)?;
+    let name = output.name().to_owned();
+    output.write_all(bytes).with_context(|| format!("cannot write {name}"))?;
+    output.commit()
+}
+
+/// Writes a secret key to stdout, or to a new file of mode 0600; one that is there stays.
+pub(crate) fn write_new_secret(path: Option<&Path>, text: &str) -> Result<()> {
+    let mut output = Output::create(path, Kind::Text)?;
+    let name = output.name().to_owned();
+    output.write_all(text.as_bytes()).with_context(|| format!("cannot write {name}"))?;
+    output.commit_new()
+}
+
 /// Whether a path such as /dev/stdout leads to what stdout is, be it a pipe or a file: that is written, not replaced.
 fn is_stdout(path: &Path) -> bool {
     let mut path = path.to_owned();
@@ -367,55 +250,6 @@ fn sync_folder(path: &Path) -> Result<()> {
         }
         other => Ok(other?),
     }
-}
-
-impl Write for Output {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.target {
-            Target::Open(file) | Target::Unnamed { file, .. } => file.write(bytes),
-            Target::Temporary { file, .. } => file.write(bytes),
-            Target::Terminal(shown) if shown.len() + bytes.len() > MAX_SHOWN_BYTES => {
-                Err(io::Error::other("a terminal is shown 1 MiB at most: name a file with -o"))
-            }
-            Target::Terminal(shown) => {
-                let mut larger = Zeroizing::new(Vec::with_capacity(shown.len() + bytes.len()));
-                larger.extend_from_slice(shown);
-                larger.extend_from_slice(bytes);
-                *shown = larger;
-                Ok(bytes.len())
-            }
-        }
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        match &mut self.target {
-            Target::Open(file) | Target::Unnamed { file, .. } => file.write_vectored(slices),
-            Target::Temporary { file, .. } => file.write_vectored(slices),
-            Target::Terminal(_) => {
-                self.write(slices.iter().find(|slice| !slice.is_empty()).map_or(&[], |slice| slice))
-            }
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Writes all of something at once.
-pub(crate) fn write(path: Option<&Path>, bytes: &[u8], kind: Kind) -> Result<()> {
-    let mut output = Output::create(path, kind)?;
-    let name = output.name().to_owned();
-    output.write_all(bytes).with_context(|| format!("cannot write {name}"))?;
-    output.commit()
-}
-
-/// Writes a secret key to stdout, or to a new file of mode 0600; one that is there stays.
-pub(crate) fn write_new_secret(path: Option<&Path>, text: &str) -> Result<()> {
-    let mut output = Output::create(path, Kind::Text)?;
-    let name = output.name().to_owned();
-    output.write_all(text.as_bytes()).with_context(|| format!("cannot write {name}"))?;
-    output.commit_new()
 }
 
 fn is_showable(bytes: &[u8]) -> bool {
