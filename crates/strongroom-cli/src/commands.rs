@@ -1,43 +1,17 @@
-//! One file a verb.
+//! A file for each verb: the arguments that it takes, with their help, and what it does.
+#![allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links, reason = "these comments are help texts")]
 
-mod attestation;
-mod backup;
-mod config;
-mod decrypt;
-mod demo;
-mod encrypt;
-mod inspect;
-mod keygen;
-mod policies;
-mod pubkey;
-mod recipients;
-mod rewrap;
-mod secret;
-mod serve;
-mod store;
-mod vault;
-
-use crate::args::{Args, Command};
-use crate::env::Env;
-use anyhow::Result;
-
-/// Runs a verb.
-pub(crate) fn run(args: Args, env: &Env) -> Result<()> {
-    let roots = &env.roots;
-    match args.command {
-        Command::Keygen(args) => keygen::run(&args),
-        Command::Pubkey(args) => pubkey::run(&args),
-        Command::Encrypt(args) => encrypt::run(&args, roots),
-        Command::Decrypt(args) => decrypt::run(&args),
-        Command::Inspect(args) => inspect::run(&args),
-        Command::Rewrap(args) => rewrap::run(&args, roots),
-        Command::Secret(args) => secret::run(&args, roots),
-        Command::Backup(args) => backup::run(&args, roots),
-        Command::Attestation(args) => attestation::run(&args, roots),
-        Command::Serve(args) => serve::run(&args, env),
-        Command::Config(args) => config::run(&args),
-        Command::Store(args) => store::run(&args),
-        Command::Vault(args) => vault::run(&args, roots),
-        Command::Demo(args) => demo::run(&args, roots),
-    }
-}
+pub(crate) mod attestation;
+pub(crate) mod backup;
+pub(crate) mod config;
+pub(crate) mod decrypt;
+pub(crate) mod demo;
+pub(crate) mod encrypt;
+pub(crate) mod inspect;
+pub(crate) mod keygen;
+pub(crate) mod pubkey;
+pub(crate) mod rewrap;
+pub(crate) mod secret;
+pub(crate) mod serve;
+pub(crate) mod store;
+pub(crate) mod vault;

@@ -1,13 +1,22 @@
 //! The command line of `strongroom`. stdout is data, stderr is talk; 0 is success, 1 refused, 2 usage or I/O.
 
-mod args;
+mod cli;
 mod commands;
 mod env;
+mod envelope_policy;
 mod error;
 mod files;
+mod format;
+mod identities;
+mod mnemonic_words;
+mod passphrases;
+mod recipients;
+mod sealed_input;
 mod server;
 mod settings;
 mod streams;
+mod times;
+mod trust;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -24,8 +33,8 @@ fn forbid_core_dumps() {
 #[must_use]
 pub fn main(env: &Env) -> ExitCode {
     forbid_core_dumps();
-    let args = args::Args::parse();
-    match commands::run(args, env) {
+    let args = cli::Args::parse();
+    match args.run(env) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error::report(&error),
     }

@@ -10,7 +10,8 @@ pub(crate) use read::Mistakes;
 use read::Reader;
 pub(crate) use table::{Flags, SETTINGS};
 
-use crate::files::{self, read_passphrase};
+use crate::files;
+use crate::passphrases::read_passphrase;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -84,7 +85,7 @@ impl Settings {
     pub(crate) fn read(flags: &Flags) -> Result<Self, Mistakes> {
         let mut reader = Reader::new(flags);
         let settings = Self::read_all(&mut reader);
-        reader.finish(settings)
+        Ok(Self { shown: reader.finish()?, ..settings })
     }
 
     /// Variables that look like settings and are none.

@@ -1,7 +1,10 @@
 //! Wallet backups on a server (spec/http.md §6). They are sealed to their owner alone, so that the server is not asked for proof.
 
+use crate::error::ClientError;
 use crate::http::{Answer, Http};
-use crate::{ClientError, VerifiedVault, nonce, time};
+use crate::sign_in::{MAINNET, request_nonce};
+use crate::times::parse_time;
+use crate::verified_vault::VerifiedVault;
 use serde::Deserialize;
 use serde_json::json;
 use strongroom::backup::{Position, SignedBackup, UserId, VerifiedBackup};
@@ -9,8 +12,6 @@ use strongroom::sign_in::{Act, Draft};
 use strongroom::slh_dsa::{Context, PublicKey, SigningKey};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
-
-const MAINNET: u64 = 1;
 
 /// A server that keeps backups.
 pub struct BackupServer {
@@ -50,7 +51,7 @@ pub struct ListedVersion {
 
 /// The versions of a backup, and where the next native one stands, as the server says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Versions {
+pub struct BackupVersions {
     /// The newest first.
     pub versions: Vec<ListedVersion>,
     /// The next one's.
@@ -107,7 +108,7 @@ impl BackupServer {
         struct Issued<'a> {
             token: &'a str,
         }
-        let (nonce, origin) = (nonce(&self.http)?, self.http.origin());
+        let (nonce, origin) = (request_nonce(&self.http)?, self.http.origin());
         let draft = Draft {
             domain: origin.authority(),
             address: key.public_key().owner(),
@@ -158,7 +159,7 @@ impl BackupSession<'_> {
             .into_iter()
             .map(|raw| {
                 let user_id = raw.user_id.parse().map_err(|_| ClientError::Answer("a user id is none"))?;
-                Ok(ListedBackup { user_id, updated_at: time(raw.updated_at)?, version: raw.version })
+                Ok(ListedBackup { user_id, updated_at: parse_time(raw.updated_at)?, version: raw.version })
             })
             .collect()
     }
@@ -199,14 +200,14 @@ impl BackupSession<'_> {
                 return Err(ClientError::Answer("it gives a backup another number than its owner did"));
             }
         }
-        Ok(FetchedBackup { backup, version: raw.version, updated_at: time(raw.updated_at)? })
+        Ok(FetchedBackup { backup, version: raw.version, updated_at: parse_time(raw.updated_at)? })
     }
 
     /// The versions of a backup, and where the next one stands.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn versions(&self, user_id: UserId) -> Result<Versions, ClientError> {
+    pub fn versions(&self, user_id: UserId) -> Result<BackupVersions, ClientError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Raw {
@@ -234,12 +235,12 @@ impl BackupSession<'_> {
         let versions = list.versions.into_iter().map(|raw| {
             Ok(ListedVersion {
                 version: raw.version,
-                updated_at: time(raw.updated_at)?,
+                updated_at: parse_time(raw.updated_at)?,
                 bytes: raw.bytes,
-                deleted_at: raw.deleted_at.map(time).transpose()?,
+                deleted_at: raw.deleted_at.map(parse_time).transpose()?,
             })
         });
-        Ok(Versions { versions: versions.collect::<Result<_, ClientError>>()?, next })
+        Ok(BackupVersions { versions: versions.collect::<Result<_, ClientError>>()?, next })
     }
 
     /// Deletes a backup; the session must name that act. Its versions can be fetched for seven days.

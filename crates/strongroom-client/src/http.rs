@@ -1,8 +1,8 @@
 //! Requests and answers. TLS prefers the hybrid X25519MLKEM768.
 
-use crate::ClientError;
-use crate::tls::{Peer, Session, TlsConnector};
-use serde::Deserialize;
+use crate::error::ClientError;
+use crate::tls::{Handshake, Peer, TlsConnector};
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,14 +74,19 @@ impl Http {
     }
 
     /// Asks whoever answers, once, before anything else is sent; also gives what the TLS handshake showed, if there was one.
-    pub(crate) fn get_from_anybody(&self, path: &str) -> Result<(Answer, Option<Session>), ClientError> {
+    pub(crate) fn get_from_anybody(&self, path: &str) -> Result<(Answer, Option<Handshake>), ClientError> {
         let answer = self.of_anybody(|close| self.get(path, close));
-        Ok((answer?, self.peer.session()))
+        Ok((answer?, self.peer.last_handshake()))
     }
 
     /// Sends to whoever answers what only a server that was verified can read.
-    pub(crate) fn post_to_anybody(&self, path: &str, json: &[u8]) -> Result<Answer, ClientError> {
-        self.of_anybody(|close| self.post(path, close, json))
+    pub(crate) fn post_to_anybody(
+        &self,
+        path: &str,
+        message: &impl Serialize,
+    ) -> Result<Answer, ClientError> {
+        let json = serde_json::to_vec(message).expect("messages are plain data");
+        self.of_anybody(|close| self.post(path, close, &json))
     }
 
     fn of_anybody(
@@ -98,12 +103,12 @@ impl Http {
     /// From now on the other end is who holds this TLS key; where there is none, whom the public authorities vouch for.
     pub(crate) fn trust(
         &self,
-        session: Option<&Session>,
+        handshake: Option<&Handshake>,
         spki_sha256: Option<&[u8; 32]>,
     ) -> Result<(), ClientError> {
-        match (session, spki_sha256) {
+        match (handshake, spki_sha256) {
             (_, Some(key)) => self.peer.pin(*key),
-            (Some(session), None) => session.vouched_for.clone().map_err(ClientError::Certificate)?,
+            (Some(handshake), None) => handshake.vouched_for.clone().map_err(ClientError::Certificate)?,
             (None, None) => {}
         }
         Ok(())

@@ -1,12 +1,15 @@
 //! A statement for one act, signed.
 
-use crate::ClientError;
+use crate::error::ClientError;
+use crate::http::Http;
+use serde::Deserialize;
 use strongroom::encoding;
 use strongroom::sign_in::{Act, Draft, Origin, WalletStatement};
 use strongroom::wallet::{WalletKey, WalletSignature};
 use time::OffsetDateTime;
 
-const MAINNET: u64 = 1;
+/// The chain of statements that no contract wallet signs.
+pub(crate) const MAINNET: u64 = 1;
 
 /// An EIP-4361 statement that names one act, with its signature. It serves once, so it has no `Debug`.
 pub struct SignIn {
@@ -62,4 +65,15 @@ impl SignIn {
             ("x-siwe-signature", self.signature.to_string()),
         ]
     }
+}
+
+/// Asks for a nonce, which one statement carries.
+pub(crate) fn request_nonce(http: &Http) -> Result<String, ClientError> {
+    #[derive(Deserialize)]
+    struct Issued {
+        nonce: String,
+    }
+    let answer = http.post("/auth/nonce", &[], b"{}")?;
+    let issued: Issued = answer.json()?;
+    Ok(issued.nonce)
 }

@@ -30,7 +30,7 @@ enum Allowed {
 
 /// What the last handshake showed.
 #[derive(Debug, Clone)]
-pub(crate) struct Session {
+pub(crate) struct Handshake {
     /// SHA-256 of the SubjectPublicKeyInfo (RFC 5280 §4.1) of the server's certificate.
     pub(crate) spki_sha256: [u8; 32],
     /// Whether the public authorities vouch for it.
@@ -42,7 +42,7 @@ pub(crate) struct Session {
 pub(crate) struct Peer {
     authorities: Arc<WebPkiServerVerifier>,
     allowed: RwLock<Allowed>,
-    last: RwLock<Option<Session>>,
+    last: RwLock<Option<Handshake>>,
 }
 
 impl Peer {
@@ -70,7 +70,7 @@ impl Peer {
     }
 
     /// The last handshake, if there was one.
-    pub(crate) fn session(&self) -> Option<Session> {
+    pub(crate) fn last_handshake(&self) -> Option<Handshake> {
         self.last.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -102,7 +102,7 @@ impl ServerCertVerifier for Peer {
             Allowed::Key(_) => Err(CertificateError::ApplicationVerificationFailure.into()),
         };
         *self.last.write().unwrap_or_else(PoisonError::into_inner) =
-            Some(Session { spki_sha256, vouched_for });
+            Some(Handshake { spki_sha256, vouched_for });
         verdict.map(|()| ServerCertVerified::assertion())
     }
 

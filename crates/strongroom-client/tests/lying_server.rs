@@ -4,8 +4,9 @@
 use serde_json::{Value, json};
 use strongroom::backup::{Archive, CapsuleKem, Keys, PayloadCipher, Position, SignedBackup, UserId};
 use strongroom::mnemonic::Mnemonic;
+use strongroom::os_rng;
 use strongroom_client::{BackupServer, ClientError};
-use strongroom_testkit::{canned, rng};
+use strongroom_testkit::canned;
 
 const WORDS: &str = "legal winner thank year wave sausage worth useful legal winner thank yellow";
 const USER: UserId = UserId::from_bytes([7; 16]);
@@ -27,7 +28,7 @@ fn keys(account: u32) -> Keys {
 fn backup(keys: &Keys, user: UserId, counter: u64) -> SignedBackup {
     let archive = Archive::from_json(b"{}").expect("JSON");
     let position = Position::new(user, counter, [u8::from(counter > 1); 32]).expect("a counter");
-    archive.sign(keys, &position, 1, &mut rng())
+    archive.sign(keys, &position, 1, &mut os_rng())
 }
 
 /// The answer that gives out a backup as this version.
@@ -73,14 +74,14 @@ fn a_server_that_lies_is_noticed() {
         &others,
         CapsuleKem::MlKem768,
         PayloadCipher::Aes256Gcm,
-        &mut rng(),
+        &mut os_rng(),
     );
     assert!(matches!(fetch(&as_version(&compatible, 2), None), Err(ClientError::Backup(_))));
     compatible = Archive::from_json(b"{}").expect("JSON").sign_compatible(
         &keys,
         CapsuleKem::MlKem768,
         PayloadCipher::Aes256Gcm,
-        &mut rng(),
+        &mut os_rng(),
     );
     assert_eq!(fetch(&as_version(&compatible, 9), None).ok(), Some(9), "which has no number of its own");
     for nothing in [json!({}), json!({ "backup": {} }), json!({ "backup": { "version": 1 } })] {

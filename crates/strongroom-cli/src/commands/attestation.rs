@@ -1,9 +1,8 @@
 //! `strongroom attestation verify|policy|show`
 
-use super::policies;
-use crate::args::{Attestation, AttestationPolicy, AttestationShow, AttestationVerify};
 use crate::error::{Hint, Refused, remedy, tell};
 use crate::streams::{self, Input, Kind};
+use crate::trust::{self, Trust};
 use anstream::adapter::strip_str;
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
@@ -12,23 +11,51 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use strongroom_attest::explain::{self, Rows};
 use strongroom_attest::{AppraisalPolicy, Evidence, MAX_EVIDENCE_BYTES, Refusal, TrustAnchors};
-use strongroom_client::{Check, Shown, Vault};
+use strongroom_client::{Check, PresentedEvidence, Vault};
 use time::OffsetDateTime;
 
-pub(super) fn run(args: &Attestation, roots: &TrustAnchors) -> Result<()> {
+/// Look at what a server proves: which code holds its key
+///
+/// Example:  strongroom attestation verify https://vault.example --policy policy.toml
+#[derive(clap::Subcommand)]
+#[command(verbatim_doc_comment)]
+pub(crate) enum AttestationCommand {
+    Verify(AttestationVerify),
+    Policy(AttestationPolicy),
+    Show(AttestationShow),
+}
+
+pub(crate) fn run(args: &AttestationCommand, roots: &TrustAnchors) -> Result<()> {
     match args {
-        Attestation::Verify(args) => verify(args, roots),
-        Attestation::Policy(args) => policy(args, roots),
-        Attestation::Show(args) => show(args),
+        AttestationCommand::Verify(args) => verify(args, roots),
+        AttestationCommand::Policy(args) => policy(args, roots),
+        AttestationCommand::Show(args) => show(args),
     }
+}
+
+/// Verify a server against a policy: every check with its value, ✓ or ✗
+///
+/// Example:  strongroom attestation verify https://vault.example --policy policy.toml
+///
+/// Exits with 1 where any check fails. Commands that send a secret do the same before they send it.
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct AttestationVerify {
+    #[command(flatten)]
+    pub(crate) trust: Trust,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The server: https://host[:port], or http:// to this machine
+    pub(crate) url: String,
 }
 
 fn verify(args: &AttestationVerify, roots: &TrustAnchors) -> Result<()> {
     let policy = args.trust.policy(&args.url, roots)?;
-    let shown = Vault::at(&args.url)?.show()?;
+    let shown = Vault::at(&args.url)?.request_evidence()?;
     let checks = checks(&shown, &policy);
     let text = if args.json { as_json(&checks) } else { colored_for(as_text(&checks), &std::io::stdout()) };
     streams::write(None, text.as_bytes(), Kind::Text)?;
@@ -44,7 +71,7 @@ fn verify(args: &AttestationVerify, roots: &TrustAnchors) -> Result<()> {
 }
 
 /// Every rule, and that of the connection itself where no evidence decides about it.
-fn checks(shown: &Shown, policy: &AppraisalPolicy) -> Vec<Line> {
+fn checks(shown: &PresentedEvidence, policy: &AppraisalPolicy) -> Vec<Line> {
     let appraisal = shown.appraise(policy);
     let mut lines: Vec<Line> = appraisal.checks().iter().map(Line::of).collect();
     // What decides is the verdict, as for every other command.
@@ -108,8 +135,27 @@ fn as_json(lines: &[Line]) -> String {
     format!("{}\n", json!(lines))
 }
 
+/// Draft the policy that asks for exactly what a running server proves
+///
+/// Example:  strongroom attestation policy https://vault.example -o policy.toml
+///
+/// The draft says what runs, not that it is what should run: compare it with what the operator
+/// publishes, or with what you built yourself. What the server does not prove is not written.
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct AttestationPolicy {
+    /// Keep it for this server, where the other commands find it
+    #[arg(long, conflicts_with = "output")]
+    pub(crate) keep: bool,
+    /// Write to this file (default: standard output)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The server: https://host[:port], or http:// to this machine
+    pub(crate) url: String,
+}
+
 fn policy(args: &AttestationPolicy, roots: &TrustAnchors) -> Result<()> {
-    let shown = Vault::at(&args.url)?.show()?;
+    let shown = Vault::at(&args.url)?.request_evidence()?;
     let policy = AppraisalPolicy::draft(shown.evidence(), roots, OffsetDateTime::now_utc())
         .context("no policy can be drafted from what this server shows")?;
     // Whatever a policy asks for must be proved: a draft of a forgery is refused like the forgery.
@@ -141,17 +187,34 @@ fn policy(args: &AttestationPolicy, roots: &TrustAnchors) -> Result<()> {
         }
     }
     if args.keep {
-        let path = policies::path_of(&args.url)?;
-        policies::keep(&path, &text)?;
+        let path = trust::path_of(&args.url)?;
+        trust::keep(&path, &text)?;
         tell(format_args!("kept in {}: commands that send to {} find it there", path.display(), args.url));
     }
     streams::write(args.output.as_deref(), text.as_bytes(), Kind::Text)
 }
 
+/// Explain evidence of any platform, without verifying it
+///
+/// Example:  strongroom attestation show evidence.json
+///           curl -sk https://vault.example/attestation | strongroom attestation show -
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct AttestationShow {
+    /// Write the collateral alone, as `serve --collateral-file` reads it
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) collateral: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// A file with evidence, a TDX quote, an SEV-SNP report or a Nitro document; - for standard input; or a server's URL
+    pub(crate) from: String,
+}
+
 fn show(args: &AttestationShow) -> Result<()> {
     let is_url = args.from.starts_with("https://") || args.from.starts_with("http://");
     let (evidence, rows) = if is_url {
-        let evidence = Vault::at(&args.from)?.show()?.evidence().clone();
+        let evidence = Vault::at(&args.from)?.request_evidence()?.evidence().clone();
         (Some(evidence.clone()), explain::evidence(&evidence)?)
     } else {
         let path = Some(Path::new(&args.from)).filter(|path| *path != Path::new("-"));

@@ -1,11 +1,28 @@
 //! `strongroom config check`
 
-use crate::args::Config;
-use crate::settings::{SETTINGS, Settings};
+use crate::settings::{Flags, SETTINGS, Settings};
 use anyhow::Result;
 
-pub(super) fn run(args: &Config) -> Result<()> {
-    let Config::Check(check) = args;
+/// Look at a server's settings
+#[derive(clap::Subcommand)]
+pub(crate) enum ConfigCommand {
+    Check(Check),
+}
+
+/// Read the settings as `serve` would, and name every mistake at once
+///
+/// Example:  strongroom config check --config strongroom.toml
+///
+/// Shows what is set, and where; secrets are not shown.
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+}
+
+pub(crate) fn run(args: &ConfigCommand) -> Result<()> {
+    let ConfigCommand::Check(check) = args;
     let settings = Settings::read(&check.flags)?;
     let width = SETTINGS.iter().map(|setting| setting.name.len()).max().unwrap_or(0);
     for (name, value, from) in &settings.shown {

@@ -1,17 +1,43 @@
 //! `strongroom encrypt`
 
-use super::recipients;
-use crate::args::{Encrypt, Format};
+use crate::envelope_policy::PolicyArgs;
 use crate::error::Hint;
-use crate::streams::{self, Input, Kind, Output};
+use crate::format::Format;
+use crate::recipients::{self, Recipients};
+use crate::streams::{self, Input, Kind, Output, stream_failed};
 use anyhow::{Context, Result, anyhow};
+use std::path::PathBuf;
+use strongroom::envelope::Sealer;
 use strongroom::envelope::armor::ArmorWriter;
-use strongroom::envelope::{Sealer, StreamError};
 use strongroom::os_rng;
-use strongroom::w3pk::{self, Generation};
+use strongroom::w3pk;
 use strongroom_attest::TrustAnchors;
 
-pub(super) fn run(args: &Encrypt, roots: &TrustAnchors) -> Result<()> {
+/// Seal a file or standard input, of any size, for one or more keys
+///
+/// Example:  echo hello | strongroom encrypt -a -R friends.txt > hello.txt
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+#[command(group(clap::ArgGroup::new("for_whom").args(["recipient", "recipients_file", "server"]).required(true).multiple(true)))]
+pub(crate) struct Encrypt {
+    #[command(flatten)]
+    pub(crate) recipients: Recipients,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = Format::Envelope)]
+    pub(crate) format: Format,
+    /// Write text, for where bytes do not pass
+    #[arg(short, long)]
+    pub(crate) armor: bool,
+    /// Write to this file (default: standard output)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The plaintext (default: standard input)
+    pub(crate) input: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Encrypt, roots: &TrustAnchors) -> Result<()> {
     let Some(generation) = args.format.generation() else {
         return to_envelope(args, roots);
     };
@@ -25,17 +51,6 @@ pub(super) fn run(args: &Encrypt, roots: &TrustAnchors) -> Result<()> {
     streams::write(args.output.as_deref(), payload.to_json().as_bytes(), Kind::Text)
 }
 
-impl Format {
-    /// `None` for the native format.
-    pub(super) fn generation(self) -> Option<Generation> {
-        match self {
-            Self::Envelope => None,
-            Self::W3pk1 => Some(Generation::First),
-            Self::W3pk | Self::W3pk2 => Some(Generation::Second),
-        }
-    }
-}
-
 fn to_envelope(args: &Encrypt, roots: &TrustAnchors) -> Result<()> {
     recipients::check_readers(&args.recipients, &args.policy.reader)?;
     let (recipients, policy) = recipients::of(&args.recipients, &args.policy, roots)?;
@@ -47,11 +62,11 @@ fn to_envelope(args: &Encrypt, roots: &TrustAnchors) -> Result<()> {
 }
 
 /// Seals everything on all cores, and commits the output.
-pub(super) fn seal(sealer: Sealer, input: Input, mut output: Output, armor: bool) -> Result<()> {
+pub(crate) fn seal(sealer: Sealer, input: Input, mut output: Output, armor: bool) -> Result<()> {
     let threads = input.threads();
     let (from, to) = (input.name().to_owned(), output.name().to_owned());
     let input = input.with_progress();
-    let told = |error| streams_failed(error, &from, &to);
+    let told = |error| stream_failed(error, &from, &to);
     if armor {
         let mut writer = ArmorWriter::new(&mut output);
         sealer.seal(input, &mut writer, threads).map_err(told)?;
@@ -60,14 +75,4 @@ pub(super) fn seal(sealer: Sealer, input: Input, mut output: Output, armor: bool
         sealer.seal(input, &mut output, threads).map_err(told)?;
     }
     output.commit()
-}
-
-/// Says which of the two streams failed, by its name.
-pub(super) fn streams_failed(error: StreamError, from: &str, to: &str) -> anyhow::Error {
-    match error {
-        StreamError::Read(error) => anyhow::Error::from(error).context(format!("cannot read {from}")),
-        StreamError::Write(error) => anyhow::Error::from(error).context(format!("cannot write {to}")),
-        StreamError::Open(error) => error.into(),
-        other => other.into(),
-    }
 }

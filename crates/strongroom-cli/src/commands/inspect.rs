@@ -1,12 +1,12 @@
 //! `strongroom inspect`
 
-use super::decrypt::{EnvelopeSource, Source, read_failed};
-use crate::args::Inspect;
+use crate::sealed_input::{EnvelopeInput, SealedInput, read_failed};
 use crate::streams::{self, Kind};
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io;
+use std::path::PathBuf;
 use strongroom::envelope::{self, Stanza};
 use strongroom::key::EncapsulationKey;
 use strongroom::policy::EnvelopePolicy;
@@ -16,16 +16,29 @@ use strongroom::{HYBRID_KEM_ID, KEM_ID};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-pub(super) fn run(args: &Inspect) -> Result<()> {
-    let report = match Source::open(args.input.as_deref())? {
-        Source::Envelope(envelope) => of_envelope(*envelope)?,
-        Source::W3pk(bytes) => of_payload(&AnyPayload::from_json(&bytes)?),
+/// Show what something sealed says without a key: recipients, policy, sizes
+///
+/// Example:  strongroom inspect hello.txt
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Inspect {
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// What is sealed (default: standard input)
+    pub(crate) input: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Inspect) -> Result<()> {
+    let report = match SealedInput::open(args.input.as_deref())? {
+        SealedInput::Envelope(envelope) => of_envelope(*envelope)?,
+        SealedInput::W3pk(bytes) => of_payload(&AnyPayload::from_json(&bytes)?),
     };
     let text = if args.json { format!("{report}\n") } else { as_text(&report) };
     streams::write(None, text.as_bytes(), Kind::Text)
 }
 
-fn of_envelope(source: EnvelopeSource) -> Result<Value> {
+fn of_envelope(source: EnvelopeInput) -> Result<Value> {
     let header = source.opener.header();
     let mut report = json!({
         "format": "envelope",

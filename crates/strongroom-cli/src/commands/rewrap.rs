@@ -1,13 +1,14 @@
 //! `strongroom rewrap`
 
-use super::decrypt::{EnvelopeSource, Source};
-use super::{encrypt, recipients};
-use crate::args::Rewrap;
+use crate::envelope_policy::PolicyArgs;
 use crate::error::{Hint, Refused, tell};
-use crate::files;
-use crate::streams::{Kind, Output};
+use crate::identities::Identities;
+use crate::recipients::{self, Recipients};
+use crate::sealed_input::{EnvelopeInput, SealedInput};
+use crate::streams::{Kind, Output, stream_failed};
 use anyhow::{Context, Result, anyhow};
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use strongroom::envelope::armor::ArmorWriter;
 use strongroom::envelope::{Header, RewrapError, Sealer};
 use strongroom::key::{Identity, KeyId, Recipient};
@@ -15,8 +16,42 @@ use strongroom::os_rng;
 use strongroom::policy::EnvelopePolicy;
 use strongroom_attest::TrustAnchors;
 
-pub(super) fn run(args: &Rewrap, roots: &TrustAnchors) -> Result<()> {
-    let Source::Envelope(source) = Source::open(Some(&args.input))? else {
+/// Change an envelope's recipients, or give it a new key
+///
+/// Example:  strongroom rewrap -i key.txt --add "$(cat bob.pub)" -o note.sealed note.sealed
+///
+/// --add and --remove leave the payload as it is. Who is removed may have kept the old envelope,
+/// or its file key: what he could read before, he still can. --rotate-key seals everything anew
+/// under a new file key; it needs the public key of everyone who shall open it (-r), since an
+/// envelope holds only fingerprints. It is the only way to change the policy: what is given takes the
+/// place of what was there, and the rest stays.
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Rewrap {
+    #[command(flatten)]
+    pub(crate) identities: Identities,
+    /// Let this public key open it too (can be repeated)
+    #[arg(long, value_name = "KEY")]
+    pub(crate) add: Vec<String>,
+    /// Leave this recipient out: a public key, or a fingerprint sr:… (can be repeated)
+    #[arg(long, value_name = "KEY")]
+    pub(crate) remove: Vec<String>,
+    /// Make a new file key, and seal the payload anew
+    #[arg(long)]
+    pub(crate) rotate_key: bool,
+    #[command(flatten)]
+    pub(crate) recipients: Recipients,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+    /// Write to this file (default: standard output)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The envelope, or - for standard input
+    pub(crate) input: PathBuf,
+}
+
+pub(crate) fn run(args: &Rewrap, roots: &TrustAnchors) -> Result<()> {
+    let SealedInput::Envelope(source) = SealedInput::open(Some(&args.input))? else {
         return Err(anyhow!(Hint("decrypt it, and encrypt it again"))
             .context("a w3pk payload cannot be rewrapped: only a native envelope can"));
     };
@@ -34,7 +69,7 @@ pub(super) fn run(args: &Rewrap, roots: &TrustAnchors) -> Result<()> {
         ))
         .context("a new list of recipients or a new policy needs a new file key"));
     }
-    let add = files::named("--add", &args.add)?;
+    let add = recipients::named("--add", &args.add)?;
     if add.is_empty() && remove.is_empty() {
         return Err(anyhow!(Hint("--add KEY, --remove KEY, or --rotate-key with -r for everyone"))
             .context("there is nothing to change"));
@@ -52,13 +87,13 @@ pub(super) fn run(args: &Rewrap, roots: &TrustAnchors) -> Result<()> {
 
 /// Changes the stanzas and copies the payload.
 fn rewrap(
-    source: EnvelopeSource,
+    source: EnvelopeInput,
     keys: &[Identity],
     add: &[Recipient],
     remove: &[KeyId],
     mut output: Output,
 ) -> Result<()> {
-    let EnvelopeSource { opener, name, armored, .. } = source;
+    let EnvelopeInput { opener, name, armored, .. } = source;
     let to = output.name().to_owned();
     let told = |error: RewrapError| match error {
         RewrapError::Open(error) => anyhow::Error::from(error),
@@ -81,7 +116,7 @@ fn rewrap(
 /// Seals the plaintext anew, for a list of recipients that accounts for everyone who was there.
 fn rotate(
     args: &Rewrap,
-    source: EnvelopeSource,
+    source: EnvelopeInput,
     keys: &[Identity],
     remove: &[KeyId],
     mut output: Output,
@@ -91,8 +126,8 @@ fn rotate(
     let readers = [&args.policy.reader[..], &header.policy().readers].concat();
     recipients::check_readers(&args.recipients, &readers)?;
     let (mut named, given) = recipients::of(&args.recipients, &args.policy, roots)?;
-    for key in files::named("--add", &args.add)? {
-        files::add(&mut named, key);
+    for key in recipients::named("--add", &args.add)? {
+        recipients::add(&mut named, key);
     }
     let is_named = |id: KeyId| named.iter().any(|key| key.id() == id);
     let missing: Vec<String> = header
@@ -112,11 +147,10 @@ fn rotate(
         return Err(anyhow!("{both} is both named and removed"));
     }
     let sealer = Sealer::new(&named, changed(header, given), &mut os_rng())?;
-    let EnvelopeSource { opener, name, armored, .. } = source;
+    let EnvelopeInput { opener, name, armored, .. } = source;
     let to = output.name().to_owned();
-    let mut plaintext =
-        opener.into_reader(keys).map_err(|error| encrypt::streams_failed(error, &name, &to))?;
-    let told = |error| encrypt::streams_failed(error, &name, &to);
+    let mut plaintext = opener.into_reader(keys).map_err(|error| stream_failed(error, &name, &to))?;
+    let told = |error| stream_failed(error, &name, &to);
     if armored {
         let mut writer = ArmorWriter::new(&mut output);
         sealer.seal(&mut plaintext, &mut writer, NonZeroUsize::MIN).map_err(told)?;

@@ -1,32 +1,60 @@
 //! `strongroom secret put|get|open|list|rm`
 
-use super::{decrypt, recipients};
-use crate::args::{Get, List, Open, Put, Remote, Remove, Secret};
+use crate::envelope_policy::PolicyArgs;
 use crate::error::{Hint, tell};
-use crate::files::{self, Passphrase};
+use crate::format::Format;
 use crate::streams::{self, Input, Kind};
+use crate::times::parse_time;
+use crate::trust::Trust;
+use crate::{files, identities, recipients, sealed_input};
 use anyhow::{Context, Result, anyhow};
 use serde_json::json;
-use std::io::Read;
+use std::path::PathBuf;
 use strongroom::derive::{self, W3PK_DEFAULT_CONTEXT};
-use strongroom::envelope::{self, Envelope, EnvelopeError, armor};
+use strongroom::envelope;
 use strongroom::key::Recipient;
 use strongroom::os_rng;
 use strongroom::policy::EnvelopePolicy;
-use strongroom::wallet::WalletKey;
-use strongroom::{SealedSecret, w3pk};
-use strongroom::{principal::Principal, wallet::WalletAddress};
+use strongroom::principal::Principal;
+use strongroom::wallet::{WalletAddress, WalletKey};
+use strongroom::{SealedSecret, SlotId, w3pk};
 use strongroom_attest::TrustAnchors;
 use strongroom_client::{Vault, VerifiedVault};
 use time::format_description::well_known::Rfc3339;
 
-pub(super) fn run(args: &Secret, roots: &TrustAnchors) -> Result<()> {
+/// Keep secrets in a vault
+///
+/// Example:  echo hello | strongroom secret put --allow-no-tee --wallet-file wallet.txt
+#[derive(clap::Subcommand)]
+#[command(verbatim_doc_comment)]
+pub(crate) enum SecretCommand {
+    Put(Put),
+    Get(Get),
+    Open(Open),
+    List(List),
+    Rm(Remove),
+}
+
+/// Which vault, and as whom.
+#[derive(clap::Args)]
+pub(crate) struct Remote {
+    /// The vault: https://host[:port], or http:// to this machine
+    #[arg(long, value_name = "URL", default_value = "http://localhost:3000")]
+    pub(crate) server: String,
+    /// The wallet that signs: a file with an Ethereum private key, 0x and 64 hex digits
+    #[arg(long, value_name = "FILE")]
+    pub(crate) wallet_file: PathBuf,
+    #[command(flatten)]
+    pub(crate) trust: Trust,
+}
+
+pub(crate) fn run(args: &SecretCommand, roots: &TrustAnchors) -> Result<()> {
     match args {
-        Secret::Put(args) => put(args, roots),
-        Secret::Get(args) => get(args, roots),
-        Secret::Open(args) => open(args, roots),
-        Secret::List(args) => list(args, roots),
-        Secret::Rm(args) => remove(args, roots),
+        SecretCommand::Put(args) => put(args, roots),
+        SecretCommand::Get(args) => get(args, roots),
+        SecretCommand::Open(args) => open(args, roots),
+        SecretCommand::List(args) => list(args, roots),
+        SecretCommand::Rm(args) => remove(args, roots),
     }
 }
 
@@ -37,12 +65,50 @@ fn connect(remote: &Remote, roots: &TrustAnchors) -> Result<(WalletKey, Verified
     Ok((wallet, vault))
 }
 
+/// Seal a file or standard input for yourself and the vault, store it, and print its slot
+///
+/// Example:  strongroom secret put --wallet-file wallet.txt --server https://vault.example note.txt
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Put {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+    /// Seal for this public key too (can be repeated); the wallet's own w3pk key always is
+    #[arg(short, long, value_name = "KEY")]
+    pub(crate) recipient: Vec<String>,
+    /// Seal for every public key in this file too (can be repeated)
+    #[arg(short = 'R', long, value_name = "FILE")]
+    pub(crate) recipients_file: Vec<PathBuf>,
+    /// Do not seal for the vault: it keeps the secret and cannot open it
+    #[arg(long)]
+    pub(crate) not_for_vault: bool,
+    /// When the vault forgets it: an RFC 3339 time, such as 2027-01-01T00:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) expires_at: Option<time::OffsetDateTime>,
+    /// What to write; w3pk clients read w3pk
+    #[arg(long, value_enum, default_value_t = Format::Envelope)]
+    pub(crate) format: Format,
+    /// The input is sealed already, such as by `strongroom rewrap`: store it as it is
+    #[arg(long, conflicts_with_all = ["recipient", "recipients_file", "not_for_vault", "format", "owner", "not_before", "not_after", "label"])]
+    pub(crate) sealed: bool,
+    /// Replace what this slot holds, instead of making a new one
+    #[arg(long, value_name = "SLOT")]
+    pub(crate) slot: Option<SlotId>,
+    /// With --slot: only if its ETag is still this one (default: whatever it is now)
+    #[arg(long, value_name = "ETAG", requires = "slot")]
+    pub(crate) if_match: Option<String>,
+    /// The secret (default: standard input)
+    pub(crate) input: Option<PathBuf>,
+}
+
 fn put(args: &Put, roots: &TrustAnchors) -> Result<()> {
     let (wallet, vault) = connect(&args.remote, roots)?;
     let input = Input::open(args.input.as_deref())?.read_whole(&[])?;
     let mut readers = args.policy.reader.clone();
     let sealed = if args.sealed {
-        let sealed = read_sealed(&input)?;
+        let sealed = sealed_input::parse(&input)?;
         if matches!(sealed, SealedSecret::Envelope(_)) && !readers.is_empty() {
             return Err(anyhow!(Hint(
                 "leave out --reader; `strongroom rewrap --rotate-key --reader 0x…` changes them"
@@ -82,8 +148,8 @@ fn seal(
 ) -> Result<SealedSecret> {
     let mine = derive::w3pk(wallet, W3PK_DEFAULT_CONTEXT).encapsulation_key();
     let mut keys = vec![Recipient::from(mine)];
-    for key in files::recipients(&args.recipient, &args.recipients_file)? {
-        files::add(&mut keys, key);
+    for key in recipients::read(&args.recipient, &args.recipients_file)? {
+        recipients::add(&mut keys, key);
     }
     let mut policy = EnvelopePolicy { readers: readers.to_vec(), ..args.policy.to_policy()? };
     if let Some(generation) = args.format.generation() {
@@ -93,7 +159,7 @@ fn seal(
                 .context("a w3pk payload carries no policy: its readers alone are kept beside it"));
         }
         if !args.not_for_vault {
-            files::add(&mut keys, vault.server().encapsulation_key().clone().into());
+            recipients::add(&mut keys, vault.server().encapsulation_key().clone().into());
         }
         let keys = recipients::for_w3pk(keys)?;
         return Ok(w3pk::seal(plaintext, &keys, generation, &mut os_rng())?.into());
@@ -107,25 +173,36 @@ fn seal(
     Ok(envelope::seal(plaintext, &keys, policy, &mut os_rng())?.into())
 }
 
-/// An envelope, in armor or not, or a w3pk payload.
-fn read_sealed(bytes: &[u8]) -> Result<SealedSecret> {
-    if bytes.starts_with(armor::BEGIN.as_bytes()) {
-        let mut inner = Vec::new();
-        armor::ArmorReader::new(bytes).read_to_end(&mut inner).map_err(|_| EnvelopeError::Armor)?;
-        return Ok(Envelope::parse(inner)?.into());
-    }
-    if bytes.starts_with(&envelope::MAGIC[..5]) {
-        return Ok(Envelope::parse(bytes.to_vec())?.into());
-    }
-    Ok(SealedSecret::from_json(bytes)?)
-}
-
 fn as_wallet(principal: Principal) -> Result<WalletAddress> {
     match principal {
         Principal::Wallet(address) => Ok(address),
         other => Err(anyhow!(Hint("leave out --format"))
             .context(format!("{other} is no wallet, and only wallets are named beside a w3pk payload"))),
     }
+}
+
+/// Fetch a sealed secret and open it here, without the vault's key
+///
+/// Example:  strongroom secret get --server https://vault.example --wallet-file wallet.txt 05919c62…
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Get {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// Open with this key file (default: the wallet's own w3pk key)
+    #[arg(short, long, value_name = "KEYFILE")]
+    pub(crate) identity: Vec<PathBuf>,
+    /// The passphrase of locked key files is on the first line of this one (default: it is asked on the terminal)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Write what is sealed as it is, and its ETag to standard error
+    #[arg(long, conflicts_with = "identity")]
+    pub(crate) sealed: bool,
+    /// Write to this file (default: standard output)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The slot: 64 hex digits
+    pub(crate) slot: SlotId,
 }
 
 fn get(args: &Get, roots: &TrustAnchors) -> Result<()> {
@@ -142,12 +219,29 @@ fn get(args: &Get, roots: &TrustAnchors) -> Result<()> {
     }
     let keys = match &args.identity[..] {
         [] => vec![derive::w3pk(&wallet, W3PK_DEFAULT_CONTEXT).into()],
-        paths => {
-            let passphrase = Passphrase::of(args.passphrase_file.as_deref());
-            paths.iter().map(|path| files::read_key(path, &passphrase)).collect::<Result<_>>()?
-        }
+        paths => identities::read(paths, args.passphrase_file.as_deref())?,
     };
-    streams::write(output, decrypt::open(&fetched.sealed, &keys)?.expose(), Kind::Opened)
+    streams::write(output, sealed_input::open(&fetched.sealed, &keys)?.expose(), Kind::Opened)
+}
+
+/// Have the vault open a secret
+///
+/// Example:  strongroom secret open --server https://vault.example --wallet-file wallet.txt 05919c62…
+///
+/// The answer comes sealed to a key that is made for it, so that whoever ends the TLS does not see it.
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Open {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// Have the answer sealed to this public key instead, and write it as it comes: an envelope
+    #[arg(long, value_name = "KEY")]
+    pub(crate) seal_to: Option<String>,
+    /// Write to this file (default: standard output)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The slot: 64 hex digits
+    pub(crate) slot: SlotId,
 }
 
 fn open(args: &Open, roots: &TrustAnchors) -> Result<()> {
@@ -160,6 +254,19 @@ fn open(args: &Open, roots: &TrustAnchors) -> Result<()> {
     }
     let plaintext = vault.open(args.slot, &wallet)?;
     streams::write(output, plaintext.expose(), Kind::Opened)
+}
+
+/// List the slots that your wallet owns or may read
+///
+/// Example:  strongroom secret list --server https://vault.example --wallet-file wallet.txt
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 fn list(args: &List, roots: &TrustAnchors) -> Result<()> {
@@ -190,6 +297,18 @@ fn list(args: &List, roots: &TrustAnchors) -> Result<()> {
         tell(format_args!("no slots for {}", wallet.address()));
     }
     Ok(())
+}
+
+/// Have the vault forget a secret that you own
+///
+/// Example:  strongroom secret rm --server https://vault.example --wallet-file wallet.txt 05919c62…
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Remove {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// The slot: 64 hex digits
+    pub(crate) slot: SlotId,
 }
 
 fn remove(args: &Remove, roots: &TrustAnchors) -> Result<()> {

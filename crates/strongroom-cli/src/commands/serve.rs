@@ -1,13 +1,12 @@
 //! `strongroom serve`
 
-use crate::args::Serve;
 use crate::env::Env;
 use crate::error::Hint;
 use crate::server::{
     ComingRoot, PUBLIC_HINT, VaultOpening, VaultPlace, asked_to_end, bind, find_platform, log_to_stderr,
     origin_of, runtime, sealer_hint,
 };
-use crate::settings::{CollateralFrom, Settings};
+use crate::settings::{CollateralFrom, Flags, Settings};
 use anyhow::{Context, Result, anyhow};
 use std::path::Path;
 use std::sync::Arc;
@@ -22,7 +21,25 @@ const METRICS_HINT: &str = "pass another address with --metrics-listen, or port 
 /// POSIX names it; Linux and the BSDs give it this number.
 const SIGXFSZ: i32 = 25;
 
-pub(super) fn run(args: &Serve, env: &Env) -> Result<()> {
+/// Run a vault
+///
+/// Example:  strongroom serve --listen 127.0.0.1:3000 --data-dir ./strongroom-data
+///
+/// Needs no configuration: the first start makes a root and a store in the data directory. An imported
+/// key comes from ADMIN_MLKEM_PRIVATE_KEY, or from the file that ADMIN_MLKEM_PRIVATE_KEY_FILE names;
+/// ADMIN_MLKEM_PUBLIC_KEY must fit it.
+///
+/// Each setting is also read from the environment, as STRONGROOM_LISTEN for --listen, and from
+/// strongroom.toml, as listen; flags come first, the file last. `strongroom config check` names every
+/// mistake at once.
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+}
+
+pub(crate) fn run(args: &Serve, env: &Env) -> Result<()> {
     let settings = Settings::read(&args.flags)?;
     allow_many_files();
     let _log = log_to_stderr();

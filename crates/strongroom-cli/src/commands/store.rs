@@ -1,22 +1,48 @@
 //! `strongroom store backup|verify|restore`
 
-use crate::args::{RootSealing, Store, StoreBackup, StoreRestore, StoreVerify};
-use crate::error::{Hint, Refused};
-use crate::files;
+use crate::error::{Hint, Refused, tell};
+use crate::passphrases::read_passphrase;
 use crate::server::{find_platform, root_hint, sealer_hint};
 use crate::settings::imported_key;
 use anyhow::{Context, Result, anyhow, bail};
-use std::path::Path;
-use strongroom_root::{OpenedRoot, PlatformPaths, SealerChoice, TokenKey, open};
+use std::path::{Path, PathBuf};
+use strongroom_root::{OpenedRoot, PlatformChoice, PlatformPaths, SealerChoice, SealerName, TokenKey, open};
 use strongroom_server::{DataDir, DataDirError, RecordCheck};
 use strongroom_store::{Snapshot, SnapshotError};
 
-pub(super) fn run(args: &Store) -> Result<()> {
+/// Keep an embedded store safe: back up, verify, restore
+///
+/// Example:  strongroom store backup --data-dir ./strongroom-data vault-monday.sqlite
+#[derive(clap::Subcommand)]
+#[command(verbatim_doc_comment)]
+pub(crate) enum StoreCommand {
+    Backup(StoreBackup),
+    Verify(StoreVerify),
+    Restore(StoreRestore),
+}
+
+pub(crate) fn run(args: &StoreCommand) -> Result<()> {
     match args {
-        Store::Backup(args) => backup(args),
-        Store::Verify(args) => verify(args),
-        Store::Restore(args) => restore(args),
+        StoreCommand::Backup(args) => backup(args),
+        StoreCommand::Verify(args) => verify(args),
+        StoreCommand::Restore(args) => restore(args),
     }
+}
+
+/// Copy the store into a new file, while the server runs
+///
+/// Example:  strongroom store backup --data-dir ./strongroom-data vault-monday.sqlite
+///
+/// The copy is of one moment, checked, and synced. Keep root.sealed too, elsewhere: neither is of use
+/// without the other.
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct StoreBackup {
+    /// The data directory of the server
+    #[arg(long, value_name = "DIR", default_value = "strongroom-data")]
+    pub(crate) data_dir: PathBuf,
+    /// The new file
+    pub(crate) output: PathBuf,
 }
 
 fn backup(args: &StoreBackup) -> Result<()> {
@@ -31,12 +57,23 @@ fn backup(args: &StoreBackup) -> Result<()> {
     }
     let backup = Snapshot::create(&store, &args.output).map_err(hint)?;
     show(&backup);
-    crate::error::tell(format_args!(
-        "kept in {}; keep {} too, elsewhere",
-        args.output.display(),
-        DataDir::ROOT_NAME
-    ));
+    tell(format_args!("kept in {}; keep {} too, elsewhere", args.output.display(), DataDir::ROOT_NAME));
     Ok(())
+}
+
+/// Check a backup, or a store: every page, and with the root every record
+///
+/// Example:  strongroom store verify --root-file root.sealed vault-monday.sqlite
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct StoreVerify {
+    /// The vault's root: then every record is unsealed, so that altered ones are found
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) sealing: RootSealing,
+    /// The backup
+    pub(crate) file: PathBuf,
 }
 
 fn verify(args: &StoreVerify) -> Result<()> {
@@ -51,9 +88,7 @@ fn verify(args: &StoreVerify) -> Result<()> {
     let backup = Snapshot::verify(&args.file).map_err(hint)?;
     show(&backup);
     let Some((root_file, root)) = opened else {
-        crate::error::tell(format_args!(
-            "every page is whole; records were not unsealed: pass --root-file for that"
-        ));
+        tell(format_args!("every page is whole; records were not unsealed: pass --root-file for that"));
         return Ok(());
     };
     if root.root.vault_id().as_bytes() != &backup.vault_id {
@@ -69,13 +104,31 @@ fn verify(args: &StoreVerify) -> Result<()> {
         }
     })?;
     if altered.is_empty() {
-        crate::error::tell(format_args!("every page and every record is whole"));
+        tell(format_args!("every page and every record is whole"));
         return Ok(());
     }
     for place in &altered {
-        crate::error::tell(format_args!("altered: {place}"));
+        tell(format_args!("altered: {place}"));
     }
     Err(Refused(format!("{} of {records} records were altered", altered.len())).into())
+}
+
+/// Put a backup back into a data directory that has no store
+///
+/// Example:  strongroom store restore --data-dir ./strongroom-data vault-monday.sqlite
+///
+/// What was stored, replaced or deleted since the backup is as it was then: wallets that were removed
+/// since may read again, and secrets that were forgotten are back.
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct StoreRestore {
+    /// The data directory of the server, which must not run
+    #[arg(long, value_name = "DIR", default_value = "strongroom-data")]
+    pub(crate) data_dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) sealing: RootSealing,
+    /// The backup
+    pub(crate) backup: PathBuf,
 }
 
 fn restore(args: &StoreRestore) -> Result<()> {
@@ -92,7 +145,7 @@ fn restore(args: &StoreRestore) -> Result<()> {
     let backup = Snapshot::restore(&args.backup, &data_dir.store_file()).map_err(hint)?;
     show(&backup);
     if !root_file.exists() {
-        crate::error::tell(format_args!(
+        tell(format_args!(
             "put the vault's {} into {} too; without it a recovery recipient can bring the root (`strongroom serve --recover`)",
             DataDir::ROOT_NAME,
             args.data_dir.display()
@@ -101,13 +154,56 @@ fn restore(args: &StoreRestore) -> Result<()> {
     Ok(())
 }
 
+/// How a root that is there is sealed, as for `strongroom serve`.
+#[derive(clap::Args)]
+pub(crate) struct RootSealing {
+    /// What the root is sealed under: dstack, sev-snp, pkcs11, passphrase, plain or auto
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub(crate) root_sealer: SealerName,
+    /// The passphrase of a root that is sealed under one: the file's first line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root_passphrase_file: Option<PathBuf>,
+    /// The PKCS#11 module of the token whose key the root is sealed under
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hsm_module: Option<PathBuf>,
+    /// The token's key
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) hsm_key_label: Option<String>,
+    /// The token's PIN: the file's first line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hsm_pin_file: Option<PathBuf>,
+    /// The token, where the module shows several
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) hsm_token: Option<String>,
+    /// The platform whose key the root is sealed under, as for `strongroom serve`
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub(crate) platform: PlatformChoice,
+    /// dstack's agent: a socket or http:// URL
+    #[arg(long, value_name = "ENDPOINT")]
+    pub(crate) dstack_endpoint: Option<String>,
+    /// The kernel's configfs-tsm folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tsm_dir: Option<PathBuf>,
+}
+
+impl RootSealing {
+    /// Whether a passphrase or something of a token is named: of no use where no root is opened.
+    pub(crate) fn names_a_secret(&self) -> bool {
+        self.root_passphrase_file.is_some()
+            || self.hsm_module.is_some()
+            || self.hsm_key_label.is_some()
+            || self.hsm_pin_file.is_some()
+            || self.hsm_token.is_some()
+    }
+}
+
 /// An existing root; where an imported key is needed, it comes from where `serve` takes it.
 fn root(path: &Path, args: &RootSealing) -> Result<OpenedRoot> {
     if !path.exists() {
         bail!("{} is not there", path.display());
     }
-    let passphrase = args.root_passphrase_file.as_deref().map(files::read_passphrase).transpose()?;
-    let pin = args.hsm_pin_file.as_deref().map(files::read_passphrase).transpose()?;
+    let passphrase = args.root_passphrase_file.as_deref().map(read_passphrase).transpose()?;
+    let pin = args.hsm_pin_file.as_deref().map(read_passphrase).transpose()?;
     let token =
         TokenKey::new(args.hsm_module.clone(), args.hsm_key_label.clone(), pin, args.hsm_token.clone());
     let token = token?;

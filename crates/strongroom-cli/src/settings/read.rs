@@ -1,6 +1,5 @@
 //! Reading settings from their three places.
 
-use super::Settings;
 use super::table::{Flags, Kind, SETTINGS, Setting};
 use crate::files;
 use std::collections::BTreeMap;
@@ -120,13 +119,9 @@ impl<'a> Reader<'a> {
         self.flags.values.contains_key(name)
     }
 
-    /// The settings, where nothing is wrong.
-    pub(super) fn finish(self, settings: Settings) -> Result<Settings, Mistakes> {
-        if self.mistakes.is_empty() {
-            Ok(Settings { shown: self.shown, ..settings })
-        } else {
-            Err(Mistakes(self.mistakes))
-        }
+    /// What was set, and where, unless something is wrong.
+    pub(super) fn finish(self) -> Result<Vec<(&'static str, String, String)>, Mistakes> {
+        if self.mistakes.is_empty() { Ok(self.shown) } else { Err(Mistakes(self.mistakes)) }
     }
 
     fn parsed<T>(&mut self, name: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {

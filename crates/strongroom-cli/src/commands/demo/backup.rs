@@ -1,6 +1,6 @@
 //! `strongroom demo backup`: a wallet is backed up, lost, and brought back from its words; and what is refused on the way.
 
-use super::{Steps, show};
+use super::steps::{Steps, show};
 use crate::error::Refused;
 use anyhow::{Context, Result};
 use getrandom::rand_core::Rng;

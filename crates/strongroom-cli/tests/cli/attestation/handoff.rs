@@ -281,7 +281,7 @@ fn traffic(
             audience: Some(*vault.server().vault_id()),
             ..EnvelopePolicy::default()
         };
-        let sealed = envelope::seal(b"traffic", &recipients, rules, &mut strongroom_testkit::rng())?.into();
+        let sealed = envelope::seal(b"traffic", &recipients, rules, &mut strongroom::os_rng())?.into();
         let stored = vault.store(&sealed, &[], None, Some(&wallet))?;
         assert_eq!(vault.open(stored.slot, &wallet)?.expose(), b"traffic");
         done.fetch_add(1, Ordering::Relaxed);
@@ -455,7 +455,7 @@ fn an_offer_is_answered_once_and_by_who_may() {
     let guest = case.guest(COMPOSE);
     let first = case.start(&guest, 1, &[]);
     let hello =
-        || serde_json::to_value(Joiner::new([0; 32], &mut strongroom_testkit::rng()).hello()).expect("JSON");
+        || serde_json::to_value(Joiner::new([0; 32], &mut strongroom::os_rng()).hello()).expect("JSON");
     let (status, offer) = post(&first.url, "/handoff/offer", &hello());
     assert_eq!(status, 200, "{offer}");
     let own = get(&first, "/attestation").1;

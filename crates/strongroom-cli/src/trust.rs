@@ -1,6 +1,6 @@
-//! The policies of servers: named by a flag, or kept in a folder of the user's, one a server.
+//! What a server must show, from flags or from the policy that is kept for it.
+#![allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links, reason = "these comments are help texts")]
 
-use crate::args::Trust;
 use crate::error::Hint;
 use anyhow::{Context, Result, anyhow};
 use std::fs;
@@ -12,14 +12,29 @@ use strongroom_attest::{AppraisalPolicy, TrustAnchors};
 use strongroom_client::ClientError;
 use tempfile::NamedTempFile;
 
+/// What a server must show before anything is sent.
+#[derive(clap::Args)]
+pub(crate) struct Trust {
+    /// What the server must prove: a file of its operator's, or of `strongroom attestation policy` (default: what is kept for this server,
+    /// strongroom/policies/HOST[:PORT].toml in $XDG_CONFIG_HOME or ~/.config)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Send to a server outside a TEE: its operator can read what it opens. For development; leaves a kept policy aside
+    #[arg(long, conflicts_with = "policy")]
+    pub(crate) allow_no_tee: bool,
+    /// Send to a vault whose key came from outside: whoever exported it can read what it opens
+    #[arg(long)]
+    pub(crate) allow_imported_key: bool,
+}
+
 impl Trust {
     /// Whether anything is said about a server.
-    pub(super) fn is_given(&self) -> bool {
+    pub(crate) fn is_given(&self) -> bool {
         self.policy.is_some() || self.allow_no_tee || self.allow_imported_key
     }
 
     /// What this server must show: by `--policy`, or by the policy that is kept for it.
-    pub(super) fn policy(&self, url: &str, roots: &TrustAnchors) -> Result<AppraisalPolicy> {
+    pub(crate) fn policy(&self, url: &str, roots: &TrustAnchors) -> Result<AppraisalPolicy> {
         let policy = match &self.policy {
             Some(path) => read(path)?,
             None if self.allow_no_tee => AppraisalPolicy::default(),
@@ -35,7 +50,7 @@ impl Trust {
 }
 
 /// The policy that is kept for this server, if there is one.
-pub(super) fn kept_for(url: &str) -> Result<Option<AppraisalPolicy>> {
+pub(crate) fn kept_for(url: &str) -> Result<Option<AppraisalPolicy>> {
     let Ok(path) = path_of(url) else { return Ok(None) };
     match path.try_exists() {
         Ok(false) => Ok(None),
@@ -46,7 +61,7 @@ pub(super) fn kept_for(url: &str) -> Result<Option<AppraisalPolicy>> {
 }
 
 /// Where the policy of this server is kept.
-pub(super) fn path_of(url: &str) -> Result<PathBuf> {
+pub(crate) fn path_of(url: &str) -> Result<PathBuf> {
     let origin: Origin =
         url.strip_suffix('/').unwrap_or(url).parse().map_err(|_| ClientError::Url(url.to_owned()))?;
     let folder = match (std::env::var_os("XDG_CONFIG_HOME"), std::env::var_os("HOME")) {
@@ -65,7 +80,7 @@ pub(super) fn path_of(url: &str) -> Result<PathBuf> {
 }
 
 /// Writes a new policy; one that is there stays.
-pub(super) fn keep(path: &Path, text: &str) -> Result<()> {
+pub(crate) fn keep(path: &Path, text: &str) -> Result<()> {
     let cannot = || format!("cannot write {}", path.display());
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).with_context(cannot)?;
@@ -83,7 +98,7 @@ pub(super) fn keep(path: &Path, text: &str) -> Result<()> {
 }
 
 /// Reads a policy file.
-pub(super) fn read(path: &Path) -> Result<AppraisalPolicy> {
+pub(crate) fn read(path: &Path) -> Result<AppraisalPolicy> {
     let cannot = || format!("the policy {} cannot be read", path.display());
     let mut text = String::new();
     let bound = MAX_POLICY_BYTES as u64 + 1;

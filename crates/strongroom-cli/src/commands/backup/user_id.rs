@@ -1,0 +1,12 @@
+//! The name that a backup is kept under.
+
+use strongroom::backup::{Keys, UserId, UserIdError};
+
+/// In either case, as other programs write it.
+pub(super) fn parse_user_id(text: &str) -> Result<UserId, UserIdError> {
+    text.to_ascii_lowercase().parse()
+}
+
+pub(super) fn own_user_id(keys: &Keys) -> UserId {
+    UserId::of_owner(keys.public_key().owner())
+}

@@ -1,0 +1,121 @@
+//! A file or standard input, of any size.
+
+use super::progress::Progress;
+use crate::error::Hint;
+use anyhow::{Context, Result, anyhow, bail};
+use std::fs::File;
+use std::io::{self, Read};
+use std::num::NonZeroUsize;
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use zeroize::Zeroizing;
+
+/// Bytes of an input that must sit in memory.
+const MAX_INPUT_BYTES: u64 = 256 * 1024 * 1024;
+/// Bytes of an input from which on more threads than one are worth their start.
+const PARALLEL_BYTES: u64 = 1024 * 1024;
+const MAX_THREADS: usize = 16;
+
+pub(super) fn is_stdio(path: Option<&Path>) -> bool {
+    path.is_none_or(|path| path.as_os_str() == "-")
+}
+
+fn stdin_twice() -> anyhow::Error {
+    anyhow!(Hint("name a file for one of them")).context("standard input is named twice")
+}
+
+/// Refuses inputs of which two are stdin before the first of them is read, and its contents taken for the wrong thing.
+pub(crate) fn refuse_stdin_twice<'a>(inputs: impl Iterator<Item = Option<&'a Path>>) -> Result<()> {
+    if inputs.filter(|path| is_stdio(*path)).count() > 1 { Err(stdin_twice()) } else { Ok(()) }
+}
+
+/// A file, or stdin.
+pub(crate) struct Input {
+    file: File,
+    name: String,
+    /// Of a regular file.
+    bytes: Option<u64>,
+}
+
+impl Input {
+    pub(crate) fn open(path: Option<&Path>) -> Result<Self> {
+        static STDIN_WAS_READ: AtomicBool = AtomicBool::new(false);
+        let Some(path) = path.filter(|_| !is_stdio(path)) else {
+            // A second reader would find it empty, and an empty secret looks like one.
+            if STDIN_WAS_READ.swap(true, Ordering::Relaxed) {
+                return Err(stdin_twice());
+            }
+            let file = File::from(io::stdin().as_fd().try_clone_to_owned().context("no standard input")?);
+            return Self::of(file, "standard input".to_owned());
+        };
+        let name = path.display().to_string();
+        File::open(path)
+            .map_err(anyhow::Error::from)
+            .and_then(|file| Self::of(file, name.clone()))
+            .with_context(|| format!("cannot read {name}"))
+    }
+
+    fn of(file: File, name: String) -> Result<Self> {
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            bail!("it is a directory");
+        }
+        Ok(Self { file, name, bytes: metadata.is_file().then_some(metadata.len()) })
+    }
+
+    /// What an error calls it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many threads it is worth.
+    pub(crate) fn threads(&self) -> NonZeroUsize {
+        let all = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        match self.bytes {
+            Some(bytes) if bytes < PARALLEL_BYTES => NonZeroUsize::MIN,
+            _ => all.min(NonZeroUsize::new(MAX_THREADS).expect("more than none")),
+        }
+    }
+
+    /// Reads everything, into memory that is wiped also where it had to grow.
+    pub(crate) fn read_whole(self, begun: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+        let name = self.name.clone();
+        let expected_bytes = self.bytes.unwrap_or(0);
+        read_bounded(begun.chain(self.file), expected_bytes).with_context(|| format!("cannot read {name}"))
+    }
+
+    /// As a stream that shows a bar.
+    pub(crate) fn with_progress(self) -> Progress {
+        Progress::new(self.file, self.bytes)
+    }
+}
+
+impl Read for Input {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.file.read(out)
+    }
+}
+
+fn read_bounded(mut source: impl Read, expected_bytes: u64) -> Result<Zeroizing<Vec<u8>>> {
+    const LEAST_BYTES: u64 = 64 * 1024;
+    let too_large =
+        || anyhow!("it has more than {MAX_INPUT_BYTES} bytes, and this format must sit in memory whole");
+    if expected_bytes > MAX_INPUT_BYTES {
+        return Err(too_large());
+    }
+    let capacity = expected_bytes.clamp(LEAST_BYTES, MAX_INPUT_BYTES) as usize + 1;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
+    loop {
+        let free = bytes.capacity() - bytes.len();
+        if source.by_ref().take(free as u64).read_to_end(&mut bytes)? < free {
+            return Ok(bytes);
+        }
+        if bytes.len() as u64 > MAX_INPUT_BYTES {
+            return Err(too_large());
+        }
+        let mut larger = Zeroizing::new(Vec::with_capacity(2 * bytes.capacity()));
+        larger.extend_from_slice(&bytes);
+        bytes = larger;
+    }
+}
