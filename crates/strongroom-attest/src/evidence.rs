@@ -4,7 +4,7 @@ use crate::configuration::KeyOrigin;
 use crate::refusal::Refusal;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha512};
-use strongroom::json::Object;
+use strongroom::json::{self, Object};
 use strongroom::key::EncapsulationKey;
 
 /// The version of evidence that this crate makes and verifies.
@@ -164,7 +164,7 @@ impl Evidence {
         if json.len() > MAX_EVIDENCE_BYTES {
             return Err(Refusal::Oversized);
         }
-        let Object(evidence) = serde_json::from_slice(json).map_err(|_| Refusal::NoEvidence)?;
+        let Object(evidence) = json::from_slice(json).map_err(|_| Refusal::NoEvidence)?;
         Ok(evidence)
     }
 }

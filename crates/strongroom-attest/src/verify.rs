@@ -8,8 +8,8 @@ use crate::policy::AppraisalPolicy;
 use crate::refusal::Refusal;
 use strongroom::encoding::from_base64;
 use strongroom::key::EncapsulationKey;
+use strongroom::rfc3339;
 use subtle::ConstantTimeEq;
-use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
 /// How far the server's clock may be ahead, and how old an answer to a nonce may be.
@@ -142,7 +142,7 @@ fn apply(
     let key = evidence.mlkem_public_key.parse::<EncapsulationKey>().map_err(|_| malformed("mlkemPublicKey"));
     let key = checks.need("encapsulation key", key)?;
     let claims = checks.need("fields", claims(evidence, &key, challenge.purpose))?;
-    let at = OffsetDateTime::parse(&evidence.timestamp, &Rfc3339).map_err(|_| malformed("timestamp"));
+    let at = rfc3339::parse(&evidence.timestamp).ok_or(malformed("timestamp"));
     let at = checks.need("timestamp", at)?;
     let report = checks.need("report", from_base64(&evidence.report).ok_or(malformed("report")))?;
 

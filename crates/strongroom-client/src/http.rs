@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use strongroom::json;
 use strongroom::sign_in::Origin;
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
@@ -37,7 +38,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ClientError> {
-        serde_json::from_slice(&self.body).map_err(|_| ClientError::Answer("its JSON is another"))
+        json::from_slice(&self.body).map_err(|_| ClientError::Answer("its JSON is another"))
     }
 
     pub(crate) fn etag(&self) -> Result<String, ClientError> {

@@ -6,17 +6,21 @@ use std::fmt;
 use std::marker::PhantomData;
 
 /// Where a text stops being the JSON that is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct JsonError {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the JSON that is expected: line {line}, column {column}")]
+pub struct JsonError {
     /// Counted from 1.
-    pub(crate) line: usize,
+    pub line: usize,
     /// In bytes, counted from 1.
-    pub(crate) column: usize,
+    pub column: usize,
 }
 
 /// Reads a JSON text, all of which is UTF-8 (RFC 8259 §8.1). `serde_json` by itself does not look at
 /// the bytes of a string that it drops.
-pub(crate) fn from_slice<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, JsonError> {
+///
+/// # Errors
+/// [`JsonError`], which says where and repeats nothing of the text.
+pub fn from_slice<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, JsonError> {
     let text = std::str::from_utf8(json).map_err(|error| {
         let valid = &json[..error.valid_up_to()];
         let line_start = valid.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);

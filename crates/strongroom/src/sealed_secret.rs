@@ -2,6 +2,7 @@
 
 use crate::encoding;
 use crate::envelope::{self, Envelope};
+use crate::json;
 use crate::key::DecapsulationKey;
 use crate::open_error::OpenError;
 use crate::plaintext::Plaintext;
@@ -50,7 +51,7 @@ impl SealedSecret {
         }
         // It begins with a brace, so serde reads an object; that object may have this one field
         // only.
-        let wrapper: Wrapper<'_> = serde_json::from_slice(json).map_err(|_| SealedSecretError::Wrapper)?;
+        let wrapper: Wrapper<'_> = json::from_slice(json).map_err(|_| SealedSecretError::Wrapper)?;
         let bytes = encoding::from_base64(&wrapper.envelope).ok_or(SealedSecretError::Wrapper)?;
         Ok(Self::Envelope(Envelope::parse(bytes)?))
     }

@@ -8,6 +8,7 @@ use crate::refusal::Refusal;
 use serde::Deserialize;
 use sha2::{Digest, Sha256, Sha384};
 use std::collections::BTreeMap;
+use strongroom::json;
 
 /// The largest number of events that is read.
 const MAX_EVENTS: usize = 1024;
@@ -112,7 +113,7 @@ fn key_provider(payload: &[u8]) -> Result<String, Refusal> {
         name: String,
         id: String,
     }
-    let Provider { name, id } = serde_json::from_slice(payload).map_err(|_| Refusal::EventLog)?;
+    let Provider { name, id } = json::from_slice(payload).map_err(|_| Refusal::EventLog)?;
     // With a second colon, two pairs could have one text.
     if name.contains(':') || id.contains(':') { Err(Refusal::EventLog) } else { Ok(format!("{name}:{id}")) }
 }

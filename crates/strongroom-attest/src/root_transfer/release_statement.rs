@@ -7,7 +7,8 @@ use minicbor::Encoder;
 use minicbor::encode::Error;
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
-use strongroom::json::Object;
+use strongroom::json::{self, Object};
+use strongroom::rfc3339;
 use strongroom::slh_dsa::{BadSignature, Context, PublicKey, Signature, SigningKey};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -91,7 +92,7 @@ impl ReleaseStatement {
     pub fn from_json(json: &[u8]) -> Result<Self, ReleaseStatementError> {
         let Object(statement) = Some(json)
             .filter(|json| json.len() <= MAX_BYTES)
-            .and_then(|json| serde_json::from_slice(json).ok())
+            .and_then(|json| json::from_slice(json).ok())
             .ok_or(ReleaseStatementError::Malformed)?;
         Ok(statement)
     }
@@ -108,8 +109,7 @@ impl ReleaseStatement {
         trust_anchors: &TrustAnchors,
         now: OffsetDateTime,
     ) -> Result<AppraisalPolicy, ReleaseStatementError> {
-        let not_after =
-            OffsetDateTime::parse(&self.not_after, &Rfc3339).map_err(|_| ReleaseStatementError::Malformed)?;
+        let not_after = rfc3339::parse(&self.not_after).ok_or(ReleaseStatementError::Malformed)?;
         // The signature is over the second, so only one spelling of each second is accepted.
         let spelled = OffsetDateTime::from_unix_timestamp(not_after.unix_timestamp()).ok();
         let is_whole = spelled.and_then(|at| at.format(&Rfc3339).ok()).as_ref() == Some(&self.not_after);
