@@ -15,13 +15,8 @@ book=$target/book
 node checks/links.mjs
 node checks/links.mjs --orphans
 
-mdbook=mdbook
-if [ "$(mdbook --version 2>/dev/null)" != "mdbook v$version" ]; then
-  mdbook=$target/tools/bin/mdbook
-  # Takes minutes, once.
-  [ "$("$mdbook" --version 2>/dev/null)" = "mdbook v$version" ] ||
-    cargo install --locked --quiet --root "$target/tools" "mdbook@$version"
-fi
+# Building it takes minutes, once.
+[ "$(mdbook --version 2>/dev/null)" = "mdbook v$version" ] || cargo install --locked --quiet "mdbook@$version"
 
 rm -rf "$book"
 mkdir -p "$book/src"
@@ -45,7 +40,7 @@ done
 # What pages link to is shown as it is.
 node checks/links.mjs --files | while IFS= read -r file; do install -D -m 644 "$file" "$book/src/$file"; done
 
-"$mdbook" build "$book"
+mdbook build "$book"
 # mdBook writes the first page a second time as the site's index, where its links lead nowhere.
 cat >"$book/html/index.html" <<'END'
 <!doctype html><html lang="en"><meta charset="utf-8"><title>Strongroom</title>
