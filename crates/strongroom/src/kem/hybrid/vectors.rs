@@ -1,4 +1,5 @@
-//! `testdata/formats/hybrid.json`: what lies between a seed, an encapsulation and the shared secret.
+//! `testdata/formats/hybrid.json`: the values between a seed, an encapsulation and the shared
+//! secret.
 
 use super::*;
 use crate::key::HybridDecapsulationKey;
