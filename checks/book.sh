@@ -18,7 +18,7 @@ node checks/links.mjs --orphans
 mdbook=mdbook
 if [ "$(mdbook --version 2>/dev/null)" != "mdbook v$version" ]; then
   mdbook=$target/tools/bin/mdbook
-  # This takes minutes, but only once.
+  # Takes minutes, once.
   [ "$("$mdbook" --version 2>/dev/null)" = "mdbook v$version" ] ||
     cargo install --locked --quiet --root "$target/tools" "mdbook@$version"
 fi

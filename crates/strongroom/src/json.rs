@@ -14,8 +14,8 @@ pub(crate) struct JsonError {
     pub(crate) column: usize,
 }
 
-/// Reads a JSON text, all of which is UTF-8 (RFC 8259 §8.1). `serde_json` by itself does not look
-/// at the bytes of a string that it drops.
+/// Reads a JSON text, all of which is UTF-8 (RFC 8259 §8.1). `serde_json` by itself does not look at
+/// the bytes of a string that it drops.
 pub(crate) fn from_slice<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Result<T, JsonError> {
     let text = std::str::from_utf8(json).map_err(|error| {
         let valid = &json[..error.valid_up_to()];
