@@ -1,10 +1,4 @@
 #!/usr/bin/env bash
-<<<<<<< HEAD
-# Files of 1 GiB on tmpfs, sealed and opened by strongroom, age, rage and openssl in one run, beside
-# cp; then 10 GiB through a pipe. Prints docs/reference/performance.md's table, and ends with 1 when
-# a bar is missed. Debian's `age` and `openssl`, `rage` by `cargo install rage`, GNU time, 4 GiB
-# free in /dev/shm. Five rounds, in turns; medians.
-=======
 # Seals and opens files of 1 GiB on tmpfs with strongroom, age, rage and openssl, copies them with
 # cp, all in one run, and then sends 10 GiB through a pipe. Prints the table of
 # docs/reference/performance.md, and ends with 1 when a bar is missed. The figures are medians of
@@ -12,7 +6,6 @@
 #
 # It needs Debian's `age` and `openssl`, `rage` from `cargo install rage`, GNU time, and 4 GiB free
 # in /dev/shm.
->>>>>>> main
 #
 #   bench/files.sh [rounds]
 set -euo pipefail
@@ -36,15 +29,9 @@ agepublic=$(age-keygen -y agekey)
 age -r "$agepublic" -o age.sealed plain
 openssl enc -aes-256-ctr -pass pass:x -pbkdf2 -in plain -out openssl.sealed
 
-<<<<<<< HEAD
-# cp several times a round: what a virtual machine's host has taken back in between makes single
-# ones slow. name, then the command; a line of name, wall s, CPU s, peak KiB. The output goes
-# between runs, so each of them makes it from nothing.
-=======
 # Runs a command under a name, and notes a line of name, wall s, user s, system s and peak KiB. The
 # output is removed between runs, so each run makes a new file. cp runs several times a round:
 # single ones are slow when a virtual machine's host has taken memory back in between.
->>>>>>> main
 measure() {
   local name=$1; shift
   /usr/bin/time -f "$name %e %U %S %M" -a -o figures "$@"

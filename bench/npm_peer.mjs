@@ -1,5 +1,6 @@
-// The npm peer of the benchmarks: medians in microseconds, as one JSON object on stdout. Payloads are
-// of the second generation, which w3pk writes today; base64 is node's own, which is faster than w3pk's.
+// The npm peer of the benchmarks. It prints medians in microseconds, as one JSON object on stdout.
+// Payloads are of the second generation, which w3pk writes today. Base64 is Node's own, which is
+// faster than the one of w3pk.
 import { randomBytes } from 'node:crypto';
 import { libraries } from '../interop/w3pk.mjs';
 

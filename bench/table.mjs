@@ -9,11 +9,7 @@ const peers = JSON.parse(readFileSync(peerFile, 'utf8'));
 
 /**
  * `bar` is in microseconds; `peer` is the field of the peer's JSON. Each row is measured in both
-<<<<<<< HEAD
- * generations.
-=======
  * generations of payloads.
->>>>>>> main
  */
 const rows = [
   { row: 'seal 100 B for 2, keys from bytes', id: 'seal_100_bytes_for_2_keys_from_bytes', peer: 'seal_100_bytes_for_2', bar: 40 },

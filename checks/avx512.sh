@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Tests slh-shake's AVX-512 back ends where the processor has no AVX-512: in Bochs, an emulator of
-# one that has, under Debian's kernel. Elsewhere the ordinary tests ran them. What it needs are
-# Debian's packages; without them it says that nothing was tested.
+# Tests slh-shake's AVX-512 back ends where the processor has no AVX-512. It runs them under
+# Debian's kernel in Bochs, which emulates a processor that has it. On such a processor the ordinary
+# tests already ran them. It needs packages of Debian, and says that nothing was tested without
+# them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,7 +20,7 @@ work=$(mktemp -d)
 trap 'kill -9 $emulator 2>/dev/null || true; wait 2>/dev/null; rm -rf "$work"' EXIT
 emulator=
 
-# Of the build that the tests ran, so that nothing is built anew.
+# The path of a test binary that the ordinary tests built, so nothing is built again.
 binary() {
   cargo nextest list --workspace --locked --list-type binaries-only --message-format json 2>/dev/null |
     python3 -c 'import json,sys; print(json.load(sys.stdin)["rust-binaries"][sys.argv[1]]["binary-path"])' "$1"
@@ -34,7 +35,7 @@ chmod 755 "$work"
   { echo "AVX-512 was not tested: Debian's kernel cannot be fetched"; exit; }
 (cd "$work" && dpkg-deb --fsys-tarfile ./*.deb | tar -x --wildcards './boot/vmlinuz-*')
 
-# A system of one program, with what the loader needs.
+# The guest: two test binaries, a shell to start them, and the libraries that the loader needs.
 mkdir -p "$work"/guest/{bin,dev,proc,tmp} "$work/iso/boot/grub"
 cp /bin/busybox "$work/guest/bin/"
 cp "$units" "$work/guest/bin/units"
@@ -45,8 +46,8 @@ cat >"$work/guest/init" <<'INIT'
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t devtmpfs dev /dev
 exec >/dev/ttyS0 2>&1
-# Every lane of both permutations, and all that is built on them for eight lanes; for four the
-# ordinary tests ran it on AVX2.
+# Tests every lane of both permutations, and everything built on them for eight lanes. For four
+# lanes the ordinary tests ran the rest on AVX2.
 export STRONGROOM_BACK_ENDS='AVX-512, 8 lanes'
 /bin/units --nocapture --test-threads 1 lanes && /bin/back_ends --nocapture --test-threads 1
 echo "exit $?"
@@ -55,7 +56,8 @@ INIT
 chmod +x "$work/guest/init"
 (cd "$work/guest" && find . | cpio -o -H newc -R 0:0 --quiet) >"$work/iso/boot/initrd"
 mv "$work"/boot/vmlinuz-* "$work/iso/boot/linux"
-# Bits 321 and 323 are compact XSAVE forms, which Bochs tells of otherwise than the kernel expects.
+# Bits 321 and 323 are compact forms of XSAVE. Bochs reports them in a way that the kernel does not
+# expect.
 cat >"$work/iso/boot/grub/grub.cfg" <<'GRUB'
 set timeout=0
 menuentry test {

@@ -3,9 +3,9 @@
 # anchor is broken, in the sources or in the site, or when a page of docs/ or spec/ is not in
 # docs/SUMMARY.md.
 #
-# mdBook wants all pages below one folder. They are laid out as in the repository, below
-# target/book/src, with two changes: a folder's README.md is its index, and the top's README is a
-# page like others, since the site begins with docs/README.md.
+# mdBook wants all pages below one folder. They lie below target/book/src as in the repository, with
+# two changes. The README.md of a folder becomes its index. The README of the repository becomes an
+# ordinary page, since the site begins with docs/README.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=0.5.4
@@ -37,7 +37,7 @@ sed -nE 's/.*\]\(([^)]+)\).*/\1/p' docs/SUMMARY.md | while IFS= read -r page; do
     *) lay "$page" "${page/%README.md/index.md}" ;;
   esac
 done
-# What pages link to is shown as it is.
+# Other files that pages link to are copied as they are.
 node checks/links.mjs --files | while IFS= read -r file; do install -D -m 644 "$file" "$book/src/$file"; done
 
 mdbook build "$book"

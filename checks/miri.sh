@@ -5,8 +5,9 @@
 #   checks/miri.sh           the unit tests, three minutes at most
 #   checks/miri.sh --long    a key generation by every back end, which takes half an hour
 #
-# Miri has no processor to ask for its features, so AVX2 is named here: without it only the portable
-# back end would run, which has no unsafe code. Miri does not know the instructions of AVX-512.
+# Miri has no processor that could be asked for its features, so AVX2 is named here. Without it only
+# the portable back end would run, which has no unsafe code. Miri does not know the instructions of
+# AVX-512.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 limit_s=180
@@ -35,14 +36,14 @@ cp Cargo.lock "$tree/"
 export CARGO_TARGET_DIR=$target/miri RUSTFLAGS="-C target-feature=+avx2,+bmi1,+bmi2"
 export MIRIFLAGS=-Zmiri-disable-isolation
 miri=(cargo +nightly miri test --quiet --manifest-path "$tree/Cargo.toml")
-# Only the tests' time is bounded, not what is built for them.
+# The time limit below is for the tests, so everything is built before.
 cargo +nightly miri setup >"$output" 2>&1 || { cat "$output"; exit 1; }
 "${miri[@]}" --no-run >"$output" 2>&1 || { cat "$output"; exit 1; }
 if [ "${1:-}" = --long ]; then
   exec "${miri[@]}" --test back_ends -- keys_128f
 fi
 
-# One after the other, so that the last line names the test that was running.
+# The tests run one after the other, so the last line of the output names the one that was running.
 status=0
 timeout --kill-after=5 "$limit_s" "${miri[@]}" --lib -- --format pretty --nocapture --test-threads 1 2>&1 |
   tee "$output" || status=$?

@@ -1,14 +1,14 @@
-// Looks for losses of speed: runs `trials http`, which measures each figure beside a bare program
-// of the same sizes, and holds each ratio to a kept one. Ratios depend far less on a machine and
-// its other work than figures do. A ratio that fell by a third or more is measured again, and
-// fails where it fell three times.
+// Looks for losses of speed. `trials http` measures each figure next to one of a bare program with
+// the same sizes. This compares the ratio of the two with the one that was kept, because ratios
+// depend far less on a machine and its other work than figures do. A ratio that fell by a third or
+// more is measured again, and the check fails if it fell three times.
 //
 //   node checks/ratios.mjs           compares with bench/ratios.json
 //   node checks/ratios.mjs --keep    measures three times and keeps the medians for this machine
 //
-// It takes the dev build, which the tests made: the server and what it is measured beside are then
-// alike built without optimisation, so the ratios are not those of a release, but fall as those do.
-// A table says which machine it was made on; where this one has none, the first is taken.
+// It runs the dev build that the tests made. Server and peer are both built without optimisation,
+// so the ratios differ from those of a release, but they fall when those fall. A table names the
+// machine that it was made on. If this machine has none, the first table is taken.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -24,21 +24,21 @@ const KEPT = fileURLToPath(new URL('../bench/ratios.json', import.meta.url));
 export const machine = () => `${cpus()[0].model}, ${cpus().length} processors`;
 
 /**
- * The ratios in what `trials http` prints: of each row that has a figure beside it, by its name.
+ * The ratios in the output of `trials http`, by the name of their row. Rows without a peer have
+ * none.
  */
 export function ratiosIn(output) {
   const ratios = {};
   for (const line of output.split('\n')) {
     const [, what, ours, beside] = line.match(/^\| ([^|]+) \| ([\d.]+) \| ([\d.]+) \|/) ?? [];
-    // A row's name goes on with its sizes and what stands beside it.
+    // In the table a row's name is followed by its sizes and its peer.
     if (what) ratios[what.split(/, \d+ B|, requests\/s/)[0]] = Number(ours) / Number(beside);
   }
   return ratios;
 }
 
 /**
- * The kept ratios that these fell short of by a third or more, as lines to print; a ratio that is
- * gone is one.
+ * A line to print for each kept ratio that is now a third or more lower, or missing.
  */
 export function fallen(kept, now) {
   return Object.entries(kept).flatMap(([what, ratio]) => {
@@ -53,7 +53,7 @@ export const tableFor = (tables, name) => tables.find(({ machine }) => machine =
 function measure() {
   const program = join(process.env.CARGO_TARGET_DIR ?? 'target', 'debug', 'trials');
   const run = spawnSync(program, ['http', SECONDS], { encoding: 'utf8' });
-  // Its own bars are for a release.
+  // The bars that `trials http` itself checks are for a release build.
   if (!/bars missed/.test(run.stdout ?? '')) {
     throw new Error(`trials http did not end: ${run.error?.message ?? ''}${run.stdout}${run.stderr}`);
   }
@@ -79,7 +79,7 @@ function keep(tables) {
 function compare(tables) {
   const table = tableFor(tables, machine());
   if (table.machine !== machine()) console.log(`no table is of this machine; this one is of ${table.machine}`);
-  // What else a machine does makes single figures low, seldom three times.
+  // Other work of the machine lowers single figures, but seldom three times.
   const best = {};
   let lost;
   for (let times = 1; times <= 3; times += 1) {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Asks the real server, by its own description, for everything that schemathesis thinks of: no 5xx,
-# and answers as described. Needs Python 3 with venv, and the binaries of `cargo build --workspace`.
+# Sends the real server the requests that schemathesis makes from the server's own description. No
+# answer may be a 5xx, and each must be as described. It needs Python 3 with venv, and the binaries
+# of `cargo build --workspace`.
 #
 #   checks/schemathesis.sh [examples an operation]
 set -euo pipefail
@@ -26,12 +27,12 @@ for _ in $(seq 100); do
   sleep 0.1
 done
 "$target/debug/trials" sign_ins "${url#http://}" 1000 >"$place/sign_ins"
-# It leaves a folder of its own behind where it runs.
+# schemathesis leaves a folder behind in the current directory.
 cd "$place"
 SIGN_INS=$place/sign_ins SCHEMATHESIS_HOOKS=schemathesis_hooks PYTHONPATH=$checks PYTHONDONTWRITEBYTECODE=1 \
   "$venv/bin/schemathesis" run "$url/openapi.json" --seed 1 --max-examples "${1:-50}" --warnings off \
   --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,unsupported_method,allow_header_conformance
-# What the hook is for: calls of readers were answered.
+# The hook signs in, so some calls of readers must have been answered.
 for route in '/secret/access/\{slot\}' '/backups/\{publicKey\}/users/\{userId\}'; do
   if ! grep -qE "\"status\":200,.*\"route\":\"$route\"" "$place/log"; then
     echo "no call of $route got past its sign-in: the hook does not work" >&2

@@ -1,6 +1,7 @@
-"""Gives schemathesis sign-ins and slots, or a session and its backup, so that it gets past them: half of the signed calls use one.
+"""Gives schemathesis sign-ins with slots, or a session with its backup, for half of its signed calls.
 
-Each line of the file that SIGN_INS names is one, made by the trial `sign_ins`.
+Without them no call would get past the sign-in. Each line of the file that SIGN_INS names is one of
+them, made by the trial `sign_ins`.
 """
 
 import json

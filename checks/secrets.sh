@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The branches of signing must not depend on the secret: callgrind counts the instructions that
-# slh-shake executes for other keys and one digest, with 128f, on each back end that valgrind knows
-# (words and AVX2), and the counts must be equal.
+# The branches of signing must not depend on the secret key. callgrind counts the instructions that
+# slh-shake executes to sign one digest with several keys of 128f, and the counts must be equal. It
+# does so on each back end that valgrind knows: the portable one and AVX2.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -28,8 +28,8 @@ for back_end in "portable, 1 lane" "AVX2, 4 lanes"; do
     echo "$back_end, key $key: $count instructions"
     if [ "$key" = 0 ]; then
       first=$count
-      # That something was counted: a signature takes more than a hundred thousand permutations,
-      # four at once at most.
+      # Makes sure that something was counted. A signature takes more than a hundred thousand
+      # permutations, of which at most four run at once.
       [ "$first" -gt 50000000 ] || { echo "nothing was counted" >&2; exit 1; }
     fi
     [ "$count" = "$first" ] || { echo "the instructions depend on the key" >&2; exit 1; }

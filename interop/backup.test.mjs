@@ -29,7 +29,7 @@ const sha256 = (bytes) => createHash('sha256').update(bytes).digest();
 const ok = { status: 200, body: { message: 'Ok' } };
 const answer = ({ status, body }) => ({ status, body });
 
-/** A call on a connection of its own: fetch may use one again, where the advice cannot be given. */
+/** A call on a connection of its own. fetch may use an old one, and has no option against that. */
 const callAfresh = (method, path) =>
   new Promise((resolve, reject) => {
     const sent = request(server.origin + path, { method, agent: false, maxHeaderSize: 256 * 1024 }, async (response) => {
@@ -39,7 +39,7 @@ const callAfresh = (method, path) =>
     sent.on('error', reject).end();
   });
 
-/** The same hex but for its last bit. */
+/** The same hex with its last bit changed. */
 const flip = (hex) => hex.slice(0, -1) + (parseInt(hex.at(-1), 16) ^ 1).toString(16);
 
 const mnemonic = generateMnemonic(128);
@@ -48,7 +48,7 @@ const keys = compatibleKeys(mnemonic);
 const nativeKeys = strongroomKeys(mnemonic);
 const publicKey = toHex(keys.signing.publicKey);
 
-/** A wallet's JSON, of which no two are alike. */
+/** A wallet's JSON; no two of them are alike. */
 const walletJson = (content) =>
   utf8(JSON.stringify({ content, id: randomUUID(), note: '苟全性命於亂世 🔐' }, null, 2));
 
@@ -76,7 +76,7 @@ describe('the keys of a mnemonic', () => {
     },
   };
 
-  /** What `backup keys` says, without the user id that it chose. */
+  /** The output of `backup keys`, without the user id that it chose. */
   function said(args) {
     const { userId, ...rest } = JSON.parse(output(['backup', 'keys', '--json', ...args]));
     assert.match(userId, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
@@ -336,7 +336,10 @@ const exchange = (message, signing, context) =>
     json: { message, publicKey: toHex(signing.publicKey), signature: signed(utf8(message), { signing, context }) },
   });
 
-/** The header of a session, once the answer and what the token shows are as they must be. */
+/**
+ * The header of a session. First asserts that the answer and the visible parts of the token are
+ * right.
+ */
 async function session(message, signing, resources = []) {
   const { status, body } = await exchange(message, signing, inSession);
   assert.equal(status, 201);

@@ -30,7 +30,7 @@ export function output(args, input) {
 
 const removeDirectory = (directory) => rmSync(directory, { recursive: true, force: true });
 
-/** A directory that goes when this process does, however it ends its tests. */
+/** A directory that is removed when this process ends, however its tests end. */
 export function temporaryDirectory() {
   const directory = mkdtempSync(join(tmpdir(), 'strongroom-interop-'));
   process.once('exit', () => removeDirectory(directory));
@@ -45,10 +45,10 @@ export async function startServer(settings = []) {
   const directory = temporaryDirectory();
   const args = ['serve', '--listen', '127.0.0.1:0', '--data-dir', join(directory, 'vault'), ...settings];
   const server = spawn(binary, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  process.once('exit', () => server.kill('SIGKILL')); // for a run that is cut short
+  process.once('exit', () => server.kill('SIGKILL')); // If the run is cut short.
 
   let log = '';
-  // One that never started has nothing to await.
+  // If the server never started, there is nothing to await.
   const stopped = once(server, 'close').catch(() => {});
   after(async () => {
     server.kill('SIGTERM');
@@ -64,7 +64,7 @@ export async function startServer(settings = []) {
       if (listening) resolve(new URL(listening[1]));
     });
   }).catch((error) => {
-    removeDirectory(directory); // the test runner may end without an exit event after this
+    removeDirectory(directory); // The test runner may end without an exit event after this.
     throw error;
   });
   return { authority: `localhost:${url.port}`, origin: `http://localhost:${url.port}` };

@@ -14,7 +14,7 @@ const poem = '苟全性命於亂世,不求聞達於諸侯。';
 
 /** The JSON of an answer with this status. */
 function curl(expectedStatus, ...args) {
-  // -q and --noproxy: neither the user's settings nor a proxy come between.
+  // -q and --noproxy keep the user's settings and a proxy out of the call.
   const run = spawnSync('curl', ['-q', '--noproxy', '*', '-sS', '-w', '\n%{http_code}', ...args], { encoding: 'utf8' });
   assert.equal(run.status, 0, run.stderr);
   const [, body, status] = run.stdout.match(/^([^]*)\n(\d{3})$/);

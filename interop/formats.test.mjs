@@ -1,5 +1,5 @@
-// The vectors of ../testdata/formats/ by the reader that was written from the spec, with npm's
-// libraries for what Node's lacks.
+// The vectors of ../testdata/formats/, read by the reader that was written from the spec. npm's
+// libraries give it the primitives that Node lacks.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -13,7 +13,7 @@ import { hexlify, SigningKey } from 'ethers';
 import { files, walk } from '../testdata/reader/formats.mjs';
 import { fromHex, sign, verify } from './wallet.mjs';
 
-/** A pair is made once: it takes SLH-DSA long. */
+/** Each pair is made once, because SLH-DSA takes long to make one. */
 const pairs = new Map();
 function slhDsaPair(seed) {
   const name = seed.toString('hex');

@@ -1,5 +1,5 @@
-// A stanza is an HPKE message of anybody's: `@hpke/core` with `@hpke/ml-kem` opens ours, and what
-// it seals, we open.
+// A stanza is an ordinary HPKE message: `@hpke/core` with `@hpke/ml-kem` opens ours, and we open
+// those that it seals.
 import assert from 'node:assert/strict';
 import { createCipheriv, createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';

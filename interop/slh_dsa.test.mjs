@@ -1,5 +1,6 @@
-// slh-shake beside `@noble/post-quantum`: equal deterministic signatures for random keys, messages
-// and contexts, on every back end that a native build has here, and as wasm32.
+// slh-shake against `@noble/post-quantum`: both make the same deterministic signatures for random
+// keys, messages and contexts. slh-shake runs on every back end that a native build has here, and
+// as wasm32.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -25,7 +26,7 @@ const builds = {
   wasm: asWasm,
 };
 
-/** M' of FIPS 205 §10.2.1, and of §10.2.2 for an object identifier's last byte. */
+/** M' of FIPS 205 §10.2.1; with the last byte of an object identifier, of §10.2.2. */
 const pure = (message, context) => concat(Uint8Array.of(0, context.length), context, message);
 const preHashed = (number, digest, context) =>
   concat(Uint8Array.of(1, context.length), context, Uint8Array.of(6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, number), digest);
@@ -37,8 +38,8 @@ const altered = (bytes, at) => {
 };
 
 const sets = { '128s': 1, '128f': 4, '192s': 1, '192f': 2, '256s': 1, '256f': 2 };
-// The slow sets take JavaScript up to a minute a signature. There it verifies ours, unless
-// STRONGROOM_SLOW is set.
+// In the slow sets JavaScript needs up to a minute to sign. There it only verifies our signatures,
+// unless STRONGROOM_SLOW is set.
 const signs = (set) => set.endsWith('f') || process.env.STRONGROOM_SLOW !== undefined;
 const pick = (list, at) => list[at % list.length];
 

@@ -1,5 +1,5 @@
-// The flows of the seed document against a running vault: seal, store, sign in, access; and what it
-// must refuse.
+// The flows of the seed document against a running vault: seal, store, sign in, access. Then what
+// the vault must refuse.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';

@@ -131,7 +131,7 @@ const scheme = (kem) => ({
   },
 });
 
-/** The scheme once per library, so that each can be asked to open what the other sealed. */
+/** The scheme once for each library, so a test can ask either to open what the other sealed. */
 export const libraries = { mlkem: scheme(onMlkem), noble: scheme(onNoble) };
 
 export const { deriveKeypair, seal, sealOlder, open } = libraries.mlkem;

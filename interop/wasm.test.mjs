@@ -1,5 +1,5 @@
-// The library built for wasm32, under node, and the native binary: what the one seals, the other
-// opens.
+// The library built for wasm32, under Node, against the native binary: each opens what the other
+// seals.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';

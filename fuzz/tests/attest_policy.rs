@@ -1,4 +1,5 @@
-//! `AppraisalPolicy::from_toml`: a text that it takes says nothing else, and is written back the same.
+//! `AppraisalPolicy::from_toml`: the policy holds everything that an accepted text says, and is
+//! written back as the same policy.
 
 use strongroom_attest::TrustAnchors;
 use strongroom_attest::policy::{AppraisalPolicy, AppraisalPolicyError};

@@ -1,9 +1,10 @@
-// Writes the files of this folder with a program of an older version, once: they are kept as that
-// program wrote them.
+// Writes the files of this folder with a program of an older version. This was done once, and the
+// files stay as that program wrote them.
 //
 //   (cd ../../interop && npm ci) && node make.mjs /path/to/the/older/strongroom
 //
-// README.md says which version that was, and `expected.json` what comes out of the files.
+// README.md says which version that was, and `expected.json` holds what the files must give. It
+// also needs `sqlite3`.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -20,7 +21,7 @@ process.chdir(here);
 const run = (args, input = '') => execFileSync(binary, args, { input, stdio: ['pipe', 'pipe', 'inherit'] });
 const text = (args, input) => run(args, input).toString().trim();
 
-/** Runs a server on this data directory while `work` does what it does with the server's URL. */
+/** Runs a server on this data directory, calls `work` with its URL, and stops it. */
 async function serving(data, settings, work, environment = {}) {
   const args = ['serve', '--listen', '127.0.0.1:0', '--data-dir', data, '--verification-rate', '0', ...settings];
   const server = spawn(binary, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...environment } });
@@ -37,7 +38,7 @@ async function serving(data, settings, work, environment = {}) {
   return result;
 }
 
-/** Leaves the root and the store, without its log and without empty pages. */
+/** Copies the root and the store here, without the store's log and its empty pages. */
 function keep(data, name) {
   const store = join(data, 'vault.sqlite');
   execFileSync('sqlite3', [store, 'PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA wal_checkpoint(TRUNCATE);']);
@@ -63,7 +64,7 @@ writeFileSync('public.txt', `# of key.txt, of hybrid.txt and of locked.txt\n${pu
 run(['encrypt', '-R', 'public.txt', '--label', 'written before', '-o', 'envelope.bin'], 'a binary envelope');
 run(['encrypt', '-a', '-R', 'public.txt', '-o', 'envelope.asc'], 'an armored envelope');
 
-// ---- A vault whose root is in the clear, and what it holds
+// ---- A vault whose root is in the clear, and its content
 
 const owner = '0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A', reader = '0x1563915e194D8CfBA1943570603F7606A3115508';
 const secret = (url, verb, args, input) =>

@@ -1,10 +1,12 @@
-// A second reader of keys, payloads, backups, statements, nonces, tokens and roots, written from
-// the pages of spec/. A test tool, NOT constant time. Node 20 and its standard library, which lacks
-// Argon2id, Keccak-256, SLH-DSA, XSalsa20-Poly1305, secp256k1's recovery and BIP-39's list of
-// words: what rests on one of these takes it from `primitives`, and throws `Missing` without it.
+// A second reader of keys, payloads, backups, statements, nonces, tokens and roots. It was written
+// from the pages of spec/. It is a test tool, and NOT constant time.
 //
-// Each function takes a vector's input and gives its value, or throws what `refuse` and `end`
-// throw.
+// It needs Node 20 and nothing else. Node lacks Argon2id, Keccak-256, SLH-DSA, XSalsa20-Poly1305,
+// the key recovery of secp256k1 and BIP-39's list of words. A function that needs one of these
+// takes it from `primitives`, and throws `Missing` if it is not there.
+//
+// Each reading function takes the input of a vector. It returns the vector's value, or throws by
+// `refuse` or `end`.
 
 import { isUtf8 } from 'node:buffer';
 import { createDecipheriv, createECDH, createHash, createHmac, hkdfSync, pbkdf2Sync } from 'node:crypto';
@@ -21,11 +23,11 @@ const u32 = (n) => { const bytes = Buffer.alloc(4); bytes.writeUInt32BE(n); retu
 
 export class Missing extends Error {}
 
-// How a reading ends that does not succeed: `refused`, or another outcome.
+// A reading that does not succeed ends by one of these: `refused` and a reason, or another outcome.
 const end = (outcome) => { throw Object.assign(new Error(outcome), { outcome }); };
 const refuse = (reason) => end(`refused: ${reason}`);
 
-/** What `f` gives; whatever it throws is a refusal. */
+/** The result of `f`. Whatever it throws, but for `Missing`, becomes a refusal. */
 function refusing(reason, f) {
   try {
     return f();
@@ -35,7 +37,7 @@ function refusing(reason, f) {
   }
 }
 
-/** A primitive, or one that says that it is missing when it is needed. */
+/** The primitive of this name; if there is none, a function that throws `Missing` when called. */
 const need = (primitives, name) => primitives[name] ?? (() => { throw new Missing(name); });
 
 // ---- Keys
@@ -59,7 +61,7 @@ export function keyFileText(input, primitives) {
   const text = refusing('key file', () => keyFile(bytes));
   const secret = text.startsWith(locked) ? unlock(text, input.passphrase, primitives) : text;
   const key = refusing('key', () => secretKey(secret));
-  // What is written is the text of the seed, or of the expanded key where there is no seed.
+  // The library writes the text of the seed, or of the expanded key where there is no seed.
   const written = secret.startsWith(unlocked)
     ? secret : `${unlocked}${checked(Buffer.concat([fromHex('004201'), Buffer.from(secret, 'base64')]))}`;
   return { ...described(key), secret: written };
@@ -77,7 +79,7 @@ function unlock(text, passphrase, primitives) {
   return `${unlocked}${checked(opened)}`;
 }
 
-/** Null where the tag does not fit. */
+/** Null if the tag does not fit. */
 function aesGcm(key, nonce, aad, sealed) {
   if (sealed.length < 16) return null;
   const cipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: 16 });
@@ -87,8 +89,10 @@ function aesGcm(key, nonce, aad, sealed) {
   return plaintext;
 }
 
-// SHAKE256 spreads the seed; the combiner hashes both secrets, the ephemeral point, the
-// recipient's, and a label.
+/**
+ * Reads a vector of the hybrid KEM. SHAKE256 expands the seed. The combiner hashes both secrets,
+ * the ephemeral point, the recipient's point and a label.
+ */
 export function hybrid(input) {
   const parts = hybridParts(fromHex(input.seed));
   const shown = ({ secret, x, ephemeral, shared }) => ({
@@ -170,7 +174,7 @@ function uuid(bytes) {
   return [[0, 8], [8, 12], [12, 16], [16, 20], [20, 32]].map(([from, to]) => digits.slice(from, to)).join('-');
 }
 
-/** A UUID of version 8 (RFC 9562 §5.8). */
+/** The user id that belongs to an owner: a UUID of version 8 (RFC 9562 §5.8). */
 function userIdOf(owner) {
   const bytes = Buffer.from(sha256(ascii('strongroom/backup-user/1'), owner).subarray(0, 16));
   bytes[6] = (bytes[6] & 0x0f) | 0x80;
@@ -178,8 +182,10 @@ function userIdOf(owner) {
   return uuid(bytes);
 }
 
-// ---- JSON: an object, each member once, all of it UTF-8. JSON.parse lets the last of two members
-// win, so their names are looked for before it.
+// ---- JSON: an object in UTF-8, with each known member once
+//
+// JSON.parse takes the last of two members of one name, so names that are there twice are looked
+// for in the text.
 
 function jsonObject(bytes) {
   if (!isUtf8(bytes)) refuse('JSON');
@@ -189,8 +195,7 @@ function jsonObject(bytes) {
   return { value, doubled: doubledMembers(text) };
 }
 
-// The names that an object has twice, of the outermost object and of those in its lists, as far as
-// they are known here.
+/** The names that are twice in one object, wherever that object is in the text. */
 function doubledMembers(text) {
   const doubled = new Set(), open = [];
   for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"(?:\s*:)?|[[\]{}]/g)) {
@@ -219,7 +224,7 @@ export function w3pkPayload(input) {
   const { value: payload, doubled } = jsonObject(bytes);
   const known = ['version', 'recipients', 'ciphertext', 'encryptedData', 'iv', 'authTag', 'publicKey'];
   if (known.some((name) => doubled.has(name))) refuse('JSON');
-  // `2.0` is a 2 for JSON.parse, so that the text is looked at.
+  // JSON.parse makes a 2 of `2.0`, which must be refused. So the text itself is looked at.
   const second = 'version' in payload;
   if (second && !(payload.version === 2 && /"version"\s*:\s*2\s*[,}]/.test(bytes.toString()))) refuse('unknown version');
   if ('recipients' in payload && 'ciphertext' in payload) refuse('recipients and ciphertext');
@@ -259,8 +264,10 @@ function unwrapAesKw(kek, wrapped) {
 
 const contexts = { native: 'strongroom/backup/1', compatible: '' };
 
-// What `<signature>` stands for is made by the signer's key: it verifies where reader, context and
-// message are the same.
+/**
+ * Reads a signed backup. `<signature>` stands for a signature by the signer's key. It is good if
+ * the reader has that key, and context and message are those that were signed.
+ */
 export function backup(input, primitives) {
   const { value: fields, doubled } = jsonObject(Buffer.from(input.backup.replaceAll('<zeros>', '0'.repeat(99712))));
   const names = ['signature', 'payload', 'envelope', 'statement'];
@@ -343,8 +350,7 @@ function manifestOf(plaintext) {
 
 function nativeBackup(fields, verify, reader) {
   const envelope = base64(fields.envelope, undefined, 'envelope');
-  // An envelope that is no envelope, or one that is cut short, is refused before the statement is
-  // read.
+  // Bytes that are not an envelope, or are cut short, are refused before the statement is read.
   if (openWith(envelope, []).outcome === 'refused' || cutShort(envelope)) refuse('envelope');
   const bytes = base64(fields.statement, undefined, 'statement');
   const statement = refusing('statement', () => statementOf(bytes));
@@ -371,7 +377,10 @@ function nativeBackup(fields, verify, reader) {
   };
 }
 
-// Whether less than salt, commitment and a tag is there, or the last chunk is shorter than its tag.
+/**
+ * Whether an envelope's payload is too short for a salt, a commitment and a tag, or its last chunk
+ * is shorter than a tag.
+ */
 function cutShort(envelope) {
   const chunks = envelope.length - 12 - envelope.readUInt32BE(8) - 32 - 56;
   return chunks < 16 || chunks % 16400 < 16;
@@ -384,7 +393,7 @@ const checksummed = (address, primitives) => {
   return `0x${[...digits].map((digit, i) => (parseInt(digest[i], 16) >= 8 ? digit.toUpperCase() : digit)).join('')}`;
 };
 
-/** RFC 3339 §5.6, with letters of either case, in milliseconds and what is finer. */
+/** A time of RFC 3339 §5.6 with letters of either case, in nanoseconds since 1970; else null. */
 function time(text) {
   const match = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):(\d\d))$/i.exec(text);
   if (!match) return null;
@@ -474,7 +483,7 @@ export function signIn(input, primitives) {
   return { address: signer, nonce };
 }
 
-/** Undefined where Keccak-256 is missing: what follows may refuse the statement all the same. */
+/** Undefined without Keccak-256: a later check may still refuse the statement. */
 const checksumOrMissing = (address, primitives) => (primitives.keccak256 === undefined
   ? undefined : checksummed(fromHex(address.slice(2)), primitives) === address);
 
@@ -502,7 +511,7 @@ export function nonce({ key, startId, nonce: text, signer, nowMs }) {
   if (issuedAtMs > 253402300799999) refuse('unknown');
   const minute = 60000;
   if (nowMs - issuedAtMs > 5 * minute || issuedAtMs - nowMs > 2 * minute) refuse('expired');
-  // Five minutes and two more, in whole seconds, and one for what was cut off.
+  // Five minutes and two more. The second added at the end makes up for rounding down.
   return { random: hex(said.subarray(8)), keepUntil: Math.floor((issuedAtMs + 7 * minute) / 1000) + 1 };
 }
 
@@ -542,8 +551,10 @@ export function root(input) {
 
 // ---- All files
 
-// How many vectors each file has, what reads them, and how many of them rest on what Node's library
-// lacks.
+/**
+ * The files: the number of their vectors, the function that reads one, and the number of vectors
+ * that need a primitive which Node lacks.
+ */
 export const files = {
   'key-texts.json': { count: 54, read: keyText, missing: 0 },
   'key-files.json': { count: 30, read: keyFileText, missing: 11 },
@@ -557,8 +568,10 @@ export const files = {
   'root.json': { count: 8, read: root, missing: 0 },
 };
 
-// Reads every vector of a file with the primitives at hand; `check` gets each with what was found.
-// Gives how many lacked one.
+/**
+ * Reads every vector of a file with the primitives at hand, and calls `check` with each vector and
+ * what was found. Returns the number of vectors that lacked a primitive.
+ */
 export function walk(name, vectors, primitives, check) {
   let missing = 0;
   for (const vector of vectors) {

@@ -1,5 +1,5 @@
-// The vectors of ../formats/, read with only Node's standard library. Where that does not suffice,
-// interop/formats.test.mjs reads them with the libraries of npm.
+// The vectors of ../formats/, read with nothing but Node. interop/formats.test.mjs also reads those
+// that need a primitive which Node lacks, with npm's libraries.
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ for (const [name, { count, missing }] of Object.entries(files)) {
     const vectors = JSON.parse(readFileSync(new URL(name, folder), 'utf8'));
     assert.equal(vectors.length, count);
     const lacked = walk(name, vectors, {}, (vector, found) => {
-      // Which reason of several comes first is not compared.
+      // The reason after the colon is not compared: readers may find another one first.
       assert.equal(found.outcome.split(':')[0], vector.outcome.split(':')[0], `${vector.name}: ${found.outcome}`);
       assert.deepEqual(found.value, vector.value, vector.name);
     });

@@ -1,6 +1,8 @@
-// A second reader of the native envelope, written from spec/envelope.md and spec/keys.md alone, so that the
-// vectors stand for the page and not for a program. A test tool: NOT constant time, the whole plaintext is kept in
-// memory, and passphrase-encrypted keys are not read (Node has no Argon2id). Node 20 and its standard library only.
+// A second reader of the native envelope. It was written from spec/envelope.md and spec/keys.md,
+// and from no code, so the vectors stand for the pages instead of for one program.
+//
+// It is a test tool: it is NOT constant time, and keeps the whole plaintext in memory. It needs
+// Node 20 and nothing else. Node has no Argon2id, so it does not read keys under a passphrase.
 //
 //   node reader.mjs KEYFILE < envelope > plaintext
 
@@ -16,13 +18,14 @@ const u16 = (n) => Buffer.from([n >> 8, n & 255]);
 const halves = (bytes) => [bytes.subarray(0, 32), bytes.subarray(32, 64)];
 const ascii = (text) => Buffer.from(text, 'latin1');
 
-// How reading ends early; anything else that is thrown is a bad key, or a mistake in here.
+// Reading ends early by one of these. Anything else that is thrown is a bad key, or a mistake in
+// this file.
 const stop = (outcome, reason) => { throw Object.assign(new Error(reason), { outcome }); };
 const refuse = (reason) => stop('refused', reason);
 const damaged = (reason) => stop('damaged', reason);
 const badKey = (reason) => { throw new Error(`bad key: ${reason}`); };
 
-// ---- ML-KEM-1024 (FIPS 203), polynomials as arrays of 256 numbers below q
+// ---- ML-KEM-1024 (FIPS 203). A polynomial is an array of 256 numbers below q.
 
 const q = 3329, k = 4, du = 11, dv = 5; // η1 = η2 = 2
 const ranks = [0, 1, 2, 3];
@@ -59,7 +62,8 @@ function samplePolyCBD2(seed, n) {
   return make256((i) => (bit(b, 4 * i) + bit(b, 4 * i + 1) - bit(b, 4 * i + 2) - bit(b, 4 * i + 3) + q) % q);
 }
 
-// The transform as §4.3 of the standard defines it, remainders modulo X² - ζ^(2 BitRev7(i) + 1): slower, and shorter.
+// The transform as §4.3 of FIPS 203 defines it: remainders modulo X² - ζ^(2 BitRev7(i) + 1). This
+// is slower than the loops of its algorithms, and shorter.
 const powers = [1]; // of ζ = 17
 while (powers.length < 256) powers.push(powers.at(-1) * 17 % q);
 const bitRev7 = (i) => [...i.toString(2).padStart(7, '0')].reduceRight((bits, b) => bits * 2 + Number(b), 0);
@@ -75,7 +79,7 @@ const multiplyNTTs = (f, g) => f.map((_, i) => (i % 2
 const dot = (v, w) => v.map((f, i) => multiplyNTTs(f, w[i])).reduce(add);
 const matrixEntry = (rho, row, column) => sampleNTT(Buffer.concat([rho, Buffer.from([column, row])]));
 
-// Algorithm 16 (and 13). A decapsulation key stays in its parts: { dkPke, ek, h, z }.
+// Algorithm 16, with 13 in it. The parts of the decapsulation key stay apart.
 function mlKemKeyGen(d, z) {
   const [rho, sigma] = halves(hash('sha3-512', d, Buffer.from([k])));
   const s = ranks.map((i) => ntt(samplePolyCBD2(sigma, i)));
@@ -94,7 +98,8 @@ function pkeEncrypt(ek, m, r) {
   return Buffer.concat([encodeVector(du, u.map((f) => compress(du, f))), byteEncode(dv, compress(dv, v))]);
 }
 
-// Algorithm 18: a ciphertext that is not what its own message encrypts to gives a secret nobody knows, not an error.
+// Algorithm 18. If the decrypted message encrypts to another ciphertext, the result is a secret
+// that nobody knows instead of an error.
 function mlKemDecaps(key, c) {
   const u = decodeVector(du, c).map((f) => ntt(decompress(du, f)));
   const v = decompress(dv, byteDecode(dv, c.subarray(32 * du * k)));
@@ -115,7 +120,7 @@ function mlKemExpanded(bytes) {
   return key;
 }
 
-// ---- Keys (§1)
+// ---- Keys
 
 function withId(kemId, encapsulationKey, decapsulate) {
   const keyId = hash('sha256', ascii('strongroom/key-id/1'), u16(kemId), encapsulationKey).subarray(0, 16);
@@ -129,7 +134,7 @@ const mlKem = (key) => ({
 
 export const mlKemOfSeed = (seed) => mlKem(mlKemKeyGen(...halves(seed)));
 
-/** The hybrid's two halves, and what lies between an encapsulation and the shared secret. */
+/** The hybrid's two halves, and the values between an encapsulation and the shared secret. */
 export function hybridParts(seed) {
   const expanded = shake('shake256', 112, seed), mlKemSeed = expanded.subarray(0, 64), scalar = expanded.subarray(64);
   const key = mlKemKeyGen(...halves(mlKemSeed));
@@ -139,7 +144,8 @@ export function hybridParts(seed) {
   const combined = (secret, x, ephemeral) => hash('sha3-256', secret, x, ephemeral, recipient, ascii('MLKEM1024-P384'));
   const decapsulate = (enc) => {
     const ephemeral = enc.subarray(1568);
-    if (ephemeral[0] !== 4) damaged('point'); // OpenSSL would also take the form of SEC 1 that begins with 6 or 7
+    // OpenSSL also takes the forms of SEC 1 that begin with 6 or 7.
+    if (ephemeral[0] !== 4) damaged('point');
     let x;
     try { x = ecdh.computeSecret(ephemeral); } catch { damaged('point'); }
     const secret = mlKemDecaps(key, enc.subarray(0, 1568));
@@ -161,7 +167,8 @@ function hybrid(seed) {
   return withId(0x0051, encapsulationKey, (enc) => decapsulate(enc).shared);
 }
 
-// Encoding again finds what Node's decoder lets pass: padding, line breaks, the other alphabet, trailing bits.
+// Node's decoder ignores wrong padding, line breaks, the other alphabet and trailing bits. Encoding
+// the result again finds all of these.
 function decodeBase64(text, encoding) {
   const bytes = Buffer.from(text, encoding);
   return bytes.toString(encoding) === text ? bytes : null;
@@ -221,8 +228,11 @@ export function keyFile(bytes) {
   return keys.length === 1 ? keys[0] : badKey('not exactly one key in the file');
 }
 
-// ---- The header: CBOR that is read by its grammar. With shortest heads only and the keys of a map ascending, what is
-// accepted has one encoding, so it need not be encoded again. No count is believed before it is checked.
+// ---- The header: CBOR that is read by its grammar
+//
+// Heads must be the shortest, and the keys of a map must ascend. So what is accepted has one
+// encoding, and need not be encoded again to compare. A count is checked before anything is made of
+// it.
 
 export class Cbor {
   constructor(bytes) { this.bytes = bytes; this.at = 0; }
@@ -236,7 +246,7 @@ export class Cbor {
     const first = this.take(1)[0], info = first & 31;
     if (first >> 5 !== major || info > 27) refuse(what);
     const size = info < 24 ? 0 : 1 << (info - 24);
-    // A number above 2^53 is rounded here; every bound is far below.
+    // A number above 2^53 is rounded here. Every bound is far below, so it is refused all the same.
     const value = size === 0 ? info : Number(BigInt(`0x${this.take(size).toString('hex')}`));
     if (size > 0 && value < (size === 1 ? 24 : 2 ** (4 * size))) refuse('not the shortest head');
     if (value < least || value > most) refuse(what);
@@ -318,7 +328,7 @@ export function readHeader(header) {
   return { envelopeId, policy, binding, stanzas };
 }
 
-// ---- The envelope (§4)
+// ---- The envelope
 
 const magic = Buffer.from('5352454e56000001', 'hex');
 
@@ -340,7 +350,7 @@ function aesGcmOpen(key, nonce, aad, sealed) {
   cipher.setAAD(aad).setAuthTag(sealed.subarray(-16));
   const plaintext = cipher.update(sealed.subarray(0, -16));
   try { cipher.final(); } catch { damaged('tag'); }
-  return plaintext; // of a counter mode: final() only checks the tag
+  return plaintext; // GCM decrypts as a counter mode, so final() only checks the tag
 }
 
 // SetupBaseR and Open of RFC 9180, for the one message of a stanza.
@@ -366,7 +376,8 @@ function openPayload(payloadKey, binding, payload) {
   const { key, baseNonce, commitment } = payloadKeys(payloadKey, payload.subarray(0, 24), binding);
   if (!timingSafeEqual(commitment, payload.subarray(24, 56))) damaged('commitment');
   const chunks = [];
-  // A chunk shorter than 16,400 bytes is the last; where all are full, the last one is missing and found empty here.
+  // A chunk shorter than 16,400 bytes is the last one. If all chunks are full, the last one is
+  // missing: the loop then finds an empty chunk, which has no tag.
   for (let n = 0, at = 56, size = 16400; size === 16400; n++, at += size) {
     const chunk = payload.subarray(at, at + 16400), number = Buffer.alloc(12);
     size = chunk.length;
@@ -407,7 +418,7 @@ function openOrStop(bytes, keys) {
   return openPayload(derive(fileKey, 'payload'), binding, rest.subarray(32));
 }
 
-// Throws for a bad key; everything about the envelope is an outcome.
+// Throws for a bad key. Whatever is wrong with the envelope is an outcome.
 export const open = (envelopeBytes, secretKeyTexts) => openWith(envelopeBytes, secretKeyTexts.map(secretKey));
 
 export function openWith(envelopeBytes, keys) {

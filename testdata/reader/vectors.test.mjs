@@ -1,4 +1,5 @@
-// The vectors and the worked example of spec/envelope.md, read by the reader that was written from that page.
+// The vectors and the worked example of spec/envelope.md, read by the reader that was written from
+// that page.
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -23,7 +24,8 @@ test('vectors', async (t) => {
   }
 });
 
-// Name, two spaces or more, hex; lines that begin with spaces continue the value.
+// A line is a name, two spaces or more, and hex. A line that begins with spaces continues the
+// value.
 function readExample() {
   const [, block] = readFileSync(page, 'utf8').match(/^```example\n([^]*?)^```$/m);
   const hex = {};

@@ -1,11 +1,11 @@
-//! The files of `testdata/formats/`: one list of vectors a file, one outcome a vector.
-//! `UPDATE_GOLDEN=1` writes a list again, the same in every run.
+//! The files of `testdata/formats/`. Each is a list of vectors, and each vector has one outcome.
+//! `UPDATE_GOLDEN=1` writes a list again, and every run writes the same one.
 
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// What the code says of an input: what it reads, or `refused: ` and why, or another outcome such
-/// as `damaged`.
+/// What the library makes of an input: the value that it reads, or else `refused: ` and the reason,
+/// or another outcome such as `damaged`.
 pub type Outcome = Result<Value, String>;
 
 /// Vectors that are about to be written.
@@ -15,7 +15,7 @@ pub struct Cases(Vec<Case>);
 struct Case {
     name: String,
     comment: String,
-    /// What its maker expects.
+    /// The outcome that the author of the case expects.
     outcome: String,
     input: Value,
 }
@@ -45,7 +45,7 @@ impl Cases {
 /// Asserts that every vector of a file has its outcome and its value, and that there are `count`.
 ///
 /// # Panics
-/// Where one has not, or the file cannot be read.
+/// Where a vector or their number differs, or the file cannot be read.
 pub fn walk(file: &str, count: usize, make: impl FnOnce(&mut Cases), outcome: impl Fn(&Value) -> Outcome) {
     let path: PathBuf =
         [env!("CARGO_MANIFEST_DIR"), "..", "..", "testdata", "formats", file].iter().collect();
@@ -109,10 +109,10 @@ pub fn bytes(input: &Value, field: &str) -> Vec<u8> {
     hex::decode(text(input, field)).expect("hex")
 }
 
-/// As [`bytes`], of exactly so many.
+/// The bytes of an input's hex, which must be exactly `LENGTH`.
 ///
 /// # Panics
-/// Where they are not.
+/// Where they are not there, or their number is another.
 #[must_use]
 pub fn array<const LENGTH: usize>(input: &Value, field: &str) -> [u8; LENGTH] {
     bytes(input, field).try_into().unwrap_or_else(|_| panic!("{field} has not {LENGTH} bytes"))

@@ -1,4 +1,5 @@
-//! The programs of the interoperability tests as they are built natively: what they were given is what they answer for.
+//! The programs of the interoperability tests, as they are built natively: they answer for exactly
+//! what they were given.
 
 use assert_cmd::Command;
 

@@ -13,8 +13,8 @@ use std::borrow::Cow;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PayloadError {
-    /// The bytes are not JSON or not UTF-8, a field has another type or is there twice, or something follows the
-    /// object.
+    /// The bytes are not JSON or not UTF-8, a field has another type or is there twice, or
+    /// something follows the object.
     #[error("not a payload: line {line}, column {column}")]
     Json {
         /// Counted from 1.

@@ -1,5 +1,5 @@
-//! Keys from Ethereum keys and from mnemonics. What lies between the input and the keys is computed
-//! here, apart from the library, and must give the library's keys.
+//! Keys from Ethereum keys and from mnemonics. The values between the input and the keys are
+//! computed here, apart from the library, and must give the library's keys.
 
 use bip39::Language;
 use hkdf::Hkdf;

@@ -292,8 +292,8 @@ fn stretch(memory_kib: u32, passes: u32) -> [u8; 24] {
     bytes
 }
 
-/// The body of a locked key text, with the least memory and one pass, since the vectors are opened
-/// often.
+/// The body of a locked key text. It takes the least memory and one pass, because the vectors are
+/// opened often.
 fn locked(plaintext: &[u8], passphrase: &str) -> Vec<u8> {
     let head = stretch(8 * 1024, 1);
     let key = PassphraseKdf::from_bytes(&head)

@@ -1,5 +1,5 @@
-//! `testdata/formats/`: vectors of keys, payloads, backups and statements, walked by this and by
-//! the reader in `testdata/reader/`.
+//! `testdata/formats/`: vectors of keys, payloads, backups and statements. These tests walk them,
+//! and so does the reader in `testdata/reader/`.
 
 mod backups;
 mod derivations;

@@ -1,5 +1,7 @@
-//! `envelope seal PUBLIC-KEY…` and `envelope open SECRET-KEY`, from stdin to stdout: the library as it is built for
-//! wasm32, where other code does AES and P-384. For tests alone: a secret key has no place among arguments.
+//! `envelope seal PUBLIC-KEY…` and `envelope open SECRET-KEY`, from stdin to stdout. They run the
+//! library as it is built for wasm32, where other code does AES and P-384.
+//!
+//! They are for tests only: a secret key does not belong in arguments, which other users can see.
 
 use std::error::Error;
 use std::io::{self, Read, Write};

@@ -1,5 +1,8 @@
-//! `slh_dsa sign SET`: of stdin's SK.seed ‖ SK.prf ‖ PK.seed ‖ M' the public key and the deterministic signature, when all back ends
-//! of this build agree on them. `slh_dsa verify SET`: whether stdin's public key ‖ signature ‖ M' verifies, by the exit code.
+//! `slh_dsa sign SET` reads SK.seed ‖ SK.prf ‖ PK.seed ‖ M' from stdin. It writes the public key
+//! and the deterministic signature, if all back ends of this build agree on them.
+//!
+//! `slh_dsa verify SET` reads public key ‖ signature ‖ M' from stdin. Its exit code says whether
+//! the signature verifies.
 
 use slh_shake::internals::{Backend, pk_root, slh_sign_internal, slh_verify_internal};
 use slh_shake::{ParameterSet, Shake128f, Shake128s, Shake192f, Shake192s, Shake256f, Shake256s};

@@ -1,4 +1,4 @@
-//! `testdata/formats/hybrid.json`: what lies between a seed, an encapsulation and the shared
+//! `testdata/formats/hybrid.json`: the values between a seed, an encapsulation and the shared
 //! secret.
 
 use super::*;
