@@ -199,7 +199,7 @@ fn apply(
     // this vault's key, so a policy that pins the vault rules that out.
     let was_brought = matches!(claims.key_origin, KeyOrigin::Recovered | KeyOrigin::HandoffRecovered);
     let is_known = !was_brought || policy.vault_id.is_some() || policy.allow_no_tee;
-    checks.hold("key origin", claims.key_origin.as_str(), is_known, Refusal::UnpinnedVault);
+    checks.hold("vault pinned if recovered", claims.key_origin.as_str(), is_known, Refusal::UnpinnedVault);
     let [vault_id, digest] = [claims.vault_id, claims.config_digest];
     let pinned = |is_pinned| if is_pinned { "" } else { ", which the policy does not pin" };
     let found = hex::encode(vault_id) + pinned(policy.vault_id.is_some());

@@ -1,8 +1,10 @@
-//! The command line with the roots of simulated platforms, for tests: whoever makes those roots can forge any evidence. It is an
-//! example so that it is built with the tests and is in no release.
+//! The command line with the certificate roots of simulated platforms, for tests. Anyone who holds
+//! such a root can forge evidence. It is an example, so it is built with the tests and is in no
+//! release.
 //!
-//! `STRONGROOM_SIMULATED_ROOTS` names a folder with `intel.der`, `amd-milan.der` and `aws.der`; what is missing stays the maker's. Where
-//! `nsm.sock` is in it, that socket stands in for `/dev/nsm`.
+//! `STRONGROOM_SIMULATED_ROOTS` names a folder with `intel.der`, `amd-milan.der` and `aws.der`; for
+//! a file that is missing, the maker's root stays. If `nsm.sock` is in it, that socket is asked in
+//! place of `/dev/nsm`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -18,7 +18,8 @@ use crate::env::Env;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-/// A post-quantum secret vault: seal secrets with ML-KEM-1024, keep them in a vault that shows what it runs.
+/// A post-quantum secret vault: seal secrets with ML-KEM-1024, keep them in a vault that proves
+/// which code it runs.
 #[derive(Parser)]
 #[command(name = "strongroom", version, arg_required_else_help = true, max_term_width = 100)]
 #[command(

@@ -1,14 +1,14 @@
-//! What the command line trusts and runs on.
+//! The certificate roots and the device that a run of the command line uses.
 
 use std::sync::Arc;
 use strongroom_attest::TrustAnchors;
 use strongroom_root::SecureModule;
 
-/// The world around a run. The default is the world as it is; tests bring another.
+/// The environment of a run. The default is the real one; tests bring simulated roots and devices.
 #[derive(Debug, Clone, Default)]
 pub struct Env {
     /// The certificate roots that vouch for the platforms of servers.
     pub roots: TrustAnchors,
-    /// What stands in for `/dev/nsm`.
+    /// A module that is asked in place of `/dev/nsm`.
     pub nsm: Option<Arc<dyn SecureModule>>,
 }

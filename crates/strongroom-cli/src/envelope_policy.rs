@@ -6,13 +6,15 @@ use strongroom::policy::EnvelopePolicy;
 use strongroom::principal::Principal;
 use time::OffsetDateTime;
 
-/// What an envelope binds. Who opens it with a key of his own is not held to it.
+/// The policy that an envelope binds. Vaults enforce it; a reader who opens the envelope with their
+/// own key is not bound by it.
 #[derive(clap::Args)]
 pub(crate) struct PolicyArgs {
     /// A vault may open it for this wallet, 0x…, or SLH-DSA key, slh-dsa:0x… (can be repeated)
     #[arg(long, value_name = "PRINCIPAL")]
     pub(crate) reader: Vec<Principal>,
-    /// Who may replace and delete it in a vault (can be repeated; default: who stores it)
+    /// A wallet or SLH-DSA key that may replace and delete it in a vault (can be repeated; default:
+    /// the one that stores it)
     #[arg(long, value_name = "PRINCIPAL")]
     pub(crate) owner: Vec<Principal>,
     /// A vault does not open it before this RFC 3339 time
@@ -48,5 +50,5 @@ impl PolicyArgs {
 }
 
 fn unix_seconds(at: OffsetDateTime) -> Result<u64> {
-    u64::try_from(at.unix_timestamp()).map_err(|_| anyhow!("a policy's times begin in 1970"))
+    u64::try_from(at.unix_timestamp()).map_err(|_| anyhow!("a policy's times cannot be before 1970"))
 }

@@ -1,4 +1,5 @@
-//! How failures are told: `error:` what, `hint:` what to do, and an exit code.
+//! Failures, as they are told: `error:` says what failed, `hint:` says what to do, and an exit code
+//! tells the kind.
 
 use anstyle::{AnsiColor, Style};
 use std::fmt;
@@ -22,9 +23,9 @@ use strongroom_root::handoff::JoinError;
 
 const REFUSED: u8 = 1;
 const USAGE_OR_IO: u8 = 2;
-const ALTERED: &str = "send nothing: who relays its answers alters them";
+const ALTERED: &str = "send nothing: somebody between you and the server alters its answers";
 
-/// Somebody or something said no: exit code 1.
+/// A refusal, which gives exit code 1.
 #[derive(Debug)]
 pub(crate) struct Refused(pub(crate) String);
 
@@ -36,7 +37,7 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// What to do about it.
+/// What the user can do about an error.
 #[derive(Debug)]
 pub(crate) struct Hint<Text = &'static str>(pub(crate) Text);
 
@@ -46,7 +47,7 @@ impl<Text: fmt::Display> fmt::Display for Hint<Text> {
     }
 }
 
-/// Writes a line to stderr; whether anybody reads it changes nothing.
+/// Writes a line to stderr. A stderr that takes nothing is no reason to fail.
 pub(crate) fn tell(line: fmt::Arguments<'_>) {
     let _ = writeln!(anstream::stderr(), "{line}");
 }
@@ -65,7 +66,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let own = error.downcast_ref::<Hint>().map(|hint| hint.0).or(written.map(|hint| &*hint.0));
     let mut texts: Vec<String> =
         error.chain().map(ToString::to_string).filter(|text| Some(text.as_str()) != own).collect();
-    // Some libraries' errors say in their own text what their source says again.
+    // The errors of some libraries repeat the text of their source.
     texts.dedup_by(|source, error| error.ends_with(source.as_str()));
     tell(format_args!("{red}error:{red:#} {}", texts.join(": ")));
     if let Some(hint) = own.or_else(|| error.chain().find_map(hint)) {
@@ -86,7 +87,8 @@ fn is_refusal(cause: &(dyn std::error::Error + 'static)) -> bool {
                 | ClientError::Backup(_)
         )
     );
-    // A start that is made again would be another of the few tries that a token gives.
+    // A service manager would start again after exit code 2, and each start uses up one of the few
+    // tries that a token gives.
     let pin = matches!(
         cause.downcast_ref(),
         Some(TokenError::WrongPin | TokenError::FinalTry | TokenError::PinLocked)
@@ -112,27 +114,27 @@ fn is_refusal(cause: &(dyn std::error::Error + 'static)) -> bool {
 
 fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     if cause.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::StorageFull) {
-        return Some("make room, or name a file elsewhere with -o; nothing else was changed");
+        return Some("make room, or name a file on another disk with -o; nothing else was changed");
     }
     if let Some(error) = cause.downcast_ref() {
         return match error {
             MnemonicError::WordCount { .. } | MnemonicError::TooLong => {
-                Some("pass the words and nothing else, with white space between them")
+                Some("pass 12 to 24 words and nothing else, with white space between them")
             }
             MnemonicError::UnknownWord { .. } | MnemonicError::Checksum { .. } => {
-                Some("compare the words with where they are written down")
+                Some("compare the words with your written copy")
             }
             _ => None,
         };
     }
     if cause.is::<VerifyError>() {
         return Some(
-            "check the words, --mnemonic-passphrase-file and --account, or the --public-key, of who made it; or it was altered on its way",
+            "check the words, --mnemonic-passphrase-file and --account, or the --public-key: they must be those of its owner. If they are, the backup was altered",
         );
     }
     if let Some(RestoreError::Open(_)) = cause.downcast_ref() {
         return Some(
-            "pass the same --mnemonic-passphrase-file as when it was made, or none if there was none",
+            "pass the --mnemonic-passphrase-file that it was made with, or leave the flag out if there was none",
         );
     }
     if let Some(error) = cause.downcast_ref() {
@@ -195,16 +197,16 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     match cause.downcast_ref()? {
         ClientError::Untrusted(refusal) => Some(remedy(*refusal)),
         ClientError::Certificate(_) => Some(
-            "check the URL; a server with --tls-in-tee binds its key in the evidence, all others need a certificate of a public authority",
+            "check the URL; only a server with --tls-in-tee binds its key in the evidence, and every other one needs a certificate of a public authority",
         ),
         ClientError::Url(_) => {
             Some("pass --server https://host[:port], or http://localhost:3000 for a server here")
         }
         ClientError::Configuration => Some(ALTERED),
-        ClientError::Timeout => Some("try again; if it stays so, ask who runs the server"),
+        ClientError::Timeout => Some("try again; if the server still does not answer, ask its operator"),
         ClientError::Transport(_) => Some("check the URL and that the server runs: `strongroom serve`"),
         ClientError::Refused { code, .. } => Some(match code.as_str() {
-            "slot_not_found" => "check the slot and the wallet: only readers and the owner see a slot",
+            "slot_not_found" => "check the slot and the wallet: only readers and owners see a slot",
             "sign_in_wrong_domain" => {
                 "the operator adds this URL with `strongroom serve --public-url` or --sign-in-origin"
             }
@@ -212,41 +214,45 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
             "wrong_audience" => "seal it for this vault: `strongroom encrypt --server URL --reader 0x…`",
             "policy_without_readers" => "seal it with --reader 0x…",
             "generation_changed" => {
-                "somebody replaced it meanwhile: fetch it again with `strongroom secret get --sealed`"
+                "the secret was replaced meanwhile: fetch it again with `strongroom secret get --sealed`"
             }
             "vault_not_recipient" => "open it here with `strongroom secret get`",
             "backup_counter" => {
                 "another device pushed meanwhile: push the wallet's JSON again, as the next version"
             }
-            "backup_superseded" => "create the backup anew: what was uploaded once is not put back",
+            "backup_superseded" => {
+                "create the backup again: the server does not take back a version that was replaced"
+            }
             "backup_form" => "pass another --user, or the other form (--compat)",
             "backup_not_found" => "`strongroom backup list` shows what is there",
             "backup_quota" => "delete another backup, or ask the operator for a larger --backup-quota",
-            "bad_signature" => "check this machine's clock, and that the words are this backup's",
+            "bad_signature" => "check this machine's clock, and that these are the words of this backup",
             "body_too_large" => "ask the operator for a larger --max-body, or store less",
             "attestation_unavailable" | "overloaded" => {
-                "try again in some seconds; operator: the log says why"
+                "try again in a few seconds; operator: the log says why"
             }
-            "recovery_refused" => "bring the root of the vault whose store is there; nothing was changed",
+            "recovery_refused" => "bring the root of the vault that owns this store; nothing was changed",
             "handoff_refused" => {
-                "docs/how-to/hand-the-root-over.md says what two replicas need; nothing was changed, and it may be tried again"
+                "docs/how-to/hand-the-root-over.md says what two replicas need; nothing was changed, and the replica can try again"
             }
-            "handoff_unknown" => "start it again: an offer waits for a minute and is answered once",
-            "ciphertext_held" => "seal the secret again: a ciphertext is taken once",
+            "handoff_unknown" => "start the replica again: an offer lasts for a minute and is answered once",
+            "ciphertext_held" => "seal the secret again: the vault takes each ciphertext only once",
             _ => return None,
         }),
         _ => None,
     }
 }
 
-/// What to do about a server that is not trusted.
+/// What to do if a server is not trusted.
 pub(crate) fn remedy(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::NoTee => {
-            "for development only: --allow-no-tee sends to a server whose operator can read what it opens"
+            "for development only, pass --allow-no-tee: the server's operator can read what it opens"
         }
-        Refusal::ImportedKey => "--allow-imported-key sends to a vault whose key somebody else may hold",
-        Refusal::NoEvidence => "is this a Strongroom server? Other zk-api servers prove nothing",
+        Refusal::ImportedKey => {
+            "pass --allow-imported-key to send to a vault whose key somebody else may hold"
+        }
+        Refusal::NoEvidence => "check that this is a Strongroom server: other zk-api servers prove nothing",
         Refusal::PlatformNotInPolicy | Refusal::NoMeasurements => {
             "pass the operator's policy with --policy FILE; `strongroom attestation policy URL` drafts one to compare"
         }
@@ -255,17 +261,17 @@ pub(crate) fn remedy(refusal: Refusal) -> &'static str {
         }
         Refusal::Timestamp => "check this machine's clock",
         Refusal::TlsKey | Refusal::TlsNotInTee => {
-            "reach the server itself: a proxy or gateway that ends the TLS sees what you send"
+            "connect to the server itself: a proxy or gateway that ends the TLS sees what you send"
         }
         Refusal::MissingCollateral => {
-            "try again in a minute; operator: the log says which service does not answer, and --collateral-file does without"
+            "try again in a minute; operator: the log says which service does not answer, and --collateral-file needs none"
         }
         Refusal::Expired => {
-            "check this machine's clock; operator: renew --collateral-file and restart, or look at the log"
+            "check this machine's clock; operator: renew the file of --collateral-file and restart, or look into the log"
         }
         Refusal::Version | Refusal::UnknownPlatform => "update strongroom",
         Refusal::UnpinnedVault => {
-            "write vault_id = \"…\" into the policy, as the vault was known before it was recovered; or take the operator's new policy"
+            "write vault_id = \"…\" into the policy, with the id that the vault had before it was recovered; or take the operator's new policy"
         }
         Refusal::VaultId
         | Refusal::ConfigDigest
@@ -275,7 +281,7 @@ pub(crate) fn remedy(refusal: Refusal) -> &'static str {
         | Refusal::KeyProvider
         | Refusal::OsImage
         | Refusal::HostData => {
-            "send nothing; `strongroom attestation verify URL --policy FILE` shows what runs: if it is a new release, take its new policy from the operator"
+            "send nothing; `strongroom attestation verify URL --policy FILE` shows which code runs: if it is a new release, get its new policy from the operator"
         }
         Refusal::Tcb | Refusal::Advisories | Refusal::PlatformFeature => {
             "ask the operator to update the machine; a policy may accept the risk by name (spec/attestation-policy.md §3)"

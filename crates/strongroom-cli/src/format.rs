@@ -6,7 +6,7 @@ use strongroom::w3pk::Generation;
 pub(crate) enum Format {
     /// The native envelope
     Envelope,
-    /// The present generation of the w3pk payload
+    /// The current generation of the w3pk payload
     W3pk,
     /// The first generation, for w3pk up to 0.10
     W3pk1,
@@ -15,7 +15,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// `None` for the native format.
+    /// The generation of a w3pk payload, or `None` for the native envelope.
     pub(crate) fn generation(self) -> Option<Generation> {
         match self {
             Self::Envelope => None,

@@ -8,13 +8,13 @@ use strongroom::key::Identity;
 use strongroom::keyfile::{self, KeyFile, LockedKey};
 use zeroize::Zeroizing;
 
-/// Whose keys open something.
+/// The secret keys that something is opened with.
 #[derive(clap::Args)]
 pub(crate) struct Identities {
-    /// A secret key file; tried in turn (can be repeated)
+    /// A secret key file (can be repeated: they are tried in their order)
     #[arg(short, long, value_name = "KEYFILE", required = true)]
     pub(crate) identity: Vec<PathBuf>,
-    /// The passphrase of locked key files is on the first line of this one (default: it is asked on the terminal)
+    /// The file whose first line unlocks locked key files (default: ask on the terminal)
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
 }
@@ -74,16 +74,17 @@ fn read_key(path: &Path, passphrase: &Passphrase<'_>) -> Result<Identity> {
     match read_key_file(path)? {
         KeyFile::Open(identity) => Ok(identity),
         KeyFile::Locked(locked) => passphrase.unlock(&locked, path),
-        _ => bail!("{} is of an unknown kind", path.display()),
+        _ => bail!("{} holds a key of a kind that this version does not know", path.display()),
     }
 }
 
 fn read_key_file(path: &Path) -> Result<KeyFile> {
     let bytes = files::read(Some(path))?;
-    keyfile::parse(&bytes).with_context(|| format!("{} is no key file", path.display()))
+    keyfile::parse(&bytes).with_context(|| format!("{} is not a key file", path.display()))
 }
 
-/// Where the passphrase of locked key files comes from. A file is read once, whatever it is.
+/// The passphrase of locked key files. The file that holds it is read only once, since it may be a
+/// pipe.
 struct Passphrase<'a> {
     file: Option<&'a Path>,
     read: OnceCell<Zeroizing<String>>,

@@ -1,4 +1,7 @@
-//! The command line of `strongroom`. stdout is data, stderr is talk; 0 is success, 1 refused, 2 usage or I/O.
+//! The command line of `strongroom`.
+//!
+//! Data goes to standard output, and talk to standard error. The exit code is 0 for success, 1 for
+//! a refusal, and 2 for a usage or I/O error.
 
 mod cli;
 mod commands;
@@ -23,7 +26,8 @@ use std::process::ExitCode;
 
 pub use env::Env;
 
-/// A core dump would hold keys. Where the limit cannot be set, the operating system's stands.
+/// Forbids core dumps, which would hold keys. Where the limit cannot be set, the operating system's
+/// own limit stays.
 fn forbid_core_dumps() {
     use rustix::process::{Resource, Rlimit, setrlimit};
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });

@@ -1,4 +1,4 @@
-//! The `strongroom` binary, which trusts the platforms' makers alone.
+//! The `strongroom` binary, which trusts only the certificate roots of the platforms' makers.
 
 use std::process::ExitCode;
 use strongroom_cli::Env;

@@ -1,4 +1,4 @@
-//! The words of a mnemonic.
+//! Mnemonics: a file with the words, or asked for on the terminal.
 
 use crate::passphrases::{ask_for, read_passphrase};
 use crate::{files, streams};
@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use strongroom::mnemonic::Mnemonic;
 use zeroize::Zeroizing;
 
-/// Whose backups.
+/// The mnemonic, and the account of it, that keys are derived from.
 #[derive(clap::Args)]
 pub(crate) struct Words {
-    /// The mnemonic: a file with 12 to 24 BIP-39 words (default: asked on the terminal)
+    /// The mnemonic: a file with 12 to 24 BIP-39 words (default: ask on the terminal)
     #[arg(long, value_name = "FILE")]
     pub(crate) mnemonic_file: Option<PathBuf>,
-    /// BIP-39's passphrase is on the first line of this file (default: none)
+    /// The file whose first line is BIP-39's passphrase (default: no passphrase)
     #[arg(long, value_name = "FILE")]
     pub(crate) mnemonic_passphrase_file: Option<PathBuf>,
-    /// Which of the mnemonic's accounts; with --compat, the index of the SLH-DSA key
+    /// The number of the mnemonic's account; with --compat, the index of the SLH-DSA key
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) account: u32,
 }
@@ -37,7 +37,8 @@ impl Words {
     }
 }
 
-/// Reads a mnemonic from a file, or from the terminal; and BIP-39's passphrase, where a file holds one.
+/// Reads a mnemonic from a file or from the terminal, and BIP-39's passphrase from a file if one is
+/// named.
 pub(crate) fn read_mnemonic(words: Option<&Path>, passphrase: Option<&Path>) -> Result<Mnemonic> {
     let passphrase = passphrase.map(read_passphrase).transpose()?;
     let passphrase = passphrase.as_deref().map_or("", String::as_str);
@@ -51,7 +52,7 @@ pub(crate) fn read_mnemonic(words: Option<&Path>, passphrase: Option<&Path>) -> 
     };
     let bytes = files::read(Some(path))?;
     let text = std::str::from_utf8(&bytes).with_context(|| format!("{} is not text", path.display()))?;
-    // Editors put a byte order mark before it, and people write capitals.
+    // Editors put a byte order mark before the words, and people write capitals.
     let text = Zeroizing::new(text.trim_start_matches('\u{feff}').to_ascii_lowercase());
-    Mnemonic::parse(&text, passphrase).with_context(|| format!("{} holds no mnemonic", path.display()))
+    Mnemonic::parse(&text, passphrase).with_context(|| format!("{} does not hold a mnemonic", path.display()))
 }

@@ -19,7 +19,8 @@ enum Encoding {
 }
 
 impl Encoding {
-    /// Told by how it begins. An envelope that is cut, or of another version, is told as one.
+    /// Tells the encoding by the first bytes. An envelope that is cut short, or of another version,
+    /// is still reported as an envelope.
     fn of(beginning: &[u8]) -> Self {
         if beginning.starts_with(b"-----BEGIN") {
             Self::Armor
@@ -31,14 +32,14 @@ impl Encoding {
     }
 }
 
-/// Something sealed, by how it begins.
+/// An input that holds something sealed.
 pub(crate) enum SealedInput {
-    /// Whole, in memory.
+    /// A payload's JSON, whole in memory.
     W3pk(zeroize::Zeroizing<Vec<u8>>),
     Envelope(Box<EnvelopeInput>),
 }
 
-/// An envelope up to its payload.
+/// An envelope that has been read up to its payload.
 pub(crate) struct EnvelopeInput {
     pub(crate) opener: Opener<Box<dyn Read + Send>>,
     pub(crate) name: String,
@@ -47,7 +48,7 @@ pub(crate) struct EnvelopeInput {
 }
 
 impl EnvelopeInput {
-    /// The key of `-i` that opens it.
+    /// The first key of `-i` that opens it, or none.
     pub(crate) fn keys(&self, identities: &Identities) -> Result<Vec<Identity>> {
         identities.first_that(|identity| self.opener.header().stanza_for(identity).is_some())
     }
@@ -64,7 +65,7 @@ impl SealedInput {
             .read_to_end(&mut begun)
             .with_context(|| format!("cannot read {name}"))?;
         if begun.is_empty() {
-            return Err(Refused(format!("{name} is empty: there is nothing sealed in it")).into());
+            return Err(Refused(format!("{name} is empty: an envelope or a w3pk payload is expected")).into());
         }
         let encoding = Encoding::of(&begun);
         if encoding == Encoding::Json {
@@ -86,7 +87,7 @@ impl SealedInput {
     }
 }
 
-/// A stream that failed, or armor in it that is none.
+/// The error of a stream that failed, or that holds armor which is not valid.
 pub(crate) fn read_failed(error: std::io::Error, name: &str) -> anyhow::Error {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<EnvelopeError>()) {
         Some(refusal) => (*refusal).into(),
@@ -115,8 +116,8 @@ pub(crate) fn open(sealed: &SealedSecret, keys: &[Identity]) -> Result<Plaintext
     }
 }
 
-/// Opens with the first key that fits. An older payload does not say whom it is for, so there "damaged" may mean
-/// the next key as well.
+/// Opens a w3pk payload with the first key that fits. An older payload does not name its key, so a
+/// wrong key also fails as "damaged", and the next key is tried.
 pub(crate) fn open_payload(sealed: &w3pk::AnyPayload, keys: &[Identity]) -> Result<Plaintext, OpenError> {
     let mut failure = OpenError::NotMine;
     let keys = keys.iter().filter_map(Identity::ml_kem_1024);

@@ -1,4 +1,4 @@
-//! What a server needs before it can serve: its platform, its listeners, its log, its root and store.
+//! What a server needs before it can serve: its platform, listeners, log, root and store.
 
 mod hints;
 mod listen;

@@ -1,5 +1,5 @@
-//! What an operator sets: one table for flags, environment and `strongroom.toml`, read so that every mistake is named
-//! at once.
+//! The settings of a server, from flags, environment and `strongroom.toml` by one table. Every
+//! mistake is reported at once.
 
 mod imported_key;
 mod read;
@@ -31,10 +31,10 @@ use strongroom_store::{DatabaseUrl, PostgresOptions};
 use zeroize::Zeroizing;
 
 const MAX_BODIES_BYTES: u64 = 16 << 30;
-/// Who could bring a root back.
+/// The most recipients that can recover a root.
 const MAX_RECIPIENTS: usize = 16;
 
-/// The settings of a server, as they hold.
+/// The settings of a server, checked.
 pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) metrics_listen: Option<SocketAddr>,
@@ -60,20 +60,20 @@ pub(crate) struct Settings {
     pub(crate) trusted_hops: usize,
     pub(crate) limits: Limits,
     pub(crate) imported_key: Option<DecapsulationKey>,
-    /// What was set, and where; secrets are not shown.
+    /// Each setting that was set: its name, its value, and where it was set. Secrets are not shown.
     pub(crate) shown: Vec<(&'static str, String, String)>,
 }
 
-/// Where the collateral of the platform's report comes from.
+/// The source of the collateral of the platform's report.
 pub(crate) enum CollateralFrom {
-    /// A file.
+    /// A bundle in a file.
     Bundle(PathBuf),
-    /// Intel's service, and AMD's.
+    /// The URLs of Intel's and AMD's services.
     Services { intel: String, amd: String },
 }
 
 impl Settings {
-    /// Whether clients speak TLS with this server itself.
+    /// Whether this server itself ends the clients' TLS.
     pub(crate) fn speaks_tls(&self) -> bool {
         self.tls.is_some() || self.tls_in_tee
     }
@@ -81,14 +81,14 @@ impl Settings {
     /// Reads what is set: flags first, then the environment, then the file.
     ///
     /// # Errors
-    /// Every mistake at once.
+    /// All mistakes together.
     pub(crate) fn read(flags: &Flags) -> Result<Self, Mistakes> {
         let mut reader = Reader::new(flags);
         let settings = Self::read_all(&mut reader);
         Ok(Self { shown: reader.finish()?, ..settings })
     }
 
-    /// Variables that look like settings and are none.
+    /// Variables of the environment that look like settings, but name no setting.
     pub(crate) fn unknown_variables() -> Vec<String> {
         Reader::unknown_variables()
     }
@@ -98,25 +98,28 @@ impl Settings {
         let public_url: Option<Origin> = reader.one("public-url");
         if listen.ip().is_unspecified() && public_url.is_none() {
             reader.mistake(format!(
-                "listen: {listen} does not say how clients reach this server: set it with --public-url"
+                "listen: {listen} does not say how clients reach this server: set the URL that they use with --public-url"
             ));
         }
         let tls = tls(reader);
         let tls_in_tee = reader.one("tls-in-tee").unwrap_or(false);
         if tls_in_tee && tls.is_some() {
             reader.mistake(
-                "tls-in-tee, tls-cert: a key from a file is none that was made in the TEE".to_owned(),
+                "tls-in-tee, tls-cert: a key from a file was not made in the TEE: leave one of the two out"
+                    .to_owned(),
             );
         }
         if let Some(url) = public_url.as_ref().filter(|_| tls.is_some() || tls_in_tee)
             && !url.to_string().starts_with("https://")
         {
             let name = if tls_in_tee { "tls-in-tee" } else { "tls-cert" };
-            reader.mistake(format!("public-url: {url} is not https://, and {name} is set"));
+            reader.mistake(format!("public-url: {url} is not an https:// URL, and {name} is set"));
         }
         let metrics_listen: Option<SocketAddr> = reader.one("metrics-listen");
         if metrics_listen == Some(listen) && listen.port() != 0 {
-            reader.mistake(format!("metrics-listen: {listen} is the public listener's"));
+            reader.mistake(format!(
+                "metrics-listen: {listen} is the address of --listen: another address is expected"
+            ));
         }
         let imported_key = imported_key().unwrap_or_else(|error| {
             reader.mistake(format!("{error:#}"));
@@ -128,14 +131,14 @@ impl Settings {
         let database = database(reader);
         let join: Option<String> = reader.one("join");
         if recover && join.is_some() {
-            reader.mistake("recover, join: one of them brings the root, and both are set".to_owned());
+            reader.mistake("recover, join: both are set, and only one of them can bring the root".to_owned());
         }
         if join.is_some() {
             for (name, is_set) in
                 [("release-key", release_key.is_some()), ("database-url", database.is_some())]
             {
                 if !is_set {
-                    reader.mistake(format!("join: it needs {name}, as at the other replica"));
+                    reader.mistake(format!("join: it needs {name}, set as at the other replica"));
                 }
             }
         }
@@ -143,7 +146,7 @@ impl Settings {
             for name in ["recovery", "recover", "release-key", "join"] {
                 if reader.is_set(name) {
                     reader.mistake(format!(
-                        "{name}: the key is imported (ADMIN_MLKEM_PRIVATE_KEY): give it to each replica instead"
+                        "{name}: it cannot be set with an imported key (ADMIN_MLKEM_PRIVATE_KEY): give that key to each replica instead"
                     ));
                 }
             }
@@ -200,7 +203,10 @@ fn release_statements(reader: &mut Reader<'_>, joins: bool) -> Vec<ReleaseStatem
         reader.mistake("release-statement: it is set without join".to_owned());
     }
     if files.len() > MAX_STATEMENTS {
-        reader.mistake(format!("release-statement: {MAX_STATEMENTS} at most"));
+        reader.mistake(format!(
+            "release-statement: {} files are named, and {MAX_STATEMENTS} is the most",
+            files.len()
+        ));
     }
     let read = |file: PathBuf| {
         let statement = files::read(Some(&file)).and_then(|json| Ok(ReleaseStatement::from_json(&json)?));
@@ -229,24 +235,27 @@ impl FromStr for Recovery {
         }
         let (threshold, keys) = text.split_once(':').ok_or("1:KEY, 1:KEY,KEY… or none is expected")?;
         if threshold != "1" {
-            return Err("any one of the recipients brings the root back: write 1 before the colon".to_owned());
+            return Err(
+                "any one of the recipients can bring the root back: write 1 before the colon".to_owned()
+            );
         }
         let mut recipients = Vec::new();
         for key in keys.split(',') {
-            let recipient: Recipient = key.trim().parse().map_err(|error| format!("a key of it: {error}"))?;
+            let recipient: Recipient =
+                key.trim().parse().map_err(|error| format!("one of its keys: {error}"))?;
             if recipients.contains(&recipient) {
-                return Err("a key is in it twice".to_owned());
+                return Err("it names a key twice".to_owned());
             }
             recipients.push(recipient);
         }
         if recipients.len() > MAX_RECIPIENTS {
-            return Err(format!("{MAX_RECIPIENTS} keys at most"));
+            return Err(format!("it names {} keys, and {MAX_RECIPIENTS} is the most", recipients.len()));
         }
         Ok(Self(recipients))
     }
 }
 
-/// Of the file that a setting names, where it does.
+/// The first line of the file that a setting names, if it is set.
 fn first_line(reader: &mut Reader<'_>, name: &'static str) -> Result<Option<Zeroizing<String>>, String> {
     let file: Option<PathBuf> = reader.one(name);
     file.map(|file| read_passphrase(&file)).transpose().map_err(|error| format!("{name}: {error:#}"))
@@ -273,7 +282,9 @@ fn collateral(reader: &mut Reader<'_>) -> CollateralFrom {
         Some(file) => {
             for name in ["collateral-url", "amd-kds-url"] {
                 if reader.is_set(name) {
-                    reader.mistake(format!("{name}: with collateral-file nothing is fetched"));
+                    reader.mistake(format!(
+                        "{name}: it is of no use with collateral-file, which fetches nothing"
+                    ));
                 }
             }
             CollateralFrom::Bundle(file)
@@ -304,7 +315,7 @@ fn database(reader: &mut Reader<'_>) -> Option<(DatabaseUrl, PostgresOptions)> {
     let url: Option<DatabaseUrl> = reader.one("database-url");
     if url.as_ref().is_some_and(DatabaseUrl::has_password) && reader.is_flag("database-url") {
         reader.mistake(
-            "database-url: it holds a password, and everybody sees a process's arguments: set STRONGROOM_DATABASE_URL, \
+            "database-url: it holds a password, and every user can see a process's arguments: set STRONGROOM_DATABASE_URL, \
              or --database-url-file"
                 .to_owned(),
         );
@@ -338,7 +349,7 @@ fn limits(reader: &mut Reader<'_>) -> Limits {
     let mut bytes = |name, default| match reader.size(name) {
         Some(bytes @ 1..=MAX_BODIES_BYTES) => bytes as usize,
         Some(_) => {
-            reader.mistake(format!("{name}: 1 byte to 16GiB are possible"));
+            reader.mistake(format!("{name}: a size from 1 byte to 16GiB is expected"));
             default
         }
         None => default,
@@ -346,7 +357,7 @@ fn limits(reader: &mut Reader<'_>) -> Limits {
     let max_body_bytes = bytes("max-body", defaults.max_body_bytes);
     let max_bodies_bytes = bytes("max-bodies", defaults.max_bodies_bytes);
     if max_bodies_bytes < max_body_bytes {
-        reader.mistake("max-bodies: it is less than max-body".to_owned());
+        reader.mistake("max-bodies: it is less than max-body, so no body of that size would fit".to_owned());
     }
     Limits {
         address_rate: rate(reader, "address-rate", defaults.address_rate),

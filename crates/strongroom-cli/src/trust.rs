@@ -1,4 +1,4 @@
-//! What a server must show, from flags or from the policy that is kept for it.
+//! What a server must prove, from flags or from the policy that is kept for it.
 #![allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links, reason = "these comments are help texts")]
 
 use crate::error::Hint;
@@ -12,28 +12,31 @@ use strongroom_attest::{AppraisalPolicy, TrustAnchors};
 use strongroom_client::ClientError;
 use tempfile::NamedTempFile;
 
-/// What a server must show before anything is sent.
+/// What a server must prove before anything is sent to it.
 #[derive(clap::Args)]
 pub(crate) struct Trust {
-    /// What the server must prove: a file of its operator's, or of `strongroom attestation policy` (default: what is kept for this server,
-    /// strongroom/policies/HOST[:PORT].toml in $XDG_CONFIG_HOME or ~/.config)
+    /// The policy that the server must meet: a file from its operator, or from `strongroom
+    /// attestation policy` (default: the policy that is kept for it in
+    /// strongroom/policies/HOST[:PORT].toml under $XDG_CONFIG_HOME or ~/.config)
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
-    /// Send to a server outside a TEE: its operator can read what it opens. For development; leaves a kept policy aside
+    /// Send to a server outside a TEE, whose operator can read what it opens. For development; a
+    /// kept policy is not used
     #[arg(long, conflicts_with = "policy")]
     pub(crate) allow_no_tee: bool,
-    /// Send to a vault whose key came from outside: whoever exported it can read what it opens
+    /// Send to a vault whose key was imported: anyone who holds a copy of that key can read what it
+    /// opens
     #[arg(long)]
     pub(crate) allow_imported_key: bool,
 }
 
 impl Trust {
-    /// Whether anything is said about a server.
+    /// Whether any of these flags is given.
     pub(crate) fn is_given(&self) -> bool {
         self.policy.is_some() || self.allow_no_tee || self.allow_imported_key
     }
 
-    /// What this server must show: by `--policy`, or by the policy that is kept for it.
+    /// The policy for this server: the file of `--policy`, or the one that is kept for it.
     pub(crate) fn policy(&self, url: &str, roots: &TrustAnchors) -> Result<AppraisalPolicy> {
         let policy = match &self.policy {
             Some(path) => read(path)?,
@@ -55,7 +58,7 @@ pub(crate) fn kept_for(url: &str) -> Result<Option<AppraisalPolicy>> {
     match path.try_exists() {
         Ok(false) => Ok(None),
         Err(error) if error.kind() == ErrorKind::NotADirectory => Ok(None),
-        // One that is there and cannot be read is told: to go on without it would ask for less.
+        // A policy that cannot be read is an error: without it the server would have to prove less.
         _ => read(&path).map(Some),
     }
 }
@@ -72,26 +75,26 @@ pub(crate) fn path_of(url: &str) -> Result<PathBuf> {
                 .context("neither XDG_CONFIG_HOME nor HOME says where policies are kept"));
         }
     };
-    // One name a server, however its URL is written.
+    // A server has one name, however its URL is written.
     let default_port = if origin.to_string().starts_with("https:") { ":443" } else { ":80" };
     let authority =
         origin.authority().strip_suffix(default_port).unwrap_or(origin.authority()).to_lowercase();
     Ok(folder.join("strongroom/policies").join(format!("{authority}.toml")))
 }
 
-/// Writes a new policy; one that is there stays.
+/// Writes a new policy. One that is there already is not replaced.
 pub(crate) fn keep(path: &Path, text: &str) -> Result<()> {
     let cannot = || format!("cannot write {}", path.display());
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).with_context(cannot)?;
-    // It has no name until it is whole: a part of a policy could ask for less.
+    // The file gets its name once it is whole, since a part of a policy could ask for less.
     let mut file = NamedTempFile::new_in(folder).with_context(cannot)?;
     file.write_all(text.as_bytes()).with_context(cannot)?;
     match file.persist_noclobber(path) {
         Ok(_) => Ok(()),
         Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {
             Err(anyhow!(Hint("compare the two, and remove the old one if the server may have changed"))
-                .context(format!("{} is there already", path.display())))
+                .context(format!("{} exists already", path.display())))
         }
         Err(error) => Err(error.error).with_context(cannot),
     }
@@ -104,6 +107,6 @@ pub(crate) fn read(path: &Path) -> Result<AppraisalPolicy> {
     let bound = MAX_POLICY_BYTES as u64 + 1;
     fs::File::open(path).with_context(cannot)?.take(bound).read_to_string(&mut text).with_context(cannot)?;
     AppraisalPolicy::from_toml(&text)
-        .with_context(|| format!("{} is no policy", path.display()))
+        .with_context(|| format!("{} is not a policy", path.display()))
         .context(Hint("`strongroom attestation policy URL` drafts one"))
 }

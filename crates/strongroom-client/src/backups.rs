@@ -1,4 +1,5 @@
-//! Wallet backups on a server (spec/http.md §6). They are sealed to their owner alone, so that the server is not asked for proof.
+//! Wallet backups on a server (spec/http.md §6). They are sealed to their owner, so the server need
+//! not prove anything.
 
 use crate::error::ClientError;
 use crate::http::{Answer, Http};
@@ -18,7 +19,7 @@ pub struct BackupServer {
     http: Http,
 }
 
-/// What the holder of a key may do there, for ten minutes.
+/// A session of a key's owner at the server. It lasts for ten minutes.
 pub struct BackupSession<'a> {
     http: &'a Http,
     public_key: PublicKey,
@@ -28,44 +29,45 @@ pub struct BackupSession<'a> {
 /// A backup in its owner's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedBackup {
-    /// Under which name.
+    /// The user id that it is kept under: a UUID.
     pub user_id: UserId,
-    /// When its newest version was stored, by the server.
+    /// When its newest version was stored, by the server's clock.
     pub updated_at: OffsetDateTime,
-    /// The number of its newest version.
+    /// The number of its newest version, from 1.
     pub version: u64,
 }
 
-/// A version in a list.
+/// A version of a backup, in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedVersion {
-    /// Its number.
+    /// Its number, from 1.
     pub version: u64,
-    /// When it was stored, by the server.
+    /// When it was stored, by the server's clock.
     pub updated_at: OffsetDateTime,
-    /// As it counts for the quota.
+    /// Its size in bytes, as it counts for the quota.
     pub bytes: u64,
-    /// When it was deleted, where it was.
+    /// When it was deleted, if it was; it can still be fetched for seven days.
     pub deleted_at: Option<OffsetDateTime>,
 }
 
-/// The versions of a backup, and where the next native one stands, as the server says.
+/// The versions of a backup, and the position of the next native one, as the server tells them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupVersions {
-    /// The newest first.
+    /// The versions, the newest first.
     pub versions: Vec<ListedVersion>,
-    /// The next one's.
+    /// The position of the next version.
     pub next: Position,
 }
 
-/// A backup that its owner signed, for this name and this version.
+/// A backup that was verified: its owner signed it, for this user id and this version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchedBackup {
-    /// What was verified.
+    /// The verified backup.
     pub backup: VerifiedBackup,
-    /// Its number: the server's word, of a native one the owner's too.
+    /// Its number. The owner signed it in a native backup; in a compatible one it is the server's
+    /// claim.
     pub version: u64,
-    /// When it was stored, by the server.
+    /// When it was stored, by the server's clock.
     pub updated_at: OffsetDateTime,
 }
 
@@ -78,13 +80,14 @@ impl BackupServer {
         Http::at(url).map(|http| Self { http })
     }
 
-    /// A server that was verified all the same: its evidence may bind the key of its TLS, for which no public authority vouches.
+    /// A server that was verified, although backups do not need it. Its evidence may bind a TLS key
+    /// that no public authority vouches for.
     #[must_use]
     pub fn of(vault: VerifiedVault) -> Self {
         Self { http: vault.http }
     }
 
-    /// Uploads a version, whose signature is all that it takes.
+    /// Uploads a version. Its signature is enough, so no session is needed.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -98,8 +101,8 @@ impl BackupServer {
         self.http.post(&path, &[], backup.to_json().as_bytes()).map(drop)
     }
 
-    /// Signs a statement for a session that serves these acts alone; every one that is not bound where there are none. Takes a
-    /// signature, which is a fraction of a second.
+    /// Starts a session for these acts, or, if none are named, for every act that need not be
+    /// named. Signing the statement takes a fraction of a second.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -120,7 +123,7 @@ impl BackupServer {
             expiration_time: None,
             resources: acts.iter().map(Act::resource).collect(),
         };
-        let statement = draft.write().map_err(|_| ClientError::Answer("the nonce is none"))?.to_string();
+        let statement = draft.write().map_err(|_| ClientError::Answer("invalid nonce"))?.to_string();
         let signature = key.sign(Context::SESSION, statement.as_bytes());
         let body = json!({
             "message": statement,
@@ -138,7 +141,7 @@ impl BackupServer {
 }
 
 impl BackupSession<'_> {
-    /// The key's backups, the last changed first.
+    /// The key's backups, the one that was changed last first.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -158,14 +161,14 @@ impl BackupSession<'_> {
         list.backups
             .into_iter()
             .map(|raw| {
-                let user_id = raw.user_id.parse().map_err(|_| ClientError::Answer("a user id is none"))?;
+                let user_id = raw.user_id.parse().map_err(|_| ClientError::Answer("invalid user id"))?;
                 Ok(ListedBackup { user_id, updated_at: parse_time(raw.updated_at)?, version: raw.version })
             })
             .collect()
     }
 
-    /// A version of a backup, the newest where none is named, once it is verified: that this key signed it, and of a native one that it is
-    /// of this name and this version.
+    /// Fetches a version of a backup, or the newest if none is named, and verifies it: this key
+    /// signed it, and a native one is for this user id and this version.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -184,26 +187,26 @@ impl BackupSession<'_> {
         let query = version.map_or(String::new(), |version| format!("?version={version}"));
         let answer = self.get(&format!("/users/{user_id}{query}"))?;
         let read: Read<'_> = answer.json()?;
-        let none = |_| ClientError::Answer("its backup is none");
-        let raw: Raw = serde_json::from_str(read.backup.get()).map_err(none)?;
+        let invalid = |_| ClientError::Answer("invalid backup");
+        let raw: Raw = serde_json::from_str(read.backup.get()).map_err(invalid)?;
         let signed = SignedBackup::from_json(read.backup.get().as_bytes())
-            .map_err(|_| ClientError::Answer("its backup is none"))?;
+            .map_err(|_| ClientError::Answer("invalid backup"))?;
         let backup = signed.verify(&self.public_key).map_err(ClientError::Backup)?;
         if version.is_some_and(|version| version != raw.version) {
-            return Err(ClientError::Answer("it gives another version than was asked for"));
+            return Err(ClientError::Answer("it is another version than the one that was asked for"));
         }
         if let Some(position) = backup.backup().statement().map(|statement| statement.position()) {
             if position.user_id() != user_id {
-                return Err(ClientError::Answer("it gives a backup of another user id"));
+                return Err(ClientError::Answer("its backup is of another user id"));
             }
             if position.counter() != raw.version {
-                return Err(ClientError::Answer("it gives a backup another number than its owner did"));
+                return Err(ClientError::Answer("it gives the backup another number than its owner signed"));
             }
         }
         Ok(FetchedBackup { backup, version: raw.version, updated_at: parse_time(raw.updated_at)? })
     }
 
-    /// The versions of a backup, and where the next one stands.
+    /// The versions of a backup, and the position of the next one.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -231,7 +234,7 @@ impl BackupSession<'_> {
         let next = hex::decode_to_slice(&list.next.previous, &mut previous)
             .ok()
             .and_then(|()| Position::new(user_id, list.next.counter, previous))
-            .ok_or(ClientError::Answer("what it says of the next version is none"))?;
+            .ok_or(ClientError::Answer("invalid position of the next version"))?;
         let versions = list.versions.into_iter().map(|raw| {
             Ok(ListedVersion {
                 version: raw.version,
@@ -243,7 +246,8 @@ impl BackupSession<'_> {
         Ok(BackupVersions { versions: versions.collect::<Result<_, ClientError>>()?, next })
     }
 
-    /// Deletes a backup; the session must name that act. Its versions can be fetched for seven days.
+    /// Deletes a backup. The session must name that act. The versions can still be fetched for
+    /// seven days.
     ///
     /// # Errors
     /// [`ClientError`].

@@ -10,57 +10,57 @@ use strongroom_attest::root_transfer::root_envelope::RootEnvelopeError;
 #[non_exhaustive]
 pub enum ClientError {
     /// Not `https://host[:port]`, or `http://` to this machine.
-    #[error("{0} is no vault's URL: https://host[:port], or http:// to this machine")]
+    #[error("{0} is not the URL of a vault: https://host[:port], or http:// to this machine, is expected")]
     Url(String),
-    /// Nobody answers, or not as HTTP.
+    /// No server answers, or the answer is not HTTP.
     #[error("the vault cannot be reached")]
     Transport(#[source] Box<ureq::Error>),
-    /// Its certificate is not good, and no evidence binds its key.
+    /// No public authority vouches for the server's certificate, and no evidence binds its key.
     #[error("the server's certificate is not trusted, and its evidence binds no TLS key")]
     Certificate(#[source] rustls::Error),
-    /// Nobody answered within a minute.
+    /// No answer came within a minute.
     #[error("the vault did not answer within 60 seconds")]
     Timeout,
-    /// The vault said no.
+    /// The vault refused the request.
     #[error("{message} ({code})")]
     Refused {
-        /// HTTP status.
+        /// The HTTP status, from 400 to 599.
         status: u16,
         /// The stable code of spec/http.md §9.
         code: String,
-        /// For people.
+        /// The reason, for people; at most 300 characters without control characters.
         message: String,
-        /// What the vault's log calls the request.
+        /// The id of the request in the vault's log.
         request_id: String,
     },
-    /// The server's evidence fails the policy.
+    /// The server's evidence fails the policy, by this rule.
     #[error("the server is not trusted")]
     Untrusted(#[from] Refusal),
-    /// A time that RFC 3339 cannot write.
-    #[error("the expiry is after the year 9999")]
+    /// The expiry is a time that RFC 3339 cannot write.
+    #[error("the expiry is after the year 9999: an earlier one is expected")]
     Expiry,
-    /// The server answers something that a vault does not.
+    /// The server's answer is not one that a vault gives.
     #[error("the server's answer is not a vault's: {0}")]
     Answer(&'static str),
-    /// What the server says of its settings is not what its evidence binds.
+    /// The settings that the server shows are not those that its evidence binds.
     #[error("the server shows other settings than its evidence binds")]
     Configuration,
-    /// The envelope of the root is damaged, of another vault, or for none of the keys.
+    /// The root's envelope is damaged, belongs to another vault, or is sealed for none of the keys.
     #[error("the root cannot be brought back")]
     Recovery(#[source] RootEnvelopeError),
-    /// The server's payload is none.
-    #[error("what the server keeps is no sealed secret")]
+    /// The server's answer does not hold an envelope or a w3pk payload.
+    #[error("the server's answer is not a sealed secret")]
     SealedSecret(#[from] SealedSecretError),
-    /// The server's backup is not the owner's, or not the one that was asked for.
+    /// The server's backup was not signed by its owner, or was altered.
     #[error("the server's backup is refused")]
     Backup(#[source] VerifyError),
-    /// What the server sealed to our key does not open with it.
-    #[error("the server's answer, which is sealed to us, does not open")]
+    /// The answer that the server sealed to the client's key does not open with it.
+    #[error("the server's answer, which is sealed to this client, does not open")]
     Answered(#[from] OpenError),
 }
 
 impl ClientError {
-    /// The vault's code, where it refused.
+    /// The vault's stable code (spec/http.md §9), if it refused the request.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         match self {

@@ -1,4 +1,4 @@
-//! Requests and answers. TLS prefers the hybrid X25519MLKEM768.
+//! HTTP requests and answers. TLS prefers the hybrid group X25519MLKEM768.
 
 use crate::error::ClientError;
 use crate::tls::{Handshake, Peer, TlsConnector};
@@ -13,15 +13,16 @@ use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnecto
 use ureq::{Agent, RequestBuilder};
 use zeroize::Zeroizing;
 
-/// Bytes of an answer at most: the base64 of the largest body that a vault takes, and more.
+/// The largest answer in bytes: more than the base64 of the largest body that a vault takes.
 const MAX_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
-/// Bytes of a body that a vault might refuse for its size, and that is worth a round trip.
+/// The size of a body in bytes that a vault might refuse, so a round trip to ask first is worth it.
 const LARGE_BODY_BYTES: usize = 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// Shorter than the 10 seconds after which a vault closes a connection that asks nothing.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(5);
 
-/// Who a request is from: a statement's two headers, a session's one, or none.
+/// The headers that say who sends a request: two with a signed statement, one with a session, or
+/// none.
 pub(crate) type Headers<'a> = &'a [(&'static str, String)];
 
 pub(crate) struct Http {
@@ -38,7 +39,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ClientError> {
-        json::from_slice(&self.body).map_err(|_| ClientError::Answer("its JSON is another"))
+        json::from_slice(&self.body).map_err(|_| ClientError::Answer("its JSON has other fields"))
     }
 
     pub(crate) fn etag(&self) -> Result<String, ClientError> {
@@ -55,7 +56,7 @@ impl Http {
             .ok()
             .filter(is_safe)
             .ok_or_else(|| ClientError::Url(url.to_owned()))?;
-        // HTTPS stays closed to a proxy; plain HTTP is for this machine, where there is none.
+        // A proxy cannot read HTTPS. Plain HTTP goes only to this machine, which needs no proxy.
         let proxy = if origin.to_string().starts_with("https:") { ureq::Proxy::try_from_env() } else { None };
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -74,13 +75,15 @@ impl Http {
         Ok(Self { agent, origin, peer })
     }
 
-    /// Asks whoever answers, once, before anything else is sent; also gives what the TLS handshake showed, if there was one.
+    /// Asks any server that answers, once, before anything else is sent. Also gives the TLS
+    /// handshake, if there was one.
     pub(crate) fn get_from_anybody(&self, path: &str) -> Result<(Answer, Option<Handshake>), ClientError> {
         let answer = self.of_anybody(|close| self.get(path, close));
         Ok((answer?, self.peer.last_handshake()))
     }
 
-    /// Sends to whoever answers what only a server that was verified can read.
+    /// Sends a message to any server that answers. The message must be readable only by a verified
+    /// server.
     pub(crate) fn post_to_anybody(
         &self,
         path: &str,
@@ -95,13 +98,15 @@ impl Http {
         ask: impl FnOnce(Headers<'_>) -> Result<Answer, ClientError>,
     ) -> Result<Answer, ClientError> {
         self.peer.let_anybody_answer();
-        // On a connection of its own: those that follow begin under the rule that the answer leads to.
+        // The connection is closed after this request, so later ones start under the rule that the
+        // answer leads to.
         let answer = ask(&[("connection", "close".to_owned())]);
         self.peer.trust_authorities();
         answer
     }
 
-    /// From now on the other end is who holds this TLS key; where there is none, whom the public authorities vouch for.
+    /// From now on, accepts only the server that holds this TLS key. Without a key, accepts only a
+    /// server that the public authorities vouch for.
     pub(crate) fn trust(
         &self,
         handshake: Option<&Handshake>,
@@ -153,13 +158,13 @@ fn with<B>(request: RequestBuilder<B>, headers: Headers<'_>) -> RequestBuilder<B
     headers.iter().fold(request, |request, (name, value)| request.header(*name, value))
 }
 
-/// Asks before a large body is sent (RFC 9110 §10.1.1): a vault that refuses it closes the connection, and its answer would be lost
-/// behind what nobody reads.
+/// Asks before a large body is sent (RFC 9110 §10.1.1). A vault that refuses a body closes the
+/// connection, and its answer would be lost while the client still sends.
 fn asking_first<B>(request: RequestBuilder<B>, body: &[u8]) -> RequestBuilder<B> {
     if body.len() > LARGE_BODY_BYTES { request.header("expect", "100-continue") } else { request }
 }
 
-/// HTTPS anywhere; HTTP only where nobody stands between.
+/// Whether the URL is HTTPS, or HTTP to this machine, where nobody is in between.
 fn is_safe(origin: &Origin) -> bool {
     let text = origin.to_string();
     if text.starts_with("https://") {
@@ -190,9 +195,9 @@ fn answer(result: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Resu
         message: String,
         request_id: String,
     }
-    let refused: Refused = serde_json::from_slice(&body)
-        .map_err(|_| ClientError::Answer("an error of another kind of server"))?;
-    // A terminal shows these; a server must not write to it.
+    let refused: Refused =
+        serde_json::from_slice(&body).map_err(|_| ClientError::Answer("its error has another form"))?;
+    // A terminal shows these texts, and a server must not control it.
     let shown = |text: String| text.chars().filter(|c| !c.is_control()).take(300).collect();
     Err(ClientError::Refused {
         status: status.as_u16(),

@@ -1,13 +1,16 @@
-//! A vault's client: blocking, and typed so that nothing is sent to a server that has not been verified.
+//! A vault's client. It is blocking, and its types let nothing be sent to a server that has not
+//! been verified.
 //!
 //! ```text
 //! Vault -attest-> VerifiedVault -store·open·fetch·replace·delete·slots->
 //! BackupServer -sign_in-> BackupSession -list·fetch·versions·delete->
 //! ```
 //!
-//! Only a [`VerifiedVault`] has calls that carry anything of yours, and only [`Vault::attest`] makes one. A server
-//! without a TEE is refused unless the policy says [`allow_no_tee`](AppraisalPolicy::allow_no_tee). Plain HTTP is refused but
-//! to this machine. A [`BackupServer`] needs no proof: what it gets is sealed to its owner alone, and what it gives is verified.
+//! Only a [`VerifiedVault`] has calls that carry your data, and only [`Vault::attest`] makes one. A
+//! server without a TEE is refused unless the policy says
+//! [`allow_no_tee`](AppraisalPolicy::allow_no_tee). Plain HTTP is refused, except to this machine.
+//! A [`BackupServer`] needs no proof: a backup is sealed to its owner, and the client verifies what
+//! it gets back.
 //!
 //! ```no_run
 //! use strongroom::{derive, envelope, policy, wallet::WalletKey};
@@ -22,7 +25,7 @@
 //! let recipients = [mine.encapsulation_key().into(), vault.server().encapsulation_key().clone().into()];
 //! let readers = policy::EnvelopePolicy {
 //!     readers: vec![wallet.address().into()],
-//!     // Else whoever stores it first owns its slot.
+//!     // Without owners in the policy, the wallet that stores the envelope owns its slot.
 //!     owners: vec![wallet.address().into()],
 //!     audience: Some(*vault.server().vault_id()),
 //!     ..policy::EnvelopePolicy::default()

@@ -8,7 +8,8 @@ use strongroom::os_rng;
 use strongroom_attest::{Appraisal, AppraisalPolicy, Challenge, Evidence, Purpose};
 use time::OffsetDateTime;
 
-/// What a server showed of itself when it was asked with a nonce.
+/// The evidence that a server presented when it was asked with a nonce. It has not been appraised
+/// yet.
 #[derive(Debug)]
 pub struct PresentedEvidence {
     evidence: Evidence,
@@ -17,7 +18,7 @@ pub struct PresentedEvidence {
 }
 
 impl PresentedEvidence {
-    /// Asks for evidence with a fresh nonce, from whoever answers.
+    /// Asks for evidence with a fresh nonce, from any server that answers.
     pub(crate) fn request(http: &Http) -> Result<Self, ClientError> {
         let nonce = evidence_nonce();
         let path = format!("/secret/attestation?nonce={}", hex::encode(nonce));
@@ -25,18 +26,18 @@ impl PresentedEvidence {
         Ok(Self { evidence: Evidence::from_json(&answer.body)?, nonce, handshake })
     }
 
-    /// The TLS handshake of the connection that it came on, if there was one.
+    /// The TLS handshake of the connection that the evidence came on, if there was one.
     pub(crate) fn handshake(&self) -> Option<&Handshake> {
         self.handshake.as_ref()
     }
 
-    /// As it was sent.
+    /// The evidence, as it was sent.
     #[must_use]
     pub fn evidence(&self) -> &Evidence {
         &self.evidence
     }
 
-    /// Applies every rule, at this moment and for this connection.
+    /// Applies every rule of the policy, for the present time and for this connection.
     #[must_use]
     pub fn appraise(&self, policy: &AppraisalPolicy) -> Appraisal {
         let asked = Challenge {
@@ -47,7 +48,8 @@ impl PresentedEvidence {
         strongroom_attest::appraise(&self.evidence, &asked, policy, OffsetDateTime::now_utc())
     }
 
-    /// Whether the public authorities vouch for the connection, where they have to: there is TLS, and the evidence binds no key.
+    /// Whether the public authorities vouch for the server's certificate. `None` if they need not,
+    /// since there is no TLS or the evidence binds its key.
     #[must_use]
     pub fn certificate(&self) -> Option<Result<(), rustls::Error>> {
         let handshake = self.handshake.as_ref().filter(|_| !self.evidence.binds_tls())?;
@@ -55,7 +57,7 @@ impl PresentedEvidence {
     }
 }
 
-/// A fresh nonce, which the evidence must carry.
+/// A fresh nonce, which the evidence must carry, so older evidence is refused.
 pub(crate) fn evidence_nonce() -> [u8; 32] {
     let mut nonce = [0; 32];
     os_rng().fill_bytes(&mut nonce);

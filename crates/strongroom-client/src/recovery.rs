@@ -1,5 +1,5 @@
-//! A server that waits for a recovery recipient to bring its vault's root (spec/root.md §9). What is said is sealed and
-//! verified from end to end, so that it is no matter who ends the TLS.
+//! A server that waits for a recovery recipient to bring its vault's root (spec/root.md §9). The
+//! root is sealed to the verified server, so a proxy that ends the TLS cannot read it.
 
 use crate::error::ClientError;
 use crate::http::Http;
@@ -12,7 +12,7 @@ use strongroom_attest::root_transfer::root_envelope;
 use strongroom_attest::{AppraisalPolicy, Challenge, Configuration, VerifiedServer};
 use time::OffsetDateTime;
 
-/// A server that waits for its root, before it was verified.
+/// A server that waits for its root, and has not been verified yet.
 pub struct RecoveryTarget {
     http: Http,
     shown: WaitingServer,
@@ -20,7 +20,7 @@ pub struct RecoveryTarget {
 }
 
 impl RecoveryTarget {
-    /// Asks a server what waits there.
+    /// Asks a server for its evidence and for the settings that it waits with.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -34,23 +34,23 @@ impl RecoveryTarget {
         Ok(Self { shown: answer.json()?, http, asked })
     }
 
-    /// What it says that it will run with. Nobody has verified it.
+    /// The settings that the server claims to run with. They have not been verified.
     #[must_use]
     pub fn configuration(&self) -> &Configuration {
         &self.shown.configuration
     }
 
-    /// Verifies it, and that it goes on with the settings that the policy pins.
+    /// Verifies the server's evidence, and that its settings are those that the policy pins.
     ///
     /// # Errors
-    /// [`RecoveryError`].
+    /// [`RecoveryError`] with the rule that failed.
     pub fn verify(self, policy: &AppraisalPolicy) -> Result<VerifiedRecoveryTarget, RecoveryError> {
         let server = self.shown.verify(&self.asked, policy, OffsetDateTime::now_utc())?;
         Ok(VerifiedRecoveryTarget { http: self.http, shown: self.shown, server })
     }
 }
 
-/// A server that was verified, and waits for its root.
+/// A verified server that waits for its root.
 pub struct VerifiedRecoveryTarget {
     http: Http,
     shown: WaitingServer,
@@ -58,25 +58,26 @@ pub struct VerifiedRecoveryTarget {
 }
 
 impl VerifiedRecoveryTarget {
-    /// What was verified.
+    /// The verified facts, such as the public key that the root is sealed to.
     #[must_use]
     pub fn server(&self) -> &VerifiedServer {
         &self.server
     }
 
-    /// What it will run with.
+    /// The settings that the server will run with.
     #[must_use]
     pub fn configuration(&self) -> &Configuration {
         &self.shown.configuration
     }
 
-    /// Opens the root with the first of these keys that it is sealed for, and brings it, sealed to the verified server.
+    /// Opens the root with the first of these keys that it is sealed for, and sends it, sealed to
+    /// the verified server.
     ///
     /// # Errors
     /// [`ClientError`].
     pub fn recover(&self, keys: &[Identity]) -> Result<(), ClientError> {
         let envelope =
-            from_base64(&self.shown.envelope).ok_or(ClientError::Answer("the envelope is no base64"))?;
+            from_base64(&self.shown.envelope).ok_or(ClientError::Answer("the envelope is not base64"))?;
         let vault_id = self.server.vault_id();
         let root = root_envelope::open(&envelope, vault_id, keys).map_err(ClientError::Recovery)?;
         let recipient = [Recipient::from(self.server.encapsulation_key().clone())];

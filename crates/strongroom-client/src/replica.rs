@@ -1,11 +1,11 @@
-//! A replica that hands the root to another one (spec/root.md §10). What is said is sealed and verified from end to end, so
-//! that it is no matter who ends the TLS.
+//! A replica that hands its root to another one (spec/root.md §10). The messages are verified and
+//! sealed from end to end, so a proxy that ends the TLS cannot read them.
 
 use crate::error::ClientError;
 use crate::http::Http;
 use strongroom_attest::root_transfer::handoff::{HandoffRequest, Handover, Hello, Offer};
 
-/// A replica that has the root, before it has shown anything.
+/// A replica that has the root, and has not been verified yet.
 pub struct Replica {
     http: Http,
 }
@@ -19,7 +19,7 @@ impl Replica {
         Ok(Self { http: Http::at(url)? })
     }
 
-    /// What it shows for a joiner's first message.
+    /// Sends a joiner's first message, and gives the replica's offer.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -27,7 +27,7 @@ impl Replica {
         self.http.post_to_anybody("/handoff/offer", hello)?.json()
     }
 
-    /// What it answers to the second one.
+    /// Sends a joiner's second message, and gives the handover with the sealed root.
     ///
     /// # Errors
     /// [`ClientError`].

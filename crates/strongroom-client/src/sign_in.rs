@@ -1,4 +1,4 @@
-//! A statement for one act, signed.
+//! A signed statement that allows one act.
 
 use crate::error::ClientError;
 use crate::http::Http;
@@ -11,7 +11,8 @@ use time::OffsetDateTime;
 /// The chain of statements that no contract wallet signs.
 pub(crate) const MAINNET: u64 = 1;
 
-/// An EIP-4361 statement that names one act, with its signature. It serves once, so it has no `Debug`.
+/// An EIP-4361 statement that names one act, with its signature. Anyone who has it could use it
+/// once, so it has no `Debug`.
 pub struct SignIn {
     statement: WalletStatement,
     signature: WalletSignature,
@@ -21,7 +22,7 @@ impl SignIn {
     /// Signs for one act at the vault of this origin.
     ///
     /// # Errors
-    /// [`ClientError::Answer`] where the server's nonce is none.
+    /// [`ClientError::Answer`] if the server's nonce is not valid.
     pub fn sign(
         origin: &Origin,
         nonce: &str,
@@ -40,24 +41,24 @@ impl SignIn {
             expiration_time: None,
             resources: vec![act.resource()],
         };
-        let statement = draft.write().map_err(|_| ClientError::Answer("the nonce is none"))?;
+        let statement = draft.write().map_err(|_| ClientError::Answer("invalid nonce"))?;
         let signature = wallet.sign(&statement.to_string());
         Ok(Self { statement, signature })
     }
 
-    /// What was signed.
+    /// The statement that was signed.
     #[must_use]
     pub fn statement(&self) -> &WalletStatement {
         &self.statement
     }
 
-    /// The signature.
+    /// The wallet's signature over the statement (EIP-191).
     #[must_use]
     pub fn signature(&self) -> &WalletSignature {
         &self.signature
     }
 
-    /// The two headers of a request.
+    /// The headers that carry statement and signature in a request.
     #[must_use]
     pub fn headers(&self) -> [(&'static str, String); 2] {
         [
@@ -67,7 +68,7 @@ impl SignIn {
     }
 }
 
-/// Asks for a nonce, which one statement carries.
+/// Asks the server for a nonce, which one statement can carry.
 pub(crate) fn request_nonce(http: &Http) -> Result<String, ClientError> {
     #[derive(Deserialize)]
     struct Issued {

@@ -1,4 +1,5 @@
-//! TLS whose other end is known by its key: the public authorities vouch for it, or, once it is verified, evidence does.
+//! TLS to a server that is known by its key. The public authorities vouch for the key, or the
+//! server's verified evidence does.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
@@ -17,18 +18,18 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport, TransportAdapter,
 };
 
-/// Who may be at the other end.
+/// The servers that may be at the other end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Allowed {
-    /// Whoever the public authorities vouch for.
+    /// Servers that the public authorities vouch for.
     Authorities,
-    /// Anybody, for the one question whose answer says who it is.
+    /// Any server, only for the request whose answer identifies it.
     Anybody,
-    /// The holder of the key with this SHA-256 of its SubjectPublicKeyInfo.
+    /// The server whose key has this SHA-256 of its SubjectPublicKeyInfo.
     Key([u8; 32]),
 }
 
-/// What the last handshake showed.
+/// The facts that a TLS handshake showed.
 #[derive(Debug, Clone)]
 pub(crate) struct Handshake {
     /// SHA-256 of the SubjectPublicKeyInfo (RFC 5280 §4.1) of the server's certificate.
@@ -37,7 +38,7 @@ pub(crate) struct Handshake {
     pub(crate) vouched_for: Result<(), TlsError>,
 }
 
-/// Decides about the other end of every connection of one client.
+/// Decides which servers one client accepts, for all of its connections.
 #[derive(Debug)]
 pub(crate) struct Peer {
     authorities: Arc<WebPkiServerVerifier>,
@@ -54,17 +55,18 @@ impl Peer {
         Arc::new(Self { authorities, allowed: RwLock::new(Allowed::Authorities), last: RwLock::new(None) })
     }
 
-    /// Lets anybody answer, until [`pin`](Self::pin) or [`trust_authorities`](Self::trust_authorities).
+    /// Lets any server answer, until [`pin`](Self::pin) or
+    /// [`trust_authorities`](Self::trust_authorities).
     pub(crate) fn let_anybody_answer(&self) {
         self.allow(Allowed::Anybody);
     }
 
-    /// From now on the public authorities decide.
+    /// From now on, accepts servers that the public authorities vouch for.
     pub(crate) fn trust_authorities(&self) {
         self.allow(Allowed::Authorities);
     }
 
-    /// From now on this key alone is at the other end.
+    /// From now on, accepts only the server with this key.
     pub(crate) fn pin(&self, spki_sha256: [u8; 32]) {
         self.allow(Allowed::Key(spki_sha256));
     }
@@ -138,9 +140,10 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 pub(crate) struct TlsConnector {
     /// Host and port of the server.
     authority: String,
-    /// For it.
+    /// The TLS configuration for the server itself.
     server: Arc<ClientConfig>,
-    /// For whoever else is met on the way, such as a proxy: the public authorities vouch, or nobody.
+    /// The TLS configuration for all others, such as a proxy. The public authorities must vouch for
+    /// them.
     others: Arc<ClientConfig>,
 }
 
@@ -154,11 +157,12 @@ impl TlsConnector {
         let mut config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .expect("the provider has the default versions")
-            // The library calls every verifier but its own so; ours asks that one first.
+            // The library calls every verifier other than its own dangerous. Ours asks the
+            // library's first.
             .dangerous()
             .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
-        // A resumed session shows no certificate: whom it is with was decided under another rule.
+        // A resumed session shows no certificate, so its server was accepted under an earlier rule.
         config.resumption = Resumption::disabled();
         Arc::new(config)
     }
@@ -253,7 +257,7 @@ mod tests {
         assert_eq!(provider().kx_groups[0].name(), rustls::NamedGroup::X25519MLKEM768);
     }
 
-    /// A server that hands out tickets gets a whole handshake each time, with its certificate.
+    /// Even a server that hands out tickets makes a full handshake each time, with its certificate.
     #[test]
     fn no_session_is_resumed() {
         let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");

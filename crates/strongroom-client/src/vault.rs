@@ -6,7 +6,7 @@ use crate::presented_evidence::PresentedEvidence;
 use crate::verified_vault::VerifiedVault;
 use strongroom_attest::AppraisalPolicy;
 
-/// A server that nobody has verified yet. It gets no secret.
+/// A server that has not been verified yet. Nothing secret is sent to it.
 pub struct Vault {
     http: Http,
 }
@@ -20,10 +20,12 @@ impl Vault {
         Http::at(url).map(|http| Self { http })
     }
 
-    /// Asks for evidence with a fresh nonce and verifies it. The only way to a [`VerifiedVault`].
+    /// Asks for evidence with a fresh nonce, and verifies it. This is the only way to a
+    /// [`VerifiedVault`].
     ///
     /// # Errors
-    /// [`ClientError::Untrusted`] with the rule that failed, [`ClientError::Certificate`], or one of the transport.
+    /// [`ClientError::Untrusted`] with the rule that failed, [`ClientError::Certificate`], or an
+    /// error of the transport.
     pub fn attest(self, policy: &AppraisalPolicy) -> Result<VerifiedVault, ClientError> {
         let presented = self.request_evidence()?;
         let server = presented.appraise(policy).verdict()?;
@@ -31,10 +33,10 @@ impl Vault {
         Ok(VerifiedVault { http: self.http, server })
     }
 
-    /// Asks for evidence with a fresh nonce, from whoever answers.
+    /// Asks for evidence with a fresh nonce. Any server may answer, since nothing is trusted yet.
     ///
     /// # Errors
-    /// [`ClientError::Untrusted`] where it is no evidence, or one of the transport.
+    /// [`ClientError::Untrusted`] if the answer is not evidence, or an error of the transport.
     pub fn request_evidence(&self) -> Result<PresentedEvidence, ClientError> {
         PresentedEvidence::request(&self.http)
     }

@@ -1,4 +1,4 @@
-//! A vault whose evidence passed a policy: the only one that gets anything of yours.
+//! A vault whose evidence passed a policy. Only such a vault gets secrets and signed statements.
 
 use crate::error::ClientError;
 use crate::http::{Answer, Http};
@@ -24,16 +24,17 @@ pub struct VerifiedVault {
 }
 
 impl VerifiedVault {
-    /// What was verified: above all the key to seal for.
+    /// The verified facts, such as the public key to seal for.
     #[must_use]
     pub fn server(&self) -> &VerifiedServer {
         &self.server
     }
 
-    /// The settings that decide who else may get the vault's key or sign in: those whose digest the evidence binds.
+    /// The settings that decide who else may get the vault's key, or sign in. The evidence binds
+    /// their digest.
     ///
     /// # Errors
-    /// [`ClientError::Configuration`] where they are others, or one of the transport.
+    /// [`ClientError::Configuration`] if the digest does not fit, or an error of the transport.
     pub fn configuration(&self) -> Result<Configuration, ClientError> {
         let answer = self.http.get("/attestation/configuration", &[])?;
         let configuration: Configuration = answer.json()?;
@@ -41,8 +42,8 @@ impl VerifiedVault {
         is_bound.then_some(configuration).ok_or(ClientError::Configuration)
     }
 
-    /// Stores something sealed. A payload's `readers` are named here, an envelope's in its policy, and none here. Who signs
-    /// owns the slot, where no policy names the owners.
+    /// Stores something sealed. The `readers` are those of a w3pk payload; an envelope names them
+    /// in its policy, and takes none here. The `signer` owns the slot if no policy names owners.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -59,7 +60,7 @@ impl VerifiedVault {
         self.http.post("/secret/store", &headers, &body).and_then(stored)
     }
 
-    /// Asks for a nonce and signs a statement for one act with it.
+    /// Asks for a nonce, and signs a statement that allows one act.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -67,7 +68,7 @@ impl VerifiedVault {
         SignIn::sign(self.http.origin(), &self.nonce()?, wallet, act, OffsetDateTime::now_utc())
     }
 
-    /// A fresh nonce.
+    /// Asks the vault for a nonce, which one statement can carry.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -75,8 +76,8 @@ impl VerifiedVault {
         sign_in::request_nonce(&self.http)
     }
 
-    /// Has the vault open a slot, and seal the answer to a key that is made for this and dropped after it: whoever ends
-    /// the TLS does not see it.
+    /// Has the vault open a slot, and seal the answer to a key that is made for this call. A proxy
+    /// that ends the TLS cannot read it.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -86,7 +87,7 @@ impl VerifiedVault {
         Ok(sealed.open([&key])?)
     }
 
-    /// Has the vault open a slot, and seal the answer to a key.
+    /// Has the vault open a slot, and seal the answer to the recipient's key.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -107,11 +108,12 @@ impl VerifiedVault {
             self.http.post(&format!("/secret/access/{slot}"), &sign_in.headers(), body.as_bytes())?;
         let answered: Answered<'_> = answer.json()?;
         let bytes =
-            encoding::from_base64(&answered.sealed).ok_or(ClientError::Answer("sealed is no base64"))?;
+            encoding::from_base64(&answered.sealed).ok_or(ClientError::Answer("`sealed` is not base64"))?;
         Envelope::parse(bytes).map_err(|error: envelope::EnvelopeError| SealedSecretError::from(error).into())
     }
 
-    /// Has the vault open a slot as w3pk clients do, the answer in clear inside the TLS, with a statement that was signed before.
+    /// Has the vault open a slot as w3pk clients do, with a statement that was signed before. Only
+    /// TLS protects the answer.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -128,14 +130,14 @@ impl VerifiedVault {
         let bytes = match (opened.secret, opened.secret_base64) {
             (Some(text), None) => text.into_owned().into_bytes(),
             (None, Some(text)) => {
-                encoding::from_base64(text).ok_or(ClientError::Answer("secretBase64 is no base64"))?
+                encoding::from_base64(text).ok_or(ClientError::Answer("`secretBase64` is not base64"))?
             }
-            _ => return Err(ClientError::Answer("neither secret nor secretBase64")),
+            _ => return Err(ClientError::Answer("exactly one of `secret` and `secretBase64` is expected")),
         };
         Ok(Zeroizing::new(bytes).into())
     }
 
-    /// Fetches what a slot keeps, for opening it here.
+    /// Fetches the sealed secret of a slot, to open it here.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -145,7 +147,8 @@ impl VerifiedVault {
         Ok(FetchedSecret { sealed: SealedSecret::from_json(&answer.body)?, etag: answer.etag()? })
     }
 
-    /// Replaces what a slot keeps and its readers, as [`store`](Self::store) does, where its ETag is still `etag`.
+    /// Replaces the secret of a slot and its readers, if its ETag is still `etag`. The arguments
+    /// are those of [`store`](Self::store).
     ///
     /// # Errors
     /// [`ClientError`].
@@ -163,7 +166,7 @@ impl VerifiedVault {
         self.http.put(&format!("/secret/envelope/{slot}"), &sign_in.headers(), etag, &body).and_then(stored)
     }
 
-    /// Has the vault forget a slot.
+    /// Deletes a slot.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -172,7 +175,7 @@ impl VerifiedVault {
         self.http.delete(&format!("/secret/{slot}"), &sign_in.headers()).map(drop)
     }
 
-    /// All slots that the wallet owns or may read, ascending.
+    /// All slots that the wallet owns or may read, in ascending order.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -202,7 +205,7 @@ impl VerifiedVault {
             let page: Page = self.http.get(&path, &self.sign_in(wallet, &Act::Slots)?.headers())?.json()?;
             for raw in page.slots {
                 all.push(ListedSlot {
-                    slot: raw.slot.parse().map_err(|_| ClientError::Answer("a slot is none"))?,
+                    slot: raw.slot.parse().map_err(|_| ClientError::Answer("invalid slot id"))?,
                     owner: raw.owner,
                     reader: raw.reader,
                     openable: raw.openable,
@@ -214,38 +217,40 @@ impl VerifiedVault {
             let Some(next) = page.next else {
                 return Ok(all);
             };
-            let next = next.parse().map_err(|_| ClientError::Answer("next is no slot"))?;
+            let next = next.parse().map_err(|_| ClientError::Answer("invalid `next`"))?;
             if after.replace(next).is_some_and(|before| before >= next) {
-                return Err(ClientError::Answer("the list does not go on"));
+                return Err(ClientError::Answer(
+                    "the list goes back: `next` must be after the slots before it",
+                ));
             }
         }
     }
 }
 
-/// Where something is kept.
+/// A secret that was stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredSecret {
-    /// The slot.
+    /// The id of its slot: 32 bytes.
     pub slot: SlotId,
-    /// Its ETag, for a replacement.
+    /// Its ETag, which [`VerifiedVault::replace`] takes.
     pub etag: String,
     /// Whether the vault can open it.
     pub openable: bool,
 }
 
-/// Something sealed, as the vault keeps it.
+/// A sealed secret, as the vault keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchedSecret {
-    /// As it was stored.
+    /// The envelope or payload, as it was stored.
     pub sealed: SealedSecret,
-    /// The slot's ETag, for a replacement.
+    /// The slot's ETag, which [`VerifiedVault::replace`] takes.
     pub etag: String,
 }
 
-/// A slot in one's list.
+/// A slot in a wallet's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedSlot {
-    /// The slot.
+    /// The slot's id: 32 bytes.
     pub slot: SlotId,
     /// Whether the wallet owns it.
     pub owner: bool,
@@ -255,9 +260,9 @@ pub struct ListedSlot {
     pub openable: bool,
     /// When it was first stored.
     pub created_at: OffsetDateTime,
-    /// When it ends, if it does.
+    /// When the vault deletes it, if it expires.
     pub expires_at: Option<OffsetDateTime>,
-    /// The slot's ETag.
+    /// The slot's ETag, which changes with each replacement.
     pub etag: String,
 }
 
@@ -276,7 +281,7 @@ fn store_body(
         let at = at.checked_to_offset(UtcOffset::UTC).and_then(|at| at.format(&Rfc3339).ok());
         rest["expiresAt"] = at.ok_or(ClientError::Expiry)?.into();
     }
-    // What is sealed is JSON already; only the rest needs writing.
+    // The sealed secret is JSON already, so only the rest is serialized.
     let rest = rest.to_string();
     let mut body = Vec::with_capacity(secret.len() + rest.len() + 16);
     body.extend_from_slice(br#"{"secret":"#);
@@ -296,6 +301,6 @@ fn stored(answer: Answer) -> Result<StoredSecret, ClientError> {
     }
     let etag = answer.etag()?;
     let raw: Raw = answer.json()?;
-    let slot = raw.slot.parse().map_err(|_| ClientError::Answer("slot is no slot"))?;
+    let slot = raw.slot.parse().map_err(|_| ClientError::Answer("invalid `slot`"))?;
     Ok(StoredSecret { slot, etag, openable: raw.openable })
 }

@@ -1,5 +1,5 @@
-//! A server of backups that answers as it likes: the client takes from it only what its owner signed, for the place that was asked
-//! for.
+//! A server of backups that lies: the client accepts from it only what the owner signed, for the
+//! user id and version that were asked for.
 
 use serde_json::{Value, json};
 use strongroom::backup::{Archive, CapsuleKem, Keys, PayloadCipher, Position, SignedBackup, UserId};
@@ -11,7 +11,7 @@ use strongroom_testkit::canned;
 const WORDS: &str = "legal winner thank year wave sausage worth useful legal winner thank yellow";
 const USER: UserId = UserId::from_bytes([7; 16]);
 
-/// A nonce, a token, and for all else this.
+/// Starts a server that gives a nonce, a token, and this answer to all other requests.
 fn serve(answer: &Value) -> String {
     let answer = answer.clone();
     canned::serve(move |target| match target {
@@ -31,7 +31,7 @@ fn backup(keys: &Keys, user: UserId, counter: u64) -> SignedBackup {
     archive.sign(keys, &position, 1, &mut os_rng())
 }
 
-/// The answer that gives out a backup as this version.
+/// An answer that claims that a backup is this version.
 fn as_version(backup: &SignedBackup, version: u64) -> Value {
     let mut fields: Value = serde_json::from_str(&backup.to_json()).expect("JSON");
     fields["userId"] = USER.to_string().into();
@@ -83,7 +83,11 @@ fn a_server_that_lies_is_noticed() {
         PayloadCipher::Aes256Gcm,
         &mut os_rng(),
     );
-    assert_eq!(fetch(&as_version(&compatible, 9), None).ok(), Some(9), "which has no number of its own");
+    assert_eq!(
+        fetch(&as_version(&compatible, 9), None).ok(),
+        Some(9),
+        "a compatible backup has no number of its own"
+    );
     for nothing in [json!({}), json!({ "backup": {} }), json!({ "backup": { "version": 1 } })] {
         assert!(matches!(fetch(&nothing, None), Err(ClientError::Answer(_))), "{nothing}");
     }

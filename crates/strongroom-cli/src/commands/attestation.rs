@@ -17,7 +17,7 @@ use strongroom_attest::{AppraisalPolicy, Evidence, MAX_EVIDENCE_BYTES, Refusal, 
 use strongroom_client::{Check, PresentedEvidence, Vault};
 use time::OffsetDateTime;
 
-/// Look at what a server proves: which code holds its key
+/// Check what a server proves: which code holds its key
 ///
 /// Example:  strongroom attestation verify https://vault.example --policy policy.toml
 #[derive(clap::Subcommand)]
@@ -40,13 +40,14 @@ pub(crate) fn run(args: &AttestationCommand, roots: &TrustAnchors) -> Result<()>
 ///
 /// Example:  strongroom attestation verify https://vault.example --policy policy.toml
 ///
-/// Exits with 1 where any check fails. Commands that send a secret do the same before they send it.
+/// Exits with 1 if any check fails. Commands that send a secret make the same checks before they
+/// send it.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct AttestationVerify {
     #[command(flatten)]
     pub(crate) trust: Trust,
-    /// As JSON
+    /// Write JSON
     #[arg(long)]
     pub(crate) json: bool,
     /// The server: https://host[:port], or http:// to this machine
@@ -70,11 +71,11 @@ fn verify(args: &AttestationVerify, roots: &TrustAnchors) -> Result<()> {
     })
 }
 
-/// Every rule, and that of the connection itself where no evidence decides about it.
+/// The checks of every rule, and of the connection's certificate if the evidence binds no TLS key.
 fn checks(shown: &PresentedEvidence, policy: &AppraisalPolicy) -> Vec<Line> {
     let appraisal = shown.appraise(policy);
     let mut lines: Vec<Line> = appraisal.checks().iter().map(Line::of).collect();
-    // What decides is the verdict, as for every other command.
+    // The verdict decides here too, as it does for every other command.
     if let Err(refusal) = appraisal.verdict()
         && lines.iter().all(|line| line.refusal.is_none())
     {
@@ -96,7 +97,7 @@ struct Line {
 impl Line {
     fn of(check: &Check) -> Self {
         let refusal = check.refusal.map(|refusal| refusal.to_string());
-        // A terminal shows these; a server must not write to it.
+        // A terminal shows these texts, and a server must not control it.
         let found = check.found.chars().filter(|c| !c.is_control()).collect();
         Self { name: check.name, found, refusal }
     }
@@ -117,7 +118,7 @@ fn as_text(lines: &[Line]) -> String {
     text
 }
 
-/// Without its colors where nobody would see them.
+/// Removes the colors where the stream does not show them.
 fn colored_for(text: String, stream: &impl RawStream) -> String {
     match AutoStream::choice(stream) {
         ColorChoice::Never => strip_str(&text).to_string(),
@@ -135,12 +136,12 @@ fn as_json(lines: &[Line]) -> String {
     format!("{}\n", json!(lines))
 }
 
-/// Draft the policy that asks for exactly what a running server proves
+/// Draft a policy that asks for exactly what a running server proves
 ///
 /// Example:  strongroom attestation policy https://vault.example -o policy.toml
 ///
-/// The draft says what runs, not that it is what should run: compare it with what the operator
-/// publishes, or with what you built yourself. What the server does not prove is not written.
+/// The draft says which code runs, not which code should run. Compare it with the policy that the
+/// operator publishes, or with your own build. It asks for nothing that the server does not prove.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct AttestationPolicy {
@@ -158,26 +159,30 @@ fn policy(args: &AttestationPolicy, roots: &TrustAnchors) -> Result<()> {
     let shown = Vault::at(&args.url)?.request_evidence()?;
     let policy = AppraisalPolicy::draft(shown.evidence(), roots, OffsetDateTime::now_utc())
         .context("no policy can be drafted from what this server shows")?;
-    // Whatever a policy asks for must be proved: a draft of a forgery is refused like the forgery.
+    // The server must pass its own draft, so no policy is drafted from forged evidence.
     let failed: Vec<Line> =
         checks(&shown, &policy).into_iter().filter(|line| line.refusal.is_some()).collect();
     if !failed.is_empty() {
         tell(format_args!("{}", as_text(&failed).trim_end()));
-        return Err(Refused(format!("{} proves nothing that a policy could ask for", args.url)).into());
+        return Err(Refused(format!(
+            "{} proves nothing that a policy could ask for: its evidence fails the checks above",
+            args.url
+        ))
+        .into());
     }
     let text = format!(
-        "# What {} showed. Compare it with what its operator publishes.\n{}",
+        "# What {} proved. Compare it with what its operator publishes.\n{}",
         args.url,
         policy.to_toml()
     );
     if policy.allow_imported_key {
         tell(format_args!(
-            "warning: this vault's key was imported: whoever exported it can read what is sealed for it"
+            "warning: this vault's key was imported: whoever exported it can read what is sealed for it; send it nothing unless you trust them"
         ));
     }
     if let Some(tdx) = &policy.intel_tdx {
         for status in tdx.tcb_statuses.iter().filter(|status| *status != "UpToDate") {
-            tell(format_args!("warning: the machine's TCB status is {status}, and this policy takes that"));
+            tell(format_args!("warning: the machine's TCB status is {status}, and this policy accepts it"));
         }
         if !tdx.advisories.is_empty() {
             tell(format_args!(
@@ -189,7 +194,7 @@ fn policy(args: &AttestationPolicy, roots: &TrustAnchors) -> Result<()> {
     if args.keep {
         let path = trust::path_of(&args.url)?;
         trust::keep(&path, &text)?;
-        tell(format_args!("kept in {}: commands that send to {} find it there", path.display(), args.url));
+        tell(format_args!("kept in {}: commands that send to {} read it there", path.display(), args.url));
     }
     streams::write(args.output.as_deref(), text.as_bytes(), Kind::Text)
 }
@@ -201,13 +206,14 @@ fn policy(args: &AttestationPolicy, roots: &TrustAnchors) -> Result<()> {
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct AttestationShow {
-    /// Write the collateral alone, as `serve --collateral-file` reads it
+    /// Write only the collateral, as `serve --collateral-file` reads it
     #[arg(long, conflicts_with = "json")]
     pub(crate) collateral: bool,
-    /// As JSON
+    /// Write JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// A file with evidence, a TDX quote, an SEV-SNP report or a Nitro document; - for standard input; or a server's URL
+    /// A file with evidence, a TDX quote, an SEV-SNP report or a Nitro document; - for standard
+    /// input; or a server's URL
     pub(crate) from: String,
 }
 
@@ -225,14 +231,14 @@ fn show(args: &AttestationShow) -> Result<()> {
         (Some(evidence), _, true) => format!("{}\n", serde_json::to_string_pretty(evidence)?),
         (None, true, _) | (None, _, true) => {
             return Err(anyhow!(Hint("leave out --collateral and --json"))
-                .context("this is a bare report: it has no collateral, and is no JSON"));
+                .context("this is a bare report: it carries no collateral, and has no JSON form"));
         }
         (_, false, false) => rows_as_text(&rows),
     };
     streams::write(None, text.as_bytes(), Kind::Text)
 }
 
-/// No more of it than evidence has, and a byte by which it is known to be too large.
+/// Reads one byte more than evidence may have, so a larger input is noticed.
 fn read_bounded(path: Option<&Path>) -> Result<Vec<u8>> {
     let input = Input::open(path)?;
     let name = input.name().to_owned();
@@ -244,7 +250,7 @@ fn read_bounded(path: Option<&Path>) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Evidence as JSON, or a bare report.
+/// Explains evidence in JSON, or a bare report in bytes.
 fn of_bytes(bytes: &[u8]) -> Result<(Option<Evidence>, Rows)> {
     let hint = Hint(
         "pass the answer of GET /secret/attestation, or a TDX quote, an SEV-SNP report or a Nitro document as bytes",

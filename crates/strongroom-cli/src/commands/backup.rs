@@ -25,7 +25,7 @@ use restore::BackupRestore;
 use strongroom_attest::TrustAnchors;
 use verify::BackupVerify;
 
-/// Keep a wallet's data with a server that cannot read it, restorable from the mnemonic alone
+/// Keep a wallet's data on a server that cannot read it; the mnemonic is enough to restore it
 ///
 /// Example:  strongroom backup push --mnemonic-file words.txt wallet.json
 #[derive(clap::Subcommand)]

@@ -3,7 +3,7 @@
 use crate::settings::{Flags, SETTINGS, Settings};
 use anyhow::Result;
 
-/// Look at a server's settings
+/// Check a server's settings
 #[derive(clap::Subcommand)]
 pub(crate) enum ConfigCommand {
     Check(Check),
@@ -13,7 +13,7 @@ pub(crate) enum ConfigCommand {
 ///
 /// Example:  strongroom config check --config strongroom.toml
 ///
-/// Shows what is set, and where; secrets are not shown.
+/// Shows each setting that is set, and where it is set. Secrets are not shown.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Check {
@@ -32,8 +32,8 @@ pub(crate) fn run(args: &ConfigCommand) -> Result<()> {
         anstream::println!("{:width$}  (not shown)   (environment)", "ADMIN_MLKEM_PRIVATE_KEY");
     }
     for name in Settings::unknown_variables() {
-        crate::error::tell(format_args!("{name} is set, and is no setting"));
+        crate::error::tell(format_args!("{name} is set in the environment, and no setting has this name"));
     }
-    crate::error::tell(format_args!("no mistakes; what is not listed has its default"));
+    crate::error::tell(format_args!("no mistakes; settings that are not listed have their defaults"));
     Ok(())
 }

@@ -18,13 +18,13 @@ pub(crate) struct Decrypt {
     /// Write to this file (default: standard output)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// What is sealed (default: standard input)
+    /// The envelope or w3pk payload (default: standard input)
     pub(crate) input: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Decrypt) -> Result<()> {
     let output = args.output.as_deref();
-    // An older payload does not say which key it is for: then all are tried.
+    // An older payload does not name its key, so all keys are read and tried.
     let source = SealedInput::open(args.input.as_deref())?;
     match source {
         SealedInput::W3pk(bytes) => {

@@ -17,14 +17,15 @@ use strongroom_client::{AppraisalPolicy, BackupServer};
 /// Example:  strongroom demo
 ///           strongroom demo backup
 ///
-/// Starts a server of its own on a free port with a temporary data directory, or uses a running one.
+/// Starts a server of its own on a free port with a temporary data directory, or uses a running
+/// one.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Demo {
-    /// Which flow
+    /// The flow to show
     #[arg(value_enum, default_value_t = DemoFlow::Secret)]
     pub(crate) flow: DemoFlow,
-    /// Use this server
+    /// Use this server instead of starting one
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
     #[command(flatten)]
@@ -42,14 +43,14 @@ pub(crate) enum DemoFlow {
 pub(crate) fn run(args: &Demo, roots: &TrustAnchors) -> Result<()> {
     match (&args.server, args.flow) {
         (Some(url), DemoFlow::Secret) => secret::flow(url, &args.trust.policy(url, roots)?),
-        // Of what it sends the server can read nothing, whoever runs it.
+        // Backups are sealed before they are sent, so the server needs no proof.
         (Some(url), DemoFlow::Backup) => {
             backup::flow(url, &server_at(url, args.trust.policy.as_deref(), roots)?)
         }
         (None, which) => {
             let server = OwnServer::start()?;
             let result = match which {
-                // It is this process: there is nobody else whom a TEE could keep out.
+                // The server is this process, so there is nobody else whom a TEE would keep out.
                 DemoFlow::Secret => secret::flow(
                     &server.url,
                     &AppraisalPolicy { allow_no_tee: true, ..AppraisalPolicy::default() },

@@ -24,10 +24,10 @@ pub(crate) struct Encrypt {
     pub(crate) recipients: Recipients,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
-    /// What to write
+    /// The format to write
     #[arg(long, value_enum, default_value_t = Format::Envelope)]
     pub(crate) format: Format,
-    /// Write text, for where bytes do not pass
+    /// Write the envelope as text, for channels that take no binary data
     #[arg(short, long)]
     pub(crate) armor: bool,
     /// Write to this file (default: standard output)
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Encrypt, roots: &TrustAnchors) -> Result<()> {
         return to_envelope(args, roots);
     };
     if args.policy.is_given() || args.armor || args.recipients.server.is_some() {
-        return Err(anyhow!(Hint("leave out --format, or --armor, --server and the policy"))
+        return Err(anyhow!(Hint("leave out --format, or leave out --armor, --server and the policy"))
             .context("a w3pk payload is text and carries no policy"));
     }
     let (recipients, _) = recipients::of(&args.recipients, &args.policy, roots)?;
@@ -61,7 +61,7 @@ fn to_envelope(args: &Encrypt, roots: &TrustAnchors) -> Result<()> {
     seal(sealer, input, output, args.armor)
 }
 
-/// Seals everything on all cores, and commits the output.
+/// Seals the input on all cores, and commits the output.
 pub(crate) fn seal(sealer: Sealer, input: Input, mut output: Output, armor: bool) -> Result<()> {
     let threads = input.threads();
     let (from, to) = (input.name().to_owned(), output.name().to_owned());

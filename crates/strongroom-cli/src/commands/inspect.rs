@@ -16,16 +16,16 @@ use strongroom::{HYBRID_KEM_ID, KEM_ID};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// Show what something sealed says without a key: recipients, policy, sizes
+/// Show what can be read without a key: recipients, policy, sizes
 ///
 /// Example:  strongroom inspect hello.txt
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Inspect {
-    /// As JSON
+    /// Write JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// What is sealed (default: standard input)
+    /// The envelope or w3pk payload (default: standard input)
     pub(crate) input: Option<PathBuf>,
 }
 
@@ -52,7 +52,7 @@ fn of_envelope(source: EnvelopeInput) -> Result<Value> {
         io::copy(&mut payload, &mut io::sink()).map_err(|error| read_failed(error, &source.name))?;
     report["headerBytes"] = header_bytes.into();
     report["payloadBytes"] = payload_bytes.into();
-    // Nothing vouches for it without a key; what no envelope can have is told as none.
+    // Without a key, nothing proves this size. A length that no envelope has gives null.
     report["plaintextBytes"] = envelope::payload_plaintext_bytes(payload_bytes).into();
     Ok(report)
 }
@@ -118,10 +118,10 @@ fn of_payload(sealed: &AnyPayload) -> Value {
     json!({ "format": format, "recipients": recipients, "plaintextBytes": sealed.data().ciphertext.len() })
 }
 
-/// Of the key that the entry claims to be for; nothing vouches for it.
+/// Describes the key that the entry claims to be for. Without a key, nothing proves the claim.
 fn of_entry(entry: &Entry) -> Value {
     let fingerprint = EncapsulationKey::from_bytes(entry.encapsulation_key())
-        .map_or_else(|error| format!("no key: {error}"), |key| key.id().to_string());
+        .map_or_else(|error| format!("not a key: {error}"), |key| key.id().to_string());
     json!({ "fingerprint": fingerprint, "kem": "ML-KEM-1024" })
 }
 
@@ -135,12 +135,12 @@ fn as_text(report: &Value) -> String {
         writeln!(text, "header:     {} bytes\npayload:    {} bytes", sizes[0], sizes[1]).expect("memory");
     }
     match &report["plaintextBytes"] {
-        Value::Null => text += "plaintext:  cut short, or not an envelope's length\n",
+        Value::Null => text += "plaintext:  of unknown size: the envelope was cut short or extended\n",
         bytes => writeln!(text, "plaintext:  {bytes} bytes").expect("memory"),
     }
     text += "recipients:\n";
     match report["recipients"].as_array() {
-        None => text += "  1, which is not named\n",
+        None => text += "  one, which the payload does not name\n",
         Some(list) => list.iter().for_each(|recipient| {
             let (fingerprint, kem) = (shown(&recipient["fingerprint"]), shown(&recipient["kem"]));
             writeln!(text, "  {fingerprint}  {kem}").expect("memory");

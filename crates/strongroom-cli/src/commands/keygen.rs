@@ -21,10 +21,10 @@ pub(crate) struct Keygen {
     /// Write the secret key to a new file of mode 0600 (default: standard output)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// What kind of key
+    /// The kind of key
     #[arg(long, value_enum, default_value_t = Kem::Mlkem1024, conflicts_with_all = ["from_eth_key_file", "admin_env"])]
     pub(crate) kem: Kem,
-    /// Lock the key with a passphrase, which is asked on the terminal
+    /// Lock the key with a passphrase that is asked for on the terminal
     #[arg(short, long, conflicts_with_all = ["admin_env", "passphrase_file"])]
     pub(crate) passphrase: bool,
     /// Lock the key with the passphrase on the first line of this file
@@ -33,13 +33,14 @@ pub(crate) struct Keygen {
     /// Derive the key from an Ethereum private key, as w3pk does: a file with 0x and 64 hex digits
     #[arg(long, value_name = "FILE")]
     pub(crate) from_eth_key_file: Option<PathBuf>,
-    /// Derive the key from a mnemonic, by which a backup of it is at hand: a file with 12 to 24 BIP-39 words
+    /// Derive the key from a mnemonic, so the words are its backup: a file with 12 to 24 BIP-39
+    /// words
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from_eth_key_file", "kem"])]
     pub(crate) from_mnemonic_file: Option<PathBuf>,
-    /// BIP-39's passphrase is on the first line of this file (default: none)
+    /// The file whose first line is BIP-39's passphrase (default: no passphrase)
     #[arg(long, value_name = "FILE", requires = "from_mnemonic_file")]
     pub(crate) mnemonic_passphrase_file: Option<PathBuf>,
-    /// Which of the mnemonic's accounts
+    /// The number of the mnemonic's account
     #[arg(long, value_name = "N", requires = "from_mnemonic_file", default_value_t = 0)]
     pub(crate) account: u32,
     /// The derivation's context, such as an application's name

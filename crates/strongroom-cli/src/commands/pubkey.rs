@@ -13,13 +13,13 @@ use strongroom::key::Recipient;
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Pubkey {
-    /// Bare base64 of 1568 bytes, as w3pk takes it
+    /// Write bare base64 of the key's 1568 bytes, as w3pk reads it
     #[arg(long)]
     pub(crate) base64: bool,
-    /// The fingerprint alone
+    /// Write only the fingerprint
     #[arg(long, conflicts_with = "base64")]
     pub(crate) fingerprint: bool,
-    /// The passphrase of a locked key file is on the first line of this one (default: it is asked on the terminal)
+    /// The file whose first line unlocks a locked key file (default: ask on the terminal)
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
     /// A secret key file, or - for standard input
@@ -31,8 +31,8 @@ pub(crate) fn run(args: &Pubkey) -> Result<()> {
     let text = match (&key, args.base64, args.fingerprint) {
         (Recipient::MlKem1024(key), true, _) => key.to_base64(),
         (_, true, _) => {
-            return Err(anyhow!(Hint("leave out --base64: w3pk knows no hybrid keys"))
-                .context("the key is of MLKEM1024-P384"));
+            return Err(anyhow!(Hint("leave out --base64: w3pk has no hybrid keys"))
+                .context("the key is an MLKEM1024-P384 key, and --base64 is for ML-KEM-1024 keys"));
         }
         (_, _, true) => key.id().to_string(),
         _ => key.to_string(),

@@ -16,27 +16,27 @@ use strongroom::os_rng;
 use strongroom::policy::EnvelopePolicy;
 use strongroom_attest::TrustAnchors;
 
-/// Change an envelope's recipients, or give it a new key
+/// Change an envelope's recipients, or give it a new file key
 ///
 /// Example:  strongroom rewrap -i key.txt --add "$(cat bob.pub)" -o note.sealed note.sealed
 ///
-/// --add and --remove leave the payload as it is. Who is removed may have kept the old envelope,
-/// or its file key: what he could read before, he still can. --rotate-key seals everything anew
-/// under a new file key; it needs the public key of everyone who shall open it (-r), since an
-/// envelope holds only fingerprints. It is the only way to change the policy: what is given takes the
-/// place of what was there, and the rest stays.
+/// --add and --remove leave the payload as it is. A recipient who is removed may have kept the old
+/// envelope or its file key, and can still read what they could read before. --rotate-key seals the
+/// payload again under a new file key. It needs the public key of every recipient (-r), since an
+/// envelope holds only fingerprints. It is the only way to change the policy: a flag replaces its
+/// part of the policy, and the rest stays.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Rewrap {
     #[command(flatten)]
     pub(crate) identities: Identities,
-    /// Let this public key open it too (can be repeated)
+    /// Add this public key as a recipient (can be repeated)
     #[arg(long, value_name = "KEY")]
     pub(crate) add: Vec<String>,
-    /// Leave this recipient out: a public key, or a fingerprint sr:… (can be repeated)
+    /// Remove this recipient: a public key, or a fingerprint sr:… (can be repeated)
     #[arg(long, value_name = "KEY")]
     pub(crate) remove: Vec<String>,
-    /// Make a new file key, and seal the payload anew
+    /// Make a new file key, and seal the payload again under it
     #[arg(long)]
     pub(crate) rotate_key: bool,
     #[command(flatten)]
@@ -65,27 +65,29 @@ pub(crate) fn run(args: &Rewrap, roots: &TrustAnchors) -> Result<()> {
     }
     if args.recipients.is_given() || args.policy.is_given() {
         return Err(anyhow!(Hint(
-            "add --rotate-key and name every recipient with -r; or use --add and --remove"
+            "add --rotate-key and name every recipient with -r, or use --add and --remove"
         ))
         .context("a new list of recipients or a new policy needs a new file key"));
     }
     let add = recipients::named("--add", &args.add)?;
     if add.is_empty() && remove.is_empty() {
-        return Err(anyhow!(Hint("--add KEY, --remove KEY, or --rotate-key with -r for everyone"))
-            .context("there is nothing to change"));
+        return Err(anyhow!(Hint(
+            "pass --add KEY, --remove KEY, or --rotate-key with -r for every recipient"
+        ))
+        .context("there is nothing to change"));
     }
     let output = Output::create(args.output.as_deref(), kind)?;
     rewrap(*source, &keys, &add, &remove, output)?;
     if !remove.is_empty() {
         tell(format_args!(
-            "note: who was removed may have kept the old envelope or its key: what he could read he still can. \
-             --rotate-key keeps what is sealed from now on from him"
+            "note: a removed recipient may have kept the old envelope or its key, and can still read what they could read before. \
+             --rotate-key seals under a new key that they do not have"
         ));
     }
     Ok(())
 }
 
-/// Changes the stanzas and copies the payload.
+/// Changes the stanzas, and copies the payload as it is.
 fn rewrap(
     source: EnvelopeInput,
     keys: &[Identity],
@@ -113,7 +115,7 @@ fn rewrap(
     output.commit()
 }
 
-/// Seals the plaintext anew, for a list of recipients that accounts for everyone who was there.
+/// Seals the plaintext again. Every recipient of before must be named or removed.
 fn rotate(
     args: &Rewrap,
     source: EnvelopeInput,
@@ -138,9 +140,11 @@ fn rotate(
         .map(|id| id.to_string())
         .collect();
     if !missing.is_empty() {
-        let refused =
-            Refused(format!("a new key needs every recipient, and {} is missing", missing.join(", ")));
-        let hint = "an envelope holds only fingerprints: pass the public key with -r, or --remove it";
+        let refused = Refused(format!(
+            "--rotate-key needs the public key of every recipient, and {} is missing",
+            missing.join(", ")
+        ));
+        let hint = "an envelope holds only fingerprints: pass the public key with -r, or pass --remove with the fingerprint";
         return Err(anyhow::Error::from(refused).context(Hint(hint)));
     }
     if let Some(both) = remove.iter().find(|id| is_named(**id)) {
@@ -161,7 +165,7 @@ fn rotate(
     output.commit()
 }
 
-/// The policy that was, with what is given in its place.
+/// The policy of before, with the parts replaced that are given.
 fn changed(header: &Header, given: EnvelopePolicy) -> EnvelopePolicy {
     let before = header.policy().clone();
     let list = |given: Vec<_>, before| if given.is_empty() { before } else { given };
@@ -176,7 +180,7 @@ fn changed(header: &Header, given: EnvelopePolicy) -> EnvelopePolicy {
     }
 }
 
-/// A recipient by public key, by fingerprint, or by the whole key id.
+/// Finds a recipient by public key, by fingerprint, or by the whole key id in hex.
 fn removed(text: &str, header: &Header) -> Result<KeyId> {
     let ids = || header.stanzas().iter().map(|stanza| stanza.key_id());
     let key = text.parse::<Recipient>().ok().map(|key| key.id());
@@ -186,9 +190,11 @@ fn removed(text: &str, header: &Header) -> Result<KeyId> {
     let mut fits = ids().filter(is_named);
     match (fits.next(), fits.next()) {
         (Some(id), None) => Ok(id),
-        (Some(_), Some(_)) => Err(anyhow!("two recipients have this fingerprint: name the key")),
+        (Some(_), Some(_)) => {
+            Err(anyhow!("two recipients have this fingerprint: pass the public key to --remove"))
+        }
         _ => {
-            let refused = Refused("--remove names nobody who is among the recipients".to_owned());
+            let refused = Refused("--remove names nobody among the envelope's recipients".to_owned());
             Err(anyhow::Error::from(refused).context(Hint("`strongroom inspect` lists the recipients")))
         }
     }

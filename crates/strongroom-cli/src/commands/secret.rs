@@ -35,7 +35,7 @@ pub(crate) enum SecretCommand {
     Rm(Remove),
 }
 
-/// Which vault, and as whom.
+/// The vault, and the wallet that signs in.
 #[derive(clap::Args)]
 pub(crate) struct Remote {
     /// The vault: https://host[:port], or http:// to this machine
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &SecretCommand, roots: &TrustAnchors) -> Result<()> {
     }
 }
 
-/// The wallet, and the vault once it is verified.
+/// Reads the wallet, and verifies the vault.
 fn connect(remote: &Remote, roots: &TrustAnchors) -> Result<(WalletKey, VerifiedVault)> {
     let wallet = files::read_wallet(&remote.wallet_file)?;
     let vault = Vault::at(&remote.server)?.attest(&remote.trust.policy(&remote.server, roots)?)?;
@@ -81,22 +81,22 @@ pub(crate) struct Put {
     /// Seal for every public key in this file too (can be repeated)
     #[arg(short = 'R', long, value_name = "FILE")]
     pub(crate) recipients_file: Vec<PathBuf>,
-    /// Do not seal for the vault: it keeps the secret and cannot open it
+    /// Do not seal for the vault: it keeps the secret but cannot open it
     #[arg(long)]
     pub(crate) not_for_vault: bool,
-    /// When the vault forgets it: an RFC 3339 time, such as 2027-01-01T00:00:00Z
+    /// The time when the vault deletes it, in RFC 3339, such as 2027-01-01T00:00:00Z
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(crate) expires_at: Option<time::OffsetDateTime>,
-    /// What to write; w3pk clients read w3pk
+    /// The format to seal in; w3pk clients read w3pk
     #[arg(long, value_enum, default_value_t = Format::Envelope)]
     pub(crate) format: Format,
-    /// The input is sealed already, such as by `strongroom rewrap`: store it as it is
+    /// Store the input as it is: it is sealed already, such as by `strongroom rewrap`
     #[arg(long, conflicts_with_all = ["recipient", "recipients_file", "not_for_vault", "format", "owner", "not_before", "not_after", "label"])]
     pub(crate) sealed: bool,
-    /// Replace what this slot holds, instead of making a new one
+    /// Replace what this slot holds, instead of making a new slot
     #[arg(long, value_name = "SLOT")]
     pub(crate) slot: Option<SlotId>,
-    /// With --slot: only if its ETag is still this one (default: whatever it is now)
+    /// With --slot: replace it only if its ETag is still this one (default: its ETag now)
     #[arg(long, value_name = "ETAG", requires = "slot")]
     pub(crate) if_match: Option<String>,
     /// The secret (default: standard input)
@@ -113,14 +113,14 @@ fn put(args: &Put, roots: &TrustAnchors) -> Result<()> {
             return Err(anyhow!(Hint(
                 "leave out --reader; `strongroom rewrap --rotate-key --reader 0x…` changes them"
             ))
-            .context("an envelope's readers are inside, and it is stored as it is"));
+            .context("an envelope holds its readers, and --sealed stores it as it is"));
         }
         sealed
     } else {
         readers.push(wallet.address().into());
         seal(args, &wallet, &vault, &input, &readers)?
     };
-    // An envelope's readers travel inside.
+    // An envelope holds its own readers; a payload's readers are named in the request.
     let named = match &sealed {
         SealedSecret::Envelope(_) => Vec::new(),
         SealedSecret::W3pk(_) => readers.into_iter().map(as_wallet).collect::<Result<_>>()?,
@@ -138,7 +138,7 @@ fn put(args: &Put, roots: &TrustAnchors) -> Result<()> {
     streams::write(None, format!("{}\n", stored.slot).as_bytes(), Kind::Text)
 }
 
-/// Seals for the wallet's own key, whoever else is named, and the vault.
+/// Seals for the wallet's own key, the named recipients, and the vault.
 fn seal(
     args: &Put,
     wallet: &WalletKey,
@@ -156,7 +156,7 @@ fn seal(
         let only_readers = EnvelopePolicy { readers: readers.to_vec(), ..EnvelopePolicy::default() };
         if policy != only_readers {
             return Err(anyhow!(Hint("leave out --format"))
-                .context("a w3pk payload carries no policy: its readers alone are kept beside it"));
+                .context("a w3pk payload carries no policy: only its readers are kept with it"));
         }
         if !args.not_for_vault {
             recipients::add(&mut keys, vault.server().encapsulation_key().clone().into());
@@ -177,7 +177,7 @@ fn as_wallet(principal: Principal) -> Result<WalletAddress> {
     match principal {
         Principal::Wallet(address) => Ok(address),
         other => Err(anyhow!(Hint("leave out --format"))
-            .context(format!("{other} is no wallet, and only wallets are named beside a w3pk payload"))),
+            .context(format!("{other} is not a wallet, and only wallets can be readers of a w3pk payload"))),
     }
 }
 
@@ -192,10 +192,10 @@ pub(crate) struct Get {
     /// Open with this key file (default: the wallet's own w3pk key)
     #[arg(short, long, value_name = "KEYFILE")]
     pub(crate) identity: Vec<PathBuf>,
-    /// The passphrase of locked key files is on the first line of this one (default: it is asked on the terminal)
+    /// The file whose first line unlocks locked key files (default: ask on the terminal)
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
-    /// Write what is sealed as it is, and its ETag to standard error
+    /// Write the secret still sealed, and its ETag to standard error
     #[arg(long, conflicts_with = "identity")]
     pub(crate) sealed: bool,
     /// Write to this file (default: standard output)
@@ -228,13 +228,13 @@ fn get(args: &Get, roots: &TrustAnchors) -> Result<()> {
 ///
 /// Example:  strongroom secret open --server https://vault.example --wallet-file wallet.txt 05919c62…
 ///
-/// The answer comes sealed to a key that is made for it, so that whoever ends the TLS does not see it.
+/// The answer is sealed to a key that is made for it, so a proxy that ends the TLS cannot read it.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Open {
     #[command(flatten)]
     pub(crate) remote: Remote,
-    /// Have the answer sealed to this public key instead, and write it as it comes: an envelope
+    /// Have the answer sealed to this public key instead, and write the envelope
     #[arg(long, value_name = "KEY")]
     pub(crate) seal_to: Option<String>,
     /// Write to this file (default: standard output)
@@ -256,7 +256,7 @@ fn open(args: &Open, roots: &TrustAnchors) -> Result<()> {
     streams::write(output, plaintext.expose(), Kind::Opened)
 }
 
-/// List the slots that your wallet owns or may read
+/// List the slots that your wallet owns or can read
 ///
 /// Example:  strongroom secret list --server https://vault.example --wallet-file wallet.txt
 #[derive(clap::Args)]
@@ -264,7 +264,7 @@ fn open(args: &Open, roots: &TrustAnchors) -> Result<()> {
 pub(crate) struct List {
     #[command(flatten)]
     pub(crate) remote: Remote,
-    /// As JSON
+    /// Write JSON, one object on each line
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -299,7 +299,7 @@ fn list(args: &List, roots: &TrustAnchors) -> Result<()> {
     Ok(())
 }
 
-/// Have the vault forget a secret that you own
+/// Delete a secret that you own from the vault
 ///
 /// Example:  strongroom secret rm --server https://vault.example --wallet-file wallet.txt 05919c62…
 #[derive(clap::Args)]

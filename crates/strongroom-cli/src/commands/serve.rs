@@ -18,20 +18,20 @@ use strongroom_server::{Config, Listeners, Tls, serve};
 use tokio::signal::unix::{SignalKind, signal};
 
 const METRICS_HINT: &str = "pass another address with --metrics-listen, or port 0 for a free one";
-/// POSIX names it; Linux and the BSDs give it this number.
+/// The signal's number on Linux and the BSDs. POSIX defines only its name.
 const SIGXFSZ: i32 = 25;
 
 /// Run a vault
 ///
 /// Example:  strongroom serve --listen 127.0.0.1:3000 --data-dir ./strongroom-data
 ///
-/// Needs no configuration: the first start makes a root and a store in the data directory. An imported
-/// key comes from ADMIN_MLKEM_PRIVATE_KEY, or from the file that ADMIN_MLKEM_PRIVATE_KEY_FILE names;
-/// ADMIN_MLKEM_PUBLIC_KEY must fit it.
+/// No configuration is needed: the first start makes a root and a store in the data directory. An
+/// imported key is read from ADMIN_MLKEM_PRIVATE_KEY, or from the file that
+/// ADMIN_MLKEM_PRIVATE_KEY_FILE names. ADMIN_MLKEM_PUBLIC_KEY, if it is set, must fit it.
 ///
 /// Each setting is also read from the environment, as STRONGROOM_LISTEN for --listen, and from
-/// strongroom.toml, as listen; flags come first, the file last. `strongroom config check` names every
-/// mistake at once.
+/// strongroom.toml, as listen; flags come first, the file last. `strongroom config check` names
+/// every mistake at once.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Serve {
@@ -44,7 +44,8 @@ pub(crate) fn run(args: &Serve, env: &Env) -> Result<()> {
     allow_many_files();
     let _log = log_to_stderr();
     runtime()?.block_on(async {
-        // A write beyond a bound on files shall fail and not end the process, which is what the signal does unheard.
+        // A write beyond the limit of file sizes should fail with an error. Unless somebody listens
+        // for the signal, it ends the process.
         let _too_large = signal(SignalKind::from_raw(SIGXFSZ)).context("cannot listen for SIGXFSZ")?;
         let listener = bind(settings.listen, PUBLIC_HINT).await?;
         let metrics = match settings.metrics_listen {
@@ -76,9 +77,9 @@ pub(crate) fn run(args: &Serve, env: &Env) -> Result<()> {
             Some(tls) => Some(tls),
             None if settings.tls_in_tee && platform.is_none() => {
                 return Err(anyhow!(Hint(
-                    "leave out --tls-in-tee, or name certificate and key with --tls-cert and --tls-key"
+                    "leave out --tls-in-tee, or name a certificate and its key with --tls-cert and --tls-key"
                 ))
-                .context("there is no TEE in which TLS could end"));
+                .context("--tls-in-tee needs a TEE, and there is no TEE here"));
             }
             None if settings.tls_in_tee => Some(Arc::new(make_tls_key(&platform, &origin)?)),
             None => None,
@@ -118,7 +119,8 @@ pub(crate) fn run(args: &Serve, env: &Env) -> Result<()> {
     })
 }
 
-/// Certificates are renewed while a server runs. One without TLS has nothing to read again, and must not end by it.
+/// Reads certificate and key again at each SIGHUP, since certificates are renewed while a server
+/// runs. A server without TLS ignores the signal, which would otherwise end it.
 fn reload_at_hangup(tls: Option<Arc<Tls>>) -> Result<()> {
     let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
     tokio::spawn(async move {
@@ -136,19 +138,20 @@ fn reload_at_hangup(tls: Option<Arc<Tls>>) -> Result<()> {
     Ok(())
 }
 
-/// A connection is a file, and the usual bound on those is low.
+/// Raises the limit of open files to its maximum. Each connection is a file, and the usual limit is
+/// low.
 fn allow_many_files() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-/// A key that never leaves this process, or one that dstack's agent makes for it.
+/// Makes the TLS key: one that never leaves this process, or one that dstack's agent makes for it.
 fn make_tls_key(platform: &Platform, origin: &Origin) -> Result<Tls> {
     let host = origin.host();
-    let key = match platform.tls_key(host).context("no TLS key can be had")? {
+    let key = match platform.tls_key(host).context("the platform gives no TLS key")? {
         Some(key) => key,
-        None => TlsKey::generate(host).with_context(|| format!("{host} cannot stand in a certificate"))?,
+        None => TlsKey::generate(host).with_context(|| format!("a certificate cannot name {host}"))?,
     };
     Ok(Tls::in_tee(&key)?)
 }
@@ -156,7 +159,7 @@ fn make_tls_key(platform: &Platform, origin: &Origin) -> Result<Tls> {
 fn collaterals(from: &CollateralFrom, data_dir: &Path) -> Result<Collaterals> {
     match from {
         CollateralFrom::Bundle(file) => Collaterals::from_bundle(file)
-            .with_context(|| format!("{} is no bundle of collateral", file.display()))
+            .with_context(|| format!("{} is not a bundle of collateral", file.display()))
             .context(Hint("write one with `strongroom attestation show --collateral URL`")),
         CollateralFrom::Services { intel, amd } => {
             Ok(Collaterals::from_services(Services::new(intel, amd), Some(&data_dir.join("collateral.json"))))

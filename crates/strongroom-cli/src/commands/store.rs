@@ -33,8 +33,8 @@ pub(crate) fn run(args: &StoreCommand) -> Result<()> {
 ///
 /// Example:  strongroom store backup --data-dir ./strongroom-data vault-monday.sqlite
 ///
-/// The copy is of one moment, checked, and synced. Keep root.sealed too, elsewhere: neither is of use
-/// without the other.
+/// The copy shows the store at one moment, and is checked and synced. Keep root.sealed too, in
+/// another place: neither is of use without the other.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct StoreBackup {
@@ -61,13 +61,13 @@ fn backup(args: &StoreBackup) -> Result<()> {
     Ok(())
 }
 
-/// Check a backup, or a store: every page, and with the root every record
+/// Check a backup or a store: every page, and with the root every record
 ///
 /// Example:  strongroom store verify --root-file root.sealed vault-monday.sqlite
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct StoreVerify {
-    /// The vault's root: then every record is unsealed, so that altered ones are found
+    /// The vault's root: with it every record is unsealed, which finds altered ones
     #[arg(long, value_name = "FILE")]
     pub(crate) root_file: Option<PathBuf>,
     #[command(flatten)]
@@ -77,18 +77,20 @@ pub(crate) struct StoreVerify {
 }
 
 fn verify(args: &StoreVerify) -> Result<()> {
-    // Before anything is shown: without it the rest would be half an answer.
+    // The root is opened before anything is shown: without it the rest would be half an answer.
     let opened = match &args.root_file {
         Some(root_file) => Some((root_file, root(root_file, &args.sealing)?)),
         None if args.sealing.names_a_secret() => {
-            bail!("how a root is sealed is of no use without --root-file");
+            bail!("the flags for a root's passphrase or token need --root-file");
         }
         None => None,
     };
     let backup = Snapshot::verify(&args.file).map_err(hint)?;
     show(&backup);
     let Some((root_file, root)) = opened else {
-        tell(format_args!("every page is whole; records were not unsealed: pass --root-file for that"));
+        tell(format_args!(
+            "every page is whole; records were not unsealed: pass --root-file to check them too"
+        ));
         return Ok(());
     };
     if root.root.vault_id().as_bytes() != &backup.vault_id {
@@ -117,8 +119,8 @@ fn verify(args: &StoreVerify) -> Result<()> {
 ///
 /// Example:  strongroom store restore --data-dir ./strongroom-data vault-monday.sqlite
 ///
-/// What was stored, replaced or deleted since the backup is as it was then: wallets that were removed
-/// since may read again, and secrets that were forgotten are back.
+/// Everything that was stored, replaced or deleted since the backup is undone: readers who were
+/// removed since can read again, and deleted secrets are back.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct StoreRestore {
@@ -140,13 +142,13 @@ fn restore(args: &StoreRestore) -> Result<()> {
     let root_file = data_dir.root_file();
     if root_file.exists() && root(&root_file, &args.sealing)?.root.vault_id().as_bytes() != &backup.vault_id {
         return Err(anyhow::Error::from(Refused(format!("{} is another vault's root", root_file.display())))
-            .context(Hint("restore the root of the same vault, or take another --data-dir")));
+            .context(Hint("restore the root of the same vault, or pass another --data-dir")));
     }
     let backup = Snapshot::restore(&args.backup, &data_dir.store_file()).map_err(hint)?;
     show(&backup);
     if !root_file.exists() {
         tell(format_args!(
-            "put the vault's {} into {} too; without it a recovery recipient can bring the root (`strongroom serve --recover`)",
+            "put the vault's {} into {} too; if it is lost, a recovery recipient can bring the root (`strongroom serve --recover`)",
             DataDir::ROOT_NAME,
             args.data_dir.display()
         ));
@@ -154,25 +156,25 @@ fn restore(args: &StoreRestore) -> Result<()> {
     Ok(())
 }
 
-/// How a root that is there is sealed, as for `strongroom serve`.
+/// How an existing root is sealed, as for `strongroom serve`.
 #[derive(clap::Args)]
 pub(crate) struct RootSealing {
-    /// What the root is sealed under: dstack, sev-snp, pkcs11, passphrase, plain or auto
+    /// The sealer of the root: dstack, sev-snp, pkcs11, passphrase, plain or auto
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub(crate) root_sealer: SealerName,
-    /// The passphrase of a root that is sealed under one: the file's first line
+    /// The file whose first line is the passphrase that the root is sealed under
     #[arg(long, value_name = "FILE")]
     pub(crate) root_passphrase_file: Option<PathBuf>,
     /// The PKCS#11 module of the token whose key the root is sealed under
     #[arg(long, value_name = "FILE")]
     pub(crate) hsm_module: Option<PathBuf>,
-    /// The token's key
+    /// The label of the token's key
     #[arg(long, value_name = "LABEL")]
     pub(crate) hsm_key_label: Option<String>,
-    /// The token's PIN: the file's first line
+    /// The file whose first line is the token's PIN
     #[arg(long, value_name = "FILE")]
     pub(crate) hsm_pin_file: Option<PathBuf>,
-    /// The token, where the module shows several
+    /// The token's label, where the module shows several tokens
     #[arg(long, value_name = "LABEL")]
     pub(crate) hsm_token: Option<String>,
     /// The platform whose key the root is sealed under, as for `strongroom serve`
@@ -187,7 +189,7 @@ pub(crate) struct RootSealing {
 }
 
 impl RootSealing {
-    /// Whether a passphrase or something of a token is named: of no use where no root is opened.
+    /// Whether a passphrase or a token is named, which is of use only if a root is opened.
     pub(crate) fn names_a_secret(&self) -> bool {
         self.root_passphrase_file.is_some()
             || self.hsm_module.is_some()
@@ -197,7 +199,7 @@ impl RootSealing {
     }
 }
 
-/// An existing root; where an imported key is needed, it comes from where `serve` takes it.
+/// Opens an existing root. If it needs an imported key, that key is read as `serve` reads it.
 fn root(path: &Path, args: &RootSealing) -> Result<OpenedRoot> {
     if !path.exists() {
         bail!("{} is not there", path.display());
@@ -215,8 +217,8 @@ fn root(path: &Path, args: &RootSealing) -> Result<OpenedRoot> {
     let sealer = SealerChoice::new(args.root_sealer, passphrase, token)?
         .sealer(&find_platform(args.platform, &paths)?)
         .map_err(sealer_hint)?
-        .context(Hint("name how this root is sealed with --root-sealer"))
-        .context("a root that is in memory has no file")?;
+        .context(Hint("name what this root is sealed under with --root-sealer"))
+        .context("--root-sealer memory keeps no root in a file")?;
     let imported = imported_key()?;
     open(path, &*sealer, imported)
         .map_err(root_hint)
@@ -232,7 +234,7 @@ fn show(backup: &Snapshot) {
 
 fn hint(error: SnapshotError) -> anyhow::Error {
     let hint = match &error {
-        SnapshotError::Exists(_) => "nothing is overwritten: choose another name, or move it away",
+        SnapshotError::Exists(_) => "nothing is overwritten: choose another name, or move the file away",
         SnapshotError::NoStore(_) => "name a backup, or the vault.sqlite of a data directory",
         SnapshotError::Damaged { .. } => return anyhow::Error::from(Refused(error.to_string())),
         _ => return error.into(),

@@ -18,10 +18,10 @@ use strongroom_client::{ClientError, RecoveryTarget, Vault};
 use strongroom_root::{recipients, summary};
 use time::{Duration, OffsetDateTime};
 
-/// How long a release statement lets replicas in: an upgrade is done within it.
+/// How long a release statement lets replicas in by default: an upgrade takes less.
 const DEFAULT_LIFETIME: Duration = Duration::days(7);
 
-/// Look at what protects a vault; bring its root back, or say which code may have it
+/// See what protects a vault, bring its root back, or sign which code may have it
 #[derive(clap::Subcommand)]
 pub(crate) enum VaultCommand {
     Status(VaultStatus),
@@ -37,17 +37,18 @@ pub(crate) fn run(args: &VaultCommand, roots: &TrustAnchors) -> Result<()> {
     }
 }
 
-/// Say how a vault's root is kept, who could recover it, and what takes it away
+/// Show how a vault's root is kept, who can recover it, and how it would be lost
 ///
 /// Example:  strongroom vault status https://vault.example
 ///
-/// The server is verified first, and what it says of its settings is what its evidence binds.
+/// The server is verified first, and the settings that it shows must be those that its evidence
+/// binds.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct VaultStatus {
     #[command(flatten)]
     pub(crate) trust: Trust,
-    /// As JSON
+    /// Write JSON
     #[arg(long)]
     pub(crate) json: bool,
     /// The server: https://host[:port], or http:// to this machine
@@ -79,7 +80,7 @@ fn row((name, value): &(&str, &str)) -> String {
     format!("{name:<12} {value}\n")
 }
 
-/// What is set, a line each.
+/// The settings as text, one on each line.
 fn table(configuration: &Configuration) -> String {
     let origins = configuration.sign_in_origins.join(" ");
     let rows = [
@@ -89,7 +90,7 @@ fn table(configuration: &Configuration) -> String {
         ("lost with", configuration.protection.lost_with()),
         ("handed to", &replicas(configuration)),
         ("sign-ins at", &origins),
-        ("storing", if configuration.require_sign_in_to_store { "by who signs in" } else { "by anybody" }),
+        ("storing", if configuration.require_sign_in_to_store { "only with a sign-in" } else { "by anyone" }),
     ];
     rows.iter().map(row).collect()
 }
@@ -104,7 +105,7 @@ fn origin(origin: KeyOrigin) -> &'static str {
 fn replicas(configuration: &Configuration) -> String {
     match &configuration.release_key {
         None => "no other replica".to_owned(),
-        Some(key) => format!("code that {} releases", key.owner()),
+        Some(key) => format!("code that {} signed for", key.owner()),
     }
 }
 
@@ -112,9 +113,10 @@ fn replicas(configuration: &Configuration) -> String {
 ///
 /// Example:  strongroom vault recover -i KEYFILE --server https://a.example --policy policy.toml
 ///
-/// The server is verified first, by the vault's policy of before: the root is sealed to that code and
-/// nobody else. Its settings must be those that the policy pins, since they decide who else gets the
-/// root; that the key is a recovered one from now on, and the platform another, is no other setting.
+/// The server is verified first, by the policy that the vault had before: the root is sealed only
+/// to that code. Its settings must be those that the policy pins, since they decide who else gets
+/// the root. Two things may differ: the key counts as recovered from now on, and the platform may
+/// be new.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct VaultRecover {
@@ -127,14 +129,14 @@ pub(crate) struct VaultRecover {
     pub(crate) trust: Trust,
 }
 
-/// Verifies the server that waits, opens the root, and brings it.
+/// Verifies the server that waits, opens the root, and sends it.
 fn recover(args: &VaultRecover, roots: &TrustAnchors) -> Result<()> {
     let policy = args.trust.policy(&args.server, roots)?;
     let keys = args.identities.read()?;
     let waiting = RecoveryTarget::at(&args.server).map_err(|error| match error {
         ClientError::Refused { status: 404, .. } => anyhow::Error::from(error)
             .context(Hint("start it with `strongroom serve --recover`"))
-            .context(format!("{} waits for no root", args.server)),
+            .context(format!("{} does not wait for a root", args.server)),
         other => other.into(),
     })?;
     let shown = waiting.configuration().clone();
@@ -146,7 +148,7 @@ fn recover(args: &VaultRecover, roots: &TrustAnchors) -> Result<()> {
     })?;
     waiting.recover(&keys).map_err(|error| match error {
         ClientError::Recovery(_) => anyhow::Error::from(error)
-            .context(Hint("pass the key of one who could recover it, as the settings name them, with -i")),
+            .context(Hint("pass the key of a recovery recipient with -i; the settings name the recipients")),
         other => other.into(),
     })?;
     let server = waiting.server();
@@ -159,35 +161,36 @@ fn recover(args: &VaultRecover, roots: &TrustAnchors) -> Result<()> {
     Ok(())
 }
 
-/// How a recipient takes settings that his policy does not pin.
+/// Tells a recipient how to accept settings that their policy does not pin.
 fn pinning(configuration: &Configuration) -> String {
     format!(
-        "bring nothing, unless you know these for the vault's settings; then the policy has to say config_digests = [\"{}\"]\n{}",
+        "bring nothing, unless you know that these are the vault's settings; then the policy has to say config_digests = [\"{}\"]\n{}",
         hex::encode(configuration.digest()),
         table(configuration).trim_end()
     )
 }
 
-/// Sign that the code which a policy takes may have a vault's root, as the vault's release key
+/// Sign with a vault's release key that the code which a policy accepts may have the vault's root
 ///
-/// Example:  strongroom vault release --mnemonic-file words.txt --policy new.toml --vault ID -o new.rel
+/// Example:  strongroom vault release --mnemonic-file words.txt --policy new.toml \
+///               --vault ID -o new.rel
 ///
-/// The policy is what `strongroom attestation policy` drafts of the new image, or its build. A replica
-/// shows the statement with `strongroom serve --join URL --release-statement FILE`. The key's public
-/// half, for --release-key, is what `strongroom backup keys` shows of the mnemonic; give it words of its
-/// own.
+/// The policy is drafted by `strongroom attestation policy` from the new image, or by its build. A
+/// replica shows the statement with `strongroom serve --join URL --release-statement FILE`. The
+/// public half of the key, for --release-key, is shown by `strongroom backup keys`. Use a mnemonic
+/// that serves only for this.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct VaultRelease {
     #[command(flatten)]
     pub(crate) words: Words,
-    /// Which code: a policy file
+    /// A policy file that names the code
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: PathBuf,
     /// The vault's id, 64 hex digits: `strongroom vault status` shows it
     #[arg(long, value_name = "HEX", value_parser = parse_vault_id)]
     pub(crate) vault: Hex<32>,
-    /// The statement lets nobody in after this RFC 3339 time (default: a week from now)
+    /// The RFC 3339 time when the statement expires (default: a week from now)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(crate) not_after: Option<time::OffsetDateTime>,
     /// Write to this file, in place of what is there (default: standard output)
@@ -206,12 +209,15 @@ fn release(args: &VaultRelease) -> Result<()> {
     let policy = trust::read(&args.policy)?;
     let names_code = policy.intel_tdx.is_some() || policy.amd_sev_snp.is_some() || policy.aws_nitro.is_some();
     if !names_code {
-        bail!("{} names no code: it has no [intel-tdx], [amd-sev-snp] or [aws-nitro]", args.policy.display());
+        bail!(
+            "{} names no code: a policy with [intel-tdx], [amd-sev-snp] or [aws-nitro] is expected",
+            args.policy.display()
+        );
     }
     let now = OffsetDateTime::now_utc();
     let not_after = args.not_after.unwrap_or(now + DEFAULT_LIFETIME);
     if not_after <= now {
-        bail!("--not-after: this time is over");
+        bail!("--not-after: this time is in the past");
     }
     let mnemonic = args.words.read()?;
     let keys = Keys::strongroom(&mnemonic, args.words.account);

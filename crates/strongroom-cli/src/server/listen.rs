@@ -1,4 +1,4 @@
-//! A server's run time, its listeners, and its end.
+//! A server's runtime, its listeners, and its shutdown.
 
 use crate::error::Hint;
 use anyhow::{Context, Result, anyhow};
@@ -7,7 +7,7 @@ use strongroom::sign_in::Origin;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// What to do where the public address is in use.
+/// The hint for a public address that is in use.
 pub(crate) const PUBLIC_HINT: &str = "pass another address with --listen, or port 0 for a free one";
 
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
@@ -23,7 +23,8 @@ pub(crate) async fn bind(address: SocketAddr, in_use_hint: &'static str) -> Resu
     })
 }
 
-/// Where clients reach a server that listens on this address. An address of every interface names no host.
+/// The origin of a server that listens on this address. The address of all interfaces does not name
+/// a host, and is refused.
 pub(crate) fn origin_of(scheme: &str, address: SocketAddr) -> Result<Origin> {
     if address.ip().is_unspecified() {
         return Err(anyhow!(Hint("pass --public-url with the URL that clients use"))
@@ -32,7 +33,7 @@ pub(crate) fn origin_of(scheme: &str, address: SocketAddr) -> Result<Origin> {
     Ok(format!("{scheme}://{address}").parse()?)
 }
 
-/// Ends when somebody asks the server to end.
+/// Completes at SIGTERM or SIGINT.
 pub(crate) fn asked_to_end() -> Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
@@ -41,6 +42,6 @@ pub(crate) fn asked_to_end() -> Result<impl Future<Output = ()>> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("shutting down: requests under way may finish");
+        tracing::info!("shutting down: requests in progress may finish");
     })
 }

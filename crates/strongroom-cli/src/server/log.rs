@@ -6,11 +6,12 @@ use tracing_subscriber::EnvFilter;
 
 const LOG_BUFFER_BYTES: usize = 64 * 1024;
 
-/// For people on a terminal, JSON for everything else; `RUST_LOG` chooses. A reader who stops reading, or goes, costs
-/// lines and no request. What waits is written when the value is dropped.
+/// Starts the log: plain lines on a terminal, and JSON otherwise. `RUST_LOG` chooses what is
+/// logged. If nobody reads stderr, lines are lost, and no request waits for them. Dropping the
+/// value writes the lines that are waiting.
 pub(crate) fn log_to_stderr() -> WorkerGuard {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    // Lines that came together are written together; after them nothing stays behind.
+    // Lines that come together are written together, and the buffer is flushed after them.
     let lines = BufWriter::with_capacity(LOG_BUFFER_BYTES, std::io::stderr());
     let (writer, guard) = tracing_appender::non_blocking(lines);
     let builder = tracing_subscriber::fmt()

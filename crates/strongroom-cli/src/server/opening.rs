@@ -1,5 +1,6 @@
-//! Opens a vault: its store, and its root. What is to be done for the root is decided by
-//! [`strongroom_root::Opening`]; this file reaches the store, the network and the other replica for it.
+//! Opens a vault: its store and its root. The decision of how the root comes is made by
+//! [`strongroom_root::Opening`]. This file reaches the store, the network and the other replica for
+//! it.
 
 use super::hints::{database_hint, join_hint, opening_hint};
 use super::listen::asked_to_end;
@@ -25,35 +26,35 @@ use tokio::net::TcpListener;
 /// Where a vault's root and store are.
 pub(crate) struct VaultPlace {
     pub(crate) data_dir: PathBuf,
-    /// Where it is not in the data directory.
+    /// The root's file, if it is not in the data directory.
     pub(crate) root_file: Option<PathBuf>,
-    /// Where it is not SQLite in the data directory.
+    /// The database, if the store is not SQLite in the data directory.
     pub(crate) database: Option<(DatabaseUrl, PostgresOptions)>,
 }
 
-/// How a root that is not kept here yet is to come.
+/// How the server gets a root that is not kept here yet.
 pub(crate) enum ComingRoot<'a> {
-    /// It is made, together with the store.
+    /// The root is made, together with the store.
     New,
     /// The replica at `url` hands it over.
     Handoff { url: String, statements: Vec<ReleaseStatement> },
-    /// A recovery recipient brings it back; they are waited for on the listener.
+    /// A recovery recipient brings it back; the server waits for them on the listener.
     Recovery { listener: &'a TcpListener, tls: Option<Arc<Tls>> },
 }
 
-/// All that a vault is opened with.
+/// Everything that is needed to open a vault.
 pub(crate) struct VaultOpening<'a> {
     pub(crate) place: VaultPlace,
-    /// What seals the root, or `None` where it stays in memory.
+    /// The sealer of the root, or `None` if the root stays in memory.
     pub(crate) sealer: Option<Box<dyn Sealer>>,
     pub(crate) imported: Option<DecapsulationKey>,
     pub(crate) root: ComingRoot<'a>,
-    /// Whether the envelope for recovery recipients may be taken away.
+    /// Whether the envelope for recovery recipients may be removed.
     pub(crate) forgets_recovery: bool,
 }
 
-/// A store that was reached and not opened yet: whose it is follows from the root, or the root must be
-/// its vault's.
+/// A store that was reached but not opened yet. A new store belongs to the root's vault; the root
+/// of an existing one must be its vault's root.
 enum ReachedStore {
     Sqlite(PathBuf),
     Postgres(PostgresDatabase),
@@ -67,7 +68,7 @@ impl ReachedStore {
                 let store = SqliteStore::open(&file, vault_id);
                 Arc::new(store.map_err(|error| match error {
                     StoreError::ForeignVault => anyhow::Error::from(error).context(Hint(
-                        "root.sealed and vault.sqlite belong together: restore the one that was exchanged",
+                        "root.sealed and vault.sqlite belong together: restore the one that was swapped",
                     )),
                     other => other.into(),
                 })?)
@@ -89,8 +90,8 @@ impl ReachedStore {
 }
 
 impl VaultOpening<'_> {
-    /// Locks the data directory, opens or makes root and store, and says aloud what protects them.
-    /// `None` where the server was asked to end before the root was there.
+    /// Locks the data directory, opens or makes root and store, and tells what protects them.
+    /// `None` if the server was asked to end before it had the root.
     pub(crate) async fn open(
         self,
         attestor: Arc<Attestor>,
@@ -154,7 +155,7 @@ impl VaultOpening<'_> {
             (step, _) => {
                 if step == (Step::OpenOrCreate { is_first_start: true }) {
                     tell(format_args!(
-                        "there is no store here whose root could be recovered: this is a new vault"
+                        "there is no store here whose root could be recovered, so a new vault is made"
                     ));
                 }
                 let opened = opening.open_or_create(&mut os_rng()).map_err(refused)?;
@@ -169,7 +170,7 @@ impl VaultOpening<'_> {
     }
 }
 
-/// The root, from the replica at `url`. Waits for the platform and for the other.
+/// Gets the root from the replica at `url`. This waits for the platform and for the other replica.
 async fn joined(
     url: String,
     vault_id: [u8; 32],
@@ -184,11 +185,11 @@ async fn joined(
             JoinRequest { vault_id, configuration: &configuration, statements, attestor: &attestor };
         join(request, &mut os_rng(), |hello| replica.offer(hello), |request| replica.root(request))
     };
-    let asked = tokio::task::spawn_blocking(work).await.context("the handoff broke off")?;
+    let asked = tokio::task::spawn_blocking(work).await.context("the handoff was broken off")?;
     asked.map_err(|error| join_hint(error, &url))
 }
 
-/// Waits on a second handle of the listener, which goes on to be the vault's.
+/// Waits for a recipient on a second handle of the listener, which later serves the vault.
 async fn brought(
     awaited: AwaitedRoot,
     listener: &TcpListener,
@@ -205,7 +206,7 @@ async fn brought(
     Ok(wait_for_root(awaited, second, tls, Arc::clone(attestor), asked_to_end()?).await)
 }
 
-/// Says how the root is kept, and what vouches for the server.
+/// Tells how the root is kept, and warns if no TEE vouches for the server.
 fn tell_how_it_is_kept(opened: &OpenedRoot, attestor: &Attestor, config: &Config) {
     let bound = config.bound(opened.root.origin(), opened.protection);
     let kept = summary(&bound);
@@ -217,7 +218,7 @@ fn tell_how_it_is_kept(opened: &OpenedRoot, attestor: &Attestor, config: &Config
     let platform = attestor.platform();
     if platform.is_none() {
         warn(
-            "no TEE vouches for this server: clients refuse it unless they allow no TEE. For development only",
+            "no TEE vouches for this server, and clients refuse it unless they pass --allow-no-tee. For development only",
         );
     }
     tracing::info!(

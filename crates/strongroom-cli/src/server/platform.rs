@@ -4,7 +4,8 @@ use crate::error::Hint;
 use anyhow::Result;
 use strongroom_root::{Platform, PlatformChoice, PlatformPaths};
 
-/// What was asked for and is not there ends the start: nothing takes its place.
+/// Finds the platform that was chosen. If it is not there, the start ends: no other platform takes
+/// its place.
 pub(crate) fn find_platform(choice: PlatformChoice, paths: &PlatformPaths) -> Result<Platform> {
     let hint = match choice {
         PlatformChoice::Dstack => {

@@ -1,4 +1,4 @@
-//! A vault's key that the operator brings with them.
+//! A vault's key that the operator imports.
 
 use crate::error::Hint;
 use crate::files;
@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 const PRIVATE_KEY: &str = "ADMIN_MLKEM_PRIVATE_KEY";
 const PUBLIC_KEY: &str = "ADMIN_MLKEM_PUBLIC_KEY";
 
-/// The seeds' two variables. The private key may be in a file that its `_FILE` variable names.
+/// Reads the imported key from `ADMIN_MLKEM_PRIVATE_KEY`, or from the file that its `_FILE`
+/// variable names. `ADMIN_MLKEM_PUBLIC_KEY`, if it is set, must fit it.
 pub(crate) fn imported_key() -> Result<Option<DecapsulationKey>> {
     let Some(private) = variable(PRIVATE_KEY)? else {
         if variable(PUBLIC_KEY)?.is_some() {
@@ -19,7 +20,7 @@ pub(crate) fn imported_key() -> Result<Option<DecapsulationKey>> {
         return Ok(None);
     };
     let key = DecapsulationKey::from_secret_text(private.trim())
-        .with_context(|| format!("{PRIVATE_KEY} is no key"))?;
+        .with_context(|| format!("{PRIVATE_KEY} is not a key"))?;
     if let Some(public) = variable(PUBLIC_KEY)?
         && public.trim() != key.encapsulation_key().to_base64()
     {
@@ -32,7 +33,7 @@ fn variable(name: &str) -> Result<Option<Zeroizing<String>>> {
     let file = format!("{name}_FILE");
     match (std::env::var_os(name), std::env::var_os(&file)) {
         (Some(_), Some(_)) => bail!("{name} and {file} are both set"),
-        // Set and empty is no choice for a new vault: more likely a secret that was not passed on.
+        // An empty variable does not ask for a new vault: more likely, a secret was not passed on.
         (Some(text), None) if text.is_empty() => {
             Err(anyhow!(Hint("unset it to run without an imported key"))
                 .context(format!("{name} is set and empty")))

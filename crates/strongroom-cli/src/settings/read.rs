@@ -13,7 +13,7 @@ use std::time::Duration;
 const DEFAULT_FILE: &str = "strongroom.toml";
 const PREFIX: &str = "STRONGROOM_";
 
-/// What is wrong with the settings, all of it.
+/// Everything that is wrong with the settings.
 #[derive(Debug)]
 pub(crate) struct Mistakes(pub(crate) Vec<String>);
 
@@ -31,13 +31,13 @@ impl Display for Mistakes {
 
 impl std::error::Error for Mistakes {}
 
-/// A setting's texts, and where they come from.
+/// A setting's values as text, and where they were set.
 struct Found {
     texts: Vec<String>,
     from: String,
 }
 
-/// Reads setting after setting and remembers what is wrong.
+/// Reads one setting after another, and collects the mistakes.
 pub(super) struct Reader<'a> {
     flags: &'a Flags,
     file: BTreeMap<String, Found>,
@@ -56,17 +56,17 @@ impl<'a> Reader<'a> {
         self.mistakes.push(mistake);
     }
 
-    /// One value, parsed.
+    /// A setting that has one value.
     pub(super) fn one<T: FromStr<Err: Display>>(&mut self, name: &'static str) -> Option<T> {
         self.parsed(name, |text| text.parse().map_err(|error: T::Err| error.to_string())).pop()
     }
 
-    /// All values, parsed.
+    /// A setting that has any number of values.
     pub(super) fn many<T: FromStr<Err: Display>>(&mut self, name: &'static str) -> Vec<T> {
         self.parsed(name, |text| text.parse().map_err(|error: T::Err| error.to_string()))
     }
 
-    /// A number within bounds.
+    /// A setting that is a number within bounds.
     pub(super) fn bounded(&mut self, name: &'static str, bounds: RangeInclusive<usize>) -> Option<usize> {
         let expected = format!("a number from {} to {} is expected", bounds.start(), bounds.end());
         self.parsed(name, |text| {
@@ -75,7 +75,7 @@ impl<'a> Reader<'a> {
         .pop()
     }
 
-    /// Bytes: a number, or one with `KiB`, `MiB`, `GiB`.
+    /// A setting that is a number of bytes, with `KiB`, `MiB`, `GiB` or no unit.
     pub(super) fn size(&mut self, name: &'static str) -> Option<u64> {
         const UNITS: [(&str, u64); 4] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("", 1)];
         self.parsed(name, |text| {
@@ -84,10 +84,10 @@ impl<'a> Reader<'a> {
         .pop()
     }
 
-    /// A time: a number with `s`, `m`, `h` or `d`.
+    /// A setting that is a time: a number with `s`, `m`, `h` or `d`.
     pub(super) fn duration(&mut self, name: &'static str) -> Option<Duration> {
         const UNITS: [(&str, u64); 4] = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
-        // A hundred years: what is added to the present must remain a time.
+        // At most a hundred years, so the present plus this time can still be written.
         let parse = |text: &str| with_unit(text, &UNITS).filter(|s| (1..=36_500 * 86_400).contains(s));
         self.parsed(name, |text| {
             parse(text).ok_or_else(|| "a time such as 30d or 12h is expected".to_owned())
@@ -96,7 +96,8 @@ impl<'a> Reader<'a> {
         .map(Duration::from_secs)
     }
 
-    /// Variables of our prefix that are no settings; others may have set them for purposes of their own.
+    /// Variables with our prefix that name no setting. They are not mistakes, since other programs
+    /// may use them.
     pub(super) fn unknown_variables() -> Vec<String> {
         let known = |name: &str| {
             name == "config"
@@ -109,12 +110,12 @@ impl<'a> Reader<'a> {
         ours.collect()
     }
 
-    /// Whether it is set anywhere.
+    /// Whether the setting is set in any place.
     pub(super) fn is_set(&self, name: &str) -> bool {
         self.shown.iter().any(|(shown, ..)| *shown == name)
     }
 
-    /// Whether a flag sets it.
+    /// Whether a flag sets the setting.
     pub(super) fn is_flag(&self, name: &str) -> bool {
         self.flags.values.contains_key(name)
     }
@@ -128,7 +129,7 @@ impl<'a> Reader<'a> {
         let setting = SETTINGS.iter().find(|setting| setting.name == name).expect("it is in the table");
         let Some(found) = self.find(setting) else { return Vec::new() };
         let Found { texts, from } = found;
-        // Empty is no choice for a default: more likely something that was not passed on.
+        // An empty value does not ask for the default: more likely, a value was not passed on.
         if setting.kind != Kind::Many && texts.is_empty() || texts.iter().any(String::is_empty) {
             self.mistake(format!("{name}: {from} is set and empty"));
             return Vec::new();
@@ -150,7 +151,7 @@ impl<'a> Reader<'a> {
         values
     }
 
-    /// In the first of the three places that has it.
+    /// Finds a setting in the first of the three places that has it.
     fn find(&mut self, setting: &Setting) -> Option<Found> {
         let in_flags = |name: &str| self.flags.values.get(name).cloned();
         if let Some(found) = self.in_place(setting, "--", in_flags, |name| name.to_owned()) {
@@ -243,7 +244,8 @@ impl<'a> Reader<'a> {
         };
         let table: toml::Table = match text.parse() {
             Ok(table) => table,
-            // Where it breaks off, nothing in it can be told. Its text is not repeated: a password may stand in it.
+            // The error gives only the place, and does not repeat the text, which may hold a
+            // password.
             Err(error) => {
                 let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or_default();
                 let line = before.matches('\n').count() + 1;
@@ -268,7 +270,7 @@ impl<'a> Reader<'a> {
             match texts_of(value) {
                 Some(texts) => drop(self.file.insert(name, Found { texts, from })),
                 None => {
-                    self.mistake(format!("{from} is no text, number, true or false, nor a list of those"));
+                    self.mistake(format!("{from} is not a text, a number, true, false, or a list of those"));
                 }
             }
         }
@@ -288,7 +290,8 @@ fn texts_of(value: toml::Value) -> Option<Vec<String>> {
     }
 }
 
-/// The setting that shares most letters with a name that is none, at its beginning and end.
+/// The setting that an unknown name resembles: the one that shares most letters with it, at the
+/// beginning and the end.
 fn nearest(name: &str) -> Option<String> {
     let common = |a: &str, b: &str| a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
     let reverse = |text: &str| text.chars().rev().collect::<String>();
@@ -298,7 +301,7 @@ fn nearest(name: &str) -> Option<String> {
     (2 * shared(best) >= name.len()).then(|| best.name.replace('-', "_"))
 }
 
-/// A whole number with one of these units behind it.
+/// Parses a whole number that is followed by one of these units.
 fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
     let (_, factor) = units.iter().find(|(unit, _)| *unit == text[digits.len()..].trim_start())?;

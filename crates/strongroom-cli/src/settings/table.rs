@@ -4,11 +4,11 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-/// What can be set: as `--name`, as `STRONGROOM_NAME` in the environment, as `name` in `strongroom.toml`; there with
-/// `_` for `-`.
+/// A setting. It is given as `--name`, as `STRONGROOM_NAME` in the environment, or as `name` in
+/// `strongroom.toml`, with `_` for `-` in the last two.
 pub(crate) struct Setting {
     pub(crate) name: &'static str,
-    /// What its value is called; empty for a switch.
+    /// The name of its value in help texts; empty for a switch.
     pub(crate) value: &'static str,
     pub(crate) kind: Kind,
     pub(crate) help: &'static str,
@@ -19,11 +19,13 @@ pub(crate) struct Setting {
 pub(crate) enum Kind {
     /// One value.
     One,
-    /// Any number: a flag that is repeated, a list in the file, commas in the environment.
+    /// Any number of values: a flag is repeated, the file has a list, and the environment has
+    /// commas.
     Many,
-    /// True where it is there without a value.
+    /// True or false; true if it is given without a value.
     Switch,
-    /// One value that nobody may see; also in a file, which the setting of this name names.
+    /// One value that is secret. It can also be in a file, which is named by the setting of this
+    /// name.
     Secret(&'static str),
 }
 
@@ -52,79 +54,79 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "data-dir",
         "DIR",
         Kind::One,
-        "Root and store; made where there is none, used by one server at a time [default: strongroom-data]",
+        "The directory of root and store; it is made if it is missing, and one server uses it at a time [default: strongroom-data]",
     ),
     setting(
         "root-file",
         "FILE",
         Kind::One,
-        "The sealed root, where it is not in the data directory, such as for several servers",
+        "The file of the sealed root, if it is not in the data directory, such as for several servers",
     ),
     setting(
         "root-sealer",
         "NAME",
         Kind::One,
-        "What the root is sealed under: dstack, sev-snp, pkcs11, passphrase, plain (in the clear, for development), memory (nowhere: gone with the process), or auto: a passphrase or token that is named, else the platform's key, else memory in a TEE and plain outside [default: auto]",
+        "The sealer of the root: dstack, sev-snp, pkcs11, passphrase, plain (in the clear, for development), memory (not kept: it is lost when the process ends), or auto: a passphrase or token that is named, else the platform's key, else memory in a TEE and plain outside [default: auto]",
     ),
     setting(
         "root-passphrase-file",
         "FILE",
         Kind::One,
-        "Seal the root under the passphrase in this file's first line",
+        "Seal the root under the passphrase on the first line of this file",
     ),
     setting(
         "hsm-module",
         "FILE",
         Kind::One,
-        "Outside a TEE, seal the root under a key of a PKCS#11 token: the module of the token's maker, such as /usr/lib/softhsm/libsofthsm2.so",
+        "Outside a TEE, seal the root under a key of a PKCS#11 token. This names the module of the token's maker, such as /usr/lib/softhsm/libsofthsm2.so",
     ),
     setting(
         "hsm-key-label",
         "LABEL",
         Kind::One,
-        "The token's key, AES with 256 bits, which the token does not give out; under a new one the root is sealed anew at the next start",
+        "The label of the token's key, an AES key of 256 bits that cannot leave the token; if a newer key is named, the next start seals the root again under it",
     ),
     setting(
         "hsm-pin-file",
         "FILE",
         Kind::One,
-        "The token's PIN: the file's first line. A wrong one is tried once a start",
+        "The file whose first line is the token's PIN. A wrong PIN is tried once at each start",
     ),
     setting(
         "hsm-token",
         "LABEL",
         Kind::One,
-        "The token, where the module shows several [default: the only one]",
+        "The token's label, where the module shows several tokens [default: the only token]",
     ),
     setting(
         "recovery",
         "1:KEY,KEY…",
         Kind::One,
-        "Who could bring the root back: any one of these public keys (strongroom-pk-1…), shown in the evidence; none takes away who could before",
+        "The recovery recipients: the holder of any one of these public keys (strongroom-pk-1…) can bring the root back, and the evidence shows them; the value none removes all recipients",
     ),
     setting(
         "recover",
         "",
         Kind::Switch,
-        "Where a store is here and no root: wait until a recovery recipient brings it with `strongroom vault recover`; without a store a new vault is made",
+        "If there is a store here but no root, wait until a recovery recipient brings it with `strongroom vault recover`; if there is no store, make a new vault",
     ),
     setting(
         "release-key",
         "KEY",
         Kind::One,
-        "Hand the root to other replicas in TEEs, of code that this SLH-DSA key (0x and 128 hex digits) signed with `strongroom vault release`",
+        "Hand the root over to other replicas in TEEs whose code this SLH-DSA key (0x and 128 hex digits) signed with `strongroom vault release`",
     ),
     setting(
         "join",
         "URL",
         Kind::One,
-        "Where no root is here: ask this replica for it; both share the database",
+        "If there is no root here, ask this replica for it; both share the database",
     ),
     setting(
         "release-statement",
         "FILE",
         Kind::Many,
-        "With --join: what the release key signed, of this code and of the other replica's where they differ",
+        "With --join: a statement that the release key signed, for this code, and another for the other replica's code if it differs",
     ),
     setting(
         "database-url",
@@ -136,53 +138,53 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "database-ca",
         "FILE",
         Kind::One,
-        "PEM certificates that may vouch for the database [default: the public authorities]",
+        "PEM certificates of the authorities that may vouch for the database [default: the public authorities]",
     ),
-    setting("database-connections", "N", Kind::One, "Connections to the database at most [default: 16]"),
+    setting("database-connections", "N", Kind::One, "The most connections to the database [default: 16]"),
     setting(
         "public-url",
         "URL",
         Kind::One,
-        "How clients reach this server; sign-ins for its host are taken [default: the listening address]",
+        "The URL that clients use for this server; sign-ins for its host are accepted [default: the listening address]",
     ),
     setting(
         "sign-in-origin",
         "ORIGIN",
         Kind::Many,
-        "Take sign-ins made at this origin too, such as a dApp's front end",
+        "Accept sign-ins that are made at this origin too, such as a dApp's front end",
     ),
-    setting("chain-id", "N", Kind::Many, "Take sign-ins of this EIP-155 chain alone [default: all]"),
+    setting("chain-id", "N", Kind::Many, "Accept only sign-ins of this EIP-155 chain [default: all chains]"),
     setting(
         "cors-origin",
         "ORIGIN",
         Kind::Many,
         "Let pages of this origin call the vault from a browser, or * for all",
     ),
-    setting("require-sign-in-to-store", "", Kind::Switch, "Refuse to store for who has not signed in"),
+    setting("require-sign-in-to-store", "", Kind::Switch, "Require a sign-in to store"),
     setting(
         "tls-cert",
         "FILE",
         Kind::One,
-        "Serve TLS 1.3 with this PEM chain of certificates; SIGHUP reads it again",
+        "Serve TLS 1.3 with this chain of PEM certificates; SIGHUP reads it again",
     ),
     setting("tls-key", "FILE", Kind::One, "The PEM private key of --tls-cert"),
     setting(
         "tls-in-tee",
         "",
         Kind::Switch,
-        "Serve TLS 1.3 with a key that is made here and bound by the evidence, so that nobody before the TEE can end the TLS",
+        "Serve TLS 1.3 with a key that is made here and bound by the evidence, so no proxy outside the TEE can end the TLS",
     ),
     setting(
         "platform",
         "NAME",
         Kind::One,
-        "What vouches for this server: dstack, intel-tdx, amd-sev-snp, aws-nitro, none, or auto for whatever is there [default: auto]",
+        "The platform that vouches for this server: dstack, intel-tdx, amd-sev-snp, aws-nitro, none, or auto, which takes the one that is there [default: auto]",
     ),
     setting(
         "dstack-endpoint",
         "ENDPOINT",
         Kind::One,
-        "dstack's agent: a socket or http:// URL [default: DSTACK_SIMULATOR_ENDPOINT, or /var/run/dstack.sock and its other paths]",
+        "dstack's agent: a socket or http:// URL [default: DSTACK_SIMULATOR_ENDPOINT, or /var/run/dstack.sock and dstack's other paths]",
     ),
     setting(
         "tsm-dir",
@@ -202,12 +204,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Kind::One,
         "AMD's key distribution service, for the certificates of SEV-SNP [default: https://kdsintf.amd.com]",
     ),
-    setting(
-        "collateral-file",
-        "FILE",
-        Kind::One,
-        "Relay this bundle, the collateral of evidence as JSON, and fetch nothing",
-    ),
+    setting("collateral-file", "FILE", Kind::One, "Relay the collateral in this JSON bundle, and fetch none"),
     setting(
         "metrics-listen",
         "ADDR",
@@ -218,70 +215,80 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "trusted-hops",
         "N",
         Kind::One,
-        "Proxies of your own before the server that add to X-Forwarded-For [default: 0]",
+        "The number of your own proxies in front of the server, each of which adds to X-Forwarded-For [default: 0]",
     ),
     setting(
         "address-rate",
         "N",
         Kind::One,
-        "Requests a second of one address, four times as many at once; 0 for any number [default: 50]",
+        "Requests a second from one address, and four times as many in a burst; 0 sets no limit [default: 50]",
     ),
     setting(
         "wallet-rate",
         "N",
         Kind::One,
-        "Signed requests a second of one wallet or SLH-DSA key, four times as many at once; 0 for any number [default: 20]",
+        "Signed requests a second from one wallet or SLH-DSA key, and four times as many in a burst; 0 sets no limit [default: 20]",
     ),
     setting(
         "verification-rate",
         "N",
         Kind::One,
-        "SLH-DSA verifications a second that one address asks for, four times as many at once; 0 for any number [default: 5]",
+        "SLH-DSA verifications a second for one address, and four times as many in a burst; 0 sets no limit [default: 5]",
     ),
     setting(
         "backup-rate",
         "N",
         Kind::One,
-        "Backups that one SLH-DSA key uploads in an hour; 0 for any number [default: 60]",
+        "Backups that one SLH-DSA key can upload in an hour; 0 sets no limit [default: 60]",
     ),
     setting(
         "backup-quota",
         "SIZE",
         Kind::One,
-        "What the backups of one SLH-DSA key may have together; 0 for any amount [default: 16MiB]",
+        "The total size of one SLH-DSA key's backups; 0 sets no limit [default: 16MiB]",
     ),
-    setting("backup-versions", "N", Kind::One, "Versions of a backup that are kept [default: 5]"),
+    setting(
+        "backup-versions",
+        "N",
+        Kind::One,
+        "The number of versions of a backup that are kept [default: 5]",
+    ),
     setting(
         "anonymous-quota",
         "SIZE",
         Kind::One,
-        "What one address may store unsigned, or as backups, in a day; 0 for any amount [default: 256MiB]",
+        "The total size that one address can store in a day without a sign-in or as backups; 0 sets no limit [default: 256MiB]",
     ),
     setting(
         "anonymous-lifetime",
         "TIME",
         Kind::One,
-        "How long a secret lives at most that was stored unsigned, such as 30d [default: for ever]",
+        "The longest lifetime of a secret that was stored without a sign-in, such as 30d [default: for ever]",
     ),
-    setting("max-body", "SIZE", Kind::One, "Bytes of a request's body at most [default: 2MiB]"),
-    setting("max-bodies", "SIZE", Kind::One, "Bytes of all bodies in memory at most [default: 256MiB]"),
-    setting("max-active", "N", Kind::One, "Requests worked on at the same time [default: 256]"),
+    setting("max-body", "SIZE", Kind::One, "The largest body of a request [default: 2MiB]"),
+    setting("max-bodies", "SIZE", Kind::One, "The total size of all bodies in memory [default: 256MiB]"),
+    setting(
+        "max-active",
+        "N",
+        Kind::One,
+        "The most requests that are worked on at the same time [default: 256]",
+    ),
     setting(
         "max-waiting",
         "N",
         Kind::One,
-        "Requests that wait for their turn; more are answered 503 [default: 1024]",
+        "The most requests that wait for their turn; any more are answered with 503 [default: 1024]",
     ),
-    setting("max-connections", "N", Kind::One, "Connections at most [default: 8192]"),
+    setting("max-connections", "N", Kind::One, "The most connections [default: 8192]"),
     setting(
         "max-connections-per-address",
         "N",
         Kind::One,
-        "Connections of one address at most, unless there are trusted hops [default: 1024]",
+        "The most connections from one address; there is no limit with trusted hops [default: 1024]",
     ),
 ];
 
-/// The flags as they were given, and which file to read.
+/// The flags as they were given, and the settings file that was named.
 #[derive(Debug, Default)]
 pub(crate) struct Flags {
     pub(crate) config: Option<OsString>,
@@ -294,7 +301,7 @@ impl Args for Flags {
             .long("config")
             .value_name("FILE")
             .value_parser(clap::value_parser!(OsString))
-            .help("Settings, as TOML [default: strongroom.toml, where it is there]");
+            .help("The settings file, in TOML [default: strongroom.toml, if it exists]");
         let command = command.arg(config);
         SETTINGS.iter().fold(command, |command, setting| {
             let arg = Arg::new(setting.name)
@@ -314,7 +321,7 @@ impl Args for Flags {
                         .long(file)
                         .value_name("FILE")
                         .value_parser(clap::value_parser!(OsString))
-                        .help(format!("The file that holds what --{} says", setting.name));
+                        .help(format!("The file that holds the value of --{}", setting.name));
                     command.arg(arg.value_name(setting.value)).arg(file)
                 }
                 _ => command.arg(arg.value_name(setting.value)),
@@ -351,7 +358,8 @@ impl FromArgMatches for Flags {
 mod tests {
     use super::*;
 
-    /// Every setting that the files of deploy/ and its pages name is one, with a value or without.
+    /// Every setting that deploy/ and the pages about deployment name is in the table, with a value
+    /// or without one.
     #[test]
     fn what_is_deployed_is_set_by_settings_that_there_are() {
         let top = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -390,7 +398,7 @@ mod tests {
         assert!(named >= 12, "{named}");
     }
 
-    /// The table of docs/reference/settings.md is this one; `UPDATE_GOLDEN=1` writes it there.
+    /// The table of docs/reference/settings.md is written from this one, by `UPDATE_GOLDEN=1`.
     #[test]
     fn the_page_of_settings_has_every_setting() {
         const BEGIN: &str = "with UPDATE_GOLDEN=1 -->\n";

@@ -2,7 +2,7 @@
 
 use strongroom::envelope::StreamError;
 
-/// Says which of the two streams failed, by its name.
+/// Names the stream that failed, which is one of the two.
 pub(crate) fn stream_failed(error: StreamError, from: &str, to: &str) -> anyhow::Error {
     match error {
         StreamError::Read(error) => anyhow::Error::from(error).context(format!("cannot read {from}")),

@@ -11,9 +11,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::Zeroizing;
 
-/// Bytes of an input that must sit in memory.
+/// The largest input, in bytes, that is read into memory whole.
 const MAX_INPUT_BYTES: u64 = 256 * 1024 * 1024;
-/// Bytes of an input from which on more threads than one are worth their start.
+/// The size of an input, in bytes, from which more than one thread is worth its start.
 const PARALLEL_BYTES: u64 = 1024 * 1024;
 const MAX_THREADS: usize = 16;
 
@@ -25,7 +25,8 @@ fn stdin_twice() -> anyhow::Error {
     anyhow!(Hint("name a file for one of them")).context("standard input is named twice")
 }
 
-/// Refuses inputs of which two are stdin before the first of them is read, and its contents taken for the wrong thing.
+/// Refuses two inputs that are both standard input. The check comes before any of them is read, so
+/// no input is taken for another one.
 pub(crate) fn refuse_stdin_twice<'a>(inputs: impl Iterator<Item = Option<&'a Path>>) -> Result<()> {
     if inputs.filter(|path| is_stdio(*path)).count() > 1 { Err(stdin_twice()) } else { Ok(()) }
 }
@@ -34,7 +35,7 @@ pub(crate) fn refuse_stdin_twice<'a>(inputs: impl Iterator<Item = Option<&'a Pat
 pub(crate) struct Input {
     file: File,
     name: String,
-    /// Of a regular file.
+    /// The length, where it is a regular file.
     bytes: Option<u64>,
 }
 
@@ -42,7 +43,8 @@ impl Input {
     pub(crate) fn open(path: Option<&Path>) -> Result<Self> {
         static STDIN_WAS_READ: AtomicBool = AtomicBool::new(false);
         let Some(path) = path.filter(|_| !is_stdio(path)) else {
-            // A second reader would find it empty, and an empty secret looks like one.
+            // A second reader would find standard input empty, and would take that for an empty
+            // secret.
             if STDIN_WAS_READ.swap(true, Ordering::Relaxed) {
                 return Err(stdin_twice());
             }
@@ -64,12 +66,12 @@ impl Input {
         Ok(Self { file, name, bytes: metadata.is_file().then_some(metadata.len()) })
     }
 
-    /// What an error calls it.
+    /// The name that errors give it.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// How many threads it is worth.
+    /// The number of threads that are worth their start for it.
     pub(crate) fn threads(&self) -> NonZeroUsize {
         let all = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         match self.bytes {
@@ -78,14 +80,15 @@ impl Input {
         }
     }
 
-    /// Reads everything, into memory that is wiped also where it had to grow.
+    /// Reads everything after `begun`, the bytes that were read before. The memory is wiped, also
+    /// where it had to grow.
     pub(crate) fn read_whole(self, begun: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
         let name = self.name.clone();
         let expected_bytes = self.bytes.unwrap_or(0);
         read_bounded(begun.chain(self.file), expected_bytes).with_context(|| format!("cannot read {name}"))
     }
 
-    /// As a stream that shows a bar.
+    /// Turns it into a stream that shows a progress bar.
     pub(crate) fn with_progress(self) -> Progress {
         Progress::new(self.file, self.bytes)
     }
@@ -100,7 +103,7 @@ impl Read for Input {
 fn read_bounded(mut source: impl Read, expected_bytes: u64) -> Result<Zeroizing<Vec<u8>>> {
     const LEAST_BYTES: u64 = 64 * 1024;
     let too_large =
-        || anyhow!("it has more than {MAX_INPUT_BYTES} bytes, and this format must sit in memory whole");
+        || anyhow!("it has more than {MAX_INPUT_BYTES} bytes, which is the most that this format can hold");
     if expected_bytes > MAX_INPUT_BYTES {
         return Err(too_large());
     }

@@ -11,39 +11,41 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
-/// Bytes that a terminal is shown at most.
+/// The most bytes that are shown on a terminal.
 const MAX_SHOWN_BYTES: usize = 1024 * 1024;
 
-/// What may be written where.
+/// What is written, which decides whether a terminal may show it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Text: a terminal may show it.
+    /// Text, which a terminal may show.
     Text,
-    /// Never text.
+    /// Binary data, which a terminal never shows.
     Sealed,
-    /// Perhaps no text: a terminal shows it only where it is UTF-8 without control characters.
+    /// A secret that may be binary. A terminal shows it only if it is UTF-8 without control
+    /// characters.
     Opened,
 }
 
-/// Stdout, or a file that appears whole when it is committed, and not at all otherwise.
+/// Standard output, or a file that appears whole when it is committed, and otherwise not at all.
 pub(crate) struct Output {
     target: Target,
     name: String,
 }
 
 enum Target {
-    /// Stdout, or what is no file, such as /dev/null: written as it comes.
+    /// Standard output, or something that is not a regular file, such as /dev/null. It is written
+    /// as the data comes.
     Open(File),
-    /// What a terminal shows once it is known to be showable.
+    /// Data for a terminal, held back until it is known to be showable.
     Terminal(Zeroizing<Vec<u8>>),
-    /// Without a name until it is whole: nothing is left of it even by `kill -9`.
+    /// A file that has no name until it is whole, so even `kill -9` leaves nothing of it.
     Unnamed { file: File, path: PathBuf },
-    /// Where the file system knows no files without names.
+    /// A file with a temporary name, for file systems that have no files without names.
     Temporary { file: NamedTempFile, path: PathBuf },
 }
 
 impl Output {
-    /// Replaces a file that is there, when it is committed.
+    /// Opens an output. When it is committed, it replaces a file that is there.
     pub(crate) fn create(path: Option<&Path>, kind: Kind) -> Result<Self> {
         let Some(path) = path.filter(|_| !is_stdio(path)).filter(|path| !is_stdout(path)) else {
             return Self::stdout(kind);
@@ -75,13 +77,14 @@ impl Output {
         if path.exists() && !path.is_file() {
             return Ok(Target::Open(File::options().write(true).open(path)?));
         }
-        // A link stays one: what it points to is replaced.
+        // A symbolic link stays; the file that it points to is replaced.
         let path = if path.is_symlink() {
-            path.canonicalize().context("it is a link that leads nowhere")?
+            path.canonicalize()
+                .context("it is a symbolic link, and the file that it points to does not exist")?
         } else {
             path.to_owned()
         };
-        // A file without a name gets one through here.
+        // A file without a name gets its name through this folder.
         if !Path::new("/proc/self/fd").exists() {
             return Ok(Target::Temporary { file: NamedTempFile::new_in(folder_of(&path))?, path });
         }
@@ -95,24 +98,24 @@ impl Output {
         })
     }
 
-    /// What an error calls it.
+    /// The name that errors give it.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Makes it last, under its name.
+    /// Gives the file its name, and syncs it.
     pub(crate) fn commit(self) -> Result<()> {
         let name = self.name.clone();
         self.place(true).with_context(|| format!("cannot write {name}"))
     }
 
-    /// As [`commit`](Self::commit), where no file is there.
+    /// Like [`commit`](Self::commit), but refuses to replace a file.
     pub(crate) fn commit_new(self) -> Result<()> {
         let name = self.name.clone();
         self.place(false).map_err(|error| match error.downcast_ref::<io::Error>().map(io::Error::kind) {
             Some(io::ErrorKind::AlreadyExists) => {
                 anyhow!(Hint("a key that is overwritten is lost: choose another name"))
-                    .context(format!("{name} exists"))
+                    .context(format!("{name} exists already"))
             }
             _ => error.context(format!("cannot write {name}")),
         })
@@ -151,9 +154,9 @@ impl Write for Output {
         match &mut self.target {
             Target::Open(file) | Target::Unnamed { file, .. } => file.write(bytes),
             Target::Temporary { file, .. } => file.write(bytes),
-            Target::Terminal(shown) if shown.len() + bytes.len() > MAX_SHOWN_BYTES => {
-                Err(io::Error::other("a terminal is shown 1 MiB at most: name a file with -o"))
-            }
+            Target::Terminal(shown) if shown.len() + bytes.len() > MAX_SHOWN_BYTES => Err(io::Error::other(
+                "it has more than 1 MiB, which is the most that a terminal is shown: name a file with -o",
+            )),
             Target::Terminal(shown) => {
                 let mut larger = Zeroizing::new(Vec::with_capacity(shown.len() + bytes.len()));
                 larger.extend_from_slice(shown);
@@ -179,7 +182,7 @@ impl Write for Output {
     }
 }
 
-/// Writes all of something at once.
+/// Writes an output whose bytes are all in memory.
 pub(crate) fn write(path: Option<&Path>, bytes: &[u8], kind: Kind) -> Result<()> {
     let mut output = Output::create(path, kind)?;
     let name = output.name().to_owned();
@@ -187,7 +190,8 @@ pub(crate) fn write(path: Option<&Path>, bytes: &[u8], kind: Kind) -> Result<()>
     output.commit()
 }
 
-/// Writes a secret key to stdout, or to a new file of mode 0600; one that is there stays.
+/// Writes a secret key to standard output, or to a new file of mode 0600. A file that is there is
+/// not replaced.
 pub(crate) fn write_new_secret(path: Option<&Path>, text: &str) -> Result<()> {
     let mut output = Output::create(path, Kind::Text)?;
     let name = output.name().to_owned();
@@ -195,7 +199,8 @@ pub(crate) fn write_new_secret(path: Option<&Path>, text: &str) -> Result<()> {
     output.commit_new()
 }
 
-/// Whether a path such as /dev/stdout leads to what stdout is, be it a pipe or a file: that is written, not replaced.
+/// Whether a path such as /dev/stdout leads to standard output, which may be a pipe or a file.
+/// Standard output is written, not replaced.
 fn is_stdout(path: &Path) -> bool {
     let mut path = path.to_owned();
     for _ in 0..8 {
@@ -210,7 +215,7 @@ fn is_stdout(path: &Path) -> bool {
     false
 }
 
-/// What replaces a file may be read by whom the file might be.
+/// Gives a file the permissions of the file that it replaces.
 fn keep_mode(file: &File, path: &Path) -> io::Result<()> {
     match std::fs::metadata(path) {
         Ok(before) => file.set_permissions(before.permissions()),
@@ -218,7 +223,7 @@ fn keep_mode(file: &File, path: &Path) -> io::Result<()> {
     }
 }
 
-/// Gives a file without a name one.
+/// Gives a name to a file that has none.
 fn link(file: &File, path: &Path, replace: bool) -> io::Result<()> {
     let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
     let link = |path: &Path| {
@@ -228,16 +233,17 @@ fn link(file: &File, path: &Path, replace: bool) -> io::Result<()> {
         Err(error) if replace && error.kind() == io::ErrorKind::AlreadyExists => {}
         other => return other,
     }
-    // Nothing links over a name: another one first, then a rename. The folder keeps that name to ourselves; a kill just here
-    // leaves it behind.
+    // A link cannot replace a name, so the file gets another name first and is then renamed. The
+    // folder keeps other programs away from that name. A kill at this point leaves the folder
+    // behind.
     let folder = tempfile::Builder::new().prefix(".strongroom-").tempdir_in(folder_of(path))?;
     let between = folder.path().join("whole");
     link(&between)?;
     std::fs::rename(&between, path)
 }
 
-/// The name must outlive a power cut too. A folder that may be written and not read cannot be synced, nor can those of
-/// some file systems; the file is there all the same.
+/// Syncs the folder, so the name outlives a power cut. A folder that may be written and not read
+/// cannot be synced, nor can the folders of some file systems. The file is there all the same.
 fn sync_folder(path: &Path) -> Result<()> {
     match File::open(folder_of(path)).and_then(|folder| folder.sync_all()) {
         Err(error)

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, IoSliceMut, Read};
 use std::time::{Duration, Instant};
 
-/// An input that draws a bar on stderr once it has taken a second, where that is a terminal.
+/// An input that draws a bar on stderr, if that is a terminal, once reading has taken a second.
 pub(crate) struct Progress {
     input: File,
     bytes: Option<u64>,
@@ -32,13 +32,13 @@ impl Progress {
     }
 
     fn new_bar(&self) -> ProgressBar {
-        // It draws nothing where stderr is no terminal.
+        // It draws nothing where stderr is not a terminal.
         let bar = ProgressBar::with_draw_target(self.bytes, ProgressDrawTarget::stderr());
         let template = match self.bytes {
             Some(_) => "{wide_bar} {binary_bytes}/{binary_total_bytes}  {binary_bytes_per_sec}  {eta}",
             None => "{spinner} {binary_bytes}  {binary_bytes_per_sec}",
         };
-        bar.set_style(ProgressStyle::with_template(template).expect("the template is one"));
+        bar.set_style(ProgressStyle::with_template(template).expect("the template is valid"));
         bar.set_position(self.done);
         bar
     }

@@ -1,5 +1,5 @@
-//! What servers prove and clients ask for, with both binaries: the servers are the ordinary one; the clients are the one of
-//! examples/, whose roots are a test's.
+//! Attestation with two binaries. The servers run the ordinary one, and
+//! the clients run the one of examples/, which trusts a test's roots.
 
 mod collateral;
 mod dstack;
@@ -27,7 +27,7 @@ use strongroom_testkit::tee::dstack::{FakeDstack, Options};
 use strongroom_testkit::tee::intel::{FakeIntel, PlatformState};
 
 const COMPOSE: &str = r#"{"manifest_version":2,"name":"strongroom"}"#;
-/// Where nobody listens.
+/// An address where nothing listens.
 const NOBODY: &str = "http://127.0.0.1:9";
 
 fn now() -> i64 {
@@ -35,7 +35,7 @@ fn now() -> i64 {
     i64::try_from(since.as_secs()).expect("it is before the end of times")
 }
 
-/// The client whose roots are a test's.
+/// The binary that trusts a test's roots.
 fn simulated() -> PathBuf {
     let path = Path::new(crate::BINARY).with_file_name("examples").join("strongroom-simulated");
     assert!(path.exists(), "cargo build -p strongroom-cli --example strongroom-simulated");
@@ -69,12 +69,12 @@ fn amd(place: &Place) -> Arc<FakeAmd> {
     Arc::new(amd)
 }
 
-/// As `--collateral-file` takes it.
+/// Writes the collateral as `--collateral-file` reads it.
 fn bundle(intel: &FakeIntel) -> String {
     json!({ "tdx": intel.collateral(&PlatformState::default()) }).to_string()
 }
 
-/// A client with the roots of its folder.
+/// Runs a client that trusts the roots in its folder.
 fn client(place: &Place, arguments: &[&str], stdin: &str) -> Run {
     let roots = place.text_path("roots");
     place.run_as(&simulated(), arguments, &[("STRONGROOM_SIMULATED_ROOTS", &roots)], stdin)
@@ -87,23 +87,23 @@ fn draft(place: &Place, url: &str) -> String {
     String::from_utf8(place.read("policy.toml")).expect("text")
 }
 
-/// A policy without which vault it is of, and which settings that runs with.
+/// A policy without the lines that pin the vault and its settings.
 fn unpinned(policy: &str) -> String {
     without("vault_id", &without("config_digests", policy))
 }
 
-/// A policy without this line.
+/// A policy without the line of this key.
 fn without(name: &str, policy: &str) -> String {
     policy.lines().filter(|line| !line.starts_with(name)).collect::<Vec<_>>().join("\n")
 }
 
-/// `strongroom secret VERB` by `policy.toml`.
+/// The arguments of `strongroom secret VERB` with `policy.toml`.
 fn secret(place: &Place, verb: &str, url: &str, arguments: &[&str], stdin: &str) -> Run {
     let head = ["secret", verb, "--policy", "policy.toml", "--wallet-file", "wallet", "--server", url];
     client(place, &[&head, arguments].concat(), stdin)
 }
 
-/// Drafts a policy of the server, and keeps a secret there by it.
+/// Drafts a policy of the server, and stores a secret under it.
 #[track_caller]
 fn put_and_open(place: &Place, url: &str) {
     draft(place, url);
@@ -112,7 +112,7 @@ fn put_and_open(place: &Place, url: &str) {
     assert_eq!(secret(place, "open", url, &[&slot], "").ok(), "苟全性命".as_bytes());
 }
 
-/// Verifies by `policy.toml`; every rule holds.
+/// Asserts that every rule of `policy.toml` holds.
 #[track_caller]
 fn all_hold(place: &Place, url: &str) {
     let verify = ["attestation", "verify", url, "--policy", "policy.toml"];
@@ -165,7 +165,7 @@ impl Guest {
         secret(&self.place, verb, url, arguments, stdin)
     }
 
-    /// Writes `policy.toml` with something of it changed, which must be there.
+    /// Writes `policy.toml` with one text replaced, which must be in it.
     #[track_caller]
     fn change_policy(&self, policy: &str, from: &str, to: &str) {
         assert!(policy.contains(from), "{from} is not in {policy}");
@@ -173,7 +173,7 @@ impl Guest {
     }
 }
 
-/// Status and JSON of a server's answer.
+/// The status and the JSON of a server's answer.
 fn get(server: &Server, target: &str) -> (u16, Value) {
     get_from(&server.url, target).expect("an answer")
 }
@@ -195,7 +195,7 @@ fn quote_of(url: &str) -> Result<(u16, String), ureq::Error> {
     Ok((status, answer["code"].as_str().unwrap_or_default().to_owned()))
 }
 
-/// Waits until it is so.
+/// Waits until the condition holds.
 #[track_caller]
 fn eventually(what: &str, is_so: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);

@@ -19,7 +19,7 @@ fn place() -> Place {
     place
 }
 
-/// `strongroom backup VERB --mnemonic-file words …`
+/// The arguments of `strongroom backup VERB --mnemonic-file words …`.
 fn backup(place: &Place, verb: &str, arguments: &[&str]) -> Run {
     place.run(&[&["backup", verb, "--mnemonic-file", "words"], arguments].concat(), "")
 }
@@ -74,7 +74,7 @@ fn create_verify_restore() {
     place.run(&["backup", "create", "--mnemonic-file", "-"], WORDS).fails(2, "standard input is named twice");
     let both = ["backup", "restore", "--mnemonic-file", "-"];
     place.run(&both, WORDS).fails(2, "standard input is named twice");
-    // Through pipes, as everything else.
+    // The same through pipes.
     let piped = place.run(&["backup", "create", "--mnemonic-file", "words"], WALLET).ok();
     let restored = place.run(&["backup", "restore", "--mnemonic-file", "words"], piped);
     assert_eq!(restored.ok(), WALLET.as_bytes());
@@ -89,9 +89,9 @@ fn versions_follow_each_other() {
     second.ok();
     assert!(backup(&place, "verify", &["second"]).ok_text().contains("version:  2"));
     backup(&place, "create", &["--compat", "wallet.json", "-o", "compat"]).ok();
-    backup(&place, "create", &["--after", "compat", "wallet.json"]).fails(1, "not of these words");
+    backup(&place, "create", &["--after", "compat", "wallet.json"]).fails(1, "made with these words");
     let others = ["backup", "create", "--mnemonic-file", "others", "--after", "first", "wallet.json"];
-    place.run(&others, "").fails(1, "not of these words");
+    place.run(&others, "").fails(1, "made with these words");
 }
 
 #[test]
@@ -104,7 +104,8 @@ fn what_is_not_its_owners_is_refused_and_nothing_is_written() {
     };
     restore("others", "made").fails(1, "another owner's");
     let made = String::from_utf8(place.read("made")).expect("text");
-    // The last digit of the signature, a letter of the envelope, a letter of the statement.
+    // Each change alters the last digit of the signature, a letter of the envelope, or one of the
+    // statement.
     let last = made.rfind("\"}").expect("its end") - 1;
     for at in [last, 3000, made.find("statement").expect("a field") + 60] {
         let mut altered = made.clone().into_bytes();
@@ -134,8 +135,8 @@ fn a_mnemonic_that_is_wrong_says_which_word_and_repeats_none() {
     for (words, says) in [
         (WORDS.replace("yellow", "year"), "word 12, the last"),
         (WORDS.replace("sausage", "sausige"), "word 6 is not in BIP-39"),
-        (WORDS.replace("sausage ", ""), "has 11 words"),
-        (String::new(), "has 0 words"),
+        (WORDS.replace("sausage ", ""), "the mnemonic has 11 words"),
+        (String::new(), "the mnemonic has 0 words"),
     ] {
         place.write("wrong", &words);
         for verb in [&["create", "wallet.json"][..], &["keys"], &["list"]] {
@@ -166,13 +167,13 @@ fn passphrases_and_accounts_have_keys_of_their_own() {
     for (at, one) in all.iter().enumerate() {
         assert!(!all[..at].contains(one), "{one}");
     }
-    // The same key as keygen makes.
+    // `keygen` makes the same key.
     place.run(&["keygen", "--from-mnemonic-file", "words", "--account", "1", "-o", "key"], "").ok();
     let fingerprint = place.run(&["pubkey", "--fingerprint", "key"], "").ok_text();
     assert!(all[1].contains(&fingerprint), "{fingerprint} is not in {}", all[1]);
 }
 
-/// Lose the machine, keep the words.
+/// The machine is lost, and the words are kept.
 #[test]
 fn push_pull_list_delete() {
     let case = Case::new();
@@ -220,9 +221,9 @@ fn what_was_created_before_is_pushed_as_it_is_once() {
         let code = if form.is_empty() { "backup_counter" } else { "backup_superseded" };
         case.backup("push", &["made"]).fails(1, code);
         let others = ["backup", "push", "--mnemonic-file", "others", "--server", &case.server.url, "made"];
-        case.place.run(&others, "").fails(1, "not of these words");
+        case.place.run(&others, "").fails(1, "made with these words");
     }
-    // The native one is found first; the other one where only that is looked for.
+    // The native backup is found first, and the compatible one only with --compat.
     assert_eq!(case.backup("list", &[]).ok_text().lines().count(), 2);
     assert_eq!(case.backup("pull", &["--compat"]).ok(), WALLET.as_bytes());
     let user = case.user();
@@ -232,7 +233,7 @@ fn what_was_created_before_is_pushed_as_it_is_once() {
     case.backup("push", &["--user", "me", "wallet.json"]).fails(2, "not a user id");
 }
 
-/// Of a compatible backup nobody signed which version it is.
+/// The owner does not sign the version of a compatible backup.
 #[test]
 fn a_compatible_backup_is_told_apart() {
     let case = Case::new();
@@ -245,7 +246,8 @@ fn a_compatible_backup_is_told_apart() {
     case.backup("pull", &["--compat", "--at-least", "1"]).fails(2, "cannot be used with");
 }
 
-/// A server that says which version is the next without one that shows it, or gives an old one out.
+/// A server that claims a next version without showing the one before it, or that gives out an old
+/// version.
 #[test]
 fn a_server_that_lies_gets_nothing_signed_and_nothing_written() {
     let place = place();
@@ -262,14 +264,14 @@ fn a_server_that_lies_gets_nothing_signed_and_nothing_written() {
         |verb: &str, arguments: &[&str]| backup(&place, verb, &[&["--server", &lies], arguments].concat());
     let refused = run("push", &["wallet.json"]);
     assert!(refused.stderr.contains("hint: ") && refused.stderr.contains("--next"), "{}", refused.stderr);
-    refused.fails(1, "version 8 is the next, and shows none before it");
+    refused.fails(1, "version 8 is the next, and shows no version before it");
     run("push", &["--next", "7", "wallet.json"]).fails(1, "the next version is 8");
     run("push", &["--next", "8", "wallet.json"]).ok();
     run("pull", &["-o", "back.json", "--at-least", "2"]).fails(1, "no backup");
     assert_eq!(place.read("back.json"), b"as it was");
 }
 
-/// Whatever becomes of the restored file, what the server keeps is as it was.
+/// A restore that fails to write its file changes nothing on the server.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_restore_without_room_is_told_and_costs_nothing() {
@@ -281,13 +283,13 @@ fn a_restore_without_room_is_told_and_costs_nothing() {
     backup(&case.place, "create", &["wallet.json", "-o", "made"]).ok();
     backup(&case.place, "restore", &["made", "-o", "/dev/full"]).fails(2, "No space left");
     case.backup("pull", &["-o", "missing/back.json"]).fails(2, "cannot write missing/back.json");
-    // A file of 10 GiB, which takes no room, is told apart before it is read.
+    // A sparse file of 10 GiB is refused before it is read.
     let huge = File::create(case.place.path("huge")).expect("a file");
     huge.set_len(10 << 30).expect("a hole");
     for verb in [&["restore", "huge"][..], &["create", "huge"]] {
-        backup(&case.place, verb[0], &verb[1..]).fails(2, "must sit in memory whole");
+        backup(&case.place, verb[0], &verb[1..]).fails(2, "the most that this format can hold");
     }
-    case.backup("push", &["huge"]).fails(2, "must sit in memory whole");
+    case.backup("push", &["huge"]).fails(2, "the most that this format can hold");
     let list = case.backup("list", &[]).ok_text();
     assert!(list.ends_with("version 1"), "{list}");
     assert_eq!(case.backup("pull", &[]).ok(), WALLET.as_bytes());
@@ -316,7 +318,7 @@ fn what_is_forgotten_or_passed_in_vain_is_named() {
     let with = ["--mnemonic-passphrase-file", "passphrase"];
     place.write("passphrase", "TREZOR");
     backup(&place, "create", &[&with[..], &["--compat", "wallet.json", "-o", "made"]].concat()).ok();
-    // Words and numbers as people write them.
+    // Words with capitals and extra white space, as people write them.
     place.write("words", format!("\u{feff}{}\r\n", WORDS.to_uppercase()));
     let restored = backup(&place, "restore", &["made"]);
     assert!(restored.stderr.contains("--mnemonic-passphrase-file"), "{}", restored.stderr);

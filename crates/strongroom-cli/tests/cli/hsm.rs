@@ -1,10 +1,10 @@
-//! A server whose root a PKCS#11 token seals: SoftHSM's, which `./check` installs.
+//! A server whose root is sealed by a PKCS#11 token: that of SoftHSM, which `./check` installs.
 
 use crate::Place;
 use crate::serve::Server;
 use std::process::Command;
 
-/// Where Debian's package and others' have it.
+/// The paths of SoftHSM's module in Debian and in other distributions.
 fn module() -> &'static str {
     let paths = [
         "/usr/lib/softhsm/libsofthsm2.so",
@@ -29,7 +29,7 @@ fn make_key(place: &Place, label: &str, byte: u8) {
     tool(place, &[&["--import", &file, "--aes"], &named[..]].concat());
 }
 
-/// One try a start, and exit code 1, which the unit in deploy/ does not start again after.
+/// Each start makes one try and exits with 1, after which the unit in deploy/ does not start again.
 #[test]
 fn a_tokens_root_opens_with_its_pin_and_a_new_key_takes_over() {
     let place = Place::new();
@@ -52,7 +52,7 @@ fn a_tokens_root_opens_with_its_pin_and_a_new_key_takes_over() {
 
     for flag in ["--hsm-module", "--hsm-key-label", "--hsm-pin-file", "--hsm-token"] {
         let verify = ["store", "verify", flag, "x", "vault.sqlite"];
-        place.run(&verify, "").fails(2, "of no use without --root-file");
+        place.run(&verify, "").fails(2, "need --root-file");
     }
     let mut server = start("first");
     assert!(server.talk.contains("under a key of a PKCS#11 token"), "{}", server.talk);
@@ -68,8 +68,8 @@ fn a_tokens_root_opens_with_its_pin_and_a_new_key_takes_over() {
     let file = place.read("data/root.sealed");
     let mut server = start("second");
     assert_eq!(vault_id(&server), first, "the same vault under another key");
-    assert!(place.read("data/root.sealed") != file, "sealed anew");
-    // While it runs, the token is of no use to it.
+    assert!(place.read("data/root.sealed") != file, "sealed again");
+    // A running server does not need the token.
     std::fs::rename(place.path("tokens"), place.path("gone")).expect("taken out");
     assert_eq!(vault_id(&server), first);
     assert_eq!(server.signal("TERM"), Some(0));

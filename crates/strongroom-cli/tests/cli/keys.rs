@@ -39,7 +39,7 @@ fn keys_from_ethereum_are_the_same_each_time_and_follow_the_context() {
     assert_ne!(public(&[]), public(&["--context", "my-app"]));
     for bad in ["", "0x12", &"0".repeat(64), &"f".repeat(64)] {
         place.write("eth", bad);
-        place.run(&["keygen", "--from-eth-key-file", "eth"], "").fails(2, "eth is no wallet file");
+        place.run(&["keygen", "--from-eth-key-file", "eth"], "").fails(2, "eth is not a wallet file");
     }
 }
 

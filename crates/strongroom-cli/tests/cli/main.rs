@@ -28,7 +28,7 @@ struct Place {
     folder: TempDir,
 }
 
-/// What a run left behind.
+/// The exit code and the output of a run.
 #[derive(Debug)]
 struct Run {
     code: i32,
@@ -71,7 +71,7 @@ impl Place {
         std::fs::write(self.path(name), bytes).expect("written");
     }
 
-    /// The path of a file in it, for an argument or a variable.
+    /// The path of a file in the folder, for an argument or a variable.
     fn text_path(&self, name: &str) -> String {
         self.path(name).into_os_string().into_string().expect("text")
     }
@@ -92,12 +92,12 @@ impl Place {
         self.run_with(args, &[], stdin)
     }
 
-    /// With these variables in its environment.
+    /// Runs the binary with these variables in its environment.
     fn run_with(&self, args: &[&str], variables: &[(&str, &str)], stdin: impl Into<Vec<u8>>) -> Run {
         self.run_as(Path::new(BINARY), args, variables, stdin)
     }
 
-    /// By another binary.
+    /// Runs another binary.
     fn run_as(
         &self,
         binary: &Path,
@@ -106,7 +106,7 @@ impl Place {
         stdin: impl Into<Vec<u8>>,
     ) -> Run {
         let mut command = command_of(binary, self.folder.path());
-        // A server that starts where it should not must not keep a test for ever.
+        // If a server starts although it should not, the test must still end.
         command.timeout(Duration::from_secs(30));
         let output = command.args(args).envs(variables.iter().copied()).write_stdin(stdin).output();
         let output = output.expect("it runs");
@@ -134,12 +134,12 @@ fn command_of(binary: &Path, folder: &Path) -> Command {
     for name in settings_of_this_machine() {
         command.env_remove(name);
     }
-    // The policies that whoever runs the tests keeps are his own.
+    // The tests must not use the policies that the developer keeps.
     command.env("XDG_CONFIG_HOME", folder.join("config"));
     command
 }
 
-/// Variables that whoever runs the tests may have set for a server of his own, or for his network.
+/// Variables that a developer may have set for their own server or network.
 fn settings_of_this_machine() -> impl Iterator<Item = OsString> {
     std::env::vars_os().map(|(name, _)| name).filter(|name| {
         let name = name.to_string_lossy().to_uppercase();

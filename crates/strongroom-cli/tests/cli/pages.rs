@@ -1,4 +1,4 @@
-//! The pages of docs/ that show commands say what the binary does.
+//! The pages of docs/ that show commands are compared with the binary.
 
 use crate::{BINARY, Place};
 use std::net::TcpListener;
@@ -9,8 +9,8 @@ const COMMAND_LINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/refe
 
 /// Follows a lesson in an empty folder and compares what it shows with the page.
 ///
-/// The blocks marked `sh` are run in order, except the first, which builds the binary. Each line of a
-/// block marked `text` must be printed; where a line has `…`, only what is before it is compared.
+/// The blocks marked `sh` are run in order, except the first, which builds the binary. Each line of
+/// a block marked `text` must be printed; where a line has `…`, only what is before it is compared.
 fn follow(lesson: &str) {
     let blocks = |language: &str| -> Vec<String> {
         let fence = format!("```{language}\n");
@@ -28,7 +28,7 @@ fn follow(lesson: &str) {
         Path::new(BINARY).parent().expect("a folder").display(),
         steps.concat(),
     );
-    // Where a server is not named, the page means the default port, which may be taken here.
+    // A page without a server's name means the default port, which may be in use here.
     let server = format!("http://localhost:{port}");
     let script = script
         .replace("http://localhost:3000", &server)
@@ -77,7 +77,7 @@ fn the_lesson_of_a_backup_holds() {
 
 /// The help of a verb and of the verbs below it, as sections of a page.
 fn help_of(verb: &[&str], page: &mut String) {
-    // Lines are as long as a terminal of this width has them.
+    // Help is wrapped as for a terminal of this width.
     let width = [("COLUMNS", "100")];
     let help = Place::new().run_with(&[verb, &["--help"]].concat(), &width, "").ok_text();
     let mut lines: Vec<&str> = help.lines().map(str::trim_end).collect();
@@ -92,7 +92,7 @@ fn help_of(verb: &[&str], page: &mut String) {
     }
     let verbs = lines.iter().skip_while(|line| **line != "Commands:").skip(1);
     for line in verbs.take_while(|line| line.starts_with(' ')) {
-        // Deeper lines go on with what a verb does.
+        // Lines that are indented deeper continue a verb's description.
         let Some(below) = line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')) else { continue };
         let below = below.split(' ').next().expect("a name");
         if below != "help" {
@@ -101,7 +101,7 @@ fn help_of(verb: &[&str], page: &mut String) {
     }
 }
 
-/// The page is what `--help` says; `UPDATE_GOLDEN=1` writes it.
+/// The page is the output of `--help`; `UPDATE_GOLDEN=1` writes it.
 #[test]
 fn the_page_of_the_command_line_is_the_help() {
     let mut expected = "# Command line\n\n\

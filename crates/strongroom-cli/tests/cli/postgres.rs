@@ -29,7 +29,7 @@ impl Case {
         Server::start(&self.paths[at], &["--database-url", &url, "--root-file", &root], &[])
     }
 
-    /// What a server says that does not start.
+    /// The run of a server that does not start.
     fn refused(&self, arguments: &[&str]) -> crate::Run {
         let url = self.postgres.url("vault");
         let serve = ["serve", "--listen", "127.0.0.1:0", "--data-dir", "data", "--database-url", &url];
@@ -56,7 +56,8 @@ fn what_one_server_stores_the_other_opens() {
     }
 }
 
-/// Guard: nonces are spent in the shared store, and all servers know each other's (vault.rs, `is_shared`).
+/// Guard: nonces are spent in the shared store, and every server accepts the others' nonces
+/// (vault.rs, `is_shared`).
 #[test]
 fn a_sign_in_serves_once_whichever_server_it_is_shown_to() {
     let case = Case::new();
@@ -111,7 +112,7 @@ fn another_vaults_root_is_refused_with_a_hint() {
     assert_eq!(case.postgres.sql("vault", "SELECT count(*) FROM strongroom.vault"), "1");
 }
 
-/// Guard: no root is made where there is a store (commands/serve.rs, `without_root`).
+/// Guard: no root is made if there is a store (`strongroom_root::Opening`).
 #[test]
 fn a_store_without_its_root_gets_no_new_one() {
     let case = Case::new();
@@ -125,7 +126,7 @@ fn a_store_without_its_root_gets_no_new_one() {
     assert!(!case.paths[1].path("data/root.sealed").exists() && !case.paths[1].path("new-root").exists());
 }
 
-/// Guard: what a commit promises (the store's checks of the database's settings).
+/// Guard: a commit is durable (the store checks the database's settings).
 #[test]
 fn a_database_that_forgets_at_a_power_cut_is_refused() {
     let postgres = TempPostgres::with(&["fsync=off"]);

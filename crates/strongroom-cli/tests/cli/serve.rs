@@ -3,11 +3,11 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
-/// A server of the real binary, killed when dropped.
+/// A server of the real binary, which is killed when it is dropped.
 pub(crate) struct Server {
     child: Child,
     pub(crate) url: String,
-    /// What it said before it was ready.
+    /// The lines that it wrote to stderr before it was ready.
     pub(crate) talk: String,
 }
 
@@ -16,7 +16,7 @@ impl Server {
         Self::start_as(Path::new(crate::BINARY), place, arguments, variables)
     }
 
-    /// By another binary.
+    /// Starts a server of another binary.
     pub(crate) fn start_as(
         binary: &Path,
         place: &Place,
@@ -25,12 +25,12 @@ impl Server {
     ) -> Self {
         let mut command = Self::command(binary, place, arguments, variables);
         let (server, mut lines) = Self::ready(&mut command, "listening on ");
-        // Somebody must go on reading, or the server's talk fills the pipe.
+        // A thread reads on, or the server's log would fill the pipe.
         std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
         server
     }
 
-    /// One that waits for its root. What it says of its listener comes later.
+    /// Starts a server that waits for its root. It names its listener later.
     pub(crate) fn start_waiting(
         binary: &Path,
         place: &Place,
@@ -64,7 +64,7 @@ impl Server {
     fn command(binary: &Path, place: &Place, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
         let mut command = Command::new(binary);
         command.arg("serve").args(arguments).args(["--data-dir", "data"]);
-        // Where it is not to be found again at the same place.
+        // Port 0, unless the server must be found again at the same address.
         if !arguments.iter().any(|argument| argument.starts_with("--listen")) {
             command.args(["--listen", "127.0.0.1:0"]);
         }
@@ -75,7 +75,8 @@ impl Server {
         command
     }
 
-    /// Starts it, and reads what it says until a line begins thus; what follows there is its URL.
+    /// Starts it, and reads its stderr until a line begins with this text. The rest of that line is
+    /// its URL.
     fn ready(command: &mut Command, prefix: &str) -> (Self, BufReader<ChildStderr>) {
         let mut child = command.spawn().expect("it starts");
         let mut lines = BufReader::new(child.stderr.take().expect("a pipe"));
@@ -95,7 +96,7 @@ impl Server {
         self.child.wait().expect("it ends").code()
     }
 
-    /// A signal that it outlives.
+    /// Sends a signal that does not end it.
     pub(crate) fn send(&self, name: &str) {
         let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
         assert!(sent.expect("kill runs").success());
@@ -110,7 +111,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Both fail where it has ended already.
+        // Both fail if it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -164,7 +165,7 @@ fn a_root_under_a_passphrase_opens_with_it_alone_and_is_never_made_anew() {
     place.run(&[&verify[..], &sealed].concat(), "").ok_text();
     place.run(&verify, "").fails(2, "--root-passphrase-file");
 
-    // One that is in the clear is not taken for one that is sealed.
+    // A plain root is not accepted in place of a sealed one.
     let other = Place::new();
     other.write("words", "correct horse\n");
     let mut server = Server::start(&other, &[], &[]);
@@ -229,10 +230,11 @@ fn an_imported_key_comes_from_the_environment_or_a_file_and_must_fit() {
     assert!(run(&[("ADMIN_MLKEM_PRIVATE_KEY", other), both[1]]).contains("is not the public key of"));
     assert!(run(&[both[1]]).contains("is set without"));
     assert!(run(&[("ADMIN_MLKEM_PRIVATE_KEY", "")]).contains("is set and empty"));
-    assert!(run(&[("ADMIN_MLKEM_PRIVATE_KEY", &private[1..])]).contains("is no key"));
+    assert!(run(&[("ADMIN_MLKEM_PRIVATE_KEY", &private[1..])]).contains("is not a key"));
 }
 
-/// The root follows from the key, so that its file is no loss; nor is a start in memory alone. Rests on `is_imported` (opening.rs).
+/// The root is derived from the imported key, so losing its file does no harm, and it can stay in
+/// memory. Guard: `strongroom_root::Opening`.
 #[test]
 fn an_imported_vault_comes_back_with_its_key_and_by_no_other() {
     let place = Place::new();
@@ -267,7 +269,7 @@ fn a_store_without_its_root_is_refused_and_gets_no_new_one() {
     assert!(!place.path("data/root.sealed").exists());
 }
 
-/// Keys must not lie in a file that a crash leaves.
+/// A crash must not leave a file with keys.
 #[cfg(target_os = "linux")]
 #[test]
 fn it_leaves_no_core_dump() {
@@ -307,7 +309,7 @@ fn the_log_names_requests_and_holds_nothing_of_them() {
     }
 }
 
-/// A log reader that has gone costs nobody his answer.
+/// Requests are answered even if nobody reads the log any more.
 #[test]
 fn requests_are_served_when_nobody_reads_the_log() {
     let place = Place::new();
@@ -317,7 +319,7 @@ fn requests_are_served_when_nobody_reads_the_log() {
     }
 }
 
-/// The lock, the root and the store are there after the hardest end.
+/// After SIGKILL, the lock is free, and root and store are whole.
 #[test]
 fn a_killed_server_starts_again_with_what_it_acknowledged() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! Where settings come from, what is said of mistakes, and what is never said.
+//! The three places of settings, the texts of mistakes, and the secrets that are never shown.
 
 use crate::serve::Server;
 use crate::{Place, Run};
@@ -9,7 +9,7 @@ fn check(place: &Place, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
     place.run_with(&[&["config", "check"], arguments].concat(), variables, "")
 }
 
-/// What `config check` says of a setting: its value, and where it is from.
+/// A setting's line of `config check`: its value, and where it was set.
 fn shown<'a>(text: &'a str, name: &str) -> Option<(&'a str, &'a str)> {
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
     let (value, from) = line.trim_start().rsplit_once("   (").expect("a value and a place");
@@ -38,7 +38,7 @@ fn flags_come_before_the_environment_and_that_before_the_file() {
         ("wallet-rate", Some(("23", "--wallet-rate"))),
         ("require-sign-in-to-store", Some(("false", "--require-sign-in-to-store"))),
         ("max-body", Some(("1MiB", "--max-body"))),
-        // A list of one place takes the place of another's; they are not mixed.
+        // A list from one place replaces a list from another; they are not merged.
         ("chain-id", Some(("5, 7", "STRONGROOM_CHAIN_ID"))),
         ("cors-origin", Some(("https://a.example, *", "STRONGROOM_CORS_ORIGIN"))),
         (
@@ -95,8 +95,8 @@ fn every_mistake_is_named_at_once_and_serve_says_the_same() {
         "anonymous-lifetime: \"30\": a time such as 30d or 12h is expected",
         "max-body: \"2MB\": a size such as 2MiB is expected",
         "chain-id: \"mainnet\": ",
-        "cors_origin in strongroom.toml is no text, number, true or false, nor a list of those",
-        "wallet_rate in strongroom.toml is no text, number, true or false, nor a list of those",
+        "cors_origin in strongroom.toml is not a text, a number, true, false, or a list of those",
+        "wallet_rate in strongroom.toml is not a text, a number, true, false, or a list of those",
         "root-file: root_file in strongroom.toml has several values",
         "trusted-hops: \"many\": ",
         "listen: \"everywhere\": ",
@@ -140,7 +140,8 @@ fn a_single_mistake_is_one_line() {
     check(&place, &[], &[]).fails(2, "strongroom.toml: TOML parse error at line 2");
 }
 
-/// Guard: the arguments of a process are everybody's (settings.rs, `database`).
+/// Guard: a password in the arguments is refused, since every user can see them (settings.rs,
+/// `database`).
 #[test]
 fn a_password_comes_by_the_environment_or_a_file_and_is_never_shown() {
     let place = Place::new();
@@ -192,13 +193,13 @@ fn no_mistake_repeats_a_password() {
         (&["--config", "two.toml"], &[], "has several values"),
         (&["--config", "both.toml"], &[], "sets it and database-url-file"),
         (&["--config", "slip.toml"], &[], "is database_url meant?"),
-        (&["--config", "shape.toml"], &[], "is no text, number"),
+        (&["--config", "shape.toml"], &[], "is not a text, a number"),
     ] {
         let run = check(&place, flags, variables);
         assert!(!run.stderr.contains(PASSWORD), "{flags:?}: {}", run.stderr);
         run.fails(2, mistake);
     }
-    // Nor does a database that cannot be reached, or lets nobody in.
+    // Nor do the errors of a database that cannot be reached, or that refuses the user.
     let nobody = format!("postgres://vault:{PASSWORD}@127.0.0.1:1/vault");
     let serve = ["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"];
     let run = place.run_with(&serve, &[("STRONGROOM_DATABASE_URL", &nobody)], "");
@@ -206,7 +207,7 @@ fn no_mistake_repeats_a_password() {
     assert_eq!(run.code, 2, "{}", run.stderr);
 }
 
-/// A quote that is forgotten is an easy mistake in the very line that holds the password.
+/// A forgotten quote is a likely mistake in the line that holds the password.
 #[test]
 fn a_file_that_does_not_parse_is_not_repeated() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! Copies of a store: taken beside a running server, checked, put back.
+//! Copies of a store: taken while the server runs, checked, and put back.
 
 use crate::Place;
 use crate::serve::Server;
@@ -29,7 +29,8 @@ fn wallet_backup(place: &Place, server: &Server, verb: &str, arguments: &[&str])
     place.run(&[&head, arguments].concat(), "")
 }
 
-/// A place with a vault of a backup and so many secrets, and a copy of its store; its server has ended.
+/// A place with a vault that holds a backup and this many secrets, and a copy of its store. The
+/// server has ended.
 fn copied(secrets: usize) -> Place {
     let place = place();
     let server = Server::start(&place, &[], &[]);
@@ -95,7 +96,8 @@ fn a_copy_without_its_root_says_what_is_missing() {
     other.run(&serve, "").fails(2, "holds a store and no root");
 }
 
-/// Guard: every record is unsealed (commands/store.rs, `verify`). The pages of an edited copy are as whole as ever.
+/// Guard: every record is unsealed (commands/store.rs, `verify`). The pages of an edited copy are
+/// still whole.
 #[test]
 fn an_altered_record_is_found_with_the_root() {
     for (edit, altered) in [
@@ -143,7 +145,7 @@ fn what_is_no_copy_or_anothers_is_refused() {
     assert!(!place.path("new").exists() && !place.path("nowhere").exists());
 }
 
-/// Guard: a new file alone is written (sqlite/snapshot.rs, `refuse_existing`).
+/// Guard: a file that exists is not replaced (sqlite/snapshot.rs, `refuse_existing`).
 #[test]
 fn a_copy_overwrites_nothing() {
     let place = copied(1);
@@ -160,7 +162,8 @@ fn a_copy_overwrites_nothing() {
     );
 }
 
-/// Guard: the lock of the data directory, and that the store is none's yet (commands/store.rs, `restore`).
+/// Guard: the lock of the data directory, and that it has no store yet (commands/store.rs,
+/// `restore`).
 #[test]
 fn a_copy_is_put_back_only_where_there_is_no_store_and_no_server() {
     let place = copied(1);

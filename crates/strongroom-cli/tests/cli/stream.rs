@@ -1,4 +1,4 @@
-//! Native envelopes through the real binary: any size, pipes, terminals, disks that end, kills.
+//! Native envelopes through the real binary: any size, pipes, terminals, full disks, kills.
 
 use crate::Place;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -81,14 +81,14 @@ fn what_is_altered_or_cut_leaves_no_file() {
         place.run(&decrypt, bytes).fails(1, error);
         assert_eq!(place.read("out"), b"before");
     }
-    // To a pipe, what was authentic has gone out; the exit code says that it is not the whole.
+    // The authentic part has gone to the pipe, and the exit code says that it is not the whole.
     let cut = place.run(&["decrypt", "-i", "key"], &sealed[..sealed.len() - 1]);
     assert!(cut.code == 1 && cut.stderr.contains("damaged"), "{}", cut.stderr);
     assert!(cut.stdout.len() < 1_000_000 && cut.stdout.iter().all(|byte| *byte == 7));
     assert_eq!(place.files(), ["key", "out", "secret"]);
 }
 
-/// `-o` over the input itself, which is read to its end before its name goes.
+/// `-o` names the input itself, which is read to its end before it is replaced.
 #[test]
 fn a_file_may_be_sealed_in_its_own_place() {
     let place = Place::new();
@@ -101,7 +101,8 @@ fn a_file_may_be_sealed_in_its_own_place() {
     assert_eq!(place.read("file"), secret);
 }
 
-/// What stdout is, a pipe or a file, is written and not replaced, and a link that leads nowhere is told.
+/// Standard output, a pipe or a file, is written and not replaced. A link whose file is missing is
+/// an error.
 #[cfg(target_os = "linux")]
 #[test]
 fn stdout_by_its_path_is_stdout() {
@@ -118,11 +119,11 @@ fn stdout_by_its_path_is_stdout() {
     assert!(status.expect("it runs").success());
     assert_eq!(place.read("log"), b"before\nhello\nhello\nafter\n");
     assert!(place.path("link").is_symlink());
-    place.run(&["decrypt", "-i", "key", "-o", "dangling", "sealed"], "").fails(2, "leads nowhere");
+    place.run(&["decrypt", "-i", "key", "-o", "dangling", "sealed"], "").fails(2, "points to does not exist");
     assert!(place.path("dangling").is_symlink() && !place.path("nowhere").exists());
 }
 
-/// Whoever cannot be told is not.
+/// A closed stderr does not make a command fail.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_stderr_that_takes_nothing_changes_no_exit_code() {
@@ -137,7 +138,7 @@ fn a_stderr_that_takes_nothing_changes_no_exit_code() {
     assert_eq!(run(&["decrypt", "-i", "key"]), Some(1));
 }
 
-/// Memory does not grow with what passes; `bench/files.sh` shows the same with 10 GiB.
+/// Memory does not grow with the size of the input; `bench/files.sh` shows the same with 10 GiB.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_pipe_of_any_length_takes_the_same_memory() {
@@ -186,7 +187,7 @@ fn a_kill_half_way_leaves_nothing() {
         }),
     ] {
         let mut child = place.spawn(&args);
-        // Once it has taken this much, it has written some.
+        // Once it has read this much, it has written some output.
         child.stdin.as_mut().expect("a pipe").write_all(&bytes).expect("fed");
         child.kill().expect("killed");
         child.wait().expect("it ended");
@@ -203,7 +204,7 @@ fn a_disk_that_ends_is_told_and_nothing_is_left() {
     place.write("secret", vec![7; 4 << 20]);
     place.write("sealed", place.run(&["encrypt", "-r", &key, "secret"], "").ok());
     for args in [format!("encrypt -r {key} -o out secret"), "decrypt -i key -o out sealed".to_owned()] {
-        // 512 KiB, and an error instead of a signal beyond.
+        // Files are limited to 512 KiB, and a write beyond that is an error instead of a signal.
         let script = format!("trap '' XFSZ; ulimit -f 1024; exec {PROGRAM} {args}");
         let output =
             Command::new("sh").args(["-c", &script]).current_dir(place.path("")).output().expect("it runs");
@@ -291,7 +292,8 @@ fn a_passphrase_locks_a_key_file() {
         |file: &str| place.run(&["decrypt", "-i", "key", "--passphrase-file", file], sealed.clone());
     assert_eq!(decrypt("pass").ok(), b"hello");
     decrypt("wrong").fails(1, "the passphrase does not open this key");
-    // Another locked key before it, and one that is not locked behind: the one that fits is found, and the file is read once.
+    // Another locked key comes first, and an open one last. The key that fits is found,
+    // and the file is read once.
     place.run(&["keygen", "--passphrase-file", "wrong", "-o", "other"], "").ok();
     place.keygen("open");
     let many = ["decrypt", "-i", "other", "-i", "key", "-i", "open", "--passphrase-file"];
@@ -301,7 +303,8 @@ fn a_passphrase_locks_a_key_file() {
     assert_eq!(place.run(&piped, "correct horse").ok(), b"hello");
 }
 
-/// On the terminal, though stdin and stdout are something else; `setsid --ctty` gives the program one of its own.
+/// The passphrase is asked for on the terminal, though stdin and stdout are redirected. `setsid
+/// --ctty` gives the program its own terminal.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_passphrase_is_asked_on_the_terminal() {
@@ -367,7 +370,7 @@ fn lists_and_policies_have_bounds() {
         })
         .collect();
     place.write("many", many);
-    place.run(&["encrypt", "-R", "many"], "").fails(2, "at most 512");
+    place.run(&["encrypt", "-R", "many"], "").fails(2, "an envelope may have at most 512");
     place.run(&["encrypt", "-r", &key, "--label", "a\nb"], "").fails(2, "label is out of bounds");
     let backwards = ["--not-before", "2030-01-01T00:00:00Z", "--not-after", "2029-01-01T00:00:00Z"];
     place
@@ -375,7 +378,7 @@ fn lists_and_policies_have_bounds() {
         .fails(2, "not-after is out of bounds");
     place.run(&["encrypt", "-r", &key, "--reader", "0x12"], "").fails(2, "not a principal");
     place.run(&["encrypt", "-r", &key, "--format", "w3pk", "--label", "x"], "").fails(2, "carries no policy");
-    place.run(&["encrypt", "--server", "http://127.0.0.1:9"], "").fails(2, "--server needs --reader");
+    place.run(&["encrypt", "--server", "http://127.0.0.1:9"], "").fails(2, "--server needs at least one --reader");
     let shown = place
         .run(&["encrypt", "-r", &key, "--label", "for 2030", "--not-after", "2030-01-01T00:00:00Z"], "")
         .ok();
@@ -394,7 +397,7 @@ fn recipients_come_and_go_by_rewrapping() {
 
     let change = ["rewrap", "-i", "ann", "--add", &bob, "--remove", &eve_id, "-o", "after", "before"];
     let told = place.run(&change, "");
-    assert!(told.stderr.contains("what he could read he still can"), "{}", told.stderr);
+    assert!(told.stderr.contains("can still read what they could read before"), "{}", told.stderr);
     told.ok();
     assert_eq!([opens("ann", "after"), opens("bob", "after"), opens("eve", "after")], [true, true, false]);
     let (before, after) = (place.read("before"), place.read("after"));
@@ -408,7 +411,7 @@ fn recipients_come_and_go_by_rewrapping() {
     rewrap(&["--remove", &bob]).fails(1, "names nobody");
     rewrap(&["--remove", "sr:0000-0000-0000-0000"]).fails(1, "names nobody");
     rewrap(&["--add", &eve]).fails(2, "named twice");
-    rewrap(&["--remove", &ann, "--remove", &eve]).fails(2, "no recipient");
+    rewrap(&["--remove", &ann, "--remove", &eve]).fails(2, "an envelope needs at least one");
     place.run(&["rewrap", "-i", "bob", "--add", &bob, "before"], "").fails(1, "none of the given keys");
 
     rewrap(&["--rotate-key", "-r", &ann]).fails(1, &eve_id);
@@ -417,12 +420,12 @@ fn recipients_come_and_go_by_rewrapping() {
     let whole_chunks = &cut[..before.len() - 300_000 / 16_384 * 16 - 300_000 - 16 + 2 * 16_400];
     place.run(&["rewrap", "-i", "ann", "--add", &bob, "-o", "new", "-"], whole_chunks).fails(1, "damaged");
     assert!(!place.files().contains(&"new".to_owned()), "what failed left nothing");
-    rewrap(&["--rotate-key", "-r", &ann, "--remove", &eve, "--label", "anew"]).ok();
+    rewrap(&["--rotate-key", "-r", &ann, "--remove", &eve, "--label", "new label"]).ok();
     assert_eq!([opens("ann", "new"), opens("eve", "new")], [true, false]);
     let new = place.read("new");
     assert!(!new.ends_with(&before[before.len() - 100..]), "another key, another payload");
-    assert!(place.run(&["inspect", "new"], "").ok_text().contains("anew"));
-    // In armor it stays in armor, and a damaged envelope is not made anew.
+    assert!(place.run(&["inspect", "new"], "").ok_text().contains("new label"));
+    // An armored envelope stays armored, and a damaged one is not sealed again.
     let armored = place.run(&["encrypt", "-a", "-r", &ann], "text").ok();
     let armored = place.run(&["rewrap", "-i", "ann", "--add", &bob, "-"], armored).ok();
     assert!(armored.starts_with(b"-----BEGIN"));

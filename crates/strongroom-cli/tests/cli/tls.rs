@@ -9,7 +9,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 const FLAGS: [&str; 4] = ["--tls-cert", "cert.pem", "--tls-key", "key.pem"];
 
-/// Writes a new certificate and its key, and gives a client that trusts this one alone.
+/// Writes a new certificate and its key, and gives a client that trusts only this one.
 fn certify(place: &Place) -> ureq::Agent {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
     place.write("cert.pem", made.cert.pem());
@@ -35,7 +35,7 @@ fn it_says_https_and_speaks_nothing_else() {
     assert!(stranger.get(format!("{}/health", server.url)).call().is_err(), "another's certificate");
 }
 
-/// Certificates are renewed while a server runs; files that cannot be used change nothing.
+/// Certificates are renewed while a server runs. Files that cannot be used change nothing.
 #[test]
 fn a_hangup_has_the_certificate_read_again() {
     let place = Place::new();
@@ -71,6 +71,6 @@ fn a_certificate_and_a_key_that_do_not_fit_are_refused_before_anything_is_made()
         .fails(2, "tls-cert, tls-key: certificate and key cannot be used");
     certify(&place);
     let http = ["serve", "--listen", "127.0.0.1:0", "--public-url", "http://vault.example"];
-    place.run(&[&http[..], &FLAGS].concat(), "").fails(2, "http://vault.example is not https://");
+    place.run(&[&http[..], &FLAGS].concat(), "").fails(2, "http://vault.example is not an https:// URL");
     assert_eq!(place.files(), ["cert.pem", "key.pem"]);
 }

@@ -73,7 +73,7 @@ fn nothing_is_sent_to_a_server_that_proves_nothing_unless_that_is_said() {
     let put = ["secret", "put", "--server", &case.server.url, "--wallet-file", "alice"];
     case.place.run(&put, "secret").fails(1, "outside a TEE");
     let plain_http = ["secret", "list", "--server", "http://192.0.2.1", "--wallet-file", "alice"];
-    case.place.run(&plain_http, "").fails(2, "is no vault's URL");
+    case.place.run(&plain_http, "").fails(2, "is not the URL of a vault");
     let nobody = ["secret", "list", "--server", "http://127.0.0.1:9", "--wallet-file", "alice"];
     case.place.run(&nobody, "").fails(2, "cannot be reached");
 }
@@ -105,7 +105,8 @@ fn an_envelope_is_sealed_here_stored_rewrapped_and_put_back() {
     assert_eq!(report["recipients"].as_array().map(Vec::len), Some(2), "the vault is one of them");
     case.place.write("sealed", sealed);
 
-    case.secret("put", "bob", &["--sealed", "--reader", BOB, "sealed"], "").fails(2, "readers are inside");
+    case.secret("put", "bob", &["--sealed", "--reader", BOB, "sealed"], "")
+        .fails(2, "an envelope holds its readers");
     let slot = case.secret("put", "bob", &["--sealed", "sealed"], "").ok_text();
     assert_eq!(case.secret("open", "bob", &[&slot], "").ok(), b"for bob");
     case.secret("open", "alice", &[&slot], "").fails(1, "slot_not_found");
@@ -119,7 +120,7 @@ fn an_envelope_is_sealed_here_stored_rewrapped_and_put_back() {
     case.secret("put", "bob", &put, "").fails(1, "generation_changed");
     assert_eq!(case.secret("get", "bob", &["-i", "carol", &slot], "").ok(), b"for bob");
 
-    // The vault's answer, sealed to a key of one's own.
+    // The vault's answer is sealed to a key that the reader names.
     let answer = case.secret("open", "bob", &["--seal-to", &carol, &slot], "").ok();
     assert_eq!(case.place.run(&["decrypt", "-i", "carol"], answer).ok(), b"for bob");
     case.secret("open", "bob", &["--seal-to", "nonsense", &slot], "").fails(2, "the text is not a key");

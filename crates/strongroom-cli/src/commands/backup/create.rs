@@ -15,8 +15,8 @@ use strongroom::backup::{Keys, Position, UserId};
 ///
 /// Example:  strongroom backup create --mnemonic-file words.txt wallet.json -o wallet.backup
 ///
-/// A native backup has a number. It is 1 unless --after names the backup before it; `backup push`
-/// of a wallet's JSON asks the server instead.
+/// A native backup has a version number. It is 1 unless --after names the backup before it. `backup
+/// push` of a wallet's JSON asks the server for the number instead.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct BackupCreate {
@@ -24,13 +24,13 @@ pub(crate) struct BackupCreate {
     pub(crate) words: Words,
     #[command(flatten)]
     pub(crate) form: BackupForm,
-    /// Under which name: a UUID (default: one that follows from the mnemonic)
+    /// The user id to keep it under: a UUID (default: one that is derived from the mnemonic)
     #[arg(long, value_name = "UUID", value_parser = parse_user_id, conflicts_with = "compat")]
     pub(crate) user: Option<UserId>,
-    /// The backup before this one
+    /// The backup before this one, which the new one follows
     #[arg(long, value_name = "FILE", conflicts_with_all = ["compat", "user"])]
     pub(crate) after: Option<PathBuf>,
-    /// Write to this file, in place of what is there (default: standard output)
+    /// Write to this file, replacing one that is there (default: standard output)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// The wallet's JSON (default: standard input)
@@ -39,11 +39,11 @@ pub(crate) struct BackupCreate {
 
 pub(super) fn run(args: &BackupCreate) -> Result<()> {
     let (input, output) = (args.input.as_deref(), args.output.as_deref());
-    let wallet = Wallet::beside(&args.words, &[input], output)?;
+    let wallet = Wallet::read(&args.words, &[input], output)?;
     let input = files::read(input)?;
     if is_backup(&input) {
         return Err(anyhow!(Hint("`backup push` takes it as it is, and `backup restore` opens it"))
-            .context("that is a backup already"));
+            .context("the input is a backup already, and the wallet's JSON is expected"));
     }
     let archive = read_archive(&input)?;
     let keys = wallet.keys(Form::chosen(args.form.compat));
@@ -60,15 +60,15 @@ pub(super) fn run(args: &BackupCreate) -> Result<()> {
     Ok(())
 }
 
-/// The position after the backup in a file, which must be of the same owner.
+/// The position after the backup in a file, which must have the same owner.
 fn after(path: &Path, keys: &Keys) -> Result<Position> {
     let name = path.display();
-    let before = read_backup(&files::read(Some(path))?).with_context(|| format!("{name} is no backup"))?;
+    let before = read_backup(&files::read(Some(path))?).with_context(|| format!("{name} is not a backup"))?;
     let before =
-        before.verify(&keys.public_key()).with_context(|| format!("{name} is not of these words"))?;
+        before.verify(&keys.public_key()).with_context(|| format!("{name} was not made with these words"))?;
     let Some(statement) = before.backup().statement() else {
         return Err(anyhow!(Hint("leave out --after, or name a native backup"))
-            .context(format!("{name} is of the compatible form, which has no numbers")));
+            .context(format!("{name} is of the compatible form, which has no version numbers")));
     };
-    Position::after(statement).with_context(|| format!("{name} has the last number that there is"))
+    Position::after(statement).with_context(|| format!("{name} has the highest version number that there is"))
 }

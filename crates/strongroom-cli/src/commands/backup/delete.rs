@@ -22,10 +22,10 @@ pub(crate) struct BackupDelete {
     pub(crate) words: Words,
     #[command(flatten)]
     pub(crate) remote: BackupRemote,
-    /// A compatible one
+    /// Delete a compatible backup
     #[arg(long)]
     pub(crate) compat: bool,
-    /// Which one: a UUID, as `backup list` shows it
+    /// The backup's user id: a UUID, as `backup list` shows it
     #[arg(long, value_name = "UUID", value_parser = parse_user_id)]
     pub(crate) user: UserId,
 }
@@ -42,6 +42,9 @@ pub(super) fn run(args: &BackupDelete, roots: &TrustAnchors) -> Result<()> {
         return Err(anyhow::Error::from(refused).context(Hint(hint)));
     }
     session.delete(args.user)?;
-    tell(format_args!("deleted; for seven days: `strongroom backup pull --user {} --version N`", args.user));
+    tell(format_args!(
+        "deleted; its versions can be pulled for seven days: `strongroom backup pull --user {} --version N`",
+        args.user
+    ));
     Ok(())
 }

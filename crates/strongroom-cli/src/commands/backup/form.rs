@@ -8,23 +8,24 @@ use strongroom::mnemonic::Mnemonic;
 use strongroom::os_rng;
 use time::OffsetDateTime;
 
-/// Which form to write.
+/// The form of backup to write.
 #[derive(clap::Args)]
 pub(crate) struct BackupForm {
-    /// Write what wallets in the field read, with their keys: no counter, no user id or date inside
+    /// Write the form that existing wallets read, with their keys; it has no counter, user id or
+    /// date inside
     #[arg(long)]
     pub(crate) compat: bool,
-    /// With --compat: which ML-KEM
+    /// With --compat: the ML-KEM parameter set
     #[arg(long, value_enum, requires = "compat", default_value_t = BackupKem::Mlkem1024)]
     pub(crate) kem: BackupKem,
-    /// With --compat: which cipher
+    /// With --compat: the cipher
     #[arg(long, value_enum, requires = "compat", default_value_t = BackupCipher::Aes256Gcm)]
     pub(crate) cipher: BackupCipher,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum BackupKem {
-    /// ML-KEM-768, as wallets in the field write
+    /// ML-KEM-768, as existing wallets write
     Mlkem768,
     /// ML-KEM-1024
     Mlkem1024,
@@ -40,7 +41,8 @@ pub(crate) enum BackupCipher {
     Aes256Gcm,
 }
 
-/// The two derivations, by which the forms have different owners.
+/// The form of a backup. Each derives its own keys from the words, so the forms have different
+/// owners.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Native,
@@ -59,7 +61,7 @@ impl Form {
         if compat { Self::Compatible } else { Self::Native }
     }
 
-    /// Those that a command looks at: both unless it is told.
+    /// The forms that a command looks for: both, unless `--compat` is given.
     pub(super) fn looked_at(compat: bool) -> &'static [Self] {
         if compat { &[Self::Compatible] } else { &[Self::Native, Self::Compatible] }
     }
@@ -72,7 +74,7 @@ impl Form {
     }
 }
 
-/// A mnemonic, and which of its accounts.
+/// A mnemonic, and the number of its account.
 pub(super) struct Wallet {
     mnemonic: Mnemonic,
     account: u32,
@@ -80,11 +82,12 @@ pub(super) struct Wallet {
 
 impl Wallet {
     pub(super) fn of(words: &Words) -> Result<Self> {
-        Self::beside(words, &[], None)
+        Self::read(words, &[], None)
     }
 
-    /// Of words that are read from elsewhere than the inputs, and that the output leaves alone.
-    pub(super) fn beside(words: &Words, inputs: &[Option<&Path>], output: Option<&Path>) -> Result<Self> {
+    /// Reads the words after checking that no other input is read from the same place, and that the
+    /// output does not replace them.
+    pub(super) fn read(words: &Words, inputs: &[Option<&Path>], output: Option<&Path>) -> Result<Self> {
         words.check_files(inputs, output)?;
         Ok(Self { mnemonic: words.read()?, account: words.account })
     }

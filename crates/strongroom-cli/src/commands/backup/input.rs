@@ -1,4 +1,4 @@
-//! What is read: a wallet's JSON, or a backup of it.
+//! Inputs: a wallet's JSON, or a backup of it.
 
 use crate::error::Hint;
 use anyhow::{Result, anyhow};
@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use strongroom::backup::{Archive, SignedBackup, SignedBackupError};
 
-/// Whether it is meant to be a backup: a wallet's JSON has no signature of that length. Nothing else of it is copied.
+/// Whether the input is meant to be a backup, which no wallet's JSON resembles: it has a signature
+/// of that length. The rest of the input may be secret, and is not copied.
 pub(super) fn is_backup(input: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Fields<'a> {

@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde_json::json;
 use strongroom::encoding;
 
-/// Show the public keys that backups of a mnemonic have
+/// Show the public keys that a mnemonic's backups use
 ///
 /// Example:  strongroom backup keys --mnemonic-file words.txt
 #[derive(clap::Args)]
@@ -16,10 +16,10 @@ use strongroom::encoding;
 pub(crate) struct BackupKeys {
     #[command(flatten)]
     pub(crate) words: Words,
-    /// Those of wallets in the field
+    /// Show the keys of the compatible form, which existing wallets use
     #[arg(long)]
     pub(crate) compat: bool,
-    /// As JSON, with the ML-KEM keys whole
+    /// Write JSON, with the whole ML-KEM keys
     #[arg(long)]
     pub(crate) json: bool,
 }

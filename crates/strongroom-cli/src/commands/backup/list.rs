@@ -24,13 +24,13 @@ pub(crate) struct BackupList {
     pub(crate) words: Words,
     #[command(flatten)]
     pub(crate) remote: BackupRemote,
-    /// Only compatible ones, as wallets in the field write them
+    /// List only compatible backups, as existing wallets write them
     #[arg(long)]
     pub(crate) compat: bool,
-    /// The versions of this one: a UUID
+    /// List the versions of the backup with this user id: a UUID
     #[arg(long, value_name = "UUID", value_parser = parse_user_id)]
     pub(crate) user: Option<UserId>,
-    /// As JSON, one object a line
+    /// Write JSON, one object on each line
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -14,7 +14,7 @@ use strongroom::sign_in::Act;
 use strongroom_attest::TrustAnchors;
 use strongroom_client::{BackupServer, BackupSession};
 
-/// Leave a backup with a server: a wallet's JSON, or what `backup create` made
+/// Upload a backup: a wallet's JSON, or a file that `backup create` made
 ///
 /// Example:  strongroom backup push --mnemonic-file words.txt wallet.json
 #[derive(clap::Args)]
@@ -26,10 +26,12 @@ pub(crate) struct BackupPush {
     pub(crate) remote: BackupRemote,
     #[command(flatten)]
     pub(crate) form: BackupForm,
-    /// Under which name: a UUID (default: the backup's own, or one that follows from the mnemonic)
+    /// The user id to keep it under: a UUID (default: the backup's own, or one that is derived from
+    /// the mnemonic)
     #[arg(long, value_name = "UUID", value_parser = parse_user_id)]
     pub(crate) user: Option<UserId>,
-    /// Refuse unless this is the next version; needed where all before it were deleted over a week ago
+    /// Refuse unless this is the next version; needed if all versions before it were deleted over a
+    /// week ago
     #[arg(long, value_name = "N", conflicts_with = "compat")]
     pub(crate) next: Option<u64>,
     /// The wallet's JSON, or a backup (default: standard input)
@@ -37,7 +39,7 @@ pub(crate) struct BackupPush {
 }
 
 pub(super) fn run(args: &BackupPush, roots: &TrustAnchors) -> Result<()> {
-    let wallet = Wallet::beside(&args.words, &[args.input.as_deref()], None)?;
+    let wallet = Wallet::read(&args.words, &[args.input.as_deref()], None)?;
     let server = connect(&args.remote, roots)?;
     let input = files::read(args.input.as_deref())?;
     if is_backup(&input) {
@@ -61,7 +63,8 @@ pub(super) fn run(args: &BackupPush, roots: &TrustAnchors) -> Result<()> {
     Ok(())
 }
 
-/// Where the next version stands: after the last one that the server shows, which is verified. Its word alone is nobody's signature.
+/// The position of the next version: after the newest one that the server shows, once its signature
+/// is verified. The server's word is not enough, since its owner did not sign that.
 fn next(session: &BackupSession<'_>, user_id: UserId, expected: Option<u64>) -> Result<Position> {
     let versions = session.versions(user_id)?;
     let said = versions.next;
@@ -70,9 +73,12 @@ fn next(session: &BackupSession<'_>, user_id: UserId, expected: Option<u64>) -> 
         Some(last) => {
             let last = session.fetch(user_id, Some(last.version))?;
             let statement = last.backup.backup().statement();
-            let statement = statement
-                .ok_or_else(|| Refused(format!("what is kept under {user_id} is of the compatible form")))?;
-            Position::after(statement).context("the last version has the last number that there is")?
+            let statement = statement.ok_or_else(|| {
+                Refused(format!(
+                    "the backup under {user_id} is of the compatible form, which has no version numbers"
+                ))
+            })?;
+            Position::after(statement).context("the newest version has the highest number that there is")?
         }
     };
     match expected {
@@ -88,10 +94,10 @@ fn next(session: &BackupSession<'_>, user_id: UserId, expected: Option<u64>) -> 
         None => {}
     }
     let refused = format!(
-        "the server says that version {} is the next, and shows none before it that says so",
+        "the server says that version {} is the next, and shows no version before it",
         said.counter()
     );
-    let hint = "where all versions were deleted more than a week ago, pass that number with --next";
+    let hint = "if all versions were deleted more than a week ago, pass that number with --next";
     Err(anyhow::Error::from(Refused(refused)).context(Hint(hint)))
 }
 
@@ -103,23 +109,23 @@ fn push_as_it_is(
 ) -> Result<()> {
     let form = Form::of(&backup);
     if args.next.is_some() || (args.form.compat && form == Form::Native) {
-        return Err(anyhow!(Hint("leave them out, or pass the wallet's JSON"))
+        return Err(anyhow!(Hint("leave these flags out, or pass the wallet's JSON"))
             .context("--compat and --next are for a wallet's JSON, and this is a backup already"));
     }
     let keys = wallet.keys(form);
-    // What is not one's own would be refused there too, after it was sent.
-    let backup = backup.verify(&keys.public_key()).context("it is not of these words")?;
+    // The server would refuse a backup of another owner too, but only after it was sent.
+    let backup = backup.verify(&keys.public_key()).context("the backup was not made with these words")?;
     let named = backup.backup().statement().map(|statement| statement.position().user_id());
     if args.user.is_some_and(|user| named.is_some_and(|named| named != user)) {
-        return Err(anyhow!(Hint("leave out --user, or create the backup for that one"))
+        return Err(anyhow!(Hint("leave out --user, or create the backup again with that --user"))
             .context("the backup was signed for another user id"));
     }
     let user_id = args.user.or(named).unwrap_or(own_user_id(&keys));
-    // And what its owner cannot open would help nobody there.
+    // A backup that its owner cannot open would be of no use there.
     let restored = backup.restore(&keys)?;
     server.push(&keys.public_key(), user_id, backup.backup()).map_err(|error| match error.code() {
         Some("backup_counter") => anyhow::Error::from(error).context(Hint(
-            "push the versions before it first, or make it anew: `backup pull --sealed`, then `backup create --after`",
+            "push the versions before it first, or make it again: `backup pull --sealed`, then `backup create --after`",
         )),
         _ => error.into(),
     })?;

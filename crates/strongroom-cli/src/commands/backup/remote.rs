@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use strongroom_attest::{AppraisalPolicy, TrustAnchors};
 use strongroom_client::{BackupServer, Vault};
 
-/// Where backups are kept.
+/// The server that keeps backups.
 #[derive(clap::Args)]
 pub(crate) struct BackupRemote {
     /// The server: https://host[:port], or http:// to this machine
     #[arg(long, value_name = "URL", default_value = "http://localhost:3000")]
     pub(crate) server: String,
-    /// Verify the server first, against this policy (default: what is kept for it; without any, it is not asked for proof, since it
-    /// can read nothing)
+    /// Verify the server first, against this policy (default: the policy that is kept for it, if
+    /// any; otherwise no proof is asked for, since the server cannot read backups)
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
 }
@@ -22,7 +22,7 @@ pub(super) fn connect(remote: &BackupRemote, roots: &TrustAnchors) -> Result<Bac
     server_at(&remote.server, remote.policy.as_deref(), roots)
 }
 
-/// A server of backups, verified where there is a policy to verify it by.
+/// Connects to a server of backups, which is verified if there is a policy for it.
 pub(in crate::commands) fn server_at(
     url: &str,
     policy: Option<&Path>,

@@ -9,7 +9,7 @@ use crate::streams::{self, Kind};
 use anyhow::Result;
 use std::path::PathBuf;
 
-/// Open a backup, once it is verified
+/// Verify a backup and open it
 ///
 /// Example:  strongroom backup restore --mnemonic-file words.txt wallet.backup -o wallet.json
 #[derive(clap::Args)]
@@ -17,10 +17,10 @@ use std::path::PathBuf;
 pub(crate) struct BackupRestore {
     #[command(flatten)]
     pub(crate) words: Words,
-    /// Refuse it unless the JSON has this SHA-256, as `create` and `push` say it
+    /// Refuse it unless the JSON has this SHA-256, as `create` and `push` print it
     #[arg(long, value_name = "HEX", value_parser = parse_sha256)]
     pub(crate) sha256: Option<Sha256Hex>,
-    /// Write to this file, in place of what is there (default: standard output)
+    /// Write to this file, replacing one that is there (default: standard output)
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// The backup (default: standard input)
@@ -29,7 +29,7 @@ pub(crate) struct BackupRestore {
 
 pub(super) fn run(args: &BackupRestore) -> Result<()> {
     let (input, output) = (args.input.as_deref(), args.output.as_deref());
-    let wallet = Wallet::beside(&args.words, &[input], output)?;
+    let wallet = Wallet::read(&args.words, &[input], output)?;
     let backup = read_backup(&files::read(input)?)?;
     let form = Form::of(&backup);
     let keys = wallet.keys(form);

@@ -1,4 +1,4 @@
-//! What `verify`, `restore` and `pull` say of a backup that was opened.
+//! What `verify`, `restore` and `pull` check and tell of a backup that was opened.
 
 use super::form::Form;
 use crate::error::{Refused, tell};
@@ -8,7 +8,7 @@ use strongroom_client::FetchedBackup;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// A SHA-256, as people pass it.
+/// A SHA-256 in hex, with or without 0x.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sha256Hex(pub(crate) [u8; 32]);
 
@@ -23,7 +23,7 @@ pub(super) fn check_sha256(restored: &Restored, expected: Option<Sha256Hex>) -> 
     let found = restored.archive.sha256();
     match expected {
         Some(Sha256Hex(expected)) if expected != found => Err(Refused(format!(
-            "the backup's SHA-256 is {}, and not the one that was expected",
+            "the backup's SHA-256 is {}, and --sha256 asks for another one",
             hex::encode(found)
         ))
         .into()),
@@ -31,7 +31,7 @@ pub(super) fn check_sha256(restored: &Restored, expected: Option<Sha256Hex>) -> 
     }
 }
 
-/// Says which version it was and what was checked.
+/// Tells which version it is, and what was checked.
 pub(super) fn tell_restored(
     form: Form,
     verified: &VerifiedBackup,
@@ -55,11 +55,11 @@ pub(super) fn tell_restored(
     Ok(())
 }
 
-/// What a restore has looked at.
+/// What a restore checks in each form.
 pub(super) fn checked(form: Form) -> &'static str {
     match form {
         Form::Native => "signature, counter and SHA-256",
-        Form::Compatible => "signature; the SHA-256 is yours to compare",
+        Form::Compatible => "signature; compare the SHA-256 yourself",
     }
 }
 

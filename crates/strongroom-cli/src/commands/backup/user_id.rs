@@ -2,7 +2,7 @@
 
 use strongroom::backup::{Keys, UserId, UserIdError};
 
-/// In either case, as other programs write it.
+/// Parses a UUID in either case, since other programs write capitals.
 pub(super) fn parse_user_id(text: &str) -> Result<UserId, UserIdError> {
     text.to_ascii_lowercase().parse()
 }

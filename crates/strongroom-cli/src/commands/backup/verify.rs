@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use strongroom::backup::Keys;
 use strongroom::slh_dsa::{FormatError, PublicKey};
 
-/// Check a backup: its signature, and with the words what is in it
+/// Check a backup: its signature, and with the words its content
 ///
 /// Example:  strongroom backup verify --mnemonic-file words.txt wallet.backup
 #[derive(clap::Args)]
@@ -19,7 +19,7 @@ use strongroom::slh_dsa::{FormatError, PublicKey};
 pub(crate) struct BackupVerify {
     #[command(flatten)]
     pub(crate) words: Words,
-    /// Check the signature alone, of this public key: 0x and 128 hex digits
+    /// Check only the signature, by this public key: 0x and 128 hex digits
     #[arg(long, value_name = "KEY", value_parser = parse_public_key,
         conflicts_with_all = ["mnemonic_file", "mnemonic_passphrase_file", "account"])]
     pub(crate) public_key: Option<AnyCase>,
@@ -36,8 +36,7 @@ fn parse_public_key(text: &str) -> Result<AnyCase, FormatError> {
 }
 
 pub(super) fn run(args: &BackupVerify) -> Result<()> {
-    let wallet =
-        args.public_key.is_none().then(|| Wallet::beside(&args.words, &[args.input.as_deref()], None));
+    let wallet = args.public_key.is_none().then(|| Wallet::read(&args.words, &[args.input.as_deref()], None));
     let wallet = wallet.transpose()?;
     let backup = read_backup(&files::read(args.input.as_deref())?)?;
     let form = Form::of(&backup);

@@ -1,4 +1,5 @@
-//! `strongroom demo backup`: a wallet is backed up, lost, and brought back from its words; and what is refused on the way.
+//! `strongroom demo backup`: a wallet is backed up, lost, and restored from its words. On the way,
+//! the server refuses what it must.
 
 use super::steps::{Steps, show};
 use crate::error::Refused;
@@ -17,7 +18,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
-/// A wallet of some use.
+/// The number of accounts of a wallet that has been in use for years.
 const ACCOUNTS: u32 = 30;
 
 pub(super) fn flow(url: &str, server: &BackupServer) -> Result<()> {
@@ -146,23 +147,23 @@ fn compare(steps: &mut Steps, before: &Archive, after: &Archive) -> Result<()> {
     Ok(())
 }
 
-/// A refusal that is expected, by its code.
+/// Asks that a request was refused with this code.
 fn refused(code: &str, answer: Result<(), ClientError>) -> Result<ClientError> {
     match answer {
         Err(error) if error.code() == Some(code) => Ok(error),
         Err(error) => Err(error.into()),
-        Ok(()) => Err(Refused("the server took what it must refuse".to_owned()).into()),
+        Ok(()) => Err(Refused("the server accepted a backup that it must refuse".to_owned()).into()),
     }
 }
 
-/// Twelve words of fresh randomness.
+/// Twelve words from the system's random generator.
 fn new_words() -> Result<Zeroizing<String>> {
     let mut entropy = Zeroizing::new([0; 16]);
     os_rng().fill_bytes(entropy.as_mut_slice());
     Ok(Mnemonic::words_of(&entropy[..])?)
 }
 
-/// What a wallet of some years keeps: accounts with names and paths, contacts, settings.
+/// A wallet's data after some years: accounts with names and paths, contacts, settings.
 fn wallet_json() -> String {
     let accounts: Vec<_> = (0..ACCOUNTS)
         .map(|n| {

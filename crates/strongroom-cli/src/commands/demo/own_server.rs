@@ -1,4 +1,4 @@
-//! The server that a demonstration starts where none is named.
+//! The server that a demonstration starts if no server is named.
 
 use crate::server::{ComingRoot, PUBLIC_HINT, VaultOpening, VaultPlace, bind, origin_of, runtime};
 use anyhow::{Context, Result};
@@ -9,7 +9,7 @@ use strongroom_server::config::sign_in_origins;
 use strongroom_server::{Config, Listeners, serve};
 use tokio::sync::oneshot;
 
-/// A server in this process, on a free port, with a data directory that goes when it stops.
+/// A server in this process, on a free port, with a data directory that is removed when it stops.
 pub(super) struct OwnServer {
     pub(super) url: String,
     stop: oneshot::Sender<()>,
@@ -38,7 +38,7 @@ impl OwnServer {
                 };
                 let attestor = Arc::new(Attestor::new(Platform::None));
                 let opened = opening.open(attestor, Config::new(origins)).await?;
-                let (vault, _data_dir) = opened.context("only a recovery is waited for")?;
+                let (vault, _data_dir) = opened.context("only a recovery can be ended early")?;
                 ready.send(address).ok();
                 let listeners = Listeners { public: listener, tls: None, metrics: None };
                 serve(listeners, vault, async { drop(stopped.await) }).await;
@@ -47,7 +47,7 @@ impl OwnServer {
         });
         match address.recv() {
             Ok(address) => Ok(Self { url: format!("http://{address}"), stop, thread }),
-            // The thread ended before it was ready: its error says why.
+            // The thread ended before the server was ready, and its error says why.
             Err(_) => Err(joined(thread).err().context("the server did not start")?),
         }
     }

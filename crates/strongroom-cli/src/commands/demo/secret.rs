@@ -13,7 +13,7 @@ use strongroom::{Plaintext, SealedSecret};
 use strongroom_client::{AppraisalPolicy, SignIn, Vault};
 use time::OffsetDateTime;
 
-/// The texts of the two seed scripts.
+/// The two secrets of the demonstration.
 const TEXTS: [&str; 2] =
     ["苟全性命於亂世,不求聞達於諸侯。", "🔐 My quantum-safe secret data! Testing store+access flow."];
 
@@ -38,7 +38,7 @@ pub(super) fn flow(url: &str, policy: &AppraisalPolicy) -> Result<()> {
         anstream::println!();
         show("secret", format_args!("“{text}”"));
         let recipients = [mine.encapsulation_key().into(), vault_key.clone().into()];
-        // Who may read it, and which vault may open it, is bound into the envelope.
+        // The envelope binds its readers, and the vault that may open it.
         let policy = EnvelopePolicy {
             readers: vec![wallet.address().into()],
             audience: Some(vault_id),
@@ -47,7 +47,7 @@ pub(super) fn flow(url: &str, policy: &AppraisalPolicy) -> Result<()> {
         let sealed = steps.step("Seal for two: the client and the vault", || {
             Ok(SealedSecret::from(envelope::seal(text.as_bytes(), &recipients, policy, &mut os_rng())?))
         })?;
-        let stored = steps.step("Store the one envelope", || Ok(vault.store(&sealed, &[], None, None)?))?;
+        let stored = steps.step("Store the envelope", || Ok(vault.store(&sealed, &[], None, None)?))?;
         show("slot", stored.slot);
         let nonce = steps.step("Nonce for the sign-in", || Ok(vault.nonce()?))?;
         show("nonce", &nonce);

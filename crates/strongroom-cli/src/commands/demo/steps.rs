@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use std::time::Instant;
 
-/// Prints a step with the time that it took.
+/// Numbers the steps, and prints each with the time that it took.
 pub(super) struct Steps {
     pub(super) number: u32,
 }

@@ -1,4 +1,4 @@
-//! What the platforms' makers sign: fetched, kept, brought.
+//! Collateral, which the platforms' makers sign: it is fetched, kept, and read from a bundle.
 
 use super::{Guest, NOBODY, address, all_hold, amd, draft, get, refused};
 use serde_json::Value;
@@ -35,7 +35,7 @@ fn a_service_that_is_down_costs_what_it_never_gave_and_no_more() {
     assert_eq!(service.requests(), asked, "it is asked once");
     drop(server);
 
-    // Kept for the next start.
+    // The collateral is kept for the next start.
     service.fail(true);
     let server = start();
     assert_eq!(guest.secret("open", &server.url, &[&slot], "").ok(), b"words");
@@ -64,9 +64,9 @@ fn a_bundle_is_written_by_show_and_relayed() {
     let serve = ["serve", "--listen", "127.0.0.1:0", "--collateral-file", "bundle.json"];
     let run = guest.place.run(&serve, "");
     assert!(run.stderr.contains("hint: write one with"), "{}", run.stderr);
-    run.fails(2, "is no bundle of collateral");
+    run.fails(2, "is not a bundle of collateral");
     let both = [&serve[..], &["--collateral-url", NOBODY]].concat();
-    guest.place.run(&both, "").fails(2, "nothing is fetched");
+    guest.place.run(&both, "").fails(2, "which fetches nothing");
     let no_url = ["serve", "--listen", "127.0.0.1:0", "--amd-kds-url", "kds.example"];
     guest.place.run(&no_url, "").fails(2, "an https:// or http:// URL is expected");
 }

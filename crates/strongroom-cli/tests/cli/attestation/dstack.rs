@@ -1,4 +1,4 @@
-//! A server in a dstack guest, from its first start on.
+//! A server in a dstack guest.
 
 use super::{
     COMPOSE, Guest, NOBODY, address, all_hold, draft, eventually, get, get_from, put_and_open, quote,
@@ -34,7 +34,8 @@ fn a_server_is_verified_and_keeps_secrets_over_a_restart() {
     all_hold(&guest.place, &url);
     assert_eq!(guest.secret("open", &url, &[&slot], "").ok(), b"words");
 
-    // Whose roots are the makers' trusts none of it, and is given no policy either.
+    // A client with the makers' real roots does not trust the simulated guest, and drafts no
+    // policy.
     let verify = ["attestation", "verify", &url, "--policy", "policy.toml"];
     let run = guest.place.run(&verify, "");
     assert_eq!(run.code, 1, "{}", run.stderr);
@@ -45,8 +46,8 @@ fn a_server_is_verified_and_keeps_secrets_over_a_restart() {
     refused(guest.place.run(&["attestation", "policy", &url], ""), "no policy can be drafted");
 }
 
-/// The root is sealed for the application, on whatever host; nothing weaker takes the place of the agent's key, and nothing makes a new
-/// root.
+/// The root is sealed for the application, on any host. Nothing weaker replaces the
+/// agent's key, and nothing makes a new root.
 #[test]
 fn a_root_is_sealed_for_the_application_and_no_other() {
     let guest = Guest::new();
@@ -85,7 +86,8 @@ fn a_root_is_sealed_for_the_application_and_no_other() {
     assert_eq!(get(&server, "/attestation").1["vaultId"], vault);
 }
 
-/// Digests are left out by some versions of dstack and made another way by others; the host may call itself Phala's.
+/// Some versions of dstack leave digests out, and others compute them in another way. The host may
+/// call itself Phala's.
 #[test]
 fn other_versions_of_dstack_are_verified_alike() {
     let later = vec![("app-ready".to_owned(), b"yes".to_vec())];
@@ -129,12 +131,12 @@ fn an_agent_that_fails_costs_the_evidence_and_nothing_else() {
     guest.secret("put", &server.url, &[], "words").ok();
 }
 
-/// An agent makes one quote after another: who comes while many wait is told at once.
+/// An agent makes one quote after another. A client that comes while many wait is refused at once.
 #[test]
 fn a_full_queue_of_quotes_stops_nothing_else() {
     const WAITING: usize = 64;
     const TOO_MANY: usize = 15;
-    // For a nonce, and for everybody while there is nothing that is older.
+    // Quotes are made for a nonce, and without one if no earlier quote is kept.
     for target in [format!("/attestation?nonce={}", "ab".repeat(32)), "/attestation".to_owned()] {
         let guest = Guest::new();
         let server = guest.serve(&["--address-rate", "0", "--max-connections-per-address", "1000"]);
@@ -142,7 +144,7 @@ fn a_full_queue_of_quotes_stops_nothing_else() {
         let (answered, answers) = mpsc::channel();
         for _ in 0..1 + WAITING + TOO_MANY {
             let (url, target, answered) = (server.url.clone(), target.clone(), answered.clone());
-            // Who still waits when the server ends is told nothing.
+            // Clients that still wait when the server ends get no answer.
             std::thread::spawn(move || get_from(&url, &target).map(|answer| answered.send(answer)));
         }
         for _ in 0..TOO_MANY {
@@ -164,11 +166,11 @@ fn a_key_that_was_imported_is_taken_where_that_is_said() {
     let flags = ["--dstack-endpoint", socket, "--collateral-file", "collateral.json"];
     let key = ("ADMIN_MLKEM_PRIVATE_KEY", private.expect("a line"));
     let imported = Server::start(&guest.place, &flags, &[key]);
-    // The draft says so in its text, and aloud.
+    // The draft says so in its text, and on stderr.
     let run = guest.client(&["attestation", "policy", &imported.url], "");
     assert!(run.stderr.contains("whoever exported it can read"), "{}", run.stderr);
     assert!(run.ok_text().contains("\nallow_imported_key = true"));
-    // What the same guest shows with a key of its own, less which vault and configuration.
+    // The policy of the same guest with a generated key, without its vault and configuration.
     std::fs::rename(guest.place.path("data"), guest.place.path("former")).expect("moved");
     let own = guest.serve(&[]);
     let policy = draft(&guest.place, &own.url);
@@ -194,7 +196,7 @@ fn a_platform_that_was_asked_for_and_is_not_there_ends_the_start() {
     serve(&["--platform", "dstack"], "there is no dstack agent's socket here");
     for endpoint in ["no-agent", "missing", NOBODY] {
         serve(&["--platform", "dstack", "--dstack-endpoint", endpoint], "cannot be reached");
-        // Nor does automatic choice fall back to none.
+        // The automatic choice does not fall back to none either.
         serve(&["--dstack-endpoint", endpoint], "cannot be reached");
     }
     for platform in ["intel-tdx", "amd-sev-snp"] {
@@ -206,7 +208,7 @@ fn a_platform_that_was_asked_for_and_is_not_there_ends_the_start() {
     }
 }
 
-/// An agent that refuses from the start.
+/// An agent that refuses every request.
 #[test]
 fn an_agent_that_refuses_ends_the_start_with_its_words() {
     let guest = Guest::new();
@@ -217,7 +219,8 @@ fn an_agent_that_refuses_ends_the_start_with_its_words() {
     guest.place.run(&serve, "").fails(2, "Info: the test wants this to fail");
 }
 
-/// The module's path comes from who starts the code, and what it names would run in the guest. Rests on `Sealing::sealer`.
+/// The module's path is set by the host, and the module would run inside the guest.
+/// Guard: `SealerChoice::sealer`.
 #[test]
 fn no_module_is_loaded_where_a_platform_vouches() {
     let guest = Guest::new();

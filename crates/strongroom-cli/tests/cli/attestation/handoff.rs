@@ -25,18 +25,18 @@ const NEWER: &str = r#"{"manifest_version":2,"name":"strongroom","version":2}"#;
 const WORDS: &str =
     "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
 
-/// What [`Case::allow`] left for a joiner.
+/// The flags of a joiner with the statements that [`Case::allow`] wrote.
 const ALLOWED: [&str; 2] = ["--release-statement", "same.release"];
 
-/// A database and its replicas, each on a machine of its own, behind one public URL.
+/// A database and its replicas, each on its own machine, behind one public URL.
 struct Case {
     postgres: TempPostgres,
     intel: Arc<FakeIntel>,
-    /// Their public URL.
+    /// The public URL of all replicas.
     switch: Switch,
     port: u16,
     release_key: String,
-    /// Where the operator signs.
+    /// The folder where the operator signs statements.
     desk: Place,
 }
 
@@ -48,12 +48,13 @@ impl Case {
         let keys = desk.run(&["backup", "keys", "--mnemonic-file", "release.txt", "--json"], "").ok();
         let keys: Value = serde_json::from_slice(&keys).expect("JSON");
         let release_key = keys["publicKey"].as_str().expect("a key").to_owned();
-        // The same port of several addresses of this host, so that their sign-in origins are the same.
+        // The replicas use one port on several addresses of this host, so their sign-in origins are
+        // the same.
         let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
         Self { postgres: TempPostgres::start(), intel, switch: Switch::start(), port, release_key, desk }
     }
 
-    /// A machine that runs this application.
+    /// A new machine that runs this application.
     fn guest(&self, compose: &'static str) -> Guest {
         let place = place();
         place.write("roots/intel.der", self.intel.root_der());
@@ -86,7 +87,7 @@ impl Case {
         .collect()
     }
 
-    /// The policy that is published while all of these run, from the drafts of each.
+    /// The policy that is published while all of these run, merged from a draft of each.
     fn published(&self, drafts: &[&str]) -> AppraisalPolicy {
         let mut drafts = drafts.iter().map(|draft| AppraisalPolicy::from_toml(draft).expect("a policy"));
         let mut policy = drafts.next().expect("one of them");
@@ -101,12 +102,12 @@ impl Case {
         AppraisalPolicy { trust_anchors: TrustAnchors { intel, ..TrustAnchors::default() }, ..policy }
     }
 
-    /// The release key says that what runs here may have the root, and hand it over.
+    /// Signs with the release key that the code of this machine may have the root and hand it over.
     fn allow(&self, joiner: &Guest, server: &Server) {
         joiner.place.write("same.release", self.release(&self.policy(server), &vault_id(server)));
     }
 
-    /// A replica at 127.0.0.`at`.
+    /// Starts a replica at 127.0.0.`at`.
     fn start(&self, guest: &Guest, at: u8, more: &[&str]) -> Server {
         let flags = self.flags(guest, at);
         let flags: Vec<&str> = flags.iter().map(String::as_str).chain(more.iter().copied()).collect();
@@ -114,7 +115,7 @@ impl Case {
         Server::start_as(&simulated(), &guest.place, &flags, &[("STRONGROOM_SIMULATED_ROOTS", &roots)])
     }
 
-    /// What a replica says that does not start.
+    /// The run of a replica that does not start.
     fn refused(&self, guest: &Guest, replaced: &[&str], more: &[&str]) -> Run {
         let name = |flag: &str| flag.split('=').next().expect("a name").to_owned();
         let taken: Vec<String> = replaced.iter().map(|flag| name(flag)).collect();
@@ -125,12 +126,12 @@ impl Case {
         client(&guest.place, &[&flags[..], more].concat(), "")
     }
 
-    /// A policy of what runs there, as its build would compute it.
+    /// A policy for the code of this machine, as its build would compute it.
     fn policy(&self, server: &Server) -> String {
         client(&self.desk, &["attestation", "policy", &server.url], "").ok_text()
     }
 
-    /// Signs that what a policy takes may have the root.
+    /// Signs that the code which a policy accepts may have the root.
     fn release(&self, policy: &str, vault: &str) -> Vec<u8> {
         self.desk.write("release-policy.toml", policy);
         let release =
@@ -147,14 +148,14 @@ fn origin(server: &Server) -> String {
     get(server, "/attestation").1["keyOrigin"].as_str().expect("an origin").to_owned()
 }
 
-/// What a replica said that was refused, after whom it asked.
+/// The error of a replica that was refused, without the name of the replica that it asked.
 #[track_caller]
 fn told(run: Run, code: i32, error: &str) {
     assert!(run.stderr.contains(error), "{error:?} is not in {}", run.stderr);
     assert_eq!((run.code, run.stdout.len()), (code, 0), "{}", run.stderr);
 }
 
-/// Nothing was written where a replica did not get the root.
+/// Asserts that a replica which did not get the root wrote nothing.
 #[track_caller]
 fn is_empty(guest: &Guest) {
     assert!(!guest.place.path("data/root.sealed").exists());
@@ -184,7 +185,7 @@ fn a_second_replica_of_the_same_code_gets_the_root_and_both_serve() {
             && status.contains("handed to    code that slh-dsa:0x"),
         "{status}"
     );
-    // It has the root for good; and hands it on, by what it got.
+    // The replica keeps the root, and hands it on under the same statements.
     assert_eq!(second.signal("TERM"), Some(0));
     drop(first);
     let second = case.start(&other, 2, &join);
@@ -195,8 +196,8 @@ fn a_second_replica_of_the_same_code_gets_the_root_and_both_serve() {
     assert_eq!((vault_id(&third), origin(&third)), (vault_id(&second), "handoff:generated".to_owned()));
 }
 
-/// The steps of docs/how-to/hand-the-root-over.md, "A new image, under traffic": no request of a client
-/// that goes on meanwhile fails.
+/// Follows docs/how-to/hand-the-root-over.md, "A new image, under traffic". No request of a
+/// client that runs meanwhile fails.
 #[test]
 fn an_image_is_upgraded_under_traffic() {
     let case = Case::new();
@@ -204,7 +205,7 @@ fn an_image_is_upgraded_under_traffic() {
     let mut first = case.start(&old, 1, &[]);
     let id = vault_id(&first);
     let old_policy = case.policy(&first);
-    // What the build of the new image would compute: the same but for its application.
+    // The build of the new image would compute this: only the application differs.
     let [old_hash, new_hash] = [&old, &new].map(|guest| hex::encode(guest.agent.compose_hash()));
     assert!(old_policy.contains(&old_hash));
     let new_policy = old_policy.replace(&old_hash, &new_hash);
@@ -260,7 +261,7 @@ fn an_image_is_upgraded_under_traffic() {
     assert!(switch.connections_made(1) > 0);
 }
 
-/// Verifies, stores, and has it opened, on a connection of its own each time.
+/// Verifies, stores, and has the vault open, each time on a new connection.
 fn traffic(
     n: u8,
     url: &str,
@@ -270,7 +271,8 @@ fn traffic(
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let wallet = WalletKey::from_bytes(&[n + 1; 32]).expect("a scalar");
     while !ended.load(Ordering::Relaxed) {
-        // Held meanwhile: the next policy is out once nobody goes by the older one any more.
+        // The lock is held meanwhile: the next policy is published once no client uses the older
+        // one.
         let policy = published.read().expect("no panic");
         let vault = Vault::at(url)?.attest(&policy)?;
         drop(policy);
@@ -289,8 +291,8 @@ fn traffic(
     Ok(())
 }
 
-/// A guest without a key of its own keeps the root in memory, and gets it again at each start: from another platform, where the release
-/// key says so for both.
+/// A guest without a platform key keeps the root in memory, and gets it again at each start. It
+/// gets it from another platform, if the release key signed for both.
 #[test]
 fn bare_tdx_gets_the_root_of_dstack_at_each_start() {
     let case = Case::new();
@@ -313,7 +315,8 @@ fn bare_tdx_gets_the_root_of_dstack_at_each_start() {
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         Server::start_as(&simulated(), &bare.place, &flags, &[("STRONGROOM_SIMULATED_ROOTS", &roots)])
     };
-    // What its build would compute: measured by a server of it with another store.
+    // Its build would compute this policy. Here a server of the same image with another store is
+    // measured.
     let tsm_server = {
         let flags = ["--platform=intel-tdx", "--tsm-dir", &tsm_dir, "--collateral-file=collateral.json"];
         let server =
@@ -336,13 +339,13 @@ fn bare_tdx_gets_the_root_of_dstack_at_each_start() {
         assert!(server.talk.contains("in this server's memory alone"), "{}", server.talk);
         is_empty(&bare);
     }
-    // Without another replica it has none, and makes none.
+    // Without another replica it gets no root, and makes none.
     let flags = flags(4, &[]);
     let serve = ["serve", "--data-dir", "data"].into_iter().chain(flags.iter().map(String::as_str));
-    client(&bare.place, &serve.collect::<Vec<_>>(), "").fails(2, "it was in another process's memory alone");
+    client(&bare.place, &serve.collect::<Vec<_>>(), "").fails(2, "it was only in another process's memory");
 }
 
-/// Each refusal leaves nothing behind, and the next try is as good as the first.
+/// Each refusal leaves nothing behind, so the next try has the same chance.
 #[test]
 fn who_may_not_have_the_root_is_told_why_and_gets_nothing() {
     let case = Case::new();
@@ -352,7 +355,8 @@ fn who_may_not_have_the_root_is_told_why_and_gets_nothing() {
     let join = ["--join", &*first.url];
     let old_policy = case.policy(&first);
 
-    // The same code and other code with nobody's word; with its own donor's alone, with that of another vault.
+    // Joiners with the same code and with other code: without a statement, with only one of the two
+    // that are needed, and with one of another vault.
     let unsigned = "the other replica is not trusted: no policy says which code to trust";
     told(case.refused(&other, &[], &join), 1, unsigned);
     told(case.refused(&newer, &[], &join), 1, unsigned);
@@ -374,7 +378,7 @@ fn who_may_not_have_the_root_is_told_why_and_gets_nothing() {
     case.refused(&newer, &[], &with_garbage).fails(2, "this is not a release statement");
     is_empty(&newer);
 
-    // The same code as another application, whose owner may give its key to other code.
+    // The same code as part of another application, whose owner may give its key to other code.
     let others = Options { app_id: [0xB9; 20], ..Options::default() };
     let others =
         Guest { agent: FakeDstack::start(Arc::clone(&case.intel), COMPOSE, others), ..case.guest(COMPOSE) };
@@ -383,7 +387,7 @@ fn who_may_not_have_the_root_is_told_why_and_gets_nothing() {
     assert!(run.stderr.contains("the application's id is none of those"), "{}", run.stderr);
     is_empty(&others);
 
-    // The same code with settings that would let others in, or where nobody could verify it.
+    // The same code with settings that would let others in, or that nobody could verify.
     for (replaced, why) in [
         (&["--public-url=https://evil.example"][..], "the replicas' settings differ"),
         (&["--root-sealer=plain"], "the replicas' settings differ"),
@@ -406,7 +410,8 @@ fn who_may_not_have_the_root_is_told_why_and_gets_nothing() {
     drop(case.start(&other, 2, &join));
 }
 
-/// Somebody between the two, or a donor that lies or dies: the joiner takes nothing, and may try again.
+/// A proxy between the two replicas, or a donor that lies or dies. The joiner accepts nothing, and
+/// can try again.
 #[test]
 fn nobody_between_the_replicas_changes_anything() {
     let case = Case::new();
@@ -439,7 +444,7 @@ fn nobody_between_the_replicas_changes_anything() {
             answer["envelope"] = format!("{}{other}{}", &envelope[..at], &envelope[at + 1..]).into();
         }
     });
-    // The donor is gone after its offer.
+    // The donor ends after its offer.
     refused("did not hand the root over", |answer| {
         if answer["envelope"].is_string() {
             *answer = Value::Null;
@@ -448,7 +453,8 @@ fn nobody_between_the_replicas_changes_anything() {
     drop(case.start(&other, 2, &[&["--join", &*first.url], &ALLOWED[..]].concat()));
 }
 
-/// What a joiner said once serves nobody a second time, whatever was answered; and without a release key, or a TEE, there is no first.
+/// A joiner's message cannot be used a second time, whatever the answer was. Without a
+/// release key or a TEE, it cannot be used at all.
 #[test]
 fn an_offer_is_answered_once_and_by_who_may() {
     let case = Case::new();
@@ -468,7 +474,7 @@ fn an_offer_is_answered_once_and_by_who_may() {
         let (status, answer) = post(&first.url, "/handoff/root", &request);
         assert_eq!((status, &answer["code"]), (404, &"handoff_unknown".into()), "{answer}");
     }
-    // As many as wait, and no more: the oldest makes room.
+    // The number of offers that wait is limited: the oldest makes room.
     let waiting = post(&first.url, "/handoff/offer", &hello()).1;
     for _ in 0..64 {
         assert_eq!(post(&first.url, "/handoff/offer", &hello()).0, 200);
@@ -510,7 +516,7 @@ fn post(url: &str, path: &str, body: &Value) -> (u16, Value) {
     (answer.status().as_u16(), serde_json::from_str(&text).expect("JSON"))
 }
 
-/// Replicas whose first one was recovered: where the key comes from is told on.
+/// Replicas of which the first one was recovered. The others show that origin too.
 #[test]
 fn that_a_key_was_recovered_is_told_on() {
     let case = Case::new();

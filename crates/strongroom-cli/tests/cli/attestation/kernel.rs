@@ -9,7 +9,7 @@ use strongroom_testkit::tee::collateral_service::FakeCollateralService;
 use strongroom_testkit::tee::configfs::FakeTsm;
 use strongroom_testkit::tee::intel::Td;
 
-/// Its root is in the clear: what stands in for a processor here derives no keys.
+/// Its root is in the clear, since the simulated processor derives no keys.
 fn serve(place: &Place, tsm: &FakeTsm, more: &[&str]) -> Server {
     let root = tsm.root().into_os_string().into_string().expect("text");
     Server::start(place, &[&["--tsm-dir", &root, "--root-sealer", "plain"], more].concat(), &[])
@@ -39,7 +39,7 @@ fn a_tdx_guest_vouches_and_recovers_from_others_who_write() {
     tsm.disturb(false);
     eventually("it vouches again", || quote(&server).0 == 200);
     secret(&place, "put", &server.url, &[], "words").ok();
-    // What the kernel reports is not what is asked for.
+    // The kernel reports something else than what is asked for.
     let root = tsm.root().into_os_string().into_string().expect("text");
     let other = ["serve", "--listen", "127.0.0.1:0", "--platform", "amd-sev-snp", "--tsm-dir", &root];
     place.run(&other, "").fails(2, "the kernel reports intel-tdx");
@@ -65,13 +65,13 @@ fn an_snp_guest_vouches_with_certificates_of_amds_service_or_of_its_host() {
     assert_eq!(secret(&place, "put", &server.url, &[], "words").code, 1);
     drop(server);
 
-    // From its host alone, in another folder than where the service's are kept.
+    // The certificates come only from the host, in a folder that holds none from the service.
     std::fs::rename(place.path("data"), place.path("former")).expect("moved");
     let whole = snp(&amd, amd.certificate_table(Some(&CrlState::default())));
     let server = serve(&place, &whole, &["--amd-kds-url", NOBODY]);
     put_and_open(&place, &server.url);
     drop(server);
-    // A host that gives no list of what is revoked.
+    // The host gives no revocation list.
     let without = snp(&amd, amd.certificate_table(None));
     let server = serve(&place, &without, &["--amd-kds-url", NOBODY]);
     refused(secret(&place, "put", &server.url, &[], "words"), "lacks the collateral");

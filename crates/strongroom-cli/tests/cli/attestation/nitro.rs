@@ -1,4 +1,5 @@
-//! A server in a Nitro enclave, whose Secure Module a fake stands in for: it has no key of its own for a root.
+//! A server in a Nitro enclave with a simulated Secure Module. Such an enclave has no platform key
+//! for a root.
 
 use super::{now, place, put_and_open, simulated, without};
 use crate::Place;

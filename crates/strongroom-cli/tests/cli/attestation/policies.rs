@@ -1,4 +1,4 @@
-//! Where a policy comes from, and what it asks for.
+//! Policies: their sources, and their demands on a server.
 
 use super::proxy::Proxy;
 use super::{Guest, draft, refused};
@@ -19,7 +19,7 @@ fn without_a_policy_nothing_is_sent_to_a_tee() {
     assert!(run.stderr.contains("hint: pass the operator's policy with --policy FILE"), "{}", run.stderr);
     refused(run, "no policy says which code to trust");
     proxy.was_asked_once();
-    // A TEE that nobody says anything about is not the same as none.
+    // A TEE for which there is no policy is not treated like no TEE.
     refused(put(&["--allow-no-tee"]), "no policy says which code to trust");
     proxy.was_asked_once();
     put(&["--allow-no-tee", "--policy", "policy.toml"]).fails(2, "cannot be used with");
@@ -45,14 +45,14 @@ fn a_policy_that_is_kept_is_found_again_and_not_overwritten() {
 
     let again = guest.client(&keep, "");
     assert!(again.stderr.contains("hint: compare the two"), "{}", again.stderr);
-    again.fails(2, "is there already");
+    again.fails(2, "exists already");
     assert_eq!(guest.place.read(&path), kept);
     guest.client(&[&keep[..], &["-o", "file"]].concat(), "").fails(2, "cannot be used with");
 
-    // One that is damaged is no reason to do without.
+    // A damaged policy is not left out.
     guest.place.write(&path, "version = 1\nunknown = 1\n");
-    guest.client(&put, "words").fails(2, "is no policy");
-    // Nor is one that cannot be read; backups would go without any.
+    guest.client(&put, "words").fails(2, "is not a policy");
+    // A policy that cannot be read is not left out either; backups would be sent without any.
     std::fs::remove_file(guest.place.path(&path)).expect("removed");
     std::os::unix::fs::symlink(guest.place.path(&path), guest.place.path(&path)).expect("a loop");
     guest.place.write("words", "legal winner thank year wave sausage worth useful legal winner thank yellow");
@@ -61,7 +61,7 @@ fn a_policy_that_is_kept_is_found_again_and_not_overwritten() {
         guest.client(command, "words").fails(2, "cannot be read");
     }
     std::fs::remove_file(guest.place.path(&path)).expect("removed");
-    // Without XDG_CONFIG_HOME it is below HOME.
+    // Without XDG_CONFIG_HOME, policies are kept below HOME.
     std::fs::rename(guest.place.path("config"), guest.place.path(".config")).expect("moved");
     guest.place.write(&format!(".{path}"), &kept);
     let (home, roots) = (guest.place.text_path(""), guest.place.text_path("roots"));
@@ -97,7 +97,7 @@ fn encrypt_rewrap_and_demo_verify_as_well() {
     guest.client(&[&encrypt[..], &policy].concat(), "words").fails(2, "96 hex digits are expected");
 }
 
-/// A policy for anything else than what runs.
+/// A policy for other code than the code that runs is refused.
 #[test]
 fn each_rule_of_a_policy_is_asked_for() {
     let guest = Guest::new();
@@ -135,7 +135,7 @@ fn each_rule_of_a_policy_is_asked_for() {
         guest.change_policy(&policy, &from, &to);
         let run = guest.secret("put", &proxy.url, &[], "words");
         if error.is_empty() {
-            // A section that is not known is no section.
+            // A section that is not known does not count as a section.
             run.fails(2, "unknown field `other`");
             continue;
         }
@@ -169,7 +169,7 @@ fn what_is_no_policy_file_is_told_before_anybody_is_asked() {
         ("empty", String::new(), "missing field `version`"),
         ("later", "version = 2\n".to_owned(), "the policy has version 2"),
         ("large", format!("version = 1\n{}", "# \n".repeat(350_000)), "at most 262144 bytes"),
-        ("json", r#"{"version":1}"#.to_owned(), "is no policy"),
+        ("json", r#"{"version":1}"#.to_owned(), "is not a policy"),
     ] {
         guest.place.write(name, text);
         let run = put(name);
@@ -181,13 +181,13 @@ fn what_is_no_policy_file_is_told_before_anybody_is_asked() {
         ("folder", "the policy folder cannot be read"),
         ("missing", "the policy missing cannot be read"),
         ("bytes", "the policy bytes cannot be read"),
-        ("/dev/zero", "/dev/zero is no policy"),
+        ("/dev/zero", "/dev/zero is not a policy"),
     ] {
         put(name).fails(2, error);
     }
 }
 
-/// What a draft asks for must be proved first.
+/// A server must prove everything that a draft asks for.
 #[test]
 fn of_what_proves_nothing_no_policy_is_drafted() {
     let guest = Guest::new();

@@ -1,4 +1,4 @@
-//! Somebody between a client and its server.
+//! A proxy between a client and its server.
 
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -11,7 +11,8 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use ureq::tls::TlsConfig;
 
-/// Relays requests for attestation, and changes the answers. Whatever else it is asked it notes and does not answer.
+/// Relays requests for attestation, and changes the answers. It notes all other requests, and
+/// does not answer.
 pub(super) struct Proxy {
     pub(super) url: String,
     requests: Arc<Mutex<Vec<String>>>,
@@ -30,7 +31,7 @@ impl TlsIdentity {
         Self { certificate: made.cert.der().clone(), pkcs8: made.signing_key.serialize_der() }
     }
 
-    /// Of its SubjectPublicKeyInfo.
+    /// The SHA-256 of the key's SubjectPublicKeyInfo.
     pub(super) fn spki_sha256(&self) -> [u8; 32] {
         let parsed = ParsedCertificate::try_from(&self.certificate).expect("a certificate");
         Sha256::digest(parsed.subject_public_key_info()).into()
@@ -51,17 +52,18 @@ trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
 impl Proxy {
-    /// In the clear.
+    /// A proxy that speaks plain HTTP.
     pub(super) fn start(upstream: &str, change: impl FnMut(&mut Value) + Send + 'static) -> Self {
         Self::run(upstream, "http://127.0.0.1", |stream| Box::new(stream), change)
     }
 
-    /// Ends the TLS with a key of its own.
+    /// A proxy that ends the TLS with its own key.
     pub(super) fn with_tls(upstream: &str, change: impl FnMut(&mut Value) + Send + 'static) -> Self {
         Self::with_identities(upstream, [TlsIdentity::new()], change)
     }
 
-    /// Each connection with the next of these keys, and with the last for ever.
+    /// A proxy that uses the next of these keys for each connection, and then stays with the last
+    /// one.
     pub(super) fn with_identities<const N: usize>(
         upstream: &str,
         identities: [TlsIdentity; N],
@@ -90,7 +92,7 @@ impl Proxy {
         let (upstream, noted) = (upstream.to_owned(), Arc::clone(&requests));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                // A client that goes away has heard enough.
+                // A client may close the connection early.
                 let _ = serve(accept(stream), &noted, |target| {
                     let mut answer = fetch(&format!("{upstream}{target}"));
                     change(&mut answer);
@@ -101,7 +103,7 @@ impl Proxy {
         Self { url, requests }
     }
 
-    /// The first line of each request since it was asked for them.
+    /// The first line of each request since the last call.
     pub(super) fn requests(&self) -> Vec<String> {
         std::mem::take(&mut *self.requests.lock().expect("no panic"))
     }
@@ -117,7 +119,7 @@ impl Proxy {
     }
 }
 
-/// Whoever answers.
+/// A client's TLS verifier that accepts every server.
 fn fetch(url: &str) -> Value {
     let tls = TlsConfig::builder()
         .disable_verification(true)
@@ -129,7 +131,7 @@ fn fetch(url: &str) -> Value {
     serde_json::from_slice(&body).expect("JSON")
 }
 
-/// One request; the connection is closed after it.
+/// Makes one request and closes the connection.
 fn serve(
     stream: Box<dyn Stream>,
     requests: &Mutex<Vec<String>>,

@@ -1,4 +1,4 @@
-//! A vault whose platform is lost comes back, by one of its recovery recipients.
+//! A vault whose platform is lost is brought back by one of its recovery recipients.
 
 use super::switch::Relay;
 use super::{COMPOSE, Guest, draft, refused, simulated, without};
@@ -11,12 +11,12 @@ use std::sync::Arc;
 use strongroom_attest::root_transfer::root_envelope;
 use strongroom_testkit::tee::dstack::{FakeDstack, Options};
 
-/// Where a guest's agent is, as the environment says it.
+/// The path of a guest's agent, as an environment variable.
 fn endpoint(agent: &FakeDstack) -> String {
     agent.socket().to_str().expect("text").to_owned()
 }
 
-/// The steps of docs/how-to/keep-and-recover-the-root.md, "The drill", as they stand there: on a
+/// Follows docs/how-to/keep-and-recover-the-root.md, "The drill", word for word: on a
 /// dstack guest, and then on another host's, under the same application's id.
 #[test]
 fn the_drill_of_the_operators_page_brings_a_vault_back() {
@@ -39,7 +39,7 @@ fn the_drill_of_the_operators_page_brings_a_vault_back() {
     let port = super::address().rsplit(':').next().expect("a port").to_owned();
     let script = script.replace(":3000", &format!(":{port}"));
 
-    // The binary of the page, with this test's roots.
+    // The page's binary is the one with this test's roots.
     let bin = guest.place.path("bin");
     std::fs::create_dir(&bin).expect("a folder");
     std::os::unix::fs::symlink(simulated(), bin.join("strongroom")).expect("a link");
@@ -106,7 +106,7 @@ impl Lost {
         self.place.run(&["vault", "recover", "-i", key, "--server", url, "--allow-no-tee"], "")
     }
 
-    /// What a server says that does not start.
+    /// The run of a server that does not start.
     fn refused(&self, flags: &[&str]) -> crate::Run {
         let serve = ["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"];
         self.place.run(&[&serve[..], flags].concat(), "")
@@ -118,7 +118,8 @@ fn open(place: &Place, url: &str, verb: &str, arguments: &[&str], stdin: &str) -
     place.run(&[&head, arguments].concat(), stdin)
 }
 
-/// Either recipient; the second time over, too, since the envelope is left anew. Rests on `leave_envelope`.
+/// Either recipient can bring the root, and more than once, since each start writes the envelope
+/// again. Guard: `recovery_envelope` is stored (server/opening.rs).
 #[test]
 fn any_recipient_brings_the_root_back_again_and_again() {
     let lost = Lost::new();
@@ -135,17 +136,17 @@ fn any_recipient_brings_the_root_back_again_and_again() {
         assert_eq!(server.get("/attestation")["vaultId"], lost.vault_id);
         assert_eq!(server.get("/attestation")["keyOrigin"], "recovered");
         assert_eq!(open(&lost.place, &server.url, "open", &[&lost.slot], "").ok(), b"kept");
-        lost.recover(&server.url, key).fails(1, "waits for no root");
+        lost.recover(&server.url, key).fails(1, "does not wait for a root");
         assert_eq!(server.signal("TERM"), Some(0));
     }
 }
 
-/// Rests on `check_recovery` and `without_root` (commands/serve/opening.rs), and on the settings.
+/// Guard: `strongroom_root::Opening`, `check_recipients`, and the settings.
 #[test]
 fn a_vault_without_its_root_starts_by_no_other_way() {
     let lost = Lost::new();
     let recovery = ["--recovery", &lost.recipients];
-    lost.refused(&[&MEMORY[..], &recovery].concat()).fails(2, "it was in another process's memory alone");
+    lost.refused(&[&MEMORY[..], &recovery].concat()).fails(2, "it was only in another process's memory");
     lost.refused(&[&MEMORY[..], &["--recover"]].concat()).fails(2, "--recovery does not say by whom");
     drop(Server::start_waiting(
         Path::new(BINARY),
@@ -153,7 +154,8 @@ fn a_vault_without_its_root_starts_by_no_other_way() {
         &[&MEMORY[..], &["--recover", "--recovery=none"]].concat(),
         &[],
     ));
-    // Where there is no store either, there is nothing to recover: an image may have the flag from its first start on.
+    // If there is no store either, there is nothing to recover. An image may have the flag from
+    // its first start on.
     let first = super::place();
     let server = Server::start(&first, &[&MEMORY[..], &recovery, &["--recover"]].concat(), &[]);
     assert!(server.talk.contains("no store here") && server.talk.contains("a new vault"), "{}", server.talk);
@@ -166,17 +168,18 @@ fn a_vault_without_its_root_starts_by_no_other_way() {
     ));
     for (wrong, why) in [
         ("2:strongroom-pk-1", "write 1 before the colon"),
-        ("1:nonsense", "a key of it"),
+        ("1:nonsense", "one of its keys"),
         ("strongroom-pk-1", "1:KEY"),
         (&*format!("{0},{1}", lost.recipients, &lost.recipients[2..]), "twice"),
     ] {
         lost.refused(&["--recovery", wrong]).fails(2, why);
     }
     lost.refused(&["--recover", "--join", "https://a"])
-        .fails(2, "recover, join: one of them brings the root");
+        .fails(2, "recover, join: both are set");
 }
 
-/// Recipients are taken away by name, never by a flag that was left out. Rests on `check_recovery`.
+/// Recipients are removed only by `--recovery none`, never because the flag was left out. Guard:
+/// `check_recipients`.
 #[test]
 fn nobody_is_forgotten_by_a_flag_that_was_left_out() {
     let place = super::place();
@@ -191,14 +194,15 @@ fn nobody_is_forgotten_by_a_flag_that_was_left_out() {
     drop(Server::start(&place, &[], &[]));
 }
 
-/// Who waits is verified before anything is opened, and what is brought is this vault's root or is refused.
+/// The server that waits is verified before the root is opened, and a root of another vault is
+/// refused.
 #[test]
 fn a_wrong_key_a_foreign_root_and_a_server_without_proof_bring_nothing_about() {
     let lost = Lost::new();
     let server = lost.waiting(&[]);
     let url = &server.url;
     lost.place.run(&["vault", "recover", "-i", "one.key", "--server", url], "").fails(1, "outside a TEE");
-    // Settings that the evidence does not bind, shown by somebody between.
+    // A proxy shows settings that the evidence does not bind.
     let relay = Relay::start(url, |answer| {
         if answer["configuration"].is_object() {
             answer["configuration"]["recovery"] = Value::Null;
@@ -217,13 +221,13 @@ fn a_wrong_key_a_foreign_root_and_a_server_without_proof_bring_nothing_about() {
         (r#"{"envelope":"!"}"#, 400),
         (r#"{"envelope":"AAAA"}"#, 403),
         (r#"{"envelope":"AAAA","more":1}"#, 400),
-        // One byte more than is read: of a longer one the rest would be cut off while it is sent.
+        // One byte more than the server reads. It would cut off a longer body while that is sent.
         (&*"x".repeat(2 * root_envelope::MAX_BYTES + 1), 413),
     ] {
         assert_eq!(post(body), status, "{}", &body[..body.len().min(40)]);
     }
     assert_eq!(super::get_from(url, "/recovery").expect("an answer").0, 400);
-    // The envelope of another vault's store: it opens for nobody here.
+    // The envelope of another vault's store, which no key here opens.
     let foreign = Lost::new();
     let db = rusqlite::Connection::open(foreign.place.path("data/vault.sqlite")).expect("the store");
     let envelope: Vec<u8> =
@@ -252,21 +256,23 @@ fn waiting(guest: &Guest, more: &[&str]) -> Server {
     Server::start_waiting(&simulated(), &guest.place, &flags, &[("STRONGROOM_SIMULATED_ROOTS", &roots)])
 }
 
-/// An agent that gives another key than before is another platform: the vault goes on there, and its clients see that it was
-/// recovered. Rests on the digests that `WaitingServer::verify` compares, and on the origin in it.
+/// An agent that gives another key than before is another platform: the vault goes on there, and
+/// its clients see that it was recovered. Rests on the digests that `WaitingServer::verify`
+/// compares, and on the origin in it.
 #[test]
 fn a_policy_of_before_refuses_a_recovered_key_until_it_is_renewed() {
     let guest = Guest::new();
     let key = guest.place.keygen("one.key");
     let recovery = ["--recovery", &format!("1:{key}")];
-    // Sign-in origins are among the settings.
+    // The settings include the sign-in origins.
     let listen = ["--listen", &*super::address()];
     let mut server = guest.serve(&[recovery, listen].concat());
     let policy = draft(&guest.place, &server.url);
     assert_eq!(server.signal("TERM"), Some(0));
     std::fs::remove_file(guest.place.path("data/root.sealed")).expect("lost");
     let wait = |more: &[&str]| waiting(&guest, &[more, &listen].concat());
-    // Whoever starts the code names himself, or a release key of his own: the root would be his.
+    // A host that starts the code could name its own recipient or release key, and would get the
+    // root.
     let recovery_of_another = format!("1:{key},{}", guest.place.keygen("other.key"));
     let release_key = format!("0x{}", "07".repeat(64));
     for settings in [
@@ -280,18 +286,18 @@ fn a_policy_of_before_refuses_a_recovered_key_until_it_is_renewed() {
     }
     let server = wait(&recovery);
     let recover = ["vault", "recover", "-i", "one.key", "--server", &server.url, "--policy", "policy.toml"];
-    // A policy that pins no settings decides nothing about who else gets the root.
+    // A policy that pins no settings does not decide who else gets the root.
     guest.place.write("policy.toml", without("config_digests", &policy));
     let run = guest.client(&recover, "");
     assert!(run.stderr.contains("config_digests = [\"") && run.stderr.contains("recovery     1 of sr:"));
     refused(run, "the policy pins no configuration");
-    // Nor does one that pins no vault say whose root is brought, or whose key was.
+    // A policy that pins no vault does not say which vault's root it is.
     guest.place.write("policy.toml", without("vault_id", &policy));
     refused(guest.client(&recover, ""), "does not say which vault's it must be");
-    // The same code under an id whose owner may give its key to other code.
+    // The same code under another application id, whose owner may give its key to other code.
     guest.change_policy(&policy, &hex::encode(Options::default().app_id), &"0".repeat(40));
     refused(guest.client(&recover, ""), "the application's id is none of those that the policy lists");
-    // Other code than the policy's waits there: it gets nothing.
+    // Code that the policy does not name waits there, and gets nothing.
     guest.change_policy(&policy, &hex::encode(guest.agent.compose_hash()), &"0".repeat(64));
     refused(guest.client(&recover, ""), "none of those that the policy lists");
     guest.place.write("policy.toml", &policy);
@@ -304,8 +310,8 @@ fn a_policy_of_before_refuses_a_recovered_key_until_it_is_renewed() {
     guest.secret("put", &server.url, &[], "words").ok();
 }
 
-/// Whoever starts the code again could name himself and have the root from the store; the platform would open it for him. Rests on
-/// `find_for` (root_file.rs).
+/// A host that starts the code again could name its own recipient and have the platform open the
+/// root for it. Guard: `covers` (root_file.rs).
 #[test]
 fn under_dstacks_key_a_start_names_nobody_new_and_a_recipient_can() {
     let guest = Guest::new();
@@ -331,7 +337,7 @@ fn under_dstacks_key_a_start_names_nobody_new_and_a_recipient_can() {
     drop(guest.serve(&["--recovery=none"]));
     drop(guest.serve(&[&first]));
 
-    // With a recipient's leave: by a recovery to the new settings, whose digest he takes.
+    // A recipient can allow it, by a recovery to the new settings, whose digest they accept.
     std::fs::remove_file(guest.place.path("data/root.sealed")).expect("moved away");
     let server = waiting(&guest, &[&another, &listen]);
     let recover = ["vault", "recover", "-i", "one.key", "--server", &server.url, "--policy", "policy.toml"];

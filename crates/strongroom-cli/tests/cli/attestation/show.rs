@@ -1,10 +1,10 @@
-//! What evidence says, read from files.
+//! `strongroom attestation show` on files.
 
 use super::{Guest, client, place};
 use std::path::Path;
 use strongroom::encoding::from_base64;
 
-/// Evidence of a vector, and its report.
+/// The evidence of a vector, and its report.
 fn vector(name: &str) -> (String, Vec<u8>) {
     let path = format!("{}/../../testdata/attestation/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read(Path::new(&path)).expect("a vector");

@@ -5,8 +5,8 @@ use super::{Guest, client, draft, place, refused};
 use crate::serve::Server;
 use serde_json::Value;
 
-/// What it shows is what the evidence binds; whoever alters it on its way is found out. Rests on the comparison of digests in
-/// `VerifiedVault::configuration`.
+/// The status shows what the evidence binds, and settings that were altered on the way are noticed.
+/// Guard: the comparison of digests in `VerifiedVault::configuration`.
 #[test]
 fn the_status_is_what_the_evidence_binds() {
     let guest = Guest::new();
@@ -21,7 +21,7 @@ fn the_status_is_what_the_evidence_binds() {
         "key          generated\n",
         "root         under dstack's key for this application",
         "recovery     nobody\n",
-        "storing      by who signs in",
+        "storing      only with a sign-in",
     ] {
         assert!(text.contains(line), "{line:?} is not in {text}");
     }

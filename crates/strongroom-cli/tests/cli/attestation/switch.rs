@@ -1,4 +1,4 @@
-//! What stands before replicas: a balancer of connections, and somebody who alters answers.
+//! Two proxies in front of replicas: a balancer of connections, and one that alters answers.
 
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -6,21 +6,21 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// Passes connections on to one replica, and then to another.
+/// Passes connections on to one replica, which can be changed.
 pub(super) struct Switch {
     address: String,
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    /// Where new connections go, and how many each had and has.
+    /// The replica for new connections, and each replica's counts of past and open connections.
     replicas: Mutex<Vec<String>>,
     made: [AtomicUsize; 2],
     open: [AtomicUsize; 2],
 }
 
 impl Switch {
-    /// To none yet.
+    /// A balancer that has no replica yet.
     pub(super) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("bound").to_string();
@@ -80,7 +80,8 @@ fn pass(one: &TcpStream, other: &TcpStream) {
     });
 }
 
-/// Passes requests on, one a connection, and changes the JSON of the answers; where it becomes null the connection ends without any.
+/// Passes requests on, one for each connection, and changes the JSON of the answers. If it becomes
+/// null, the connection ends without an answer.
 pub(super) struct Relay {
     pub(super) url: String,
 }
@@ -103,7 +104,7 @@ fn answer(mut stream: TcpStream, upstream: &str, change: fn(&mut Value)) {
     let mut asked = TcpStream::connect(upstream).expect("a replica");
     let mut request = Vec::new();
     let mut buffer = [0; 64 * 1024];
-    // Until the body is there, by its length.
+    // Reads on until the whole body is there, by its length.
     loop {
         let n = stream.read(&mut buffer).expect("a request");
         request.extend_from_slice(&buffer[..n]);

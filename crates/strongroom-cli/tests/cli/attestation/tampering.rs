@@ -1,4 +1,4 @@
-//! Somebody between who changes what a server proves: he is noticed before anything is sent.
+//! A proxy that changes what a server proves. The client notices before it sends anything.
 
 use super::proxy::Proxy;
 use super::{Guest, all_hold, draft, refused};
@@ -19,12 +19,12 @@ fn swap_key(evidence: &mut Value) {
     evidence["keyId"] = hex::encode(key.id().as_bytes()).into();
 }
 
-/// Evidence of platform `none`, sound in itself, for the attacker's key.
+/// Valid evidence of platform `none`, for the attacker's key.
 fn forge(evidence: &mut Value, tls_spki_sha256: Option<[u8; 32]>) {
     show_anew(evidence, tls_spki_sha256, none::evidence);
 }
 
-/// Evidence for the attacker's key, over what else is shown, as `sign` makes it.
+/// Evidence for the attacker's key and the other facts that are shown, as `sign` makes it.
 pub(super) fn show_anew(
     evidence: &mut Value,
     tls_spki_sha256: Option<[u8; 32]>,
@@ -87,7 +87,7 @@ fn whatever_is_changed_is_named_and_nothing_is_sent_after_it() {
         ("does not lead to the quote's RTMR3", |evidence| evidence["evidence"] = json!({ "type": "tdx" })),
         ("does not bind the fields", |evidence| evidence["tlsSpkiSha256"] = "00".repeat(32).into()),
         ("no evidence of the kind", |evidence| {
-            // As servers show it that prove nothing.
+            // A server of the zk-api that proves nothing answers like this.
             let fields = evidence.as_object_mut().expect("an object");
             let five = ["platform", "report", "measurement", "timestamp", "mlkemPublicKey"];
             fields.retain(|name, _| five.contains(&name.as_str()));
@@ -118,7 +118,7 @@ fn an_answer_to_another_question_is_none() {
     replay.was_asked_once();
     refused(guest.secret("put", &replay.url, &[], "words"), "does not carry the nonce");
     replay.was_asked_once();
-    // With the new nonce written over the old one.
+    // The new nonce is written over the old one.
     let earlier = earlier.lock().expect("no panic").clone().expect("an answer");
     let renamed = Proxy::start(&server.url, move |evidence| {
         let nonce = evidence["nonce"].take();

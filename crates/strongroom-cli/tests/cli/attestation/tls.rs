@@ -1,4 +1,4 @@
-//! TLS that ends in the TEE, and whoever else would like to end it.
+//! TLS that ends in the TEE, and proxies that try to end it.
 
 use super::proxy::{Proxy, TlsIdentity};
 use super::tampering::show_anew;
@@ -12,13 +12,13 @@ use strongroom_attest::{AuxiliaryData, Claims, Collateral, Evidence, Report};
 use strongroom_testkit::tee::configfs::FakeTsm;
 use strongroom_testkit::tee::intel::{FakeIntel, PlatformState, Td};
 
-/// TLS in the TEE under the name `localhost`; the server's URL.
+/// Starts a server with TLS in the TEE under the name `localhost`, and gives its URL.
 fn on_localhost(guest: &Guest) -> (Server, String) {
     let (address, url) = localhost();
     (guest.serve(&["--tls-in-tee", "--listen", &address, "--public-url", &url]), url)
 }
 
-/// An address, and its URL by name.
+/// A free address, and its URL with the host's name.
 fn localhost() -> (String, String) {
     let address = address();
     let url = format!("https://localhost:{}", address.rsplit(':').next().expect("a port"));
@@ -29,13 +29,13 @@ fn localhost() -> (String, String) {
 fn a_key_of_dstacks_is_trusted_by_the_policy_alone() {
     let guest = Guest::new();
     let (server, url) = on_localhost(&guest);
-    // Of the guest and of the key.
+    // The policy names the guest, and asks for a bound key.
     assert!(server.url.starts_with("https://") && guest.agent.requests() >= 2);
     put_and_open(&guest.place, &url);
     let policy = String::from_utf8(guest.place.read("policy.toml")).expect("text");
     assert!(policy.contains("\ntls_in_tee = true\n"), "{policy}");
 
-    // Backups need no proof, but somebody must vouch for the TLS.
+    // Backups need no proof of the server, but an authority or evidence must vouch for the TLS.
     guest.place.write("words", "legal winner thank year wave sausage worth useful legal winner thank yellow");
     guest.place.write("wallet.json", "{}");
     let push = ["backup", "push", "--mnemonic-file", "words", "--server", &url, "wallet.json"];
@@ -46,7 +46,7 @@ fn a_key_of_dstacks_is_trusted_by_the_policy_alone() {
         guest.client(&[command, &["--policy", "policy.toml"]].concat(), "").ok();
     }
 
-    // A key is made at every start; the policy asks for one that is bound, not for this one.
+    // Every start makes a new key. The policy asks only that the key is bound.
     drop(server);
     let (_server, url) = on_localhost(&guest);
     guest.place.write("policy.toml", unpinned(&policy));
@@ -82,7 +82,7 @@ fn signed(intel: &FakeIntel, claims: &Claims<'_>) -> Evidence {
     claims.with_report("intel-tdx", report)
 }
 
-/// Who comes in between later, on another connection, is not the one whose key was bound.
+/// A proxy that comes in later, on another connection, does not have the key that was bound.
 #[test]
 fn each_connection_is_with_the_key_that_was_bound() {
     let place = place();
@@ -115,7 +115,8 @@ fn each_connection_is_with_the_key_that_was_bound() {
     }
 }
 
-/// Without a TEE nobody signs the TLS key that is shown: whoever answers would be trusted by his own word.
+/// Without a TEE nobody signs the TLS key that is shown, so a server would be trusted by its
+/// own word.
 #[test]
 fn what_nobody_signs_replaces_no_certificate() {
     let place = place();
@@ -129,7 +130,7 @@ fn what_nobody_signs_replaces_no_certificate() {
     refused(place.run(&put, "words"), "the server's certificate is not trusted");
     assert_eq!(proxy.requests().len(), 1);
     let serve = ["serve", "--listen", "127.0.0.1:0", "--platform", "none", "--tls-in-tee"];
-    place.run(&serve, "").fails(2, "there is no TEE in which TLS could end");
+    place.run(&serve, "").fails(2, "--tls-in-tee needs a TEE, and there is no TEE here");
 }
 
 /// Evidence that binds no key, and a certificate that nobody vouches for.
@@ -143,7 +144,7 @@ fn a_certificate_of_ones_own_is_refused_where_no_key_is_bound() {
     let run = guest.client(&["attestation", "policy", &server.url], "");
     assert!(run.stderr.contains("the certificate is not trusted"), "{}", run.stderr);
     assert_eq!(run.code, 1, "{}", run.stderr);
-    // The policy of the same guest in the clear.
+    // The policy of the same guest without TLS.
     let plain = Guest { place: place(), ..guest };
     plain.place.write("roots/intel.der", plain.intel.root_der());
     plain.place.write("collateral.json", super::bundle(&plain.intel));
@@ -160,7 +161,7 @@ fn a_certificate_of_ones_own_is_refused_where_no_key_is_bound() {
     assert_eq!(run.code, 1, "{}", run.stderr);
 }
 
-/// Where the platform makes no TLS keys, the server does.
+/// If the platform makes no TLS keys, the server makes one.
 #[test]
 fn a_key_of_ones_own_is_bound_by_the_kernels_report() {
     let place = place();
@@ -181,7 +182,7 @@ fn a_key_of_ones_own_is_bound_by_the_kernels_report() {
 fn tls_in_the_tee_goes_with_no_key_of_a_file() {
     let place = Place::new();
     let serve = ["serve", "--listen", "127.0.0.1:0", "--tls-in-tee", "--public-url", "http://vault.example"];
-    place.run(&serve, "").fails(2, "http://vault.example is not https://");
+    place.run(&serve, "").fails(2, "http://vault.example is not an https:// URL");
 }
 
 fn tdx(intel: &Arc<FakeIntel>) -> FakeTsm {
