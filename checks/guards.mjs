@@ -12,8 +12,9 @@ import { join } from 'node:path';
 const server = (file) => `crates/strongroom-server/src/${file}`;
 const library = (file) => `crates/strongroom/src/${file}`;
 const store = (file) => `crates/strongroom-store/src/${file}`;
-const SEALED_ROOT = 'crates/strongroom-root/src/root_file.rs';
-const ENTITLED = 'crates/strongroom-root/src/access.rs';
+const ROOT_FILE = 'crates/strongroom-root/src/root_file.rs';
+const ROOT_FORMAT = 'crates/strongroom-root/src/root_file/format.rs';
+const ROOT_ACCESS = 'crates/strongroom-root/src/access.rs';
 const OPENING = 'crates/strongroom-root/src/opening.rs';
 const attest = (file) => `crates/strongroom-attest/src/${file}`;
 const VERIFY = 'crates/strongroom-attest/src/verify.rs';
@@ -115,10 +116,10 @@ const guards = [
   ['store: spent nonces outlive the file', store('sqlite.rs'),
     'if !self.spent.spend(nonce, keep_until) {', 'if false {',
     'strongroom-store', 'a_nonce_stays_spent_while_the_server_runs_whatever_becomes_of_the_file'],
-  ['root: the vault id is derived again', SEALED_ROOT,
+  ['root: the vault id is derived again', ROOT_FORMAT,
     'if root.vault_id().as_bytes() == fields.vault_id {', 'if root.vault_id().as_bytes() == fields.vault_id || true {',
     'strongroom-root', 'any_altered_byte_and_any_other_length_is_refused'],
-  ['root: no import over a root', SEALED_ROOT,
+  ['root: no import over a root', ROOT_FILE,
     'if !bool::from(wanted.expose().ct_eq(root.expose())) =>', 'if false && !bool::from(wanted.expose().ct_eq(root.expose())) =>',
     'strongroom-root', 'importing_has_its_rules'],
   ['listener: heads in bytes', server('http/acceptor.rs'),
@@ -437,7 +438,7 @@ const guards = [
   ['store: a damaged backup is not restored', store('sqlite/snapshot.rs'),
     'if finding != "ok" {', 'if false {',
     'strongroom-store', 'a_damaged_copy_and_another_file_are_refused'],
-  ['root: servers that start at once make one', SEALED_ROOT,
+  ['root: servers that start at once make one', ROOT_FILE,
     'folder.lock()?;\n    match find_for(path, sealer, wanted.as_ref(), access)? {', 'match find_for(path, sealer, wanted.as_ref(), access)? {',
     'strongroom-root', 'servers_that_start_at_once_find_one_root'],
   ['limits: a rate', server('limits/rates.rs'),
@@ -524,25 +525,25 @@ const guards = [
   ['root: what comes back is this vault\'s', 'crates/strongroom-root/src/root.rs',
     '(root.vault_id().as_bytes() == vault_id).then_some(root)', 'Some(root).filter(|_| vault_id.len() == 32)',
     'strongroom-root', 'what_comes_back_is_this_vaults_root_or_none'],
-  ['root: nobody is added who may get it', SEALED_ROOT,
+  ['root: nobody is added who may get it', ROOT_FILE,
     'if sealer.protection().is_the_platforms()', 'if false && sealer.protection().is_the_platforms()',
     'strongroom-root', 'under_a_platforms_key_nobody_is_added_who_may_get_the_root'],
-  ['root: sealed anew for those whom it was sealed for', SEALED_ROOT,
+  ['root: sealed anew for those whom it was sealed for', ROOT_FILE,
     'write(&found.root, &found.access, sealer, rng)', 'write(&found.root, access, sealer, rng)',
     'strongroom-root', 'under_a_platforms_key_nobody_is_added_who_may_get_the_root'],
-  ['root: no recipient is added', ENTITLED,
+  ['root: no recipient is added', ROOT_ACCESS,
     'asked.recipients.iter().all(|id| self.recipients.contains(id))', 'true',
     'strongroom-root', 'nobody_is_added'],
-  ['root: no fewer recipients are enough', ENTITLED,
+  ['root: no fewer recipients are enough', ROOT_ACCESS,
     'asked.threshold >= self.threshold', 'true',
     'strongroom-root', 'nobody_is_added'],
-  ['root: no other release key', ENTITLED,
+  ['root: no other release key', ROOT_ACCESS,
     '|| asked.release_key == self.release_key', '|| true',
     'strongroom-root', 'nobody_is_added'],
   ['root: no module is loaded in a TEE', 'crates/strongroom-root/src/sealer_choice.rs',
     'if !platform.is_none() {', 'if false && !platform.is_none() {',
     'strongroom-cli', 'no_module_is_loaded_where_a_platform_vouches'],
-  ['root: none comes over another', SEALED_ROOT,
+  ['root: none comes over another', ROOT_FILE,
     'Some(_) => Err(RootError::OtherRoot),', 'Some(found) => Ok(found.root),',
     'strongroom-root', 'a_root_that_came_is_kept_with_its_origin_and_over_no_other'],
   ['root: an envelope is for its subject', attest('root_transfer/root_envelope.rs'),
@@ -600,7 +601,7 @@ const guards = [
     'if now > not_after {', 'if false {',
     'strongroom-attest', 'a_statement_is_of_one_key_one_vault_one_time_and_one_policy'],
   ['root: Nitro, the document\'s own hint', 'crates/strongroom-root/src/platform/nitro.rs',
-    '.ok_or(PlatformError::Answer { from: NAME, what: "it is no attestation document" })?', '.unwrap_or([0; 48])',
+    '.ok_or(PlatformError::Answer { from: NAME, what: "it is not an attestation document" })?', '.unwrap_or([0; 48])',
     'strongroom-root', 'a_module_that_refuses_or_answers_garbage_is_told_of'],
   ['serve: replicas know each other\'s nonces', server('vault.rs'),
     'if store.is_shared() {', 'if false && store.is_shared() {',
@@ -655,7 +656,7 @@ const guards = [
   ['envelope: header_len is bounded', library('envelope/authenticated_header.rs'),
     'if (1..=MAX_HEADER_BYTES as u32).contains(&bytes) {', 'if true {',
     'strongroom', 'bombs_are_refused_before_anything_is_read_for_them'],
-  ['root: the sealer that was asked for, and no other', SEALED_ROOT,
+  ['root: the sealer that was asked for, and no other', ROOT_FORMAT,
     'if file != asked {', 'if false {',
     'strongroom-root', 'nothing_takes_the_place_of_the_sealer_that_was_asked_for'],
   ['root: dstack, the application', 'crates/strongroom-root/src/sealer/dstack.rs',

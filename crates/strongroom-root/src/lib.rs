@@ -12,10 +12,14 @@
 //! | `recovery.rs`, `handoff/` | the ways in which a root comes from elsewhere |
 //! | `summary.rs` | how the root is kept, in words for an operator |
 //! | `platform/`, `collateral/`, `attestor.rs` | the devices that vouch, and evidence of their word |
+//! | `tls_key.rs` | a TLS key that is made inside the TEE |
 //!
-//! It refuses to overwrite a root, to import a key over a generated root, to make a root for a store
-//! that has one, to start from a root file that does not fit or was sealed otherwise than it is told,
-//! and to take another platform than the one that was asked for.
+//! It refuses:
+//!
+//! - to overwrite a root, or to import a key over a generated root;
+//! - to make a root for a store that another root sealed;
+//! - to open a damaged root file, or one that another sealer sealed than the one it was told to use;
+//! - to run on another platform than the one that was asked for.
 
 mod access;
 mod attestor;
