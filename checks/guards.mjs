@@ -587,7 +587,7 @@ const guards = [
     'strongroom-attest', 'statements_are_counted_before_any_is_looked_at'],
   ['root: handoff, so many offers', 'crates/strongroom-root/src/handoff/donor.rs',
     'if offers.len() >= MAX_OFFERS {', 'if false {',
-    'strongroom-cli', 'an_offer_is_answered_once_and_by_who_may'],
+    'strongroom-root', 'one_offer_too_many_takes_the_oldest_ones_place'],
   ['root: handoff, an operator who named a key', server('root/donor.rs'),
     'if self.attestation.attestor().platform().is_none() {', 'if false {',
     'strongroom-cli', 'an_offer_is_answered_once_and_by_who_may'],
