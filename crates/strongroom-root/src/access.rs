@@ -7,7 +7,8 @@ use strongroom_attest::Configuration;
 const ID_BYTES: usize = 16;
 const RELEASE_KEY_BYTES: usize = 64;
 
-/// The recipients of a recovery, and the key whose statements let other code in. The default is nobody.
+/// The recipients of a recovery, and the key whose statements let other code in. The default is
+/// nobody.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RootAccess {
     /// Recipients that it takes to recover the root; 0 where there are no recipients.

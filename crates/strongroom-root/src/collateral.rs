@@ -1,6 +1,6 @@
-//! Collateral: what the makers of the platforms signed. It is fetched from their services, kept, and
-//! relayed with the evidence, so clients need to ask nobody else. All of it is signed, so a relay can
-//! withhold it and do no other harm.
+//! Collateral: what the makers of the platforms signed. It is fetched from their services, kept,
+//! and relayed with the evidence, so clients need to ask nobody else. All of it is signed, so a
+//! relay can withhold it and do no other harm.
 
 mod services;
 
@@ -71,8 +71,8 @@ impl Collaterals {
         Ok(Self(CollateralSource::Bundle(Box::new(collateral))))
     }
 
-    /// Adds the collateral to a report. What cannot be fetched is left out, and clients then say what
-    /// is missing.
+    /// Adds the collateral to a report. What cannot be fetched is left out, and clients then say
+    /// what is missing.
     pub(crate) fn complete(&self, report: &mut Report, platform: &str) {
         let found = match &self.0 {
             CollateralSource::Bundle(collateral) => (**collateral).clone(),
@@ -87,8 +87,8 @@ impl Collaterals {
 }
 
 impl Fetched {
-    /// The kept collateral, where it is for this platform. Where it is old, another thread fetches it
-    /// again; where there is none, this waits for it.
+    /// The kept collateral, where it is for this platform. Where it is old, another thread fetches
+    /// it again; where there is none, this waits for it.
     fn of(self: &Arc<Self>, report: &[u8], platform: &str) -> Collateral {
         let Some(wanted) = services::Wanted::by(report, platform) else { return Collateral::default() };
         let kept = self.kept().clone();

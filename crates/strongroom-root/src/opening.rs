@@ -103,7 +103,8 @@ impl Opening {
         match self.source {
             RootSource::New if store.is_there => Err(OpeningError::StoreWithoutRoot),
             RootSource::New => Ok(here),
-            // An image's settings say `--recover` for each later start, so its first start has it too.
+            // An image's settings say `--recover` for each later start, so its first start has it
+            // too.
             RootSource::Recovery if !store.is_there => Ok(Step::OpenOrCreate { is_first_start: true }),
             RootSource::Recovery => vault_id().map(Step::AwaitRecipient),
             RootSource::Handoff => vault_id().map(Step::AskReplica),

@@ -1,5 +1,5 @@
-//! The platform vouches for the code that runs. It is found at start, and asked for reports over the
-//! vault's claims.
+//! The platform vouches for the code that runs. It is found at start, and asked for reports over
+//! the vault's claims.
 
 mod dstack;
 mod error;
@@ -139,8 +139,9 @@ impl Platform {
         matches!(self, Self::None)
     }
 
-    /// Evidence that binds the claims, with the collateral that is at hand. Blocks until the platform
-    /// has answered: most take tens of milliseconds, and dstack's agent times out after 30 s.
+    /// Evidence that binds the claims, with the collateral that is at hand. Blocks until the
+    /// platform has answered: most take tens of milliseconds, and dstack's agent times out after 30
+    /// s.
     ///
     /// # Errors
     /// [`PlatformError`] where the platform does not answer or refuses.

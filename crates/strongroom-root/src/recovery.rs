@@ -59,8 +59,8 @@ impl AwaitedRoot {
         Self { vault_id, envelope, configuration, public: key.encapsulation_key(), key }
     }
 
-    /// Shows a recipient, for their nonce, which code waits and with which configuration. Blocks until
-    /// the platform has answered.
+    /// Shows a recipient, for their nonce, which code waits and with which configuration. Blocks
+    /// until the platform has answered.
     ///
     /// # Errors
     /// [`PlatformError`] where the platform does not vouch.

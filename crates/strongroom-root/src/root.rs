@@ -166,8 +166,8 @@ impl Root {
         key
     }
 
-    /// HKDF-Expand (RFC 5869) under HKDF-Extract(salt, root), with the info `strongroom/<purpose>/1` ‖
-    /// context.
+    /// HKDF-Expand (RFC 5869) under HKDF-Extract(salt, root), with the info
+    /// `strongroom/<purpose>/1` ‖ context.
     fn expand(&self, purpose: &str, context: &[u8], out: &mut [u8]) {
         let info = [format!("strongroom/{purpose}/1").as_bytes(), context].concat();
         Hkdf::<Sha256>::new(Some(SALT), &self.bytes[..])
@@ -182,8 +182,8 @@ mod tests {
 
     static_assertions::assert_not_impl_any!(Root: fmt::Debug, fmt::Display, Clone, PartialEq);
 
-    /// The values were computed with Python's hmac and hashlib. If any label changed, no vault could
-    /// read its data any more.
+    /// The values were computed with Python's hmac and hashlib. If any label changed, no vault
+    /// could read its data any more.
     #[test]
     fn the_key_tree_stays_as_it_is() {
         let root = Root::from_parts(Zeroizing::new([0x11; 32]), KeyOrigin::Generated);

@@ -21,12 +21,12 @@ use zeroize::Zeroizing;
 
 /// A root that is ready for use.
 pub struct OpenedRoot {
-    /// The root itself.
+    /// The root, from which all other keys of the vault follow.
     pub root: Root,
     /// The protection that the root has where it is kept.
     pub protection: Protection,
-    /// The ML-KEM-1024 key of the root's present epoch: the imported one, or the one that follows from
-    /// the root.
+    /// The ML-KEM-1024 key of the root's present epoch: the imported one, or the one that follows
+    /// from the root.
     pub kem_key: DecapsulationKey,
 }
 
@@ -37,8 +37,8 @@ impl OpenedRoot {
     }
 }
 
-/// Opens the root file at `path` with `sealer`, or makes one. A new root follows from `imported`, or
-/// else from `rng`, and is sealed together with `access`. File and folder are synced before this
+/// Opens the root file at `path` with `sealer`, or makes one. A new root follows from `imported`,
+/// or else from `rng`, and is sealed together with `access`. File and folder are synced before this
 /// returns.
 ///
 /// # Errors
@@ -54,8 +54,8 @@ pub fn open_or_create(
     Ok(OpenedRoot::new(root, sealer.protection(), imported))
 }
 
-/// Opens the root file at `path` to look at records. Nobody gets the root from this, so nothing is said
-/// about who else may get it.
+/// Opens the root file at `path` to look at records. Nobody gets the root from this, so nothing is
+/// said about who else may get it.
 ///
 /// # Errors
 /// [`RootError`], also where there is no file.
@@ -72,7 +72,8 @@ pub fn open(
 /// Makes the root file at `path` from a root that was recovered or handed over.
 ///
 /// # Errors
-/// [`RootError::OtherRoot`] where a file with another root is there; otherwise as [`open_or_create`].
+/// [`RootError::OtherRoot`] where a file with another root is there; otherwise as
+/// [`open_or_create`].
 pub(crate) fn keep(
     path: &Path,
     sealer: &dyn Sealer,
@@ -132,9 +133,9 @@ struct FoundRoot {
     is_outdated: bool,
 }
 
-/// As [`find`], but under a platform's key it refuses an `access` that the root was not sealed for: a
-/// host could otherwise add somebody at a later start. An operator who opens the root with their own
-/// secret has it anyway, so they may name anybody.
+/// As [`find`], but under a platform's key it refuses an `access` that the root was not sealed for:
+/// a host could otherwise add somebody at a later start. An operator who opens the root with their
+/// own secret has it anyway, so they may name anybody.
 fn find_for(
     path: &Path,
     sealer: &dyn Sealer,
@@ -164,8 +165,8 @@ fn find(path: &Path, sealer: &dyn Sealer, wanted: Option<&Root>) -> Result<Optio
     Ok(Some(FoundRoot { root, access, is_outdated }))
 }
 
-/// The bytes of the file, or `None` where there is none. Of a file that is too long, it reads one byte
-/// more than the format takes.
+/// The bytes of the file, or `None` where there is none. Of a file that is too long, it reads one
+/// byte more than the format takes.
 fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     match File::open(path) {
         Ok(file) => {
@@ -178,8 +179,8 @@ fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     }
 }
 
-/// Writes the file under another name and links it into place. A crash leaves a whole file or none, and
-/// a file that another server has made in the meantime stays.
+/// Writes the file under another name and links it into place. A crash leaves a whole file or none,
+/// and a file that another server has made in the meantime stays.
 fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let part = write_part(path, bytes)?;
     let linked = fs::hard_link(&part, path);

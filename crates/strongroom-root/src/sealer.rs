@@ -26,14 +26,15 @@ pub trait Sealer: Send + Sync {
     /// The protection that it gives, which evidence names.
     fn protection(&self) -> Protection;
 
-    /// Data that the file has to keep for unsealing, such as a salt or a key's label. It is fresh for
-    /// each sealing.
+    /// Data that the file has to keep for unsealing, such as a salt or a key's label. It is fresh
+    /// for each sealing.
     ///
     /// # Errors
     /// [`SealerError`] where the key's holder does not answer.
     fn data(&self, rng: &mut dyn CryptoRng) -> Result<Vec<u8>, SealerError>;
 
-    /// The sealed bytes. They are bound to `head`, which is all that stands before them in the file.
+    /// The sealed bytes. They are bound to `head`, which is all that stands before them in the
+    /// file.
     ///
     /// # Errors
     /// [`SealerError`] where the key's holder does not seal.
@@ -48,7 +49,8 @@ pub trait Sealer: Send + Sync {
     /// The plaintext that [`seal`](Self::seal) sealed under this data and head.
     ///
     /// # Errors
-    /// [`SealerError`] where the bytes were altered, or the key is not the one they were sealed under.
+    /// [`SealerError`] where the bytes were altered, or the key is not the one they were sealed
+    /// under.
     fn unseal(&self, data: &[u8], head: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealerError>;
 
     /// Whether a file with this data has to be sealed again, because its key is an older one. It is
@@ -68,8 +70,8 @@ fn kek(given: &[u8], data: &[u8]) -> Zeroizing<[u8; KEY_BYTES]> {
     key
 }
 
-/// AES-256-GCM, written as nonce 12 ‖ ciphertext ‖ tag 16. The nonce is random, because a key may seal
-/// more than once.
+/// AES-256-GCM, written as nonce 12 ‖ ciphertext ‖ tag 16. The nonce is random, because a key may
+/// seal more than once.
 fn seal_under(
     key: &[u8; KEY_BYTES],
     head: &[u8],

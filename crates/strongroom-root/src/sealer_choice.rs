@@ -173,12 +173,14 @@ impl SealerChoice {
                 Platform::Dstack(_) => Protection::Dstack,
                 Platform::Tsm(tsm) if tsm.is_sev_snp() => Protection::SevSnp,
                 Platform::None => Protection::Plain,
-                // This TEE has no sealing key, and a file in the clear would lie outside of the TEE.
+                // This TEE has no sealing key, and a file in the clear would lie outside of the
+                // TEE.
                 _ => Protection::Memory,
             },
         };
         if let (Protection::Pkcs11, Some(token)) = (named, self.token) {
-            // The module would run inside the TEE unmeasured, with the keys that the platform gives.
+            // The module would run inside the TEE unmeasured, with the keys that the platform
+            // gives.
             if !platform.is_none() {
                 return Err(NoSealerError::ModuleInTee(platform.name()));
             }

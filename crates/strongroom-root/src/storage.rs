@@ -41,8 +41,8 @@ impl RootStorage {
         }
     }
 
-    /// Opens the root that is there, or makes one. Under a platform's key, a root that is there must
-    /// have been sealed for everybody in `access`.
+    /// Opens the root that is there, or makes one. Under a platform's key, a root that is there
+    /// must have been sealed for everybody in `access`.
     ///
     /// # Errors
     /// [`RootError`] where the root does not open, or cannot be written.

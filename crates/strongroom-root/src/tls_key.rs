@@ -3,8 +3,8 @@
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
 use zeroize::Zeroizing;
 
-/// A private key and its chain of certificates. Nobody needs to trust the chain, because evidence binds
-/// the key.
+/// A private key and its chain of certificates. Nobody needs to trust the chain, because evidence
+/// binds the key.
 pub struct TlsKey {
     /// The private key, PKCS#8 in PEM.
     pub key_pem: Zeroizing<String>,

@@ -1,5 +1,5 @@
-//! The makers' services: Intel's Provisioning Certification Service (version 4, which a caching PCCS
-//! answers like) and AMD's Key Distribution Service.
+//! The makers' services: Intel's Provisioning Certification Service (version 4, which a caching
+//! PCCS answers like) and AMD's Key Distribution Service.
 
 use percent_encoding::percent_decode_str;
 use rustls::crypto::aws_lc_rs;
@@ -70,7 +70,8 @@ struct SignedAnswer {
 }
 
 impl Services {
-    /// The URL of Intel's service or a PCCS, and the URL of AMD's service or one that answers like it.
+    /// The URL of Intel's service or a PCCS, and the URL of AMD's service or one that answers like
+    /// it.
     #[must_use]
     pub fn new(intel: &str, amd: &str) -> Self {
         let tls = TlsConfig::builder()

@@ -26,7 +26,8 @@ pub enum DonorError {
     UnknownHandoff,
 }
 
-/// The root of a vault whose replicas may have it, and the offers that wait for their second message.
+/// The root of a vault whose replicas may have it, and the offers that wait for their second
+/// message.
 pub struct Donor {
     root: Root,
     release_key: PublicKey,

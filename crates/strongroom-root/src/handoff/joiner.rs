@@ -51,8 +51,8 @@ pub struct JoinRequest<'a> {
     pub attestor: &'a Attestor,
 }
 
-/// Asks a donor for the root. `ask_offer` and `ask_root` are the two calls of a handoff. Blocks until
-/// the platform and the donor have answered.
+/// Asks a donor for the root. `ask_offer` and `ask_root` are the two calls of a handoff. Blocks
+/// until the platform and the donor have answered.
 ///
 /// # Errors
 /// [`JoinError`]. Nothing has been kept then.

@@ -1,5 +1,5 @@
-//! dstack's guest agent, asked over its socket (spec/attestation.md#server). Only the quote inside an
-//! answer proves anything, so the rest of it is not trusted here either.
+//! dstack's guest agent, asked over its socket (spec/attestation.md#server). Only the quote inside
+//! an answer proves anything, so the rest of it is not trusted here either.
 
 use super::{PlatformError, unix};
 use crate::tls_key::TlsKey;
@@ -24,8 +24,8 @@ const ENDPOINT: &str = "DSTACK_SIMULATOR_ENDPOINT";
 const TIMEOUT: Duration = Duration::from_secs(30);
 const KEY_BYTES: usize = 32;
 const MAX_ANSWER_BYTES: u64 = 10 * 1024 * 1024;
-/// The register whose events are the application's. The events of the others are the firmware's, and
-/// only the registers themselves are compared.
+/// The register whose events are the application's. The events of the others are the firmware's,
+/// and only the registers themselves are compared.
 const RTMR3: u32 = 3;
 
 /// The agent's two interfaces for keys. They give different keys, so a sealed root remembers which
@@ -142,7 +142,8 @@ impl Dstack {
         Ok(Some(dstack))
     }
 
-    /// Reads the host's name and the application's compose text. Neither changes while the guest runs.
+    /// Reads the host's name and the application's compose text. Neither changes while the guest
+    /// runs.
     fn read_info(&mut self) -> Result<(), PlatformError> {
         let info: Info = self.call(if self.is_tappd { "prpc/Tappd.Info" } else { "Info" }, &json!({}))?;
         let tcb_info: TcbInfo = serde_json::from_str(&info.tcb_info).map_err(|_| answer("tcb_info"))?;

@@ -1,6 +1,6 @@
-//! Linux's configfs-tsm (Documentation/ABI/testing/configfs-tsm-report), for TDX and SEV-SNP guests.
-//! Each report has an entry of its own. The kernel counts the writes to an entry, and the count shows
-//! whether another program used it too.
+//! Linux's configfs-tsm (Documentation/ABI/testing/configfs-tsm-report), for TDX and SEV-SNP
+//! guests. Each report has an entry of its own. The kernel counts the writes to an entry, and the
+//! count shows whether another program used it too.
 
 use super::PlatformError;
 use getrandom::rand_core::Rng;
@@ -35,7 +35,8 @@ struct Entry(PathBuf);
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        // A failure is harmless: the entry costs the kernel some bytes, and its name is not used again.
+        // A failure is harmless: the entry costs the kernel some bytes, and its name is not used
+        // again.
         let _ = fs::remove_dir(&self.0);
     }
 }
@@ -72,8 +73,9 @@ impl Entry {
         self.text("generation")?.parse().map_err(|_| unknown)
     }
 
-    /// Writes the report data, and returns the number of writes that the entry must have had then. The
-    /// kernel takes a write when the file is closed and reports no error; only the count shows it.
+    /// Writes the report data, and returns the number of writes that the entry must have had then.
+    /// The kernel takes a write when the file is closed and reports no error; only the count shows
+    /// it.
     fn write_inblob(&self, report_data: &[u8; 64]) -> Result<u64, PlatformError> {
         let before = self.generation()?;
         let path = self.0.join("inblob");
@@ -166,8 +168,8 @@ impl Tsm {
     }
 }
 
-/// The certificates that the host gave with the report (SEV-SNP GHCB, "certificate table"), where all
-/// of them are there. They are signed, so it does not matter who gives them.
+/// The certificates that the host gave with the report (SEV-SNP GHCB, "certificate table"), where
+/// all of them are there. They are signed, so it does not matter who gives them.
 fn of_host(table: &[u8]) -> Option<SnpCollateral> {
     const ENTRY_BYTES: usize = 24;
     const VCEK: [u8; 16] = hex16("63da758de6644564adc5f4b93be8accd");

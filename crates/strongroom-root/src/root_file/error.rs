@@ -34,7 +34,8 @@ pub enum RootError {
     /// `ADMIN_MLKEM_PRIVATE_KEY` was given, and the vault has a root that does not follow from it.
     #[error("this vault has a root already, and it is not the imported key's")]
     ImportOverRoot,
-    /// The root is sealed under a platform's key, and somebody was named that it was not sealed for.
+    /// The root is sealed under a platform's key, and somebody was named that it was not sealed
+    /// for.
     #[error("this root was not sealed for everybody whom --recovery or --release-key name")]
     NotEntitled,
     /// A root was recovered or handed over, and the file holds another one.

@@ -98,8 +98,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Reads a root file and unseals the root, with the access that it was sealed with. The vault id that
-/// follows from the root must be the one in the file.
+/// Reads a root file and unseals the root, with the access that it was sealed with. The vault id
+/// that follows from the root must be the one in the file.
 ///
 /// # Errors
 /// [`RootError::Damaged`], [`RootError::UnknownSealer`], [`RootError::OtherSealer`],

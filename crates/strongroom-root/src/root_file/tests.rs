@@ -133,8 +133,8 @@ fn under_a_passphrase_nothing_but_it_opens_the_root() {
     assert_eq!(fs::read(&path).expect("the file"), bytes, "a refused root stays as it is");
 }
 
-/// A sealed file is neither opened nor replaced by another sealer, and a plain file is not taken for a
-/// sealed one.
+/// A sealed file is neither opened nor replaced by another sealer, and a plain file is not taken
+/// for a sealed one.
 #[test]
 fn nothing_takes_the_place_of_the_sealer_that_was_asked_for() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,5 +1,5 @@
-//! A key that dstack's key management service gives this application, through the guest's agent. It is
-//! the same on every host and for any code, as long as the application's id is the same.
+//! A key that dstack's key management service gives this application, through the guest's agent. It
+//! is the same on every host and for any code, as long as the application's id is the same.
 
 use super::{Sealer, SealerError, kek, seal_under, unseal_under};
 use crate::platform::{Dstack, KeyApi, PlatformError};

@@ -38,7 +38,7 @@ pub enum TokenError {
     /// The token's module cannot be loaded.
     #[error("the PKCS#11 module {} cannot be loaded: {reason}", .path.display())]
     Module {
-        /// The module's file.
+        /// The file that was named as the module.
         path: PathBuf,
         /// The reason, as the system or the module gives it.
         reason: String,

@@ -1,4 +1,5 @@
-//! A passphrase, stretched by Argon2id (RFC 9106). The passphrase and the file together give the root.
+//! A passphrase, stretched by Argon2id (RFC 9106). The passphrase and the file together give the
+//! root.
 
 use super::{Sealer, SealerError, seal_under, unseal_under};
 use rand_core::CryptoRng;

@@ -1,5 +1,5 @@
-//! A key that a PKCS#11 token holds and does not give out. The token seals and opens, and counts wrong
-//! PINs.
+//! A key that a PKCS#11 token holds and does not give out. The token seals and opens, and counts
+//! wrong PINs.
 
 use super::{Sealer, SealerError, TokenError};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Function, Pkcs11};
@@ -22,8 +22,8 @@ const MAX_LABEL_BYTES: usize = 64;
 /// A code of PKCS#11 3.0 that `cryptoki` has no name for.
 const CKR_AEAD_DECRYPT_FAILED: u64 = 0x42;
 
-/// The modules that this process has loaded. A module is never unloaded, because it may have threads.
-/// The lock is held for a whole session, because a login counts for the whole process.
+/// The modules that this process has loaded. A module is never unloaded, because it may have
+/// threads. The lock is held for a whole session, because a login counts for the whole process.
 static MODULES: Mutex<Vec<(PathBuf, Pkcs11)>> = Mutex::new(Vec::new());
 
 impl From<Error> for TokenError {
@@ -260,7 +260,8 @@ impl Sealer for Pkcs11Sealer {
         self.with_key(label, |session, key| {
             let sealed =
                 session.encrypt(&gcm(&mut nonce, head)?, key, plaintext).map_err(TokenError::from)?;
-            // Tokens differ in what they do with nonces, so the root is opened again before it is written.
+            // Tokens differ in what they do with nonces, so the root is opened again before it is
+            // written.
             let opened = decrypt(session, key, nonce, head, &sealed).ok();
             let is_whole = sealed.len() == plaintext.len() + TAG_BYTES
                 && opened.is_some_and(|opened| opened.ct_eq(plaintext).into());

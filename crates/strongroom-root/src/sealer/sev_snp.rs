@@ -1,6 +1,6 @@
 //! A key that the AMD secure processor derives from the chip's own key, for this guest's policy,
-//! measurement and firmware (SEV-SNP ABI, MSG_KEY_REQ). Another image, another chip or older firmware
-//! gets a different key.
+//! measurement and firmware (SEV-SNP ABI, MSG_KEY_REQ). Another image, another chip or older
+//! firmware gets a different key.
 
 use super::{Sealer, SealerError, kek, seal_under, unseal_under};
 use crate::platform::{PlatformError, Tsm};

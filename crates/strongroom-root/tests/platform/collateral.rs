@@ -10,7 +10,8 @@ use strongroom_testkit::tee::collateral_service::FakeCollateralService;
 use strongroom_testkit::tee::configfs::FakeTsm;
 use strongroom_testkit::tee::intel::{FakeIntel, PlatformState, Td};
 
-/// Requests of one fetch: Intel's two revocation lists, the TCB info and the quoting enclave's identity.
+/// Requests of one fetch: Intel's two revocation lists, the TCB info and the quoting enclave's
+/// identity.
 const REQUESTS: usize = 4;
 /// A URL at which nobody listens.
 const NOBODY: &str = "http://127.0.0.1:9";

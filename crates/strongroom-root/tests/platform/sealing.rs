@@ -51,8 +51,8 @@ fn agent(options: Options) -> FakeDstack {
     FakeDstack::start(Arc::new(FakeIntel::new(now())), "{}", options)
 }
 
-/// A file that was sealed through `GetKey` of 0.5 opens through it even if the agent has that of 0.6
-/// too. This rests on the interface's number in the file.
+/// A file that was sealed through `GetKey` of 0.5 opens through it even if the agent has that of
+/// 0.6 too. This rests on the interface's number in the file.
 #[test]
 fn a_root_stays_under_the_interface_that_sealed_it() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -76,7 +76,8 @@ fn a_root_stays_under_the_interface_that_sealed_it() {
     assert!(open(&newer, &dstack(&with(1))).is_err());
 }
 
-/// This rests on the comparison of application ids and on the agent's key, both in sealer/dstack.rs.
+/// This rests on the comparison of application ids and on the agent's key, both in
+/// sealer/dstack.rs.
 #[test]
 fn dstacks_root_opens_for_its_application_alone() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -191,8 +192,8 @@ fn sev_snps_root_opens_for_its_image_and_processor_and_follows_the_firmware() {
     assert!(std::fs::read(&path).expect("the file") == second, "a refused root stays as it is");
 }
 
-/// A host that starts the code again cannot add anybody. The holder of the passphrase can, because they
-/// have the root. This rests on `find_for`.
+/// A host that starts the code again cannot add anybody. The holder of the passphrase can, because
+/// they have the root. This rests on `find_for`.
 #[test]
 fn under_a_platforms_key_nobody_is_added_who_may_get_the_root() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -239,7 +240,8 @@ fn every_sealers_file_is_refused_when_it_was_altered() {
         let sealed = sealer.seal(&data, b"head", b"root", rng).expect("sealed");
         assert_eq!(sealer.unseal(&data, b"head", &sealed).expect("opened")[..], *b"root", "{name}");
         assert!(!sealer.is_outdated(&data), "{name}");
-        // A passphrase is stretched at each try, so only some bytes of the parameters and salt are altered.
+        // A passphrase is stretched at each try, so only some bytes of the parameters and salt are
+        // altered.
         let step = if sealer.protection() == Protection::Passphrase { 5 } else { 1 };
         for at in (0..data.len()).step_by(step) {
             let mut altered = data.clone();

@@ -30,8 +30,8 @@ fn library() -> PathBuf {
     found.expect("SoftHSM is needed: apt install softhsm2")
 }
 
-/// Runs the test's body in a process of its own, because SoftHSM reads the folder of its tokens from
-/// the environment only once.
+/// Runs the test's body in a process of its own, because SoftHSM reads the folder of its tokens
+/// from the environment only once.
 fn in_token(test: &str, body: impl FnOnce(&Token)) {
     if let Some(folder) = std::env::var_os(FOLDER) {
         return body(&Token::load(folder.into()));
@@ -418,7 +418,8 @@ fn any_altered_byte_is_refused() {
     });
 }
 
-/// The sealer rests on this: SoftHSM's code for a wrong tag is not the one for a token that is gone.
+/// The sealer rests on this: SoftHSM's code for a wrong tag is not the one for a token that is
+/// gone.
 #[test]
 fn softhsm_tells_a_wrong_tag_as_it_is_read() {
     in_token("softhsm_tells_a_wrong_tag_as_it_is_read", |token| {
