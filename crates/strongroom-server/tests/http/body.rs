@@ -1,4 +1,4 @@
-//! Bodies, paths and methods that are not as they should be: a clear code, and nothing stored.
+//! Wrong bodies, paths and methods get a clear code, and nothing is stored.
 
 use crate::support::{TestVault, client_key, store_body, wallet};
 use axum::body::{Body, Bytes};
@@ -102,7 +102,7 @@ async fn addresses_are_taken_in_any_case() {
     body["publicAddresses"] =
         json!([address.to_lowercase(), address.to_uppercase().replace("0X", "0x"), address]);
     let stored = vault.call("POST", "/secret/store", &[], body.to_string().as_bytes()).await;
-    // Three spellings of one address are one address, and so the owner's.
+    // Three spellings of one address are one reader, who owns the slot therefore.
     assert_eq!(vault.delete(stored.slot(), &wallet(1)).await.status, 204);
 }
 
@@ -118,7 +118,7 @@ async fn bodies_are_bounded_announced_or_not() {
     assert_eq!(within.code(), (400, "malformed_request"));
 }
 
-/// So many chunks of 600 bytes.
+/// A chunked body of this many chunks, with 600 bytes each.
 struct Chunks(usize);
 
 impl futures_core::Stream for Chunks {
@@ -191,7 +191,7 @@ async fn health_and_version_answer() {
     assert_eq!(vault.call("GET", "/version", &[], b"").await.body["name"], "strongroom");
 }
 
-/// Whatever bytes come as a body, and however a good one is altered: an answer below 500, in our shape.
+/// Any bytes as a body, and any altered good body, get an answer below 500 in the usual shape.
 #[test]
 fn no_body_is_a_defect() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
