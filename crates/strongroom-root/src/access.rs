@@ -1,5 +1,5 @@
-//! Who else may get a root, as it is sealed with it: whoever starts the same code later does not get to add anybody
-//! (spec/root.md §4, §6).
+//! Who else may get a root. The list is sealed together with the root, so a host that starts the
+//! same code again cannot add anybody to it (spec/root.md §4, §6).
 
 use strongroom::slh_dsa::PublicKey;
 use strongroom_attest::Configuration;
@@ -7,12 +7,13 @@ use strongroom_attest::Configuration;
 const ID_BYTES: usize = 16;
 const RELEASE_KEY_BYTES: usize = 64;
 
-/// The recipients of a recovery, and the key whose statements let other code in. The default is nobody.
+/// The recipients of a recovery, and the key whose statements let other code in. The default is
+/// nobody.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RootAccess {
-    /// How many of them it takes; 0 where there are none.
+    /// Recipients that it takes to recover the root; 0 where there are no recipients.
     threshold: u16,
-    /// Ascending, each once.
+    /// Key ids in ascending order, each once.
     recipients: Vec<[u8; ID_BYTES]>,
     release_key: Option<[u8; RELEASE_KEY_BYTES]>,
 }
@@ -24,7 +25,7 @@ impl From<&Configuration> for RootAccess {
             None => (0, Vec::new()),
         };
         Self {
-            threshold: u16::try_from(threshold).expect("no more are asked for than an envelope takes"),
+            threshold: u16::try_from(threshold).expect("an envelope takes fewer recipients than 65536"),
             recipients,
             release_key: configuration.release_key.as_ref().map(PublicKey::as_bytes).copied(),
         }
@@ -32,7 +33,8 @@ impl From<&Configuration> for RootAccess {
 }
 
 impl RootAccess {
-    /// Whether nobody is among `asked` who is not here: fewer recipients, as many of whom it takes, and the same release key or none.
+    /// Whether `asked` adds nobody: its recipients are some of these, its threshold is at least as
+    /// high, and its release key is the same one or absent.
     #[must_use]
     pub fn covers(&self, asked: &Self) -> bool {
         asked.recipients.iter().all(|id| self.recipients.contains(id))
@@ -40,9 +42,11 @@ impl RootAccess {
             && (asked.release_key.is_none() || asked.release_key == self.release_key)
     }
 
-    /// threshold u16 ‖ number of recipients u16 ‖ their key ids, 16 bytes each ‖ the release key's 64 bytes, or nothing.
+    /// threshold u16 ‖ number of recipients u16 ‖ their key ids, 16 bytes each ‖ the release key's
+    /// 64 bytes, or nothing.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let count = u16::try_from(self.recipients.len()).expect("as many as an envelope takes");
+        let count =
+            u16::try_from(self.recipients.len()).expect("an envelope takes fewer recipients than 65536");
         let head = [self.threshold.to_be_bytes(), count.to_be_bytes()].concat();
         let release_key = self.release_key.as_ref().map_or(&[][..], |key| key);
         [&head, self.recipients.as_flattened(), release_key].concat()
@@ -107,7 +111,7 @@ mod tests {
         }
         let good = access(1, &[1, 2], Some(7)).to_bytes();
         for bytes in 0..good.len() {
-            // All of it but the release key is a spelling of its own.
+            // Without the release key, the rest is a valid spelling too.
             assert_eq!(
                 RootAccess::from_bytes(&good[..bytes]).is_some(),
                 bytes == 4 + 2 * ID_BYTES,

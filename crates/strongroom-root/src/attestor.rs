@@ -62,7 +62,7 @@ impl Attestor {
     /// Evidence of these claims. Blocks until the platform has answered.
     ///
     /// # Errors
-    /// [`PlatformError`].
+    /// [`PlatformError`] where the platform does not vouch.
     pub fn quote(&self, claims: &Claims<'_>) -> Result<Evidence, PlatformError> {
         self.platform.quote(claims, self.collaterals.as_ref())
     }

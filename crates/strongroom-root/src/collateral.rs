@@ -1,5 +1,6 @@
-//! What the platforms' makers signed, fetched from their services, kept, and relayed with the evidence, so that clients need
-//! ask nobody else. All of it is signed: whoever relays it can withhold it, and no more.
+//! Collateral: what the makers of the platforms signed. It is fetched from their services, kept,
+//! and relayed with the evidence, so clients need to ask nobody else. All of it is signed, so a
+//! relay can withhold it and do no other harm.
 
 mod services;
 
@@ -12,15 +13,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use strongroom_attest::{Collateral, Report, platform};
 
-/// How long what was fetched is relayed before it is fetched again; Intel's is good for a month.
+/// How long fetched collateral is relayed before it is fetched again. Intel's is valid for a month.
 const LIFETIME: Duration = Duration::from_secs(6 * 60 * 60);
-/// How long a service that failed is left alone.
+/// How long a service is not asked again after it was asked in vain.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// The collateral of one platform.
-pub struct Collaterals(Source);
+/// The collateral of one platform, from a file or from the makers' services.
+pub struct Collaterals(CollateralSource);
 
-enum Source {
+enum CollateralSource {
     /// A bundle that the operator brought.
     Bundle(Box<Collateral>),
     /// The makers' services.
@@ -29,16 +30,16 @@ enum Source {
 
 struct Fetched {
     services: Services,
-    /// Where it is kept for the next start, when the services may be down.
+    /// Keeps the collateral for the next start, when the services may be down.
     file: Option<PathBuf>,
-    kept: Mutex<Kept>,
-    /// Held by who fetches.
+    kept: Mutex<KeptCollateral>,
+    /// Held while one thread fetches.
     fetching: Mutex<()>,
 }
 
 #[derive(Default, Clone, Serialize, Deserialize)]
-struct Kept {
-    /// For which platform, as [`services::Wanted`] names it.
+struct KeptCollateral {
+    /// The platform that it is for, as [`services::Wanted`] names it.
     wanted: String,
     collateral: Collateral,
     #[serde(skip)]
@@ -48,12 +49,12 @@ struct Kept {
 }
 
 impl Collaterals {
-    /// From the makers' services; kept in `file` as well, where one is named.
+    /// Collateral from the makers' services. It is kept in `file` too, where one is named.
     #[must_use]
     pub fn from_services(services: Services, file: Option<&Path>) -> Self {
         let kept =
             file.and_then(|file| fs::read(file).ok()).and_then(|json| serde_json::from_slice(&json).ok());
-        Self(Source::Services(Arc::new(Fetched {
+        Self(CollateralSource::Services(Arc::new(Fetched {
             services,
             file: file.map(Path::to_owned),
             kept: Mutex::new(kept.unwrap_or_default()),
@@ -61,23 +62,24 @@ impl Collaterals {
         })))
     }
 
-    /// From a file, as the `collateral` of evidence is written: nothing is fetched.
+    /// Collateral from a file, written like the `collateral` of evidence. Nothing is fetched.
     ///
     /// # Errors
-    /// Where it cannot be read.
+    /// Where the file cannot be read, or is not collateral.
     pub fn from_bundle(file: &Path) -> std::io::Result<Self> {
         let collateral = serde_json::from_slice(&fs::read(file)?)?;
-        Ok(Self(Source::Bundle(Box::new(collateral))))
+        Ok(Self(CollateralSource::Bundle(Box::new(collateral))))
     }
 
-    /// Puts the collateral beside a report. What cannot be had is left out: clients then say what is missing.
+    /// Adds the collateral to a report. What cannot be fetched is left out, and clients then say
+    /// what is missing.
     pub(crate) fn complete(&self, report: &mut Report, platform: &str) {
         let found = match &self.0 {
-            Source::Bundle(collateral) => (**collateral).clone(),
-            Source::Services(fetched) => fetched.of(&report.bytes, platform),
+            CollateralSource::Bundle(collateral) => (**collateral).clone(),
+            CollateralSource::Services(fetched) => fetched.of(&report.bytes, platform),
         };
         match platform {
-            // The host's certificates stay where no others can be had.
+            // The host's certificates stay where the service gives no others.
             platform::AMD_SEV_SNP => report.collateral.snp = found.snp.or(report.collateral.snp.take()),
             _ => report.collateral.tdx = found.tdx,
         }
@@ -85,7 +87,8 @@ impl Collaterals {
 }
 
 impl Fetched {
-    /// What is kept, if it is for this platform; fetched beside where it is old, and waited for where there is none.
+    /// The kept collateral, where it is for this platform. Where it is old, another thread fetches
+    /// it again; where there is none, this waits for it.
     fn of(self: &Arc<Self>, report: &[u8], platform: &str) -> Collateral {
         let Some(wanted) = services::Wanted::by(report, platform) else { return Collateral::default() };
         let kept = self.kept().clone();
@@ -100,7 +103,7 @@ impl Fetched {
             std::thread::spawn(move || this.fetch(&wanted));
             return kept.collateral;
         }
-        // Waits for who fetches already; does nothing where that failed a moment ago.
+        // Waits for a thread that fetches already; does nothing where that failed a moment ago.
         self.fetch(&wanted);
         let kept = self.kept();
         if kept.wanted == wanted.name() { kept.collateral.clone() } else { Collateral::default() }
@@ -111,7 +114,7 @@ impl Fetched {
         let now = Instant::now();
         {
             let mut kept = self.kept();
-            // Somebody else was first.
+            // Another thread asked while this one waited.
             if kept.tried.is_some_and(|at| at.elapsed() < PAUSE) {
                 return;
             }
@@ -119,31 +122,37 @@ impl Fetched {
         }
         match self.services.fetch(wanted) {
             Ok(collateral) => {
-                let new = Kept { wanted: wanted.name(), collateral, fetched: Some(now), tried: Some(now) };
+                let new = KeptCollateral {
+                    wanted: wanted.name(),
+                    collateral,
+                    fetched: Some(now),
+                    tried: Some(now),
+                };
                 self.write(&new);
                 *self.kept() = new;
-                tracing::info!(of = wanted.name(), "collateral was fetched");
+                tracing::info!(of = wanted.name(), "fetched the platform's collateral");
             }
             Err(error) => {
                 let error = format!("{error:#}");
                 tracing::warn!(
                     error,
-                    "collateral cannot be fetched: what was fetched before is relayed, if there is any"
+                    "cannot fetch the platform's collateral; what was fetched before is relayed, if there is any"
                 );
             }
         }
     }
 
-    fn write(&self, kept: &Kept) {
+    fn write(&self, kept: &KeptCollateral) {
         let Some(file) = &self.file else { return };
-        let beside = file.with_extension("new");
+        let new = file.with_extension("new");
         let json = serde_json::to_vec(kept).expect("it is plain data");
-        if let Err(error) = fs::write(&beside, json).and_then(|()| fs::rename(&beside, file)) {
-            tracing::warn!(%error, "collateral cannot be kept for the next start");
+        if let Err(error) = fs::write(&new, json).and_then(|()| fs::rename(&new, file)) {
+            let file = file.display();
+            tracing::warn!(%error, %file, "cannot write the collateral, so the next start fetches it again");
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, KeptCollateral> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

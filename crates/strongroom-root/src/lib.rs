@@ -1,21 +1,25 @@
-//! The root's whole life: the 32 bytes that every key of a vault follows from are made, kept, opened,
-//! recovered and handed over here, and nowhere else. The platform that seals a root and vouches for
-//! the code that holds it is asked here too.
+//! The root's whole life: the 32 bytes that every key of a vault follows from are made, kept,
+//! opened, recovered and handed over here, and nowhere else. The platform that seals a root and
+//! vouches for the code that holds it is asked here too.
 //!
 //! | file | what it is |
 //! | --- | --- |
 //! | `root.rs` | the root, and the keys that follow from it |
 //! | `opening.rs` | the decision: open, make, wait for a recipient, or ask another replica |
-//! | `storage.rs`, `root_file.rs` | where a root stays: in memory, or in a sealed file |
-//! | `sealer/`, `sealer_choice.rs` | what a root is sealed under, a file each, and which of them it is |
+//! | `storage.rs`, `root_file/` | where a root stays: in memory, or in a sealed file |
+//! | `sealer/`, `sealer_choice.rs` | what a root can be sealed under, and which of these it is |
 //! | `access.rs` | who else may get the root, sealed together with it |
 //! | `recovery.rs`, `handoff/` | the ways in which a root comes from elsewhere |
 //! | `summary.rs` | how the root is kept, in words for an operator |
 //! | `platform/`, `collateral/`, `attestor.rs` | the devices that vouch, and evidence of their word |
+//! | `tls_key.rs` | a TLS key that is made inside the TEE |
 //!
-//! It refuses to overwrite a root, to import a key over a generated root, to make a root for a store
-//! that has one, to start from a root file that does not fit or was sealed otherwise than it is told,
-//! and to take another platform than the one that was asked for.
+//! It refuses:
+//!
+//! - to overwrite a root, or to import a key over a generated root;
+//! - to make a root for a store that another root sealed;
+//! - to open a damaged root file, or with another sealer than the one that was asked for;
+//! - to run on another platform than the one that was asked for.
 
 mod access;
 mod attestor;

@@ -1,6 +1,6 @@
 //! Which root a server starts with: it is opened, made, brought by a recovery recipient, or handed
-//! over by another replica. This is the one place where that is decided; it reads no disk and no
-//! network. Who asks says what they found, and does what comes out.
+//! over by another replica. This is the one place where that is decided. It reads neither disk nor
+//! network: the caller says what was found, and does what comes out.
 
 use crate::access::RootAccess;
 use crate::root::Root;
@@ -9,10 +9,10 @@ use crate::storage::RootStorage;
 use rand_core::CryptoRng;
 use strongroom::key::DecapsulationKey;
 
-/// How a root that is not kept here is to come.
+/// Where a root comes from if none is kept here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RootSource {
-    /// It is made here, where there is no store yet either.
+    /// It is made here, provided that there is no store yet.
     New,
     /// A recovery recipient brings it (`--recover`).
     Recovery,
@@ -23,9 +23,9 @@ pub enum RootSource {
 /// What was found of the vault's store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FoundStore {
-    /// Something is there that a new root could not open.
+    /// A store is there, and a new root could not open it.
     pub is_there: bool,
-    /// The vault that it belongs to, where it says so.
+    /// The id of the vault that the store belongs to, where the store says so.
     pub vault_id: Option<[u8; 32]>,
 }
 
@@ -34,9 +34,9 @@ pub struct FoundStore {
 #[non_exhaustive]
 pub enum OpeningError {
     /// A store is there and its root is not. A new root could open nothing that the store holds.
-    #[error("there is a store and no root")]
+    #[error("there is a store, and the root that opens it is missing")]
     StoreWithoutRoot,
-    /// A root was to come for a store, and there is no store.
+    /// A root was to be recovered or handed over for a store, and there is no store.
     #[error("there is no vault's store here")]
     NoStore(RootSource),
     /// The store keeps an envelope for recovery recipients, and the settings name none of them.
@@ -45,26 +45,26 @@ pub enum OpeningError {
     /// The store keeps no envelope, so nobody can bring the root back.
     #[error("the store holds no envelope for a recovery: nobody can bring the root back")]
     NoRecoveryEnvelope,
-    /// The root that is kept here does not open, or another one may not be kept.
+    /// The root that is kept here does not open, or the new one may not be kept.
     #[error(transparent)]
     Root(#[from] RootError),
 }
 
-/// What is to be done for the root.
+/// What a server has to do to get its root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Open the root that is kept here, or make one.
     OpenOrCreate {
-        /// Nothing could be recovered here, so this is a new vault although `--recover` was given.
+        /// Whether `--recover` was given and there is nothing to recover, so this is a new vault.
         is_first_start: bool,
     },
-    /// Wait for a recipient who brings the root of this vault.
+    /// Wait for a recipient who brings the root of the vault with this id.
     AwaitRecipient([u8; 32]),
-    /// Ask another replica for the root of this vault.
+    /// Ask another replica for the root of the vault with this id.
     AskReplica([u8; 32]),
 }
 
-/// A server's root before it is there.
+/// All that decides how a server gets its root, before it has one.
 pub struct Opening {
     storage: RootStorage,
     imported: Option<DecapsulationKey>,
@@ -73,8 +73,8 @@ pub struct Opening {
 }
 
 impl Opening {
-    /// `imported` is the key that the operator brought with them, and `access` says who else may
-    /// get the root.
+    /// `imported` is the key that the operator imports, if any. `access` says who else may get the
+    /// root.
     #[must_use]
     pub fn new(
         storage: RootStorage,
@@ -85,12 +85,12 @@ impl Opening {
         Self { storage, imported, source, access }
     }
 
-    /// Decides what is to be done.
+    /// Decides what has to be done, given what was found of the store.
     ///
     /// # Errors
     /// [`OpeningError::StoreWithoutRoot`], [`OpeningError::NoStore`].
     pub fn step(&self, store: FoundStore) -> Result<Step, OpeningError> {
-        // Who has the imported key has the root, because the root follows from it.
+        // An imported key is enough, because the root follows from it.
         let is_imported = self
             .imported
             .as_ref()
@@ -103,7 +103,8 @@ impl Opening {
         match self.source {
             RootSource::New if store.is_there => Err(OpeningError::StoreWithoutRoot),
             RootSource::New => Ok(here),
-            // The first start of an image whose settings say how each later one goes.
+            // An image's settings say `--recover` for each later start, so its first start has it
+            // too.
             RootSource::Recovery if !store.is_there => Ok(Step::OpenOrCreate { is_first_start: true }),
             RootSource::Recovery => vault_id().map(Step::AwaitRecipient),
             RootSource::Handoff => vault_id().map(Step::AskReplica),
@@ -113,7 +114,7 @@ impl Opening {
     /// Opens the root that is kept here, or makes one.
     ///
     /// # Errors
-    /// [`OpeningError::Root`].
+    /// [`OpeningError::Root`] where it cannot be opened, made or written.
     pub fn open_or_create(self, rng: &mut impl CryptoRng) -> Result<OpenedRoot, OpeningError> {
         Ok(self.storage.open_or_create(self.imported, &self.access, rng)?)
     }
@@ -121,16 +122,17 @@ impl Opening {
     /// Keeps a root that a recipient brought or a replica handed over.
     ///
     /// # Errors
-    /// [`OpeningError::Root`].
+    /// [`OpeningError::Root`] where another root is kept already, or this one cannot be written.
     pub fn keep(self, root: Root, rng: &mut impl CryptoRng) -> Result<OpenedRoot, OpeningError> {
         Ok(self.storage.keep(root, &self.access, rng)?)
     }
 }
 
-/// Checks that nobody who could bring the root back is forgotten, because a flag was left out.
+/// Checks that a flag that was left out does not drop the people who could bring the root back.
 ///
 /// # Errors
-/// [`OpeningError::RecipientsForgotten`].
+/// [`OpeningError::RecipientsForgotten`] where the store has an envelope, and the settings neither
+/// name recipients nor say that there shall be none.
 pub fn check_recipients(
     names_recipients: bool,
     forgets_them: bool,
@@ -160,7 +162,7 @@ mod tests {
     fn a_store_without_its_root_gets_no_new_one() {
         let found = opening(RootSource::New).step(store(true, Some(VAULT)));
         assert!(matches!(found, Err(OpeningError::StoreWithoutRoot)));
-        // A file that is no vault's yet is somebody's all the same.
+        // A file that names no vault may still hold somebody's data.
         let found = opening(RootSource::New).step(store(true, None));
         assert!(matches!(found, Err(OpeningError::StoreWithoutRoot)));
         let found = opening(RootSource::New).step(store(false, None)).expect("a new vault");

@@ -1,4 +1,5 @@
-//! What vouches for the code that runs: found at start, asked for a report over the vault's claims.
+//! The platform vouches for the code that runs. It is found at start, and asked for reports over
+//! the vault's claims.
 
 mod dstack;
 mod error;
@@ -18,21 +19,21 @@ use std::sync::Arc;
 use strongroom_attest::{Claims, Evidence, platform};
 pub use tsm::Tsm;
 
-/// Which platform to run on.
+/// The platform that the operator asks for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum PlatformChoice {
-    /// Whatever is there; none where nothing is.
+    /// The platform that is found, or none where there is no TEE.
     #[default]
     Auto,
-    /// No TEE.
+    /// No TEE, even where there is one.
     None,
-    /// dstack, by its agent's socket.
+    /// dstack, asked through its agent's socket.
     Dstack,
-    /// A TDX guest, by the kernel.
+    /// A TDX guest, asked through the kernel.
     IntelTdx,
-    /// An SEV-SNP guest, by the kernel.
+    /// An SEV-SNP guest, asked through the kernel.
     AmdSevSnp,
-    /// A Nitro enclave, by its Secure Module.
+    /// A Nitro enclave, asked through its Secure Module.
     AwsNitro,
 }
 
@@ -47,19 +48,21 @@ impl FromStr for PlatformChoice {
             "intel-tdx" => Self::IntelTdx,
             "amd-sev-snp" => Self::AmdSevSnp,
             "aws-nitro" => Self::AwsNitro,
-            _ => return Err("auto, none, dstack, intel-tdx, amd-sev-snp or aws-nitro is expected".to_owned()),
+            _ => {
+                return Err("expected auto, none, dstack, intel-tdx, amd-sev-snp or aws-nitro".to_owned());
+            }
         })
     }
 }
 
-/// Where platforms are looked for.
+/// The places where platforms are looked for.
 #[derive(Debug, Clone)]
 pub struct PlatformPaths {
-    /// dstack's agent: a socket's path or an `http://` URL. Otherwise the usual sockets.
+    /// dstack's agent: a socket's path or an `http://` URL. `None` stands for the usual sockets.
     pub dstack: Option<String>,
     /// The kernel's configfs-tsm folder.
     pub tsm: PathBuf,
-    /// What stands in for `/dev/nsm`, in tests.
+    /// Stands in for `/dev/nsm` in tests.
     pub nsm: Option<Arc<dyn SecureModule>>,
 }
 
@@ -71,31 +74,31 @@ impl Default for PlatformPaths {
 
 /// A platform that this build can run on.
 pub enum Platform {
-    /// No TEE: nothing vouches. For development.
+    /// No TEE, for development: nothing vouches for the code.
     None,
-    /// A dstack guest.
+    /// A guest of dstack, with its agent.
     Dstack(Dstack),
-    /// A TDX or SEV-SNP guest of Linux.
+    /// A Linux guest under TDX or SEV-SNP, with the kernel's reports.
     Tsm(Tsm),
-    /// A Nitro enclave.
+    /// An AWS Nitro enclave, with its Secure Module.
     Nitro(Nitro),
 }
 
 impl Platform {
-    /// Finds the platform. What was asked for by name and is not there is an error; nothing takes its place.
+    /// Finds the platform. Nothing takes the place of one that was asked for by name.
     ///
     /// # Errors
-    /// [`PlatformError`].
+    /// [`PlatformError`] where that one is not there.
     pub fn find(choice: PlatformChoice, paths: &PlatformPaths) -> Result<Self, PlatformError> {
         match choice {
             PlatformChoice::None => Ok(Self::None),
             PlatformChoice::Dstack => Dstack::find(paths.dstack.as_deref())?
                 .map(Self::Dstack)
-                .ok_or_else(|| PlatformError::NotThere("dstack agent's socket".to_owned())),
+                .ok_or_else(|| PlatformError::NotThere("dstack agent's socket here".to_owned())),
             PlatformChoice::IntelTdx => Self::tsm(paths, Some(platform::INTEL_TDX)),
             PlatformChoice::AmdSevSnp => Self::tsm(paths, Some(platform::AMD_SEV_SNP)),
             PlatformChoice::AwsNitro => Self::nitro(paths)
-                .ok_or_else(|| PlatformError::NotThere("Nitro Secure Module (/dev/nsm)".to_owned())),
+                .ok_or_else(|| PlatformError::NotThere("Nitro Secure Module (/dev/nsm) here".to_owned())),
             PlatformChoice::Auto => match Dstack::find(paths.dstack.as_deref())? {
                 Some(dstack) => Ok(Self::Dstack(dstack)),
                 None if paths.tsm.is_dir() => Self::tsm(paths, None),
@@ -113,13 +116,13 @@ impl Platform {
         let tsm = Tsm::find(&paths.tsm)?;
         match name {
             Some(name) if name != tsm.name() => {
-                Err(PlatformError::NotThere(format!("{name}: the kernel reports {}", tsm.name())))
+                Err(PlatformError::NotThere(format!("{name} here: the kernel reports {}", tsm.name())))
             }
             _ => Ok(Self::Tsm(tsm)),
         }
     }
 
-    /// Its name on the wire.
+    /// The platform's name on the wire.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -130,17 +133,18 @@ impl Platform {
         }
     }
 
-    /// Whether nothing vouches.
+    /// Whether there is no TEE, so nothing vouches for the code.
     #[must_use]
     pub fn is_none(&self) -> bool {
         matches!(self, Self::None)
     }
 
-    /// Evidence that binds the claims, with the collateral that is at hand. Waits for the platform: some answer in tens of
-    /// milliseconds, and time out after half a minute.
+    /// Evidence that binds the claims, with the collateral that is at hand. Blocks until the
+    /// platform has answered: most take tens of milliseconds, and dstack's agent times out after 30
+    /// s.
     ///
     /// # Errors
-    /// [`PlatformError`].
+    /// [`PlatformError`] where the platform does not answer or refuses.
     pub fn quote(
         &self,
         claims: &Claims<'_>,
@@ -159,10 +163,10 @@ impl Platform {
         Ok(claims.with_report(self.name(), report))
     }
 
-    /// A TLS key of this guest's, where the platform makes one.
+    /// A TLS key that the platform makes for this guest, or `None` where it makes none.
     ///
     /// # Errors
-    /// [`PlatformError`].
+    /// [`PlatformError`] where dstack's agent does not answer or refuses.
     pub fn tls_key(&self, host: &str) -> Result<Option<TlsKey>, PlatformError> {
         match self {
             Self::Dstack(dstack) => dstack.tls_key(host),

@@ -12,14 +12,14 @@ use strongroom_attest::root_transfer::root_envelope::{self, RootEnvelopeError};
 use strongroom_attest::{Claims, Configuration, Purpose};
 use time::OffsetDateTime;
 
-/// Why a root that somebody brought is not taken.
+/// Why a server does not take the root that a recipient brought.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BroughtRootError {
     /// The envelope does not open, or is for another server or vault.
     #[error(transparent)]
     Envelope(#[from] RootEnvelopeError),
-    /// The root is not the one that this store's vault follows from.
+    /// The vault whose store is here does not follow from the root.
     #[error("this is not the root of the vault whose store is here")]
     OtherVault,
 }
@@ -27,21 +27,21 @@ pub enum BroughtRootError {
 /// The envelope that brings `root` back to any one of `recipients`, or `None` where there are none.
 ///
 /// # Panics
-/// With more recipients than an envelope takes. The settings refuse so many.
+/// Where there are more recipients than an envelope takes. The settings refuse so many.
 #[must_use]
 pub fn recovery_envelope(root: &Root, recipients: &[Recipient], rng: &mut impl CryptoRng) -> Option<Vec<u8>> {
     (!recipients.is_empty())
         .then(|| root.for_recovery(recipients, rng).expect("recipients that an envelope takes"))
 }
 
-/// A server that has a vault's store and not its root. It shows what runs, and takes the root.
+/// The root that a server waits for, because it has a vault's store and not its root.
 pub struct AwaitedRoot {
     vault_id: [u8; 32],
-    /// What the store kept for the recipients.
+    /// The envelope that the store kept for the recipients.
     envelope: Vec<u8>,
-    /// What the server will run with.
+    /// The configuration that the server will run with.
     configuration: Configuration,
-    /// Made for this wait, so a root that was brought to an earlier one opens here never.
+    /// Made for this wait, so a root that was sealed to an earlier wait never opens here.
     key: DecapsulationKey,
     public: EncapsulationKey,
 }
@@ -59,10 +59,11 @@ impl AwaitedRoot {
         Self { vault_id, envelope, configuration, public: key.encapsulation_key(), key }
     }
 
-    /// What a recipient is shown for their nonce. Blocks until the platform has answered.
+    /// Shows a recipient, for their nonce, which code waits and with which configuration. Blocks
+    /// until the platform has answered.
     ///
     /// # Errors
-    /// [`PlatformError`].
+    /// [`PlatformError`] where the platform does not vouch.
     pub fn show(&self, nonce: [u8; 32], attestor: &Attestor) -> Result<WaitingServer, PlatformError> {
         let evidence = attestor.quote(&Claims {
             purpose: Purpose::Recovery,
@@ -82,7 +83,7 @@ impl AwaitedRoot {
     /// Opens the root that a recipient sealed to this server's key.
     ///
     /// # Errors
-    /// [`BroughtRootError`].
+    /// [`BroughtRootError`] where the envelope does not open, or holds another vault's root.
     pub fn take(&self, envelope: &[u8]) -> Result<Root, BroughtRootError> {
         let root = root_envelope::open(envelope, &self.vault_id, [&self.key])?;
         Root::recovered(root, &self.vault_id).ok_or(BroughtRootError::OtherVault)

@@ -12,8 +12,9 @@ use strongroom_attest::root_transfer::root_envelope;
 use zeroize::{Zeroize, Zeroizing};
 
 const SALT: &[u8] = b"strongroom/root/1";
-/// The epoch of the first key that a generated root makes; 0 is an imported one's.
+/// The epoch of the first key that follows from a generated root.
 const FIRST_EPOCH: u32 = 1;
+/// The epoch of an imported key, which does not follow from the root.
 const IMPORTED_EPOCH: u32 = 0;
 
 /// A vault's public name: 32 bytes, stable while its keys rotate.
@@ -21,7 +22,7 @@ const IMPORTED_EPOCH: u32 = 0;
 pub struct VaultId([u8; 32]);
 
 impl VaultId {
-    /// The 32 bytes.
+    /// The id's bytes, as evidence and stores carry them.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -41,15 +42,15 @@ pub struct Root {
 }
 
 impl Root {
-    /// A new root.
+    /// A new root of random bytes.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut bytes = Zeroizing::new([0; 32]);
         rng.fill_bytes(&mut bytes[..]);
         Self { bytes, origin: KeyOrigin::Generated }
     }
 
-    /// The root of a vault whose first key came from outside: SHA-256(`strongroom/imported-root/1` ‖ the expanded
-    /// key).
+    /// The root of a vault whose first key was imported: SHA-256 over
+    /// `strongroom/imported-root/1` ‖ the expanded key.
     #[must_use]
     pub fn import(key: &DecapsulationKey) -> Self {
         let mut digest = Sha256::new()
@@ -61,13 +62,13 @@ impl Root {
         Self { bytes, origin: KeyOrigin::Imported }
     }
 
-    /// A root that one of its recovery recipients brought back, where it is this vault's.
+    /// The root that a recovery recipient brought back, or `None` where it is another vault's.
     #[must_use]
     pub fn recovered(root: Zeroizing<[u8; 32]>, vault_id: &[u8; 32]) -> Option<Self> {
         Self::of_vault(root, KeyOrigin::Recovered, vault_id)
     }
 
-    /// A root that another replica handed over, where it is this vault's.
+    /// The root that another replica handed over, or `None` where it is another vault's.
     #[must_use]
     pub fn received(received: ReceivedRoot) -> Option<Self> {
         Self::of_vault(received.root, received.origin, &received.vault_id)
@@ -78,7 +79,7 @@ impl Root {
         (root.vault_id().as_bytes() == vault_id).then_some(root)
     }
 
-    /// The envelope from which any one of these brings the root back.
+    /// The envelope from which any one of these recipients brings the root back.
     ///
     /// # Errors
     /// [`SealError`]: no recipients, or more than an envelope takes.
@@ -90,7 +91,7 @@ impl Root {
         root_envelope::seal(&self.bytes, self.vault_id().as_bytes(), recipients, rng)
     }
 
-    /// What carries the root to a replica that was verified.
+    /// The root, sealed to the verified replica that the grant was made for.
     #[must_use]
     pub fn hand_over(&self, grant: &HandoffGrant, rng: &mut impl CryptoRng) -> Handover {
         let recipient = [grant.joiner().encapsulation_key().clone().into()];
@@ -106,7 +107,7 @@ impl Root {
         &self.bytes
     }
 
-    /// Where the vault's key comes from.
+    /// How the root came to this server.
     #[must_use]
     pub fn origin(&self) -> KeyOrigin {
         self.origin
@@ -121,7 +122,7 @@ impl Root {
         }
     }
 
-    /// The ML-KEM-1024 key of an epoch that this root made.
+    /// The ML-KEM-1024 key of an epoch; 1 is the first.
     #[must_use]
     pub fn kem_key(&self, epoch: u32) -> DecapsulationKey {
         let mut seed = Zeroizing::new([0; 64]);
@@ -135,25 +136,25 @@ impl Root {
         VaultId(*self.key("vault-id"))
     }
 
-    /// The key that records are sealed under.
+    /// The AES-256-GCM key that records are sealed under.
     #[must_use]
     pub fn storage_key(&self) -> Zeroizing<[u8; 32]> {
         self.key("storage")
     }
 
-    /// The key of the look-up tags.
+    /// The HMAC key of the look-up tags.
     #[must_use]
     pub fn index_key(&self) -> Zeroizing<[u8; 32]> {
         self.key("index")
     }
 
-    /// The key that nonces are issued under.
+    /// The HMAC key of the nonces for sign-ins.
     #[must_use]
     pub fn nonce_key(&self) -> Zeroizing<[u8; 32]> {
         self.key("nonce")
     }
 
-    /// The key that sessions are issued under.
+    /// The HMAC key of the tokens of sessions.
     #[must_use]
     pub fn session_key(&self) -> Zeroizing<[u8; 32]> {
         self.key("session")
@@ -165,7 +166,8 @@ impl Root {
         key
     }
 
-    /// HKDF-Expand under HKDF-Extract(salt, root) (RFC 5869), info `strongroom/<purpose>/1` ‖ context.
+    /// HKDF-Expand (RFC 5869) under HKDF-Extract(salt, root), with the info
+    /// `strongroom/<purpose>/1` ‖ context.
     fn expand(&self, purpose: &str, context: &[u8], out: &mut [u8]) {
         let info = [format!("strongroom/{purpose}/1").as_bytes(), context].concat();
         Hkdf::<Sha256>::new(Some(SALT), &self.bytes[..])
@@ -183,8 +185,8 @@ mod tests {
 
     static_assertions::assert_not_impl_any!(Root: fmt::Debug, fmt::Display, Clone, PartialEq);
 
-    /// Computed apart from this code, with Python's hmac and hashlib: a change of any label would lose every
-    /// vault its data.
+    /// The values were computed with Python's hmac and hashlib. If any label changed, no vault
+    /// could read its data any more.
     #[test]
     fn the_key_tree_stays_as_it_is() {
         let root = Root::from_parts(Zeroizing::new([0x11; 32]), KeyOrigin::Generated);

@@ -1,4 +1,4 @@
-//! What a root is sealed under, a file each (spec/root.md §5).
+//! What a root can be sealed under (spec/root.md §5). Each sealer has a file.
 
 mod dstack;
 mod error;
@@ -21,21 +21,23 @@ use strongroom::aead::{self, KEY_BYTES, NONCE_BYTES};
 use strongroom_attest::Protection;
 use zeroize::Zeroizing;
 
-/// Seals a root, and opens it again where nobody else can. Nothing else is ever tried in a sealer's place.
+/// Seals a root, and opens it again where nobody else can. Where a sealer fails, no other is tried.
 pub trait Sealer: Send + Sync {
-    /// What it gives.
+    /// The protection that it gives, which evidence names.
     fn protection(&self) -> Protection;
 
-    /// What the file of a root that is sealed now has to remember.
+    /// Data that the file has to keep for unsealing, such as a salt or a key's label. It is fresh
+    /// for each sealing.
     ///
     /// # Errors
-    /// [`SealerError`].
+    /// [`SealerError`] where the key's holder does not answer.
     fn data(&self, rng: &mut dyn CryptoRng) -> Result<Vec<u8>, SealerError>;
 
-    /// The sealed bytes, which are bound to `head`: all that stands before them in the file, with the sealer's data.
+    /// The sealed bytes. They are bound to `head`, which is all that stands before them in the
+    /// file.
     ///
     /// # Errors
-    /// [`SealerError`].
+    /// [`SealerError`] where the key's holder does not seal.
     fn seal(
         &self,
         data: &[u8],
@@ -44,19 +46,22 @@ pub trait Sealer: Send + Sync {
         rng: &mut dyn CryptoRng,
     ) -> Result<Zeroizing<Vec<u8>>, SealerError>;
 
-    /// The plaintext again.
+    /// The plaintext that [`seal`](Self::seal) sealed under this data and head.
     ///
     /// # Errors
-    /// [`SealerError`].
+    /// [`SealerError`] where the bytes were altered, or the key is not the one they were sealed
+    /// under.
     fn unseal(&self, data: &[u8], head: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealerError>;
 
-    /// Whether a file with this data, which it has unsealed, is to be sealed anew: its key is an older one.
+    /// Whether a file with this data has to be sealed again, because its key is an older one. It is
+    /// asked only after the file was unsealed.
     fn is_outdated(&self, _data: &[u8]) -> bool {
         false
     }
 }
 
-/// HKDF-SHA-256 (RFC 5869) of the key that a platform gives, no salt, info `strongroom/root-kek/1` ‖ the sealer's data.
+/// HKDF-SHA-256 (RFC 5869) of the key that a platform gives, without a salt, with the info
+/// `strongroom/root-kek/1` ‖ the sealer's data.
 fn kek(given: &[u8], data: &[u8]) -> Zeroizing<[u8; KEY_BYTES]> {
     let mut key = Zeroizing::new([0; KEY_BYTES]);
     Hkdf::<Sha256>::new(None, given)
@@ -65,7 +70,8 @@ fn kek(given: &[u8], data: &[u8]) -> Zeroizing<[u8; KEY_BYTES]> {
     key
 }
 
-/// nonce 12 ‖ ciphertext ‖ tag 16, AES-256-GCM: a key may seal more than once, so that the nonce is random.
+/// AES-256-GCM, written as nonce 12 ‖ ciphertext ‖ tag 16. The nonce is random, because a key may
+/// seal more than once.
 fn seal_under(
     key: &[u8; KEY_BYTES],
     head: &[u8],

@@ -1,4 +1,5 @@
-//! Which sealer keeps the root: the one that was asked for, or else the strongest one at hand here.
+//! Which sealer protects the root: the one that was asked for, or else the strongest one that this
+//! machine has.
 
 use crate::platform::{Platform, PlatformError, Tsm};
 use crate::sealer::{
@@ -9,19 +10,19 @@ use std::str::FromStr;
 use strongroom_attest::Protection;
 use zeroize::Zeroizing;
 
-/// What `--root-sealer` takes.
+/// The sealer that `--root-sealer` names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SealerName {
-    /// The strongest one at hand.
+    /// The strongest one that this machine has.
     #[default]
     Auto,
-    /// This one. Where it cannot be had, nothing takes its place.
+    /// The sealer that gives this protection. No other takes its place where it is missing.
     Named(Protection),
 }
 
 /// The text is not one of the sealers' names.
 #[derive(Debug, thiserror::Error)]
-#[error("auto, dstack, sev-snp, pkcs11, passphrase, memory or plain is expected")]
+#[error("expected auto, dstack, sev-snp, pkcs11, passphrase, memory or plain")]
 pub struct SealerNameError;
 
 impl FromStr for SealerName {
@@ -39,23 +40,23 @@ impl FromStr for SealerName {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealerSettingsError {
-    /// A token's key without its module.
+    /// The label of a token's key is set, and the token's module is not.
     #[error("hsm-key-label: it is set without hsm-module")]
     LabelAlone,
-    /// A token's PIN without its module.
+    /// A token's PIN is set, and the token's module is not.
     #[error("hsm-pin-file: it is set without hsm-module")]
     PinAlone,
-    /// A token without its module.
+    /// A token's label is set, and the token's module is not.
     #[error("hsm-token: it is set without hsm-module")]
     TokenAlone,
-    /// A module without the label of the key.
+    /// A module is set, and the label of the key is not.
     #[error("hsm-module: it needs hsm-key-label")]
     NoLabel,
-    /// A module without the token's PIN.
+    /// A module is set, and the token's PIN is not.
     #[error("hsm-module: it needs hsm-pin-file")]
     NoPin,
-    /// A passphrase and a token.
-    #[error("root-passphrase-file, hsm-module: one of them seals the root, and both are set")]
+    /// A passphrase and a token are set, and only one of them can seal the root.
+    #[error("root-passphrase-file, hsm-module: both are set, and only one of them can seal the root")]
     Both,
     /// `passphrase` was named, and there is no passphrase.
     #[error("root-sealer: passphrase needs root-passphrase-file")]
@@ -63,11 +64,11 @@ pub enum SealerSettingsError {
     /// `pkcs11` was named, and there is no token.
     #[error("root-sealer: pkcs11 needs hsm-module")]
     NoModule,
-    /// Another sealer was named, and there is a passphrase.
-    #[error("root-sealer: {} takes no passphrase, and root-passphrase-file is set", .0.name())]
+    /// A sealer was named that takes no passphrase, and there is one.
+    #[error("root-sealer: {} takes no passphrase, but root-passphrase-file is set", .0.name())]
     TakesNoPassphrase(Protection),
-    /// Another sealer was named, and there is a token.
-    #[error("root-sealer: {} takes no token, and hsm-module is set", .0.name())]
+    /// A sealer was named that takes no token, and there is one.
+    #[error("root-sealer: {} takes no token, but hsm-module is set", .0.name())]
     TakesNoToken(Protection),
 }
 
@@ -80,10 +81,10 @@ pub struct TokenKey {
 }
 
 impl TokenKey {
-    /// The key labelled `key_label`; `None` where nothing is set.
+    /// The key labelled `key_label`, or `None` where nothing is set.
     ///
     /// # Errors
-    /// Where one is set without another that it needs.
+    /// [`SealerSettingsError`] where one setting lacks another that it needs.
     pub fn new(
         module: Option<PathBuf>,
         key_label: Option<String>,
@@ -104,30 +105,30 @@ impl TokenKey {
     }
 }
 
-/// Why the sealer that is meant cannot be had here.
+/// Why the sealer that was asked for cannot be used here.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoSealerError {
-    /// Whoever sets the module's path would run their code inside the TEE.
+    /// The operator sets the module's path, so their code would run unmeasured inside the TEE.
     #[error("a token's module is code that nothing measured, and {0} would vouch for it")]
     ModuleInTee(&'static str),
-    /// The platform gives no key of that kind.
+    /// The platform gives no key for that sealer.
     #[error("the platform here is {platform}, which has no key to seal a root as `{}`", .named.name())]
     NoKey {
-        /// The platform's name.
+        /// The platform's name on the wire.
         platform: &'static str,
-        /// The sealer that was asked for.
+        /// The protection that was asked for.
         named: Protection,
     },
-    /// The processor's derived key cannot be asked for.
-    #[error("the processor's key cannot be had")]
+    /// The kernel gives no report, which the key is derived for.
+    #[error("the processor's key cannot be used")]
     Processor(#[source] PlatformError),
-    /// The token does not give its key.
-    #[error("the token's key cannot be had")]
+    /// The token or its key cannot be used.
+    #[error("the token's key cannot be used")]
     Token(#[source] TokenError),
 }
 
-/// How a root is to be sealed.
+/// The sealer that the operator asked for, with the secrets that it needs.
 #[derive(Default)]
 pub struct SealerChoice {
     name: SealerName,
@@ -136,10 +137,10 @@ pub struct SealerChoice {
 }
 
 impl SealerChoice {
-    /// The sealer of this name, with what it needs.
+    /// The sealer of this name, with the passphrase or the token that it needs.
     ///
     /// # Errors
-    /// A passphrase or a token that was not asked for, or that is missing.
+    /// [`SealerSettingsError`] where the named sealer takes no such secret, or lacks its own.
     pub fn new(
         name: SealerName,
         passphrase: Option<Zeroizing<String>>,
@@ -162,7 +163,7 @@ impl SealerChoice {
     /// The sealer on this platform, or `None` where the root stays in memory.
     ///
     /// # Errors
-    /// [`NoSealerError`]. Nothing takes the place of a sealer that cannot be had.
+    /// [`NoSealerError`]. No other sealer takes the place of one that cannot be used.
     pub fn sealer(self, platform: &Platform) -> Result<Option<Box<dyn Sealer>>, NoSealerError> {
         let named = match self.name {
             SealerName::Named(protection) => protection,
@@ -172,12 +173,14 @@ impl SealerChoice {
                 Platform::Dstack(_) => Protection::Dstack,
                 Platform::Tsm(tsm) if tsm.is_sev_snp() => Protection::SevSnp,
                 Platform::None => Protection::Plain,
-                // A TEE without a key of its own: a root in the clear would lie outside of it.
+                // This TEE has no sealing key, and a file in the clear would lie outside of the
+                // TEE.
                 _ => Protection::Memory,
             },
         };
         if let (Protection::Pkcs11, Some(token)) = (named, self.token) {
-            // Who sets the path would run their code in here, with the keys that the platform gives.
+            // The module would run inside the TEE unmeasured, with the keys that the platform
+            // gives.
             if !platform.is_none() {
                 return Err(NoSealerError::ModuleInTee(platform.name()));
             }

@@ -1,4 +1,4 @@
-//! Where a server's root stays: in a file that a sealer seals, or in memory alone.
+//! Where a server's root stays: in a file that a sealer seals, or only in memory.
 
 use crate::access::RootAccess;
 use crate::root::Root;
@@ -9,21 +9,21 @@ use std::path::PathBuf;
 use strongroom::key::DecapsulationKey;
 use strongroom_attest::Protection;
 
-/// Keeps a root.
+/// The place where a server's root stays.
 pub enum RootStorage {
-    /// The process's memory: with it the root is gone.
+    /// The process's memory. The root is gone when the process ends.
     Memory,
-    /// A file.
+    /// A sealed file, `root.sealed` in a data directory.
     File {
-        /// Which.
+        /// The file's path; its folder exists.
         path: PathBuf,
-        /// Who seals it.
+        /// Seals the file and opens it.
         sealer: Box<dyn Sealer>,
     },
 }
 
 impl RootStorage {
-    /// How a root is kept here.
+    /// The protection that a root has here, which evidence names.
     #[must_use]
     pub fn protection(&self) -> Protection {
         match self {
@@ -32,7 +32,7 @@ impl RootStorage {
         }
     }
 
-    /// Whether there is a file, whatever is in it.
+    /// Whether there is a file, whether or not it opens.
     #[must_use]
     pub fn has_root(&self) -> bool {
         match self {
@@ -41,10 +41,11 @@ impl RootStorage {
         }
     }
 
-    /// The root that is there, if it was sealed for all of those who are access now; else a new one.
+    /// Opens the root that is there, or makes one. Under a platform's key, a root that is there
+    /// must have been sealed for everybody in `access`.
     ///
     /// # Errors
-    /// [`RootError`].
+    /// [`RootError`] where the root does not open, or cannot be written.
     pub fn open_or_create(
         &self,
         imported: Option<DecapsulationKey>,
@@ -63,7 +64,8 @@ impl RootStorage {
     /// Keeps a root that was recovered or handed over.
     ///
     /// # Errors
-    /// [`RootError::OtherRoot`] where another is kept already; [`RootError`].
+    /// [`RootError::OtherRoot`] where another root is kept already; otherwise as
+    /// [`open_or_create`](Self::open_or_create).
     pub fn keep(
         &self,
         root: Root,

@@ -22,12 +22,12 @@ pub fn summary(configuration: &Configuration) -> String {
 pub fn recipients(configuration: &Configuration) -> String {
     match (&configuration.recovery, configuration.key_origin) {
         (Some(recovery), _) => {
-            // As `keygen` and `pubkey` name a key.
+            // The name that `keygen` and `pubkey` print for a key.
             let name = |id: &Hex<16>| KeyId::from_bytes(id.0).to_string();
             let ids: Vec<String> = recovery.key_ids.iter().map(name).collect();
             format!("{} of {}", recovery.threshold, ids.join(" "))
         }
-        (None, KeyOrigin::Imported) => "who has the imported key".to_owned(),
+        (None, KeyOrigin::Imported) => "the holder of the imported key".to_owned(),
         (None, _) => "nobody".to_owned(),
     }
 }

@@ -1,21 +1,22 @@
-//! A TLS key that is made inside of the TEE and never leaves it.
+//! A TLS key that is made inside the TEE and never leaves it.
 
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
 use zeroize::Zeroizing;
 
-/// A private key, and a chain of certificates that nobody need trust: evidence binds the key.
+/// A private key and its chain of certificates. Nobody needs to trust the chain, because evidence
+/// binds the key.
 pub struct TlsKey {
-    /// PKCS#8.
+    /// The private key, PKCS#8 in PEM.
     pub key_pem: Zeroizing<String>,
-    /// The server's certificate first.
+    /// The chain in PEM, the server's own certificate first.
     pub chain_pem: String,
 }
 
 impl TlsKey {
-    /// A P-256 key, with a certificate for `host` that it signs itself.
+    /// A new P-256 key, with a self-signed certificate for `host`.
     ///
     /// # Errors
-    /// Where `host` cannot stand in a certificate.
+    /// [`rcgen::Error`] where `host` cannot stand in a certificate.
     pub fn generate(host: &str) -> Result<Self, rcgen::Error> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let certificate = CertificateParams::new([host.to_owned()])?.self_signed(&key)?;

@@ -1,4 +1,5 @@
-//! Evidence of which code holds which key: fresh for a nonce, cached for everybody else.
+//! Evidence of which code holds which key. It is fresh where the client sends a nonce, and cached
+//! otherwise.
 
 pub(crate) mod routes;
 pub(crate) mod schema;

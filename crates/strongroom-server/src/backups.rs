@@ -1,7 +1,11 @@
-//! Wallets' backups: versions that their owner signed, kept and given back to the owner alone.
+//! Wallets' backups: versions that their owner has signed. They are kept, and given back only to
+//! the owner.
 
+mod answers;
 mod grant;
 mod head;
+mod parameters;
+mod quota;
 pub(crate) mod routes;
 pub(crate) mod schema;
 mod service;

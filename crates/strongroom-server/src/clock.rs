@@ -1,9 +1,9 @@
-//! Where the vault reads the time.
+//! The clock that the vault reads.
 
 use std::sync::Arc;
 use time::OffsetDateTime;
 
-/// A clock. Tests move theirs.
+/// A source of the present time. Tests use one that they can move.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> OffsetDateTime + Send + Sync>);
 
@@ -19,7 +19,7 @@ impl Clock {
         Self::new(OffsetDateTime::now_utc)
     }
 
-    /// The present moment.
+    /// The present time, in UTC.
     pub(crate) fn now(&self) -> OffsetDateTime {
         (self.0)()
     }

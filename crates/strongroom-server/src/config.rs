@@ -1,4 +1,4 @@
-//! What an operator decides.
+//! The settings of a vault, which its operator decides.
 
 use crate::limits::Limits;
 use std::str::FromStr;
@@ -11,32 +11,35 @@ use strongroom_attest::{Configuration, KeyOrigin, Protection, RecoveryRecipients
 /// The settings of a vault.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Origins whose sign-ins are taken; see [`sign_in_origins`].
+    /// Origins whose sign-ins are accepted; see [`sign_in_origins`].
     pub sign_in_origins: Vec<Origin>,
-    /// EIP-155 chains whose sign-ins are taken; all where there are none.
+    /// EIP-155 chains whose sign-ins are accepted; all chains if the list is empty.
     pub chain_ids: Vec<u64>,
     /// Whether storing needs a sign-in.
     pub require_sign_in_to_store: bool,
-    /// Rates, quotas, bounds.
+    /// Rates, quotas and other bounds.
     pub limits: Limits,
-    /// Origins whose pages may call the vault from a browser; every one where `*` is among them.
+    /// Origins whose pages may call the vault from a browser; all origins if `*` is among them.
     pub cors_origins: Vec<CorsOrigin>,
-    /// Proxies of one's own before the server, each of which adds its peer's address to `X-Forwarded-For`.
+    /// The operator's own proxies in front of the server. Each adds its peer's address to
+    /// `X-Forwarded-For`.
     pub trusted_hops: usize,
-    /// Whether clients reach the server by HTTPS, and shall never do otherwise again.
+    /// Whether clients reach the server by HTTPS. If so, they are told to use nothing else for a
+    /// year.
     pub https: bool,
-    /// Any one of whom could bring the root back; nobody where there are none.
+    /// Recipients, any one of whom can bring the root back; nobody can if the list is empty.
     pub recovery: Vec<Recipient>,
-    /// Whose statements say which other code may get the root. Without it no replica gets it.
+    /// The key whose statements say which other code may get the root. Without it, no replica gets
+    /// it.
     pub release_key: Option<PublicKey>,
 }
 
 /// An origin for CORS, or `*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CorsOrigin {
-    /// Every origin.
+    /// All origins: `*`.
     Any,
-    /// This one.
+    /// One origin, such as `https://app.example`.
     One(Origin),
 }
 
@@ -49,7 +52,7 @@ impl FromStr for CorsOrigin {
 }
 
 impl Config {
-    /// Settings for these sign-in origins, otherwise as they come.
+    /// Settings with these sign-in origins, and with defaults otherwise.
     #[must_use]
     pub fn new(sign_in_origins: Vec<Origin>) -> Self {
         Self {
@@ -65,7 +68,8 @@ impl Config {
         }
     }
 
-    /// The settings that decide who else may get the key or sign in (spec/attestation.md#configuration).
+    /// The settings that decide who else may get the key or sign in
+    /// (spec/attestation.md#configuration).
     #[must_use]
     pub fn bound(&self, key_origin: KeyOrigin, protection: Protection) -> Configuration {
         let mut sign_in_origins: Vec<String> = self.sign_in_origins.iter().map(Origin::to_string).collect();
@@ -85,8 +89,9 @@ impl Config {
     }
 }
 
-/// The origins whose sign-ins a vault takes: its public URL's and, where it listens on loopback, the three names of
-/// this machine by scheme and port, each with and without port; and those that the operator adds.
+/// The origins whose sign-ins a vault accepts: that of its public URL and those that the operator
+/// adds. If the vault listens on loopback, these are joined by the machine's three names under
+/// `loopback`'s scheme and port. All but the added ones count with and without their port.
 #[must_use]
 pub fn sign_in_origins(public_url: &Origin, loopback: Option<(&str, u16)>, added: &[Origin]) -> Vec<Origin> {
     let local = loopback.into_iter().flat_map(|(scheme, port)| {

@@ -5,12 +5,21 @@
 //! SignedBackup -verify-> VerifiedBackup -keep-> version -grant-> SignedBackup
 //! ```
 //!
-//! A folder holds a feature: `sign_in/`, `secrets/`, `backups/`, `attestation/`, `root/`. [`Vault`] is
-//! composed of their services. `http/` is what every request passes, and `storage/` is how the vault
-//! keeps what the store cannot read.
+//! A folder holds a feature: `sign_in/`, `secrets/`, `backups/`, `attestation/`, `root/`. `http/`
+//! is what every request passes, and `storage/` is how the vault keeps what the store must not
+//! read. The files in a feature's folder are named alike:
 //!
-//! The server refuses what spec/http.md §9 lists, each refusal with its [`Code`]. An `AccessGrant` has
-//! one constructor, the check that the wallet may read; the handlers that open or give out a payload
+//! | file | what it holds |
+//! | --- | --- |
+//! | `routes.rs` | the handlers, one for each call |
+//! | `parameters.rs`, `answers.rs`, `schema.rs` | the shapes of requests and answers |
+//! | `grant.rs` | proofs that somebody may do something, each with the check that makes it |
+//! | `service.rs` | what the vault does, whatever the protocol, such as `Secrets` |
+//!
+//! [`Vault`] is composed of these services.
+//!
+//! The server refuses what spec/http.md §9 lists, and each refusal has a [`Code`]. An `AccessGrant`
+//! can only be made by checking that the signer may read. Handlers that open or give out a payload
 //! take nothing else.
 
 mod attestation;

@@ -1,4 +1,4 @@
-//! How much one client may ask of the vault, and all of them together.
+//! Bounds on what one client may ask of the vault, and on what all clients may ask together.
 
 mod client_address;
 mod guard;

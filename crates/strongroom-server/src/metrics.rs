@@ -1,4 +1,5 @@
-//! What an operator watches, in the text format of OpenMetrics; served on a port of its own.
+//! Figures for the operator, in the text format of OpenMetrics. They are served on a port of their
+//! own.
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -11,63 +12,63 @@ use prometheus_client::registry::{Registry, Unit};
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-/// Upper ends of the buckets, in seconds: 0.25 ms to 16 s, each twice the one before.
+/// The number of buckets. Their upper ends are 0.25 ms to 16 s, each twice the one before.
 const BUCKETS: usize = 17;
 const FIRST_BUCKET_S: f64 = 0.000_25;
 
-type Timer = Family<Operation, Histogram, fn() -> Histogram>;
-type VerificationTimer = Family<Verified, Histogram, fn() -> Histogram>;
-type RouteTimer = Family<Route, Histogram, fn() -> Histogram>;
+type Timer = Family<OperationLabels, Histogram, fn() -> Histogram>;
+type VerificationTimer = Family<VerificationLabels, Histogram, fn() -> Histogram>;
+type RouteTimer = Family<RouteLabels, Histogram, fn() -> Histogram>;
 
-/// The counters of a server.
+/// The counters and histograms of a server.
 pub(crate) struct Metrics {
     registry: Registry,
-    requests: Family<Answered, Counter>,
+    requests: Family<RequestLabels, Counter>,
     request_seconds: RouteTimer,
-    refusals: Family<Refusal, Counter>,
-    /// Requests that are worked on.
+    refusals: Family<CodeLabels, Counter>,
+    /// Requests that are worked on now.
     pub(crate) active: Gauge,
-    /// Connections that are open.
+    /// Connections that are open now.
     pub(crate) connections: Gauge,
-    /// Connections that were not taken, or ended by the server.
-    connections_refused: Family<Refusal, Counter>,
+    /// Connections that the server did not accept, or ended itself.
+    connections_refused: Family<CodeLabels, Counter>,
     verification_seconds: VerificationTimer,
-    /// SLH-DSA verifications that wait for their turn, or are worked on.
+    /// SLH-DSA verifications that run now, or wait for their turn.
     pub(crate) verifications: Gauge,
     store_seconds: Timer,
-    store_failures: Family<Operation, Counter>,
-    /// Slots that expired and were forgotten.
+    store_failures: Family<OperationLabels, Counter>,
+    /// Slots that expired and were deleted.
     pub(crate) swept: Counter,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Answered {
+struct RequestLabels {
     method: Name,
     route: String,
     status: u16,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Route {
+struct RouteLabels {
     route: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Verified {
+struct VerificationLabels {
     outcome: Name,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Refusal {
+struct CodeLabels {
     code: Name,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Operation {
+struct OperationLabels {
     operation: Name,
 }
 
-/// A value of a label that is known when this is built, so that nobody can make new ones.
+/// A label's value from the source code, so no client can make new values.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 struct Name(&'static str);
 
@@ -152,32 +153,32 @@ impl Metrics {
             _ => "other",
         };
         let route = route.to_owned();
-        self.request_seconds.get_or_create(&Route { route: route.clone() }).observe(took.as_secs_f64());
-        self.requests.get_or_create(&Answered { method: Name(method), route, status }).inc();
+        self.request_seconds.get_or_create(&RouteLabels { route: route.clone() }).observe(took.as_secs_f64());
+        self.requests.get_or_create(&RequestLabels { method: Name(method), route, status }).inc();
     }
 
     pub(crate) fn refused(&self, code: &'static str) {
-        self.refusals.get_or_create(&Refusal { code: Name(code) }).inc();
+        self.refusals.get_or_create(&CodeLabels { code: Name(code) }).inc();
     }
 
     pub(crate) fn connection_refused(&self, why: &'static str) {
-        self.connections_refused.get_or_create(&Refusal { code: Name(why) }).inc();
+        self.connections_refused.get_or_create(&CodeLabels { code: Name(why) }).inc();
     }
 
     pub(crate) fn verified(&self, valid: bool, took: Duration) {
         let outcome = Name(if valid { "valid" } else { "invalid" });
-        self.verification_seconds.get_or_create(&Verified { outcome }).observe(took.as_secs_f64());
+        self.verification_seconds.get_or_create(&VerificationLabels { outcome }).observe(took.as_secs_f64());
     }
 
     pub(crate) fn store_call(&self, operation: &'static str, took: Duration, failed: bool) {
-        let operation = Operation { operation: Name(operation) };
+        let operation = OperationLabels { operation: Name(operation) };
         self.store_seconds.get_or_create(&operation).observe(took.as_secs_f64());
         if failed {
             self.store_failures.get_or_create(&operation).inc();
         }
     }
 
-    /// All of it as text.
+    /// All figures as OpenMetrics text.
     pub(crate) fn to_text(&self) -> String {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("writing to memory does not fail");
@@ -185,7 +186,7 @@ impl Metrics {
     }
 }
 
-/// Counts what is going on, until it is dropped.
+/// Adds one to a gauge, until it is dropped.
 pub(crate) struct Counted(Gauge);
 
 impl Counted {

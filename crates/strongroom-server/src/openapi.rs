@@ -1,4 +1,4 @@
-//! The description of the HTTP interface, from the handlers and the table of codes.
+//! The OpenAPI description of the HTTP interface, made from the handlers and the table of codes.
 
 use crate::attestation::routes as attestation;
 use crate::backups::routes as backups;
@@ -16,8 +16,8 @@ use utoipa::{Modify, OpenApi};
 #[openapi(
     info(
         title = "Strongroom",
-        description = "A post-quantum secret vault. Everything under /secret/ answers the same under /chest/, and /attestation as \
-                       /secret/attestation. spec/http.md has the whole of it.",
+        description = "A post-quantum secret vault. Each path under /secret/ answers under /chest/ too, and /attestation is \
+                       another name of /secret/attestation. The specification is spec/http.md.",
         license(name = "MIT OR Apache-2.0"),
     ),
     servers((url = "/")),
@@ -57,21 +57,21 @@ impl Modify for SignInHeaders {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let components = openapi.components.get_or_insert_default();
         for (name, header, description) in [
-            ("siweMessage", "x-siwe-message", "Base64 of an EIP-4361 statement"),
-            ("siweSignature", "x-siwe-signature", "Its EIP-191 signature: 0x and 130 hex digits"),
+            ("siweMessage", "x-siwe-message", "An EIP-4361 statement, in base64"),
+            ("siweSignature", "x-siwe-signature", "The statement's EIP-191 signature: 0x and 130 hex digits"),
         ] {
             let scheme = ApiKey::Header(ApiKeyValue::with_description(header, description));
             components.add_security_scheme(name, SecurityScheme::ApiKey(scheme));
         }
         let mut session = Http::new(HttpAuthScheme::Bearer);
-        session.description = Some("A token of /auth/session".to_owned());
+        session.description = Some("A token from POST /auth/session".to_owned());
         components.add_security_scheme("session", SecurityScheme::Http(session));
     }
 }
 
-/// What every call can be told.
+/// The refusals of every call.
 const ALWAYS: &[Code] = &[Code::MethodNotAllowed, Code::Internal];
-/// What every call but health can be told: whatever is asked, a body may come along.
+/// The refusals of every call but health. Each request may have a body, even one that needs none.
 const BOUNDED: &[Code] = &[
     Code::MalformedRequest,
     Code::RequestTimeout,
@@ -129,12 +129,12 @@ const SESSION: &[Code] = &[
     Code::SignInForAnotherAct,
     Code::HeaderTooLarge,
 ];
-/// What every call to a key's backups can be told.
+/// The refusals of every call to a key's backups.
 const BACKUP: &[Code] =
     &[Code::MalformedPublicKey, Code::SignatureInUri, Code::StoreUnavailable, Code::RecordDamaged];
 const SIGNED: &[Code] = &[Code::MalformedSignature, Code::BadSignature, Code::UnsupportedMediaType];
 
-/// Which refusals an operation has, in groups.
+/// The refusals of an operation, in groups.
 fn refusals_of(operation: &str) -> &'static [&'static [Code]] {
     match operation {
         "configuration" => &[ALWAYS, BOUNDED],
@@ -251,7 +251,8 @@ fn refusal(description: &str) -> Value {
 mod tests {
     use super::*;
 
-    /// What clients are built from changes only on purpose: `UPDATE_GOLDEN=1` writes it anew.
+    /// Clients are generated from the description, so it changes only on purpose: `UPDATE_GOLDEN=1`
+    /// writes the file again.
     #[test]
     fn the_description_is_the_committed_one() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../spec/openapi.json");
@@ -266,7 +267,7 @@ mod tests {
         );
     }
 
-    /// Every path of the table of calls in spec/http.md is described, but those of the other name.
+    /// Every path in the table of calls of spec/http.md is described, except for the second names.
     #[test]
     fn every_call_of_the_spec_is_described() {
         let spec = include_str!("../../../spec/http.md");

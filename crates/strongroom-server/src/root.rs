@@ -1,5 +1,5 @@
-//! A root on its way, over HTTP: the donor of a handoff, and the server that waits for its root. What
-//! they do with the root is decided in `strongroom-root`.
+//! Moves a root over HTTP: the donor of a handoff, and the server that waits for its root.
+//! `strongroom-root` decides who gets a root.
 
 mod donor;
 pub(crate) mod routes;

@@ -1,6 +1,8 @@
-//! Secrets: sealed payloads in slots, opened only for their readers.
+//! Secrets: sealed payloads in slots. The vault opens them only for their readers.
 
+mod answers;
 mod grant;
+pub(crate) mod parameters;
 mod policy;
 mod record;
 mod request;

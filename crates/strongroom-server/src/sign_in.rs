@@ -1,4 +1,4 @@
-//! Signing in: nonces, statements of wallets, sessions of SLH-DSA keys.
+//! Signing in: nonces, the statements of wallets, and the sessions of SLH-DSA keys.
 
 mod headers;
 mod nonces;

@@ -1,4 +1,5 @@
-//! What the vault keeps, and how: sealed records, look-up tags, the store's timing, the data directory.
+//! How the vault keeps what the store must not read: sealed records and look-up tags. The data
+//! directory, the sweeper and the store's timing are here too.
 
 mod data_dir;
 mod readiness;

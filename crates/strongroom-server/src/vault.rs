@@ -1,5 +1,5 @@
-//! A vault, composed of its parts. Each part owns what it needs, and a handler takes the part that it
-//! works with.
+//! A vault, composed of its parts. Each part owns what it needs, and a handler takes the part that
+//! it works with.
 
 use crate::attestation::Attestation;
 use crate::backups::Backups;
@@ -49,7 +49,8 @@ impl Vault {
     ) -> Self {
         let OpenedRoot { root, kem_key, protection } = opened;
         let metrics = Arc::new(Metrics::new());
-        // Servers that share a store must know each other's nonces; elsewhere none outlives a restart.
+        // Servers that share a store must know each other's nonces. Otherwise no nonce outlives a
+        // restart.
         let nonces = if store.is_shared() { Nonces::for_all_servers } else { Nonces::for_this_run };
         let store: Arc<dyn Store> = Arc::new(TimedStore::new(store, Arc::clone(&metrics)));
         let records = Arc::new(Records::new(root.storage_key()));
@@ -104,7 +105,7 @@ impl Vault {
             clock: clock.clone(),
         });
         let root_donor = Arc::new(RootDonor {
-            // The root itself is kept where it may be handed over, and nowhere else.
+            // The root itself stays in memory only if it may be handed over.
             donor: config.release_key.map(|key| Donor::new(root, key)),
             attestation: Arc::clone(&attestation),
             verifier: Arc::clone(&verifier),

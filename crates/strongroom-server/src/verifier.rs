@@ -1,5 +1,5 @@
-//! SLH-DSA verification takes milliseconds on a core for anybody who asks. So it has threads of its
-//! own, bounds, and figures.
+//! Runs SLH-DSA verifications. Each takes milliseconds of a core, and anybody can ask for one. They
+//! have therefore threads, bounds and metrics of their own.
 
 use crate::error::{ApiError, Code};
 use crate::limits::{ClientAddress, Guard};
@@ -8,7 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Runs verifications.
+/// Runs verifications within their bounds.
 pub(crate) struct Verifier {
     guard: Arc<Guard>,
     metrics: Arc<Metrics>,
@@ -23,7 +23,7 @@ impl Verifier {
     /// requests. The outer result says whether it ran, the inner one what it found.
     ///
     /// # Errors
-    /// Over the client's rate, or with a full queue.
+    /// Where the client is over its rate, or the queue is full.
     pub(crate) async fn run<T: Send + 'static, E: Send + 'static>(
         &self,
         client: &ClientAddress,
@@ -34,7 +34,7 @@ impl Verifier {
         let turn = self.guard.verification_turn().await?;
         let metrics = Arc::clone(&self.metrics);
         let work = move || {
-            // Held by the work and not by the caller, who may go away before it is done.
+            // The work holds the turn, because the caller may go away before the work is done.
             let _taken = (turn, counted);
             let start = cpu_time();
             let outcome = verification();

@@ -15,8 +15,8 @@ pub struct JsonError {
     pub column: usize,
 }
 
-/// Reads a JSON text, all of which is UTF-8 (RFC 8259 §8.1). `serde_json` by itself does not look at
-/// the bytes of a string that it drops.
+/// Reads a JSON text, all of which is UTF-8 (RFC 8259 §8.1). `serde_json` by itself does not look
+/// at the bytes of a string that it drops.
 ///
 /// # Errors
 /// [`JsonError`], which says where and repeats nothing of the text.

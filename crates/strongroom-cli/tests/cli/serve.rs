@@ -155,8 +155,7 @@ fn a_root_under_a_passphrase_opens_with_it_alone_and_is_never_made_anew() {
         place.run(&[&arguments[..], more].concat(), "")
     };
     let file = std::fs::read(place.path("data/root.sealed")).expect("the root");
-    serve(&["--root-passphrase-file", "other"])
-        .fails(2, "the passphrase is another, or the file was altered");
+    serve(&["--root-passphrase-file", "other"]).fails(2, "the passphrase is wrong, or the file was altered");
     serve(&[]).fails(2, "name the file that holds the root's passphrase with --root-passphrase-file");
     serve(&["--root-passphrase-file", "nowhere"]).fails(2, "root-passphrase-file: ");
     assert_eq!(std::fs::read(place.path("data/root.sealed")).expect("the root"), file);

@@ -378,7 +378,9 @@ fn lists_and_policies_have_bounds() {
         .fails(2, "not-after is out of bounds");
     place.run(&["encrypt", "-r", &key, "--reader", "0x12"], "").fails(2, "not a principal");
     place.run(&["encrypt", "-r", &key, "--format", "w3pk", "--label", "x"], "").fails(2, "carries no policy");
-    place.run(&["encrypt", "--server", "http://127.0.0.1:9"], "").fails(2, "--server needs at least one --reader");
+    place
+        .run(&["encrypt", "--server", "http://127.0.0.1:9"], "")
+        .fails(2, "--server needs at least one --reader");
     let shown = place
         .run(&["encrypt", "-r", &key, "--label", "for 2030", "--not-after", "2030-01-01T00:00:00Z"], "")
         .ok();

@@ -1,4 +1,5 @@
-//! Intel's Provisioning Certification Service (version 4; a PCCS answers alike) and AMD's Key Distribution Service.
+//! The makers' services: Intel's Provisioning Certification Service (version 4, which a caching
+//! PCCS answers like) and AMD's Key Distribution Service.
 
 use percent_encoding::percent_decode_str;
 use rustls::crypto::aws_lc_rs;
@@ -12,34 +13,34 @@ use strongroom_attest::{Collateral, SnpCollateral, TdxCollateral};
 use ureq::Agent;
 use ureq::tls::{TlsConfig, TlsProvider};
 
-/// Intel's service.
+/// Intel's Provisioning Certification Service, for TDX.
 pub const INTEL_URL: &str = "https://api.trustedservices.intel.com";
-/// AMD's service.
+/// AMD's Key Distribution Service, for SEV-SNP.
 pub const AMD_URL: &str = "https://kdsintf.amd.com";
-/// The list of certificates that Intel's root revoked; a PCCS has it too.
+/// The list of certificates that Intel's root revoked. A PCCS serves it under a path of its own.
 const INTEL_ROOT_CRL_URL: &str = "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der";
 const TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_ANSWER_BYTES: u64 = 1024 * 1024;
 
-/// Where collateral is fetched.
+/// The services that collateral is fetched from.
 pub struct Services {
     agent: Agent,
     intel: String,
     amd: String,
 }
 
-/// Why a service gives nothing.
+/// Why a service gives no collateral.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ServiceError {
     #[error("{url} cannot be reached: {source}")]
     Unreachable { url: String, source: Box<ureq::Error> },
     #[error("{url} answers {status}")]
     Status { url: String, status: u16 },
-    #[error("{url} answers something unknown: {what}")]
+    #[error("{url} answers with something unexpected: {what}")]
     Answer { url: String, what: &'static str },
 }
 
-/// Which collateral a report is verified with.
+/// The collateral that a report is verified with.
 pub(super) enum Wanted {
     Tdx(tdx::CollateralKey),
     Snp(snp::CertificateKey),
@@ -62,14 +63,15 @@ impl Wanted {
     }
 }
 
-/// An answer's body, and the chain of who signed it, from its header.
-struct Signed {
+/// An answer's body, and its signer's certificate chain, which comes in a header.
+struct SignedAnswer {
     body: Vec<u8>,
     chain: String,
 }
 
 impl Services {
-    /// Intel's or a PCCS's URL, and AMD's or that of a server which answers like it.
+    /// The URL of Intel's service or a PCCS, and the URL of AMD's service or one that answers like
+    /// it.
     #[must_use]
     pub fn new(intel: &str, amd: &str) -> Self {
         let tls = TlsConfig::builder()
@@ -117,11 +119,11 @@ impl Services {
             qe_identity,
             qe_identity_signature,
         };
-        // What would replace something good is looked at.
+        // The answer replaces collateral that may be good, so it has to fit.
         if key.fits(&collateral) {
             Ok(collateral)
         } else {
-            Err(answer(&tcb_url, "it is of another platform"))
+            Err(answer(&tcb_url, "its TCB info is for another platform"))
         }
     }
 
@@ -129,21 +131,22 @@ impl Services {
         if self.intel == INTEL_URL {
             return self.get(INTEL_ROOT_CRL_URL);
         }
-        // A PCCS writes it in hex.
+        // A PCCS writes the list in hex.
         let url = format!("{}/sgx/certification/v4/rootcacrl", self.intel);
-        hex::decode(self.get(&url)?.trim_ascii()).map_err(|_| answer(&url, "the list is no hex"))
+        hex::decode(self.get(&url)?.trim_ascii()).map_err(|_| answer(&url, "the revocation list is not hex"))
     }
 
     fn fetch_snp(&self, key: &snp::CertificateKey) -> Result<SnpCollateral, ServiceError> {
         let (base, product) = (&self.amd, key.product.name());
         let vcek = self.get(&format!("{base}{}", key.vcek_path()))?;
         let chain_url = format!("{base}/vcek/v1/{product}/cert_chain");
-        let chain = String::from_utf8(self.get(&chain_url)?).map_err(|_| answer(&chain_url, "no PEM"))?;
-        // The first of two; the second is the root, which clients have.
-        let ask = chain.split("-----").nth(2).ok_or(answer(&chain_url, "no PEM"))?;
+        let not_pem = || answer(&chain_url, "the certificate chain is not PEM");
+        let chain = String::from_utf8(self.get(&chain_url)?).map_err(|_| not_pem())?;
+        // The first of two certificates. The second is AMD's root, which clients have.
+        let ask = chain.split("-----").nth(2).ok_or_else(not_pem)?;
         let ask: String = ask.chars().filter(|c| !c.is_ascii_whitespace()).collect();
         if from_base64(&ask).is_none() {
-            return Err(answer(&chain_url, "no PEM"));
+            return Err(not_pem());
         }
         let crl = self.get(&format!("{base}/vcek/v1/{product}/crl"))?;
         Ok(SnpCollateral { vcek: base64(&vcek), ask, crl: base64(&crl) })
@@ -153,7 +156,7 @@ impl Services {
         self.signed(url, &[]).map(|signed| signed.body)
     }
 
-    fn signed(&self, url: &str, chain_headers: &[&str]) -> Result<Signed, ServiceError> {
+    fn signed(&self, url: &str, chain_headers: &[&str]) -> Result<SignedAnswer, ServiceError> {
         let unreachable =
             |source| ServiceError::Unreachable { url: url.to_owned(), source: Box::new(source) };
         let mut response = self.agent.get(url).call().map_err(unreachable)?;
@@ -164,15 +167,15 @@ impl Services {
         let chain = match chain.and_then(|value| value.to_str().ok()) {
             Some(text) => percent_decode_str(text).decode_utf8_lossy().into_owned(),
             None if chain_headers.is_empty() => String::new(),
-            None => return Err(answer(url, "the issuer's chain is missing")),
+            None => return Err(answer(url, "the header with the issuer's chain is missing")),
         };
         let body =
             response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec().map_err(unreachable)?;
-        Ok(Signed { body, chain })
+        Ok(SignedAnswer { body, chain })
     }
 }
 
-/// The very text that was signed, and its signature: another order of its fields would not verify.
+/// The signed text byte for byte, and its signature. Fields in another order would not verify.
 fn exact(url: &str, body: &[u8]) -> Result<(String, String), ServiceError> {
     #[derive(Deserialize)]
     struct Answered<'a> {
@@ -180,7 +183,7 @@ fn exact(url: &str, body: &[u8]) -> Result<(String, String), ServiceError> {
         signed: &'a RawValue,
         signature: &'a str,
     }
-    let unknown = |_| answer(url, "its JSON is another");
+    let unknown = |_| answer(url, "the JSON does not have the members of a signed answer");
     let answered: Answered<'_> = serde_json::from_slice(body).map_err(unknown)?;
     Ok((answered.signed.get().to_owned(), answered.signature.to_owned()))
 }

@@ -1,4 +1,4 @@
-//! The joiner: a replica that asks another one for the root, once each has verified the other.
+//! The joiner: a replica that asks another replica for the root, once each has verified the other.
 
 use crate::attestor::{Attestor, timestamp};
 use crate::platform::PlatformError;
@@ -15,14 +15,14 @@ use time::OffsetDateTime;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JoinError<E: std::error::Error + 'static> {
-    /// Nobody could verify this server.
-    #[error("this server runs outside a TEE, and no replica can verify it")]
+    /// This server runs outside a TEE, so no replica can verify it.
+    #[error("this server runs outside a TEE, so no replica can verify it")]
     OutsideTee,
     /// The settings name no release key, so nothing says which code may have the root.
     #[error("no release key is set, so nothing says which code may have the root")]
     NoReleaseKey,
-    /// A release statement does not count.
-    #[error("a release statement does not count")]
+    /// A release statement is not signed by the release key, or is for another vault or time.
+    #[error("a release statement was refused")]
     Statement(#[source] HandoffError),
     /// The donor could not be reached, or refused.
     #[error(transparent)]
@@ -30,31 +30,32 @@ pub enum JoinError<E: std::error::Error + 'static> {
     /// One of the two did not pass the other's verification.
     #[error(transparent)]
     Handoff(#[from] HandoffError),
-    /// This server's platform does not vouch.
+    /// This server's platform does not vouch for it.
     #[error(transparent)]
     Platform(#[from] PlatformError),
-    /// The donor handed over something else than this vault's root.
-    #[error("what it handed over is another vault's root")]
+    /// The donor handed over a root that this vault's keys do not follow from.
+    #[error("the other replica handed over another vault's root")]
     OtherVault,
 }
 
-/// What a joiner asks for, and what it shows.
+/// What a joiner asks for, and what it shows to the donor.
 pub struct JoinRequest<'a> {
-    /// The vault whose store is here.
+    /// The id of the vault whose store is here.
     pub vault_id: [u8; 32],
-    /// What this server will run with. Its release key says which code may have the root.
+    /// The configuration that this server will run with. Its release key says which code may have
+    /// the root.
     pub configuration: &'a Configuration,
-    /// Statements that the release key has signed, for each of the two.
+    /// Statements that the release key has signed, for the joiner's code and for the donor's.
     pub statements: Vec<ReleaseStatement>,
-    /// What vouches for this server.
+    /// Makes the evidence of this server.
     pub attestor: &'a Attestor,
 }
 
-/// Asks a donor for the root. `ask_offer` and `ask_root` are the two calls of a handoff. Blocks on the
-/// platform and the donor.
+/// Asks a donor for the root. `ask_offer` and `ask_root` are the two calls of a handoff. Blocks
+/// until the platform and the donor have answered.
 ///
 /// # Errors
-/// [`JoinError`]. Nothing is kept then.
+/// [`JoinError`]. Nothing has been kept then.
 pub fn join<E: std::error::Error + 'static>(
     request: JoinRequest<'_>,
     rng: &mut impl CryptoRng,

@@ -1,5 +1,5 @@
-//! dstack's guest agent, asked over its socket (spec/attestation.md#server). Its answers are proved by nothing but the quote
-//! inside, so that nothing of them is trusted here either.
+//! dstack's guest agent, asked over its socket (spec/attestation.md#server). Only the quote inside
+//! an answer proves anything, so the rest of it is not trusted here either.
 
 use super::{PlatformError, unix};
 use crate::tls_key::TlsKey;
@@ -13,26 +13,28 @@ use strongroom_attest::{AuxiliaryData, Collateral, DstackEvent, Report, platform
 use ureq::Agent;
 use zeroize::Zeroizing;
 
-/// Where the agent listens, as its own libraries look for it.
+/// Sockets of the agent, in the order in which its own libraries look for them.
 const SOCKETS: [&str; 4] =
     ["/var/run/dstack.sock", "/run/dstack.sock", "/var/run/dstack/dstack.sock", "/run/dstack/dstack.sock"];
-/// As [`SOCKETS`], of the agent's predecessor.
+/// Sockets of tappd, the agent's predecessor.
 const TAPPD_SOCKETS: [&str; 3] = ["/var/run/tappd.sock", "/run/tappd.sock", "/var/run/dstack/tappd.sock"];
-/// What the agent's libraries take instead.
+/// The variable that the agent's own libraries read first.
 const ENDPOINT: &str = "DSTACK_SIMULATOR_ENDPOINT";
-/// Quotes are made one after another, for whoever asks.
+/// Long, because the agent makes one quote after another for all of a guest's programs.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const KEY_BYTES: usize = 32;
 const MAX_ANSWER_BYTES: u64 = 10 * 1024 * 1024;
-/// RTMR3's events are the application's; the others are the firmware's, and only their registers are compared.
+/// The register whose events are the application's. The events of the others are the firmware's,
+/// and only the registers themselves are compared.
 const RTMR3: u32 = 3;
 
-/// Which of the agent's interfaces gives keys. One gives others than the other does, so that a sealed root remembers it.
+/// The agent's two interfaces for keys. They give different keys, so a sealed root remembers which
+/// one it was sealed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyApi {
-    /// `GetKey` with a path.
+    /// `GetKey` with a path, up to dstack 0.5.
     Path,
-    /// `v1/GetKey` with a domain, of dstack 0.6.
+    /// `v1/GetKey` with a domain, since dstack 0.6.
     Domain,
 }
 
@@ -49,7 +51,8 @@ impl KeyApi {
     }
 }
 
-/// What the root's key is called at the agent. The purpose changes nothing in the older interface, so that the name is nobody else's.
+/// The name of the root's key at the agent. No other key may have it, because the older interface
+/// ignores the purpose.
 const ROOT_KEY: &str = "strongroom/root/v1";
 
 /// A dstack guest's agent.
@@ -58,12 +61,12 @@ pub struct Dstack {
     agent: Agent,
     /// `http://host`, before the method.
     base: String,
-    /// What it is called in messages.
+    /// The socket or URL, for messages.
     place: String,
     is_tappd: bool,
     name: &'static str,
     app_compose: String,
-    /// In hex.
+    /// The application's id, 40 lower-case hex digits.
     app_id: String,
 }
 
@@ -92,7 +95,7 @@ struct TcbInfo {
 }
 
 impl Dstack {
-    /// The agent, where it is.
+    /// The agent at the given place or at one of the usual sockets, or `None` where there is none.
     pub(super) fn find(given: Option<&str>) -> Result<Option<Self>, PlatformError> {
         let given =
             given.map(str::to_owned).or_else(|| std::env::var(ENDPOINT).ok().filter(|e| !e.is_empty()));
@@ -113,13 +116,14 @@ impl Dstack {
             .timeout_global(Some(TIMEOUT))
             .build();
         let (agent, base) = if place.starts_with("http://") {
-            // What it answers, a TLS key among it, must not leave the guest.
+            // The agent's answers, such as a TLS key, must not leave the guest.
             let is_here = Origin::of_uri(&place).is_some_and(|origin| {
                 origin.host() == "localhost"
                     || origin.host().parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
             });
             if !is_here {
-                return Err(PlatformError::NotThere(format!("dstack agent: {place} is another machine")));
+                let wanted = format!("dstack agent here: {place} is another machine's, use http://127.0.0.1");
+                return Err(PlatformError::NotThere(wanted));
             }
             (config.new_agent(), place.trim_end_matches('/').to_owned())
         } else {
@@ -138,7 +142,8 @@ impl Dstack {
         Ok(Some(dstack))
     }
 
-    /// Who runs it, as far as the host says, and the application's text: neither changes while it runs.
+    /// Reads the host's name and the application's compose text. Neither changes while the guest
+    /// runs.
     fn read_info(&mut self) -> Result<(), PlatformError> {
         let info: Info = self.call(if self.is_tappd { "prpc/Tappd.Info" } else { "Info" }, &json!({}))?;
         let tcb_info: TcbInfo = serde_json::from_str(&info.tcb_info).map_err(|_| answer("tcb_info"))?;
@@ -178,7 +183,7 @@ impl Dstack {
         })
     }
 
-    /// A key that the agent makes for this call, with a chain of the application's own authority.
+    /// A key that the agent makes for this call, with a chain from the application's own authority.
     pub(super) fn tls_key(&self, host: &str) -> Result<Option<TlsKey>, PlatformError> {
         #[derive(Deserialize)]
         struct Issued {
@@ -189,18 +194,22 @@ impl Dstack {
             return Ok(None);
         }
         let request = json!({
-            "subject": host, "alt_names": [host], "usage_ra_tls": false, "usage_server_auth": true, "usage_client_auth": false,
+            "subject": host,
+            "alt_names": [host],
+            "usage_ra_tls": false,
+            "usage_server_auth": true,
+            "usage_client_auth": false,
         });
         let issued: Issued = self.call("GetTlsKey", &request)?;
         Ok(Some(TlsKey { key_pem: issued.key, chain_pem: issued.certificate_chain.concat() }))
     }
 
-    /// The application's id, in hex.
+    /// The application's id, 40 lower-case hex digits.
     pub(crate) fn app_id(&self) -> &str {
         &self.app_id
     }
 
-    /// The interface that a new root's key comes from: the newest that the agent has.
+    /// The interface for a new root's key: the newest one that the agent has.
     pub(crate) fn key_api(&self) -> Result<KeyApi, PlatformError> {
         match self.key(KeyApi::Domain) {
             Ok(_) => Ok(KeyApi::Domain),
@@ -209,7 +218,7 @@ impl Dstack {
         }
     }
 
-    /// The application's key for its root: the same for as long as the application's id is the same.
+    /// The application's key for its root. It stays the same as long as the application's id does.
     pub(crate) fn key(&self, api: KeyApi) -> Result<Zeroizing<Vec<u8>>, PlatformError> {
         #[derive(Deserialize)]
         struct Given {
@@ -236,7 +245,7 @@ impl Dstack {
             .agent
             .post(format!("{}/{method}", self.base))
             .header("host", "dstack")
-            // Any other type is read as protobuf.
+            // The agent reads any other type as protobuf.
             .content_type("application/json")
             .send(request.to_string())
             .map_err(unreachable)?;
@@ -250,7 +259,7 @@ impl Dstack {
                 _ => PlatformError::Refused("dstack's agent", format!("{method}: {told}")),
             });
         }
-        serde_json::from_slice(&body).map_err(|_| answer("its JSON is another"))
+        serde_json::from_slice(&body).map_err(|_| answer("the JSON lacks members that were expected"))
     }
 }
 

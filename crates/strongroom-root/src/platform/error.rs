@@ -2,40 +2,40 @@
 
 use std::path::PathBuf;
 
-/// Why a platform does not vouch.
+/// Why a platform does not vouch for the code, or gives no key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlatformError {
-    /// Nothing of the kind is on this machine.
-    #[error("there is no {0} here")]
+    /// The platform that was asked for is not on this machine.
+    #[error("there is no {0}")]
     NotThere(String),
-    /// A file of the kernel's cannot be used.
-    #[error("{path} cannot be used")]
+    /// A device or a file of the kernel cannot be opened, read or written.
+    #[error("cannot open, read or write {path}")]
     Io {
-        /// The file or folder.
+        /// The file, folder or device.
         path: PathBuf,
-        /// What the system said.
+        /// The system's own error.
         #[source]
         source: std::io::Error,
     },
     /// dstack's agent cannot be reached.
     #[error("dstack's agent at {0} cannot be reached")]
     Unreachable(String, #[source] Box<ureq::Error>),
-    /// It refuses.
+    /// The device or agent (first field) refuses, for this reason (second field).
     #[error("{0} refuses: {1}")]
     Refused(&'static str, String),
-    /// dstack's agent does not know what it is asked.
+    /// dstack's agent does not have the method of this name.
     #[error("dstack's agent is too old: it does not know {0}")]
     NoSuchMethod(String),
-    /// It answers something else than is known of it.
-    #[error("{from} answers something unknown: {what}")]
+    /// An answer does not have the expected form.
+    #[error("{from} answers with something unexpected: {what}")]
     Answer {
-        /// The device or agent.
+        /// The device or agent that answered.
         from: &'static str,
-        /// What is wrong.
+        /// The part of the answer that is wrong.
         what: &'static str,
     },
-    /// Others asked for reports through the same entry, again and again.
-    #[error("the kernel's report was disturbed by other writers")]
+    /// Other writers used the entry of each attempt, so no report is known to be ours.
+    #[error("other writers disturbed the kernel's report at each attempt")]
     Disturbed,
 }

@@ -15,22 +15,22 @@ use strongroom_attest::{AuxiliaryData, Claims, Collateral, Report};
 const DEVICE: &str = "/dev/nsm";
 const NAME: &str = "the Nitro Secure Module";
 
-/// A Nitro Secure Module.
+/// A Nitro Secure Module: the enclave's own, or a fake in a test.
 pub trait SecureModule: Send + Sync + fmt::Debug {
     /// An attestation document with this user data and nonce, and no public key.
     ///
     /// # Errors
-    /// [`PlatformError`].
+    /// [`PlatformError`] where the module cannot be opened or refuses.
     fn document(&self, user_data: &[u8; 64], nonce: &[u8; 32]) -> Result<Vec<u8>, PlatformError>;
 }
 
-/// The module of this enclave, by `/dev/nsm`.
+/// The module of this enclave, asked through `/dev/nsm`.
 #[derive(Debug)]
 struct Device;
 
 impl SecureModule for Device {
     fn document(&self, user_data: &[u8; 64], nonce: &[u8; 32]) -> Result<Vec<u8>, PlatformError> {
-        // The library's own way to open it drops the reason why it cannot be.
+        // The library's own way to open the device drops the reason of a failure.
         let opened = File::options().read(true).write(true).open(DEVICE);
         let device = opened.map_err(|source| PlatformError::Io { path: DEVICE.into(), source })?;
         let request = Request::Attestation {
@@ -45,27 +45,26 @@ impl SecureModule for Device {
 fn document_of(response: Response) -> Result<Vec<u8>, PlatformError> {
     match response {
         Response::Attestation { document } => Ok(document),
-        // The library says `InternalError` of whatever the driver refuses or answers that it does not know.
+        // The library says `InternalError` for whatever the driver refuses and for unknown answers.
         Response::Error(code) => {
             Err(PlatformError::Refused(NAME, format!("{code:?}: see the enclave's kernel log")))
         }
-        _ => Err(PlatformError::Answer { from: NAME, what: "it answers to another request" }),
+        _ => Err(PlatformError::Answer { from: NAME, what: "it answers another request" }),
     }
 }
 
-/// A Nitro enclave.
+/// An AWS Nitro enclave, with the module that vouches for it.
 #[derive(Debug, Clone)]
 pub struct Nitro {
     module: Arc<dyn SecureModule>,
 }
 
 impl Nitro {
-    /// This enclave, if this is one.
+    /// This enclave, or `None` where the code does not run in one.
     pub(super) fn find() -> Option<Self> {
         Path::new(DEVICE).exists().then(|| Self::new(Arc::new(Device)))
     }
 
-    /// The enclave of this module.
     pub(super) fn new(module: Arc<dyn SecureModule>) -> Self {
         Self { module }
     }
@@ -73,12 +72,12 @@ impl Nitro {
     pub(super) fn quote(&self, report_data: &[u8; 64], claims: &Claims<'_>) -> Result<Report, PlatformError> {
         let bytes = self.module.document(report_data, &claims.nonce)?;
         let pcr0 = nitro::pcr0(&bytes)
-            .ok_or(PlatformError::Answer { from: NAME, what: "it is no attestation document" })?;
+            .ok_or(PlatformError::Answer { from: NAME, what: "it is not an attestation document" })?;
         Ok(Report {
             bytes,
             measurement: hex::encode(pcr0),
             auxiliary_data: AuxiliaryData::Nitro {},
-            // The document has its certificates.
+            // The document contains its certificates.
             collateral: Collateral::default(),
         })
     }

@@ -1,5 +1,6 @@
-//! Linux' configfs-tsm (Documentation/ABI/testing/configfs-tsm-report), for TDX and SEV-SNP guests: an entry of one's own for
-//! each report, and a count of writes that shows whether anybody else used it.
+//! Linux's configfs-tsm (Documentation/ABI/testing/configfs-tsm-report), for TDX and SEV-SNP
+//! guests. Each report has an entry of its own. The kernel counts the writes to an entry, and the
+//! count shows whether another program used it too.
 
 use super::PlatformError;
 use getrandom::rand_core::Rng;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use strongroom::encoding::base64;
 use strongroom_attest::{AuxiliaryData, Collateral, Report, SnpCollateral, platform};
 
-/// Bytes that the kernel gives at most.
+/// Bytes that are read of an attribute at most.
 const MAX_REPORT_BYTES: u64 = 16 * 1024 * 1024;
 /// How long the kernel may take to count a write.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -22,19 +23,20 @@ enum Provider {
     Snp,
 }
 
-/// The kernel's reports.
+/// The kernel's reports, and the kind of guest that it runs in.
 #[derive(Clone)]
 pub struct Tsm {
     root: PathBuf,
     provider: Provider,
 }
 
-/// An entry that goes with its value.
+/// An entry of the kernel's folder, which is removed on drop.
 struct Entry(PathBuf);
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        // An entry that stays costs the kernel some bytes, and nobody else uses its name.
+        // A failure is harmless: the entry costs the kernel some bytes, and its name is not used
+        // again.
         let _ = fs::remove_dir(&self.0);
     }
 }
@@ -46,7 +48,7 @@ impl Entry {
         let path = root.join(format!("strongroom-{}", hex::encode(name)));
         fs::create_dir(&path).map_err(io(&path))?;
         let entry = Self(path);
-        // A kernel has the attributes there by now; what stands in for one may need a moment.
+        // The kernel makes the attributes at once; a test's fake may need a moment.
         wait(|| entry.0.join("generation").exists());
         Ok(entry)
     }
@@ -62,16 +64,18 @@ impl Entry {
     fn text(&self, name: &str) -> Result<String, PlatformError> {
         String::from_utf8(self.read(name)?)
             .map(|text| text.trim().to_owned())
-            .map_err(|_| PlatformError::Answer { from: "the kernel", what: "an attribute is no text" })
+            .map_err(|_| PlatformError::Answer { from: "the kernel", what: "an attribute is not text" })
     }
 
-    /// How often it was written to.
+    /// The number of writes to this entry.
     fn generation(&self) -> Result<u64, PlatformError> {
-        let unknown = PlatformError::Answer { from: "the kernel", what: "generation is no number" };
+        let unknown = PlatformError::Answer { from: "the kernel", what: "generation is not a number" };
         self.text("generation")?.parse().map_err(|_| unknown)
     }
 
-    /// The kernel takes a write when the file is closed and tells nobody what became of it; the count does.
+    /// Writes the report data, and returns the number of writes that the entry must have had then.
+    /// The kernel takes a write when the file is closed and reports no error; only the count shows
+    /// it.
     fn write_inblob(&self, report_data: &[u8; 64]) -> Result<u64, PlatformError> {
         let before = self.generation()?;
         let path = self.0.join("inblob");
@@ -86,7 +90,7 @@ impl Entry {
     }
 }
 
-/// Whether it becomes so in time.
+/// Polls until `is_so` holds; false after [`WRITE_TIMEOUT`].
 fn wait(is_so: impl Fn() -> bool) -> bool {
     let start = Instant::now();
     while !is_so() {
@@ -107,12 +111,15 @@ impl Tsm {
     /// Asks the kernel which guest it runs in.
     pub(super) fn find(root: &Path) -> Result<Self, PlatformError> {
         if !root.is_dir() {
-            return Err(PlatformError::NotThere(format!("configfs-tsm ({})", root.display())));
+            return Err(PlatformError::NotThere(format!("configfs-tsm ({}) here", root.display())));
         }
         let provider = match Entry::make(root)?.text("provider")?.as_str() {
             "tdx_guest" => Provider::Tdx,
             "sev_guest" => Provider::Snp,
-            other => return Err(PlatformError::NotThere(format!("TDX or SEV-SNP guest, but {other}"))),
+            other => {
+                let guest = format!("TDX or SEV-SNP guest here: the kernel reports {other}");
+                return Err(PlatformError::NotThere(guest));
+            }
         };
         Ok(Self { root: root.to_owned(), provider })
     }
@@ -136,7 +143,8 @@ impl Tsm {
             let expected = entry.write_inblob(report_data)?;
             let bytes = entry.read("outblob")?;
             let certificates = match self.provider {
-                // Hosts may give no certificates, and kernels no such attribute: then the maker's service has them.
+                // A host may give no certificates, and an older kernel has no such attribute. The
+                // maker's service has the certificates then.
                 Provider::Snp => entry.read("auxblob").unwrap_or_default(),
                 Provider::Tdx => Vec::new(),
             };
@@ -148,7 +156,7 @@ impl Tsm {
     }
 
     fn report(&self, bytes: Vec<u8>, certificates: &[u8]) -> Result<Report, PlatformError> {
-        let unknown = PlatformError::Answer { from: "the kernel", what: "outblob is no report" };
+        let unknown = PlatformError::Answer { from: "the kernel", what: "outblob is not a report" };
         let (measurement, auxiliary_data, snp) = match self.provider {
             Provider::Tdx => (platform::tdx::measurement(&bytes), AuxiliaryData::Tdx {}, None),
             Provider::Snp => {
@@ -160,8 +168,8 @@ impl Tsm {
     }
 }
 
-/// The certificates that the host put beside the report (SEV-SNP GHCB, "certificate table"), as far as they are there. They
-/// are signed, so that it does not matter who gives them.
+/// The certificates that the host gave with the report (SEV-SNP GHCB, "certificate table"), where
+/// all of them are there. They are signed, so it does not matter who gives them.
 fn of_host(table: &[u8]) -> Option<SnpCollateral> {
     const ENTRY_BYTES: usize = 24;
     const VCEK: [u8; 16] = hex16("63da758de6644564adc5f4b93be8accd");
@@ -182,7 +190,7 @@ fn of_host(table: &[u8]) -> Option<SnpCollateral> {
     Some(SnpCollateral { vcek: find(&VCEK)?, ask: find(&ASK)?, crl: find(&CRL)? })
 }
 
-/// A GUID of RFC 9562 text without its hyphens.
+/// The bytes of an RFC 9562 GUID that is written without its hyphens.
 const fn hex16(text: &str) -> [u8; 16] {
     let (text, mut bytes, mut at) = (text.as_bytes(), [0; 16], 0);
     while at < 16 {

@@ -1,4 +1,4 @@
-//! HTTP over a Unix socket.
+//! HTTP over a Unix socket, as a transport of `ureq`.
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -10,7 +10,8 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Agent, Error};
 
-/// An agent that reaches this socket, whatever host a URL names; it must name an address, so that none is looked up.
+/// An agent that connects to this socket, whichever host a URL names. The URL must name an address,
+/// because a name would be looked up.
 pub(super) fn agent(socket: PathBuf, config: ureq::config::Config) -> Agent {
     Agent::with_parts(config, UnixConnector(socket), DefaultResolver::default())
 }
@@ -43,7 +44,7 @@ impl fmt::Debug for UnixTransport {
     }
 }
 
-/// Both of the system's words for a time that is over.
+/// Reads both of the system's codes for a timeout as one.
 fn timed(timeout: NextTimeout) -> impl Fn(std::io::Error) -> Error {
     move |error| match error.kind() {
         std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut => Error::Timeout(timeout.reason),
@@ -69,7 +70,7 @@ impl Transport for UnixTransport {
     }
 
     fn is_open(&mut self) -> bool {
-        // The agent is asked seldom: a connection a question.
+        // The agent is asked seldom, so each question has its own connection.
         false
     }
 }

@@ -1,5 +1,5 @@
-//! A key that dstack's key management service gives this application through the guest's agent: the same on every host, as long as the
-//! application's id is the same, whatever code that runs.
+//! A key that dstack's key management service gives this application, through the guest's agent. It
+//! is the same on every host and for any code, as long as the application's id is the same.
 
 use super::{Sealer, SealerError, kek, seal_under, unseal_under};
 use crate::platform::{Dstack, KeyApi, PlatformError};
@@ -9,11 +9,12 @@ use zeroize::Zeroizing;
 
 const APP_ID_BYTES: usize = 20;
 
-/// dstack's agent. The data is the number of its interface ‖ application id 20.
+/// Seals under the key of dstack's agent. The data is the number of its interface, one byte ‖
+/// application id 20.
 pub struct DstackSealer(Dstack);
 
 impl DstackSealer {
-    /// Through this agent.
+    /// A sealer that asks this agent for its key.
     #[must_use]
     pub fn new(agent: Dstack) -> Self {
         Self(agent)

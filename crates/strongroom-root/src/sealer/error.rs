@@ -1,97 +1,97 @@
-//! Why a root is not sealed or opened by its sealer.
+//! Why a sealer does not seal or open a root.
 
 use crate::platform::PlatformError;
 use std::path::PathBuf;
 
-/// Why a sealer does not seal or unseal.
+/// Why a sealer does not seal or open a root.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealerError {
-    /// The sealer's data or the sealed bytes are none of this sealer's.
+    /// The sealer's data or the sealed bytes do not have this sealer's form.
     #[error("the root file is damaged")]
     Damaged,
-    /// The key is another, or the file was altered: the tag tells no difference.
-    #[error("the root does not open: the key is another, or the file was altered")]
+    /// The key is wrong, or the file was altered. The tag does not say which.
+    #[error("the root does not open: the key is wrong, or the file was altered")]
     WrongKey,
-    /// The file says that it was sealed elsewhere.
+    /// The file says that it was sealed by another application, image, processor or firmware.
     #[error("the root was sealed by another {what}: {file}, and this is {here}")]
     Elsewhere {
-        /// What is another.
+        /// What differs, such as `guest policy`.
         what: &'static str,
-        /// As the file has it.
+        /// Its value in the file, in hex.
         file: String,
-        /// As it is here.
+        /// Its value on this machine, in hex.
         here: String,
     },
-    /// Who holds the key does not give it.
-    #[error("the root's key cannot be had")]
+    /// The platform that holds the key does not give it.
+    #[error("the platform does not give the root's key")]
     Platform(#[from] PlatformError),
-    /// The token with the key does not seal or open.
+    /// The token that holds the key does not seal or open.
     #[error("the token does not seal or open the root")]
     Token(#[from] TokenError),
 }
 
-/// Why a PKCS#11 token does not seal or open.
+/// Why a PKCS#11 token does not seal or open a root.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
     /// The token's module cannot be loaded.
     #[error("the PKCS#11 module {} cannot be loaded: {reason}", .path.display())]
     Module {
-        /// Its file.
+        /// The file that was named as the module.
         path: PathBuf,
-        /// Why not.
+        /// The reason, as the system or the module gives it.
         reason: String,
     },
-    /// No initialised token is there, or none of the label.
+    /// No initialised token is there, or none with the label that was given.
     #[error("no initialised token{} is there", .0.as_ref().map(|label| format!(" labelled `{label}`")).unwrap_or_default())]
     NoToken(Option<String>),
-    /// Which token is meant is not clear.
+    /// Several tokens fit, so it is not clear which one is meant.
     #[error("several tokens{} are there", .0.as_ref().map(|label| format!(" labelled `{label}`")).unwrap_or_default())]
     SeveralTokens(Option<String>),
     /// The token refused the PIN. It is not tried again.
     #[error(
-        "the token refused the PIN, which is not tried again: the token counts tries, and locks the PIN after a few"
+        "the token refused the PIN, which is not tried again: the token locks the PIN after a few wrong tries"
     )]
     WrongPin,
-    /// The PIN was not tried, since the token would lock it after one more that is wrong.
-    #[error("the PIN was not tried: one more wrong one locks it")]
+    /// The PIN was not tried, because the token would lock it after one more wrong try.
+    #[error("the PIN was not tried: the token locks it after one more wrong try")]
     FinalTry,
     /// The token has locked the PIN.
     #[error("the token has locked the PIN")]
     PinLocked,
-    /// No name for a key.
-    #[error("a key's label has 1 to 64 bytes")]
+    /// The label of the key is empty or too long.
+    #[error("the label of the key is empty or longer than 64 bytes")]
     Label,
     /// The key for new roots is not in the token.
     #[error("the token has no secret key labelled `{0}`")]
     NoKey(String),
     /// The key that the root was sealed under is not in the token.
     #[error(
-        "the root was sealed under the key labelled `{file}`, which the token does not have: an older key has to stay until a server was started once with the newer"
+        "the root was sealed under the key labelled `{file}`, which the token does not have: keep the older key until a server has started once with the newer one"
     )]
     NoOlderKey {
-        /// The label in the file.
+        /// The key's label in the root file.
         file: String,
     },
-    /// Which key is meant is not clear.
+    /// Several keys have the label, so it is not clear which one is meant.
     #[error("the token has several secret keys labelled `{0}`")]
     SeveralKeys(String),
-    /// The key is none to seal a root under.
+    /// The key must not seal a root.
     #[error("the key labelled `{label}` is refused: {why}")]
     KeyRefused {
-        /// Its label.
+        /// The key's label in the token.
         label: String,
-        /// What is wrong with it.
+        /// The rule that it breaks.
         why: &'static str,
     },
-    /// The token was there.
+    /// The token was removed, or no longer answers. The text is PKCS#11's code.
     #[error("the token is gone, or does not answer ({0})")]
     Gone(String),
-    /// What the token sealed, it does not open.
-    #[error("the token's AES-GCM is another: it does not open what it sealed")]
+    /// The token does not open what it has just sealed.
+    #[error("the token's AES-GCM cannot be used: it does not open what it has just sealed")]
     Unfit,
-    /// The token refuses.
+    /// The token refuses for another reason. The text is PKCS#11's code.
     #[error("the token refuses ({0})")]
     Other(String),
 }

@@ -1,4 +1,5 @@
-//! A passphrase, stretched by Argon2id (RFC 9106): whoever has it and the file has the root.
+//! A passphrase, stretched by Argon2id (RFC 9106). The passphrase and the file together give the
+//! root.
 
 use super::{Sealer, SealerError, seal_under, unseal_under};
 use rand_core::CryptoRng;
@@ -6,11 +7,11 @@ use strongroom::passphrase_kdf::PassphraseKdf;
 use strongroom_attest::Protection;
 use zeroize::Zeroizing;
 
-/// A passphrase, wiped on drop.
+/// Seals under a passphrase, which is wiped on drop. The data is Argon2id's parameters and salt.
 pub struct PassphraseSealer(Zeroizing<String>);
 
 impl PassphraseSealer {
-    /// This one.
+    /// A sealer with this passphrase.
     #[must_use]
     pub fn new(passphrase: Zeroizing<String>) -> Self {
         Self(passphrase)

@@ -1,4 +1,5 @@
-//! A key that a PKCS#11 token holds and does not give out: the token seals and opens, and counts wrong PINs.
+//! A key that a PKCS#11 token holds and does not give out. The token seals and opens, and counts
+//! wrong PINs.
 
 use super::{Sealer, SealerError, TokenError};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Function, Pkcs11};
@@ -18,11 +19,11 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 const MAX_LABEL_BYTES: usize = 64;
-/// PKCS#11 3.0; `cryptoki` has no name for it.
+/// A code of PKCS#11 3.0 that `cryptoki` has no name for.
 const CKR_AEAD_DECRYPT_FAILED: u64 = 0x42;
 
-/// The modules that this process has loaded. None is unloaded, since it may have threads; and one call is made at a time, since a
-/// login is the whole process's.
+/// The modules that this process has loaded. A module is never unloaded, because it may have
+/// threads. The lock is held for a whole session, because a login counts for the whole process.
 static MODULES: Mutex<Vec<(PathBuf, Pkcs11)>> = Mutex::new(Vec::new());
 
 impl From<Error> for TokenError {
@@ -38,7 +39,7 @@ impl From<Error> for TokenError {
             | RvError::SlotIdInvalid
             | RvError::TokenNotPresent
             | RvError::TokenNotRecognized => Self::Gone(name(code, call)),
-            // So SoftHSM says it.
+            // SoftHSM's code for a token that is gone.
             RvError::GeneralError if matches!(call, Function::GetTokenInfo | Function::OpenSession) => {
                 Self::Gone(name(code, call))
             }
@@ -47,7 +48,7 @@ impl From<Error> for TokenError {
     }
 }
 
-/// As PKCS#11 has them.
+/// The names of call and code as PKCS#11 writes them, such as `C_Login: CKR_PIN_LOCKED`.
 fn name(code: RvError, call: Function) -> String {
     let mut name = "CKR".to_owned();
     for letter in format!("{code:?}").chars() {
@@ -59,20 +60,21 @@ fn name(code: RvError, call: Function) -> String {
     format!("C_{call:?}: {name}")
 }
 
-/// A token. The data is the length u8 ‖ label of the key.
+/// Seals under a token's key. The data is the length u8 ‖ label of the key.
 pub struct Pkcs11Sealer {
     module: Pkcs11,
     token_label: Option<String>,
     key_label: String,
-    /// Until the token refuses it.
+    /// `None` once the token has refused the PIN, so it is not tried again.
     pin: Mutex<Option<AuthPin>>,
 }
 
 impl Pkcs11Sealer {
-    /// The key of this label in the one token that the module shows, or the one of `token_label`. Logs in once.
+    /// A sealer with the key of this label in the token of `token_label`, or else in the only token
+    /// that the module shows. Logs in once.
     ///
     /// # Errors
-    /// [`TokenError`].
+    /// [`TokenError`] where module, token, PIN or key cannot be used.
     pub fn open(
         module: &Path,
         token_label: Option<&str>,
@@ -92,7 +94,7 @@ impl Pkcs11Sealer {
         Ok(sealer)
     }
 
-    /// Does it in a session of its own, which is logged in and out.
+    /// Runs `act` in a session of its own, which is logged in before and out after it.
     fn with_key<T, E: From<TokenError>>(
         &self,
         label: &str,
@@ -131,7 +133,7 @@ impl Pkcs11Sealer {
         for slot in self.module.get_slots_with_token()? {
             let token = match self.module.get_token_info(slot) {
                 Ok(token) => token,
-                // Another's may go, or be none that this module knows.
+                // Another token may have been removed, or be one that this module does not know.
                 Err(Error::Pkcs11(RvError::TokenNotPresent | RvError::TokenNotRecognized, _)) => continue,
                 Err(error) => return Err(error.into()),
             };
@@ -172,7 +174,7 @@ fn load(path: &Path) -> Result<Pkcs11, TokenError> {
     Ok(module)
 }
 
-/// The one key of this label, which the token keeps to itself.
+/// The only key of this label, provided that the token does not give it out.
 fn find_key(session: &Session, label: &str) -> Result<ObjectHandle, TokenError> {
     let wanted = [Attribute::Class(ObjectClass::SECRET_KEY), Attribute::Label(label.into())];
     let found = session.find_objects(&wanted)?;
@@ -191,13 +193,13 @@ fn find_key(session: &Session, label: &str) -> Result<ObjectHandle, TokenError> 
     ];
     let has = session.get_attributes(key, &asked)?;
     let rules = [
-        (Attribute::KeyType(KeyType::AES), "it is no AES key"),
-        (Attribute::ValueLen((KEY_BYTES as u64).into()), "it is no AES key of 256 bits"),
-        (Attribute::Token(true), "it is a session's, and gone with that"),
+        (Attribute::KeyType(KeyType::AES), "it is not an AES key"),
+        (Attribute::ValueLen((KEY_BYTES as u64).into()), "it is not an AES key of 256 bits"),
+        (Attribute::Token(true), "it is a session's key, and lost when the session ends"),
         (Attribute::Sensitive(true), "the token would give it out: it is not sensitive"),
         (Attribute::Extractable(false), "the token would give it out: it is extractable"),
     ];
-    // What the token does not say does not hold.
+    // An attribute that the token does not report counts as wrong.
     match rules.iter().find(|(rule, _)| !has.contains(rule)) {
         None => Ok(key),
         Some((_, why)) => Err(TokenError::KeyRefused { label: label.to_owned(), why }),
@@ -224,7 +226,7 @@ fn decrypt(
 ) -> Result<Zeroizing<Vec<u8>>, SealerError> {
     let opened = session.decrypt(&gcm(&mut nonce, head)?, key, body);
     opened.map(Zeroizing::new).map_err(|error| match error {
-        // How tokens say that the tag is wrong; SoftHSM the last.
+        // Tokens report a wrong tag by one of these codes; SoftHSM uses the last.
         Error::Pkcs11(
             RvError::UnknownErrorCode(CKR_AEAD_DECRYPT_FAILED)
             | RvError::EncryptedDataInvalid
@@ -258,7 +260,8 @@ impl Sealer for Pkcs11Sealer {
         self.with_key(label, |session, key| {
             let sealed =
                 session.encrypt(&gcm(&mut nonce, head)?, key, plaintext).map_err(TokenError::from)?;
-            // Tokens differ in what they do with nonces: what does not open is not written.
+            // Tokens differ in what they do with nonces, so the root is opened again before it is
+            // written.
             let opened = decrypt(session, key, nonce, head, &sealed).ok();
             let is_whole = sealed.len() == plaintext.len() + TAG_BYTES
                 && opened.is_some_and(|opened| opened.ct_eq(plaintext).into());
@@ -285,7 +288,7 @@ impl Sealer for Pkcs11Sealer {
         })
     }
 
-    /// After a rotation of the key: it was sealed under the older one.
+    /// True after a rotation: the file was sealed under the older key.
     fn is_outdated(&self, data: &[u8]) -> bool {
         label_of(data) != Some(&self.key_label)
     }

@@ -1,11 +1,11 @@
-//! No sealer: the root stands in its file as it is. For development.
+//! No protection, for development: the root stands in its file in the clear.
 
 use super::{Sealer, SealerError};
 use rand_core::CryptoRng;
 use strongroom_attest::Protection;
 use zeroize::Zeroizing;
 
-/// Nothing.
+/// Writes the root in the clear. The data is empty.
 pub struct PlainSealer;
 
 impl Sealer for PlainSealer {

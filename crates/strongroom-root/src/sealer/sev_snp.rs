@@ -1,5 +1,6 @@
-//! A key that the AMD secure processor derives from the chip's own for this guest's policy, measurement and firmware (SEV-SNP ABI,
-//! MSG_KEY_REQ): another image, another chip or older firmware has another.
+//! A key that the AMD secure processor derives from the chip's own key, for this guest's policy,
+//! measurement and firmware (SEV-SNP ABI, MSG_KEY_REQ). Another image, another chip or older
+//! firmware gets a different key.
 
 use super::{Sealer, SealerError, kek, seal_under, unseal_under};
 use crate::platform::{PlatformError, Tsm};
@@ -14,16 +15,16 @@ const MEASUREMENT: usize = 0x90;
 const CHIP_ID: usize = 0x1A0;
 const COMMITTED_TCB: usize = 0x1E0;
 
-/// Who derives keys for this guest: the secure processor, or what stands in for it in a test.
+/// Derives keys for this guest: the secure processor, or a fake in a test.
 pub trait DerivedKeys: Send + Sync {
-    /// The key for the guest's policy and measurement, and firmware of this version.
+    /// The key for the guest's policy and measurement, and for firmware of this version.
     ///
     /// # Errors
-    /// [`PlatformError`].
+    /// [`PlatformError`] where the processor refuses, such as for newer firmware than it runs.
     fn derive(&self, tcb_version: u64) -> Result<Zeroizing<[u8; 32]>, PlatformError>;
 }
 
-/// `/dev/sev-guest`.
+/// The secure processor, asked through `/dev/sev-guest`.
 struct GuestDevice;
 
 impl DerivedKeys for GuestDevice {
@@ -34,7 +35,7 @@ impl DerivedKeys for GuestDevice {
         fields.set_measurement(true);
         fields.set_tcb_version(true);
         let request = DerivedKey::new(false, fields, 0, 0, tcb_version, None);
-        // Version 1 of the message: what it mixes in, every firmware knows.
+        // Version 1 of the message mixes in only what every firmware knows.
         let mut device = Firmware::open().map_err(|error| refused(error.to_string()))?;
         device
             .get_derived_key(Some(1), request)
@@ -43,7 +44,7 @@ impl DerivedKeys for GuestDevice {
     }
 }
 
-/// The guest as its report shows it.
+/// The parts of a guest's report that its key is derived from.
 #[derive(Clone, PartialEq, Eq)]
 struct Guest {
     tcb_version: u64,
@@ -77,7 +78,7 @@ impl Guest {
     }
 }
 
-/// The security version numbers of a TCB version, a byte each, which stand for themselves.
+/// The security version numbers of a TCB version, one byte each. Each is compared by itself.
 fn parts(tcb_version: u64) -> impl Iterator<Item = u8> {
     tcb_version.to_le_bytes().into_iter()
 }
@@ -86,29 +87,30 @@ fn at<const N: usize>(bytes: &[u8], offset: usize) -> Option<[u8; N]> {
     bytes.get(offset..)?.first_chunk().copied()
 }
 
-/// The secure processor. The data is TCB version 8 ‖ guest policy 8 ‖ measurement 48 ‖ chip id 64.
+/// Seals under a key of the secure processor. The data is TCB version 8 ‖ guest policy 8 ‖
+/// measurement 48 ‖ chip id 64.
 pub struct SevSnpSealer {
     keys: Box<dyn DerivedKeys>,
     here: Guest,
 }
 
 impl SevSnpSealer {
-    /// That of this guest, which the kernel's report describes.
+    /// A sealer for this guest, which the kernel's report describes.
     ///
     /// # Errors
-    /// [`PlatformError`].
+    /// [`PlatformError`] where the kernel gives no report.
     pub fn new(tsm: &Tsm) -> Result<Self, PlatformError> {
         Self::with_keys(tsm, Box::new(GuestDevice))
     }
 
-    /// As [`new`](Self::new), of other keys.
+    /// A sealer for this guest with other keys than the secure processor's, for tests.
     ///
     /// # Errors
-    /// [`PlatformError`].
+    /// [`PlatformError`] where the kernel gives no report.
     pub fn with_keys(tsm: &Tsm, keys: Box<dyn DerivedKeys>) -> Result<Self, PlatformError> {
         let report = tsm.quote(&[0; 64])?;
         let here = Guest::of_report(&report.bytes)
-            .ok_or(PlatformError::Answer { from: "the kernel", what: "outblob is no report" })?;
+            .ok_or(PlatformError::Answer { from: "the kernel", what: "outblob is not a report" })?;
         Ok(Self { keys, here })
     }
 
@@ -121,7 +123,7 @@ impl SevSnpSealer {
         elsewhere("image (launch digest)", &file.measurement, &self.here.measurement)?;
         elsewhere("guest policy", &file.policy, &self.here.policy)?;
         elsewhere("processor", &file.chip_id, &self.here.chip_id)?;
-        // The firmware refuses a version that is above the committed one.
+        // The processor refuses to derive a key for a version above the committed one.
         if parts(file.tcb_version).zip(parts(self.here.tcb_version)).any(|(file, here)| file > here) {
             return Err(SealerError::Elsewhere {
                 what: "firmware (TCB version), which was newer",
@@ -156,7 +158,7 @@ impl Sealer for SevSnpSealer {
         unseal_under(&*self.key(data)?, head, sealed)
     }
 
-    /// After an update of the firmware: its key is one that older firmware cannot derive.
+    /// True after an update of the firmware, because older firmware cannot derive the newer key.
     fn is_outdated(&self, data: &[u8]) -> bool {
         data != self.here.to_data()
     }

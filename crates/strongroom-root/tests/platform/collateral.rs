@@ -10,9 +10,10 @@ use strongroom_testkit::tee::collateral_service::FakeCollateralService;
 use strongroom_testkit::tee::configfs::FakeTsm;
 use strongroom_testkit::tee::intel::{FakeIntel, PlatformState, Td};
 
-/// Intel's lists, TCB info and identity of the quoting enclave.
+/// Requests of one fetch: Intel's two revocation lists, the TCB info and the quoting enclave's
+/// identity.
 const REQUESTS: usize = 4;
-/// Where nobody listens.
+/// A URL at which nobody listens.
 const NOBODY: &str = "http://127.0.0.1:9";
 
 /// A TDX guest, and the service that gives out collateral for its platform.
@@ -41,7 +42,7 @@ impl Case {
     }
 
     fn collaterals(&self, file: Option<&Path>) -> Collaterals {
-        // A slash at its end is no matter.
+        // A slash at the end of the URL changes nothing.
         Collaterals::from_services(Services::new(&format!("{}/", self.service.url()), NOBODY), file)
     }
 
@@ -49,11 +50,11 @@ impl Case {
         quote(&self.platform, Some(collaterals)).expect("evidence").collateral.tdx
     }
 
-    /// As the maker signed it.
+    /// Whether the collateral is what the maker signed.
     fn is_whole(&self, collateral: Option<TdxCollateral>) -> bool {
         let Some(collateral) = collateral else { return false };
         let expected = self.intel.collateral(&PlatformState::default());
-        // Each signature is another one; the texts are the same.
+        // Each answer has another signature over the same texts.
         let shown = serde_json::to_value(&collateral).expect("plain data");
         [
             "tcb_info",
@@ -89,7 +90,7 @@ fn what_was_fetched_is_kept_for_the_next_start() {
     let requests = case.service.requests();
     let next = case.collaterals(Some(&file));
     assert_eq!(case.quote(&next), Some(first.clone()));
-    // Asked again beside, in vain.
+    // The service is asked again in the background, in vain.
     let deadline = Instant::now() + Duration::from_secs(10);
     while case.service.requests() == requests {
         assert!(Instant::now() < deadline, "it is not asked again");
@@ -97,7 +98,7 @@ fn what_was_fetched_is_kept_for_the_next_start() {
     }
     assert_eq!(case.quote(&next), Some(first));
 
-    // Of another platform it is of no use, nor is a file that is damaged.
+    // Another platform's collateral is not relayed, nor is a damaged file.
     let other = Arc::new(FakeIntel::with_pck(now(), |pck| pck.fmspc = [7; 6]));
     let (_tsm, platform) = guest(&other);
     let found = quote(&platform, Some(&case.collaterals(Some(&file)))).expect("evidence");
@@ -107,7 +108,7 @@ fn what_was_fetched_is_kept_for_the_next_start() {
     case.service.fail(false);
     assert!(case.is_whole(case.quote(&case.collaterals(Some(&file)))));
     case.service.fail(true);
-    assert!(case.is_whole(case.quote(&case.collaterals(Some(&file)))), "it was written anew");
+    assert!(case.is_whole(case.quote(&case.collaterals(Some(&file)))), "it was written again");
 }
 
 #[test]
@@ -121,13 +122,13 @@ fn a_service_that_fails_is_left_alone_for_a_while() {
         assert_eq!(case.quote(&collaterals), None);
     }
     assert_eq!(case.service.requests(), 1);
-    // What it answers is of others' platforms.
+    // The service answers for another platform.
     let others = case.collaterals(None);
     case.service.say(PlatformState { fmspc: [9; 6], ..PlatformState::default() }, CrlState::default());
     assert_eq!(case.quote(&others), None);
 }
 
-/// One that never answers holds no quote up for long.
+/// A service that never answers holds up a quote for a few seconds only.
 #[test]
 fn a_service_that_is_slow_is_not_waited_for() {
     let case = Case::new();

@@ -24,7 +24,7 @@ fn start(options: Options) -> (FakeDstack, Platform) {
     (agent, platform)
 }
 
-/// The events of RTMR3 alone are passed on, as the agent gave them.
+/// Only the events of RTMR3 are passed on, as the agent gave them.
 #[test]
 fn the_log_is_passed_on_with_digests_and_without() {
     for (empty_digests, event_log_version) in [(false, 1), (true, 1), (false, 2)] {
@@ -77,7 +77,7 @@ fn an_agent_that_refuses_is_quoted_and_may_come_back() {
     assert!(matches!(quote(&platform, None), Err(PlatformError::Unreachable(..))));
 }
 
-/// An agent may be at a URL; what it answers is not believed.
+/// An agent may be at a URL, and its answers are checked.
 #[test]
 fn answers_that_are_none_are_told_apart() {
     let info = || json!({ "tcb_info": json!({ "app_compose": COMPOSE }).to_string() });
@@ -101,7 +101,7 @@ fn answers_that_are_none_are_told_apart() {
     }
 }
 
-/// An agent that goes on and on.
+/// The answer of an agent that never ends it is cut off.
 #[test]
 fn an_answer_is_bounded() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -114,7 +114,7 @@ fn an_answer_is_bounded() {
         reader.read_line(&mut line).expect("a request");
         let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{\"tcb_info\":\"";
         stream.write_all(head.as_bytes()).expect("it listens");
-        // Ends when nobody listens any more.
+        // Ends when the reader has closed the connection.
         while stream.write_all(&[b'0'; 1 << 16]).is_ok() {}
     });
     let refused = find(socket.to_str().expect("text")).err().expect("too much");

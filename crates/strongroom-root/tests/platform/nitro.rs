@@ -28,7 +28,7 @@ fn enclave(
     choice: PlatformChoice,
     answer: fn(NitroDocument, &FakeAws) -> Result<Vec<u8>, PlatformError>,
 ) -> (Platform, TrustAnchors) {
-    // When crate::quote's claims say that they are made.
+    // The moment that the claims of `crate::quote` name.
     let aws = FakeAws::new(1_767_225_600);
     let trust_anchors = TrustAnchors { aws: aws.root_der().to_vec().into(), ..TrustAnchors::default() };
     let nsm: Arc<dyn SecureModule> = Arc::new(Module { aws, answer });
@@ -36,7 +36,7 @@ fn enclave(
     (Platform::find(choice, &paths).expect("an enclave"), trust_anchors)
 }
 
-/// From the module to the verdict, with the nonce in the report and in the document; one bit of what the report binds, and it is refused.
+/// The nonce stands in the report and in the document, and altered claims are refused.
 #[test]
 fn an_enclave_is_found_and_its_evidence_verified() {
     for choice in [PlatformChoice::AwsNitro, PlatformChoice::Auto] {
@@ -54,7 +54,7 @@ fn an_enclave_is_found_and_its_evidence_verified() {
         let mut altered = evidence.clone();
         altered.epoch = 2;
         assert_eq!(verify(&altered, &asked, &policy, at).err(), Some(Refusal::ReportData));
-        // A module that signs something else than it was asked to.
+        // A module that signs something other than what it was asked for.
         let (other_module, trust_anchors) = enclave(choice, |mut document, aws| {
             document.user_data = Some(vec![9; 64]);
             Ok(aws.document(&document))
@@ -62,7 +62,7 @@ fn an_enclave_is_found_and_its_evidence_verified() {
         let other_policy = AppraisalPolicy { trust_anchors, ..policy.clone() };
         let signed = quote_of([4; 32], &other_module).expect("evidence");
         assert_eq!(verify(&signed, &asked, &other_policy, at).err(), Some(Refusal::ReportData));
-        // For nobody's nonce.
+        // Evidence that was made without a client's nonce.
         let cached = quote_of(NO_NONCE, &platform).expect("evidence");
         assert!(verify(&cached, &Challenge::default(), &policy, at).is_ok());
         assert_eq!(verify(&cached, &asked, &policy, at).err(), Some(Refusal::Nonce));
@@ -84,5 +84,5 @@ fn a_module_that_refuses_or_answers_garbage_is_told_of() {
         Ok(cut)
     });
     let answered = quote(&platform, None).expect_err("garbage");
-    assert!(answered.to_string().contains("it is no attestation document"), "{answered}");
+    assert!(answered.to_string().contains("it is not an attestation document"), "{answered}");
 }

@@ -25,7 +25,7 @@ fn open_for(path: &Path, sealer: &dyn Sealer, access: &RootAccess) -> Result<Vau
         .map(|opened| opened.root.vault_id())
 }
 
-/// These recovery recipients, and this release key.
+/// Access for these recovery recipients, and for code that this release key names.
 fn access(recipients: &[u8], release_key: Option<u8>) -> RootAccess {
     let key_ids: Vec<_> = recipients.iter().map(|n| Hex([*n; 16])).collect();
     RootAccess::from(&Configuration {
@@ -51,7 +51,8 @@ fn agent(options: Options) -> FakeDstack {
     FakeDstack::start(Arc::new(FakeIntel::new(now())), "{}", options)
 }
 
-/// By 0.5's `GetKey`, which opens its file also once the agent has 0.6's as well. Rests on the interface's number in the file.
+/// A file that was sealed through `GetKey` of 0.5 opens through it even if the agent has that of
+/// 0.6 too. This rests on the interface's number in the file.
 #[test]
 fn a_root_stays_under_the_interface_that_sealed_it() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -69,13 +70,14 @@ fn a_root_stays_under_the_interface_that_sealed_it() {
         assert_eq!(open(&path, &dstack(&with(interfaces))).expect("the same root"), vault);
     }
     assert!(std::fs::read(&path).expect("the file") == file, "nothing changed, nothing is written");
-    // A root of the newer one is not opened by less.
+    // A root that was sealed through the newer interface does not open through the older one.
     let newer = folder.path().join("newer");
     open(&newer, &dstack(&with(2))).expect("a new root");
     assert!(open(&newer, &dstack(&with(1))).is_err());
 }
 
-/// Rests on the comparison of application ids and on the agent's key in sealer/dstack.rs.
+/// This rests on the comparison of application ids and on the agent's key, both in
+/// sealer/dstack.rs.
 #[test]
 fn dstacks_root_opens_for_its_application_alone() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -83,7 +85,7 @@ fn dstacks_root_opens_for_its_application_alone() {
     let first = agent(Options::default());
     let vault = open(&path, &dstack(&first)).expect("a new root");
     drop(first);
-    // Another host, the same application.
+    // The same application on another host.
     let second = agent(Options::default());
     assert_eq!(open(&path, &dstack(&second)).expect("the same root"), vault);
     // Newer code under the same id.
@@ -97,14 +99,14 @@ fn dstacks_root_opens_for_its_application_alone() {
         refused.to_string(),
         format!("the root was sealed by another dstack application: {a9}, and this is {b9}")
     );
-    // Whoever writes the other id into the file gets no further: the id is bound, and the key another.
+    // Writing the other id into the file does not help: the id is bound, and its key is another.
     let at = file.windows(20).position(|part| part == [0xA9; 20]).expect("the id stands in the clear");
     let forged = [&file[..at], &[0xB9; 20], &file[at + 20..]].concat();
     std::fs::write(&path, forged).expect("written");
     assert!(matches!(open(&path, &dstack(&other)), Err(RootError::WrongKey(Protection::Dstack))));
     std::fs::write(&path, file).expect("written");
 
-    // Whoever has a key management service of his own may give any application any id, and has another key.
+    // Another key management service may give any application any id, but its keys are others.
     let foreign = agent(Options { key_provider_id: "00".to_owned(), ..Options::default() });
     let refused = open(&path, &dstack(&foreign)).expect_err("another service");
     assert!(matches!(refused, RootError::WrongKey(Protection::Dstack)), "{refused:?}");
@@ -120,7 +122,8 @@ fn dstacks_root_opens_for_its_application_alone() {
     assert!(matches!(open(&path, &PlainSealer), Err(RootError::OtherSealer { .. })));
 }
 
-/// In place of the secure processor: a key for each measurement, chip and version, as the real one derives.
+/// A fake of the secure processor: like the real one, it has a key for each measurement, chip and
+/// version.
 struct Keys {
     report: SnpReport,
     committed: Arc<AtomicU8>,
@@ -137,7 +140,7 @@ impl DerivedKeys for Keys {
     }
 }
 
-/// A guest whose firmware is of this version (the SVN of the SNP part), and what its kernel shows.
+/// A guest whose firmware has this version (the SVN of the SNP part), and its kernel's folder.
 fn guest(svn: u8, change: impl FnOnce(&mut SnpReport)) -> (FakeTsm, SevSnpSealer) {
     let mut tcb = [0; 8];
     tcb[6] = svn;
@@ -160,7 +163,8 @@ fn of(kernel: &Tsm, keys: Keys) -> SevSnpSealer {
     SevSnpSealer::with_keys(kernel, Box::new(keys)).expect("a report")
 }
 
-/// Rests on the comparisons in sealer/sev_snp.rs, and on sealing anew in root_file.rs.
+/// This rests on the comparisons in sealer/sev_snp.rs, and on the sealing of outdated files in
+/// root_file.rs.
 #[test]
 fn sev_snps_root_opens_for_its_image_and_processor_and_follows_the_firmware() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -174,7 +178,7 @@ fn sev_snps_root_opens_for_its_image_and_processor_and_follows_the_firmware() {
     let (_updated, new) = guest(9, |_| ());
     assert_eq!(open(&path, &new).expect("after an update"), vault);
     let second = std::fs::read(&path).expect("the file");
-    assert!(second != first, "sealed anew under the newer firmware's key");
+    assert!(second != first, "sealed again under the newer firmware's key");
     assert_eq!(open(&path, &new).expect("the same root"), vault);
     let refused = |sealer: &SevSnpSealer| match open(&path, sealer) {
         Err(RootError::Sealer(SealerError::Elsewhere { what, .. })) => what,
@@ -188,7 +192,8 @@ fn sev_snps_root_opens_for_its_image_and_processor_and_follows_the_firmware() {
     assert!(std::fs::read(&path).expect("the file") == second, "a refused root stays as it is");
 }
 
-/// A host that starts the code again names nobody new; who has the passphrase has the root, and may. Rests on `find_for`.
+/// A host that starts the code again cannot add anybody. The holder of the passphrase can, because
+/// they have the root. This rests on `find_for`.
 #[test]
 fn under_a_platforms_key_nobody_is_added_who_may_get_the_root() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -212,7 +217,7 @@ fn under_a_platforms_key_nobody_is_added_who_may_get_the_root() {
         }
         assert!(std::fs::read(&path).expect("the file") == file, "a refused root stays as it is");
         for fewer in [access(&[2], None), RootAccess::default(), first.clone()] {
-            // Sealed anew by the first of them, on SEV-SNP: for whom it was, and not for whom it is asked for.
+            // On SEV-SNP, the first of them seals the file again, for those that it was sealed for.
             assert_eq!(open_for(&path, later, &fewer).expect("the same root"), vault, "{name}");
         }
         let opened = strongroom_root::open(&path, later, None).expect("to look at records");
@@ -223,7 +228,7 @@ fn under_a_platforms_key_nobody_is_added_who_may_get_the_root() {
     assert_eq!(open_for(&path, &passphrase, &more[0]).expect("the same root"), vault);
 }
 
-/// Whatever the sealer: any altered byte and any cut is refused, and nobody else's sealer is tried.
+/// Every sealer refuses an altered byte and a cut file, and no other sealer is tried.
 #[test]
 fn every_sealers_file_is_refused_when_it_was_altered() {
     let (agent, (_tsm, snp)) = (agent(Options::default()), guest(8, |_| ()));
@@ -235,7 +240,8 @@ fn every_sealers_file_is_refused_when_it_was_altered() {
         let sealed = sealer.seal(&data, b"head", b"root", rng).expect("sealed");
         assert_eq!(sealer.unseal(&data, b"head", &sealed).expect("opened")[..], *b"root", "{name}");
         assert!(!sealer.is_outdated(&data), "{name}");
-        // Each passphrase that gets as far costs a stretching: bytes of the memory, the passes and the salt.
+        // A passphrase is stretched at each try, so only some bytes of the parameters and salt are
+        // altered.
         let step = if sealer.protection() == Protection::Passphrase { 5 } else { 1 };
         for at in (0..data.len()).step_by(step) {
             let mut altered = data.clone();

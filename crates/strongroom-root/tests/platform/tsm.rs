@@ -33,7 +33,7 @@ fn a_tdx_guest_is_found_and_quotes() {
     assert!(platform.tls_key("vault.example").expect("an answer").is_none(), "the kernel makes no keys");
 }
 
-/// An entry that somebody else uses too is left, and another one made, a few times.
+/// When somebody else uses the entry too, another one is made, three times at most.
 #[test]
 fn a_disturbed_report_is_asked_for_again_and_not_for_ever() {
     let (intel, asked) = (FakeIntel::new(now()), Arc::new(AtomicUsize::new(0)));
@@ -41,7 +41,7 @@ fn a_disturbed_report_is_asked_for_again_and_not_for_ever() {
     let report = {
         let (asked, shared) = (Arc::clone(&asked), Arc::clone(&shared));
         move |data| {
-            // The second time is quiet, as are all after the fifth.
+            // Nobody disturbs the second request, nor those after the fifth.
             let number = asked.fetch_add(1, Ordering::SeqCst) + 1;
             if let Some(tsm) = shared.get().and_then(Weak::upgrade) {
                 tsm.disturb(number != 2 && number < 6);
@@ -64,7 +64,7 @@ fn what_the_kernel_does_not_report_is_not_there() {
     let intel = FakeIntel::new(now());
     let tdx = FakeTsm::start("tdx_guest", move |data| intel.quote(&td(data)), Vec::new());
     let refused = find(PlatformChoice::AmdSevSnp, &tdx).err().expect("another guest");
-    assert_eq!(refused.to_string(), "there is no amd-sev-snp: the kernel reports intel-tdx here");
+    assert_eq!(refused.to_string(), "there is no amd-sev-snp here: the kernel reports intel-tdx");
     let other = FakeTsm::start("arm_cca_guest", |_| Vec::new(), Vec::new());
     for choice in [PlatformChoice::Auto, PlatformChoice::IntelTdx, PlatformChoice::AmdSevSnp] {
         let refused = find(choice, &other).err().expect("an unknown guest");

@@ -1,4 +1,4 @@
-//! A root under a PKCS#11 token: SoftHSM's, each test with one of its own.
+//! A root under the key of a PKCS#11 token. Each test has a SoftHSM token of its own.
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
@@ -30,7 +30,8 @@ fn library() -> PathBuf {
     found.expect("SoftHSM is needed: apt install softhsm2")
 }
 
-/// Runs the test's body in a process of its own: SoftHSM reads where its tokens are from the environment, once.
+/// Runs the test's body in a process of its own, because SoftHSM reads the folder of its tokens
+/// from the environment only once.
 fn in_token(test: &str, body: impl FnOnce(&Token)) {
     if let Some(folder) = std::env::var_os(FOLDER) {
         return body(&Token::load(folder.into()));
@@ -47,7 +48,7 @@ fn in_token(test: &str, body: impl FnOnce(&Token)) {
     stage(test, folder.path(), "first");
 }
 
-/// The test again, in another process.
+/// Runs the test again in another process, with this stage in its environment.
 fn stage(test: &str, folder: &Path, stage: &str) {
     let output = Command::new(std::env::current_exe().expect("this test"))
         .args([test, "--exact", "--nocapture"])
@@ -64,7 +65,7 @@ fn is_stage(name: &str) -> bool {
     std::env::var(STAGE).is_ok_and(|stage| stage == name)
 }
 
-/// What an operator does with the token.
+/// The token's module, and what an operator does with the token.
 struct Token {
     folder: PathBuf,
     module: Pkcs11,
@@ -77,7 +78,7 @@ impl Token {
         Self { folder, module }
     }
 
-    /// Another token.
+    /// Initialises another token, with the tests' PIN.
     fn add(&self, label: &str) -> Slot {
         let slots = self.module.get_slots_with_token().expect("slots");
         let free = slots
@@ -232,7 +233,7 @@ fn a_newer_key_takes_over_from_the_older_at_a_start() {
         let second = token.sealer("second").expect("a sealer");
         assert_eq!(token.open(&second).expect("by the older key"), vault);
         let after = token.root_bytes();
-        assert!(after != before, "sealed anew");
+        assert!(after != before, "sealed again");
         token.destroy_key("first");
         assert_eq!(token.open(&second).expect("by the newer key"), vault);
         assert!(token.root_bytes() == after, "nothing changed, nothing is written");
@@ -265,7 +266,7 @@ fn a_wrong_pin_is_tried_once() {
         assert!(!format!("{error:?} {error}").contains("834622"));
         assert!(token.has_wrong_tries());
         token.sealer("kek").expect("the right one");
-        assert!(!token.has_wrong_tries(), "the token counts anew");
+        assert!(!token.has_wrong_tries(), "the token counts from zero again");
 
         // The PIN is changed under a sealer: it tries its own once more, and never again.
         let (old, new) = (AuthPin::from(PIN), AuthPin::from("190574"));
@@ -302,8 +303,8 @@ fn a_key_that_the_token_would_give_out_is_refused() {
             kept,
         ];
         token.session().generate_key(&Mechanism::GenericSecretKeyGen, &generic).expect("a key");
-        assert!(refused(token.sealer("generic")).to_string().contains("no AES key"));
-        // The token keeps what it promised: it does not say the key that is taken.
+        assert!(refused(token.sealer("generic")).to_string().contains("not an AES key"));
+        // The token keeps its promise: it does not give out the key that is accepted.
         token.make_key("kek");
         token.sealer("kek").expect("a sealer");
         let session = token.session();
@@ -402,7 +403,7 @@ fn any_altered_byte_is_refused() {
         }
         assert!(matches!(sealer.unseal(&data, b"tail", &sealed), Err(SealerError::WrongKey)));
 
-        // In the whole file too.
+        // The same holds for each byte of the whole file.
         let vault = token.open(&sealer).expect("a new root");
         let file = token.root_bytes();
         for at in 0..file.len() {
@@ -417,7 +418,8 @@ fn any_altered_byte_is_refused() {
     });
 }
 
-/// What the sealer rests on: a wrong tag is told from a token that is gone.
+/// The sealer rests on this: SoftHSM's code for a wrong tag is not the one for a token that is
+/// gone.
 #[test]
 fn softhsm_tells_a_wrong_tag_as_it_is_read() {
     in_token("softhsm_tells_a_wrong_tag_as_it_is_read", |token| {

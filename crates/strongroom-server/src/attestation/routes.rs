@@ -15,14 +15,14 @@ use utoipa::IntoParams;
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Parameters {
-    /// The client's own, 64 hex digits; without it the evidence may be a minute old.
+    /// A nonce that the client made: 64 hex digits. Without it, the evidence may be a minute old.
     #[param(pattern = "^[0-9a-fA-F]{64}$")]
     nonce: Option<String>,
 }
 
 /// The vault's evidence: which code holds which key
 ///
-/// Fresh for a nonce of the client's (spec/attestation.md).
+/// It is made for the request if the client sends a nonce (spec/attestation.md).
 #[utoipa::path(
     get,
     path = "/secret/attestation",
@@ -35,7 +35,7 @@ pub(crate) async fn show(
     State(attestation): State<Arc<Attestation>>,
     parameters: Result<Query<Parameters>, axum::extract::rejection::QueryRejection>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let malformed = || Code::MalformedNonce.because("nonce is 64 hex digits");
+    let malformed = || Code::MalformedNonce.because("nonce is not 64 hex digits");
     let Query(parameters) = parameters.map_err(|_| malformed())?;
     let nonce = parameters
         .nonce
@@ -49,7 +49,8 @@ pub(crate) async fn show(
 
 /// The settings whose digest the evidence binds
 ///
-/// Who else may get the key, who could recover it, where sign-ins are taken (spec/attestation.md#configuration).
+/// They say who else may get the key, who could recover it, and which origins' sign-ins are
+/// accepted (spec/attestation.md#configuration).
 #[utoipa::path(
     get,
     path = "/attestation/configuration",

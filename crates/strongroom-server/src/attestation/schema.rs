@@ -7,35 +7,36 @@ use utoipa::ToSchema;
 #[schema(rename_all = "camelCase")]
 #[allow(dead_code, reason = "it describes what strongroom-attest writes")]
 pub(crate) struct Evidence {
-    /// What vouches for the server; `none` in development.
+    /// The platform that vouches for the server; `none` in development.
     platform: String,
-    /// The platform's report, base64.
+    /// The platform's report, in base64.
     report: String,
-    /// What the report says that runs.
+    /// The measurement of the running code, copied from the report: hex digits.
     measurement: String,
-    /// RFC 3339, UTC.
+    /// When the evidence was made: RFC 3339, UTC.
     timestamp: String,
-    /// Base64 of an ML-KEM-1024 encapsulation key: seal for it.
+    /// The ML-KEM-1024 encapsulation key to seal for, in base64.
     mlkem_public_key: String,
-    /// 1
+    /// The version of the evidence's format: 1.
     version: u32,
-    /// 64 hex digits, zeros where the client sent none.
+    /// The client's nonce, 64 hex digits; zeros if it sent none.
     nonce: String,
-    /// 64 hex digits.
+    /// The vault's id, 64 hex digits.
     vault_id: String,
-    /// 64 hex digits.
+    /// The id of the encapsulation key, 64 hex digits.
     key_id: String,
-    /// Which of the vault's keys it is.
+    /// The epoch of the encapsulation key: 0 for an imported key, else from 1 on.
     epoch: u32,
     /// `generated`, `recovered`, `handoff:generated`, `handoff:recovered` or `imported`.
     key_origin: String,
-    /// SHA-256 of the settings that decide who else may get the key or sign in, hex.
+    /// SHA-256 of the settings that decide who else may get the key or sign in, in hex.
     config_digest: String,
-    /// SHA-256 of the key of a TLS that ends inside the TEE, hex; empty where there is none.
+    /// SHA-256 of the public key of TLS that ends inside the TEE, in hex; empty if it ends
+    /// elsewhere.
     tls_spki_sha256: String,
-    /// The platform's own.
+    /// What only this platform's verifier needs, such as an event log.
     evidence: serde_json::Value,
-    /// Certificates and lists that a verifier needs.
+    /// Certificates and revocation lists that a verifier needs.
     collateral: serde_json::Value,
 }
 
@@ -44,29 +45,30 @@ pub(crate) struct Evidence {
 #[schema(rename_all = "camelCase")]
 #[allow(dead_code, reason = "it describes what strongroom-attest writes")]
 pub(crate) struct BoundConfiguration {
-    /// As in the evidence.
+    /// The same as in the evidence.
     key_origin: String,
-    /// Ascending.
+    /// Origins whose sign-ins are accepted, in ascending order.
     sign_in_origins: Vec<String>,
     /// Whether storing needs a sign-in.
     require_sign_in_to_store: bool,
     /// How the root is kept: `plain`, `passphrase`, `dstack`, `sev-snp`, `pkcs11` or `memory`.
     protection: String,
-    /// Whose statements say which other code may get the root: an SLH-DSA key, 0x and 128 hex digits.
+    /// The SLH-DSA key whose statements say which other code may get the root: 0x and 128 hex
+    /// digits.
     #[schema(required = false)]
     release_key: Option<String>,
-    /// Who could bring the root back.
+    /// The recipients who could bring the root back, if any.
     #[schema(required = false)]
     recovery: Option<Recovery>,
 }
 
-/// Who could bring the root back.
+/// The recipients who could bring the root back.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[allow(dead_code, reason = "it describes what strongroom-attest writes")]
 pub(crate) struct Recovery {
-    /// How many of them it takes.
+    /// The number of recipients that it takes.
     threshold: u32,
-    /// The ids of their keys, 32 hex digits each, ascending.
+    /// The ids of the recipients' keys, 32 hex digits each, in ascending order.
     key_ids: Vec<String>,
 }

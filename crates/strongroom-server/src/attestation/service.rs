@@ -1,4 +1,4 @@
-//! The vault's evidence: fresh for a nonce, cached for everybody else.
+//! The vault's evidence, made for a client's nonce, or cached for clients that send none.
 
 use crate::clock::Clock;
 use crate::error::{ApiError, Code};
@@ -10,12 +10,12 @@ use strongroom_attest::{Claims, Configuration, Evidence, NO_NONCE, Purpose};
 use strongroom_root::{Attestor, PlatformError, timestamp};
 use time::{Duration, OffsetDateTime};
 
-/// How long the evidence that nobody asked a nonce for is given out again.
+/// How long evidence without a nonce is given out again.
 const CACHE_LIFETIME: Duration = Duration::minutes(1);
-/// How old it may be where the platform does not answer.
+/// How long it is given out if the platform does not answer.
 const STALE_LIFETIME: Duration = Duration::hours(1);
 
-/// How long a platform that failed is left alone by those who ask without a nonce.
+/// How long after a failure the platform is not asked again for evidence without a nonce.
 const FAILURE_LIFETIME: Duration = Duration::seconds(10);
 
 /// The last evidence without a nonce, and the last failure to get any.
@@ -26,7 +26,7 @@ struct Cache {
 }
 
 impl Cache {
-    /// As JSON, where it is not older.
+    /// The last evidence as JSON, if it is younger than `lifetime`.
     fn not_older(&self, now: OffsetDateTime, lifetime: Duration) -> Option<Bytes> {
         let last = self.last.read().unwrap_or_else(PoisonError::into_inner);
         last.as_ref()
@@ -43,7 +43,7 @@ impl Cache {
     }
 }
 
-/// The vault's evidence, and what it binds.
+/// Makes the vault's evidence, and caches it.
 pub(crate) struct Attestation {
     attestor: Arc<Attestor>,
     encapsulation_key: EncapsulationKey,
@@ -57,7 +57,7 @@ pub(crate) struct Attestation {
 }
 
 impl Attestation {
-    /// The evidence of this key, of this epoch of this vault, under these settings.
+    /// Evidence of this vault's key of this epoch, under these settings.
     pub(crate) fn new(
         attestor: Arc<Attestor>,
         (vault_id, epoch, encapsulation_key): ([u8; 32], u32, EncapsulationKey),
@@ -82,12 +82,12 @@ impl Attestation {
         &self.configuration
     }
 
-    /// The vault that the evidence is of.
+    /// The id of the vault that the evidence is about.
     pub(crate) fn vault_id(&self) -> &[u8; 32] {
         &self.vault_id
     }
 
-    /// The platform and the makers' roots.
+    /// The attestor, with the platform and the makers' certificate roots.
     pub(crate) fn attestor(&self) -> &Arc<Attestor> {
         &self.attestor
     }
@@ -105,7 +105,8 @@ impl Attestation {
         if let Some(json) = cache.not_older(self.now(), CACHE_LIFETIME) {
             return Ok(json);
         }
-        // Where somebody asks already, or the platform failed a moment ago, what is older will do.
+        // Older evidence is good enough while another request asks the platform, or shortly after
+        // the platform has failed.
         let stale = |error| cache.not_older(self.now(), STALE_LIFETIME).ok_or(error);
         if let Some(error) = cache.failed_within(self.now(), FAILURE_LIFETIME) {
             return stale(error);
@@ -136,7 +137,8 @@ impl Attestation {
         }
     }
 
-    /// Asks the platform, in its turn: it makes one quote after another.
+    /// Asks the platform, once it is this request's turn: the platform makes one quote after
+    /// another.
     pub(crate) async fn quote(
         self: &Arc<Self>,
         purpose: Purpose,
@@ -148,7 +150,7 @@ impl Attestation {
         let turn = self.quotes.turn().await?;
         let attestation = Arc::clone(self);
         let work = move || {
-            // Held by the work and not by the caller, who may go away before it is done.
+            // The work holds the turn, because the caller may go away before the work is done.
             let _turn = turn;
             attestation.quote_now(purpose, nonce)
         };
@@ -178,9 +180,52 @@ fn json(evidence: Evidence) -> Bytes {
     serde_json::to_vec(&evidence).expect("evidence is plain data").into()
 }
 
+/// The refusal while the platform does not answer.
 pub(crate) fn unavailable(error: PlatformError) -> ApiError {
     Code::AttestationUnavailable
-        .because("the platform does not vouch at present")
+        .because("the platform does not vouch for the server at present: try again later")
         .retry_after(10)
         .caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use std::sync::Mutex;
+    use strongroom::key::DecapsulationKey;
+    use strongroom_attest::{KeyOrigin, Protection};
+    use strongroom_root::Platform;
+
+    /// When the evidence says that it was made.
+    async fn made_at(attestation: &Arc<Attestation>, nonce: Option<[u8; 32]>) -> String {
+        let json = attestation.evidence(nonce).await.map_err(|error| error.code).expect("evidence");
+        serde_json::from_slice::<Evidence>(&json).expect("evidence").timestamp
+    }
+
+    #[tokio::test]
+    async fn evidence_is_cached_for_a_minute_unless_a_client_sends_a_nonce() {
+        let start = OffsetDateTime::UNIX_EPOCH + Duration::days(20_000);
+        let now = Arc::new(Mutex::new(start));
+        let clock = {
+            let now = Arc::clone(&now);
+            Clock::new(move || *now.lock().expect("no panic"))
+        };
+        let key = DecapsulationKey::from_seed(&[1; 64]).encapsulation_key();
+        let attestation = Arc::new(Attestation::new(
+            Arc::new(Attestor::new(Platform::None)),
+            ([2; 32], 1, key),
+            Config::new(Vec::new()).bound(KeyOrigin::Generated, Protection::Plain),
+            clock,
+        ));
+        let first = made_at(&attestation, None).await;
+        assert_eq!(first, timestamp(start));
+        *now.lock().expect("no panic") = start + Duration::seconds(59);
+        assert_eq!(made_at(&attestation, None).await, first);
+        assert_eq!(made_at(&attestation, Some([3; 32])).await, timestamp(start + Duration::seconds(59)));
+        *now.lock().expect("no panic") = start + CACHE_LIFETIME;
+        assert_eq!(made_at(&attestation, None).await, timestamp(start + CACHE_LIFETIME));
+        *now.lock().expect("no panic") = start;
+        assert_eq!(made_at(&attestation, None).await, first, "evidence from the future is not given out");
+    }
 }

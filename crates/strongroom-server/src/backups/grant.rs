@@ -1,4 +1,5 @@
-//! Proof, as a value, that the holder of a key asks for its backups. Each has two constructors: a session, and a dated message.
+//! Grants: proof, as a value, that the holder of a key asks for the key's backups. Each grant has
+//! two constructors: by a session, and by a signed message with a date.
 
 use crate::error::{ApiError, Code};
 use crate::limits::ClientAddress;
@@ -18,8 +19,8 @@ pub(crate) struct ReadGrant(Owner, UserId);
 /// The holder of a key may delete a backup.
 pub(crate) struct DeleteGrant(Owner, UserId);
 
-/// A dated message's signature, and the address that it came from.
-pub(crate) struct Dated<'a> {
+/// The signature of a dated message, and all that its verification needs.
+pub(crate) struct DatedProof<'a> {
     pub(crate) sign_ins: &'a SignIns,
     pub(crate) verifier: &'a Verifier,
     pub(crate) client: ClientAddress,
@@ -40,7 +41,7 @@ impl ListGrant {
         by_session(sign_ins, headers, key, &Act::Backups).map(Self)
     }
 
-    pub(crate) async fn by_message(dated: Dated<'_>) -> Result<Self, ApiError> {
+    pub(crate) async fn by_message(dated: DatedProof<'_>) -> Result<Self, ApiError> {
         let message = DatedMessage::List(dated.public_key);
         by_message(dated, message).await.map(Self)
     }
@@ -60,7 +61,7 @@ impl ReadGrant {
         by_session(sign_ins, headers, key, &Act::Backups).map(|owner| Self(owner, user_id))
     }
 
-    pub(crate) async fn by_message(dated: Dated<'_>, user_id: UserId) -> Result<Self, ApiError> {
+    pub(crate) async fn by_message(dated: DatedProof<'_>, user_id: UserId) -> Result<Self, ApiError> {
         by_message(dated, DatedMessage::Read(user_id)).await.map(|owner| Self(owner, user_id))
     }
 }
@@ -80,7 +81,7 @@ impl DeleteGrant {
         by_session(sign_ins, headers, key, &act).map(|owner| Self(owner, user_id))
     }
 
-    pub(crate) async fn by_message(dated: Dated<'_>, user_id: UserId) -> Result<Self, ApiError> {
+    pub(crate) async fn by_message(dated: DatedProof<'_>, user_id: UserId) -> Result<Self, ApiError> {
         by_message(dated, DatedMessage::Delete(user_id)).await.map(|owner| Self(owner, user_id))
     }
 }
@@ -95,12 +96,13 @@ fn by_session(
     if owner == key.owner() {
         return Ok(owner);
     }
-    Err(Code::SignInForAnotherAct.because("the session is another key's than the path names"))
+    Err(Code::SignInForAnotherAct
+        .because("the session is of another key than the one in the path: start a session for that key"))
 }
 
-/// Tries the messages that count now, the likeliest first.
-async fn by_message(dated: Dated<'_>, message: DatedMessage) -> Result<Owner, ApiError> {
-    let Dated { sign_ins, verifier, client, public_key, signature } = dated;
+/// Verifies the signature over each message that is valid now, the likeliest first.
+async fn by_message(dated: DatedProof<'_>, message: DatedMessage) -> Result<Owner, ApiError> {
+    let DatedProof { sign_ins, verifier, client, public_key, signature } = dated;
     let candidates = message.candidates(sign_ins.now());
     let verified = move || {
         let mut candidates = candidates.iter();
@@ -110,7 +112,7 @@ async fn by_message(dated: Dated<'_>, message: DatedMessage) -> Result<Owner, Ap
     };
     verifier.run(&client, verified).await?.map_err(|()| {
         Code::BadSignature.because(
-            "the signature is not of this key over this act and today's date: spec/sign-in.md has the messages",
+            "the signature is not of this key over this act and today's date: sign the message that spec/sign-in.md describes",
         )
     })?;
     sign_ins.admit(&public_key.owner().into())?;

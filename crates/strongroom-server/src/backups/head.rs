@@ -1,4 +1,5 @@
-//! What the records of a backup say: its head, and each version (spec/storage.md §3, §6). records.rs seals them.
+//! The contents of a backup's records: its head, and each version (spec/storage.md §3, §6).
+//! storage/records.rs seals them.
 
 use minicbor::{Decoder, Encoder};
 use std::convert::Infallible;
@@ -12,7 +13,7 @@ const VERSION: u8 = 1;
 pub(crate) const DELETED_LIFETIME_S: UnixSeconds = 7 * 24 * 60 * 60;
 const HOUR_S: UnixSeconds = 60 * 60;
 
-/// Which form all versions of a backup have.
+/// The form that all versions of a backup have, and its number in the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     Compatible = 1,
@@ -33,40 +34,40 @@ impl Form {
 pub(crate) struct KeptVersion {
     pub(crate) number: u64,
     pub(crate) stored_at: UnixSeconds,
-    /// Of its sealed record.
+    /// Bytes of the sealed record.
     pub(crate) bytes: u64,
-    /// Of the payload or the envelope.
+    /// Digest of the payload or the envelope.
     pub(crate) digest: [u8; 32],
     pub(crate) deleted_at: Option<UnixSeconds>,
 }
 
 impl KeptVersion {
-    /// Whether it can be read: always, unless it was deleted some time ago.
+    /// Whether it can be read: for a week after it was deleted, and always before.
     pub(crate) fn is_there(&self, now: UnixSeconds) -> bool {
         self.deleted_at.is_none_or(|at| now < at + DELETED_LIFETIME_S)
     }
 }
 
-/// What versions take.
+/// Bytes that versions take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct VersionBytes {
     pub(crate) present: u64,
     pub(crate) deleted: u64,
 }
 
-/// What stands for a backup in the store.
+/// A backup's head: all that the vault knows of it apart from the versions' contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BackupHead {
     pub(crate) form: Form,
     pub(crate) owner: Owner,
     pub(crate) user_id: UserId,
-    /// Ascending.
+    /// The versions that are kept, in ascending order of their numbers.
     pub(crate) versions: Vec<KeptVersion>,
-    /// The number of the last version, whatever became of it.
+    /// The number of the last version, even if it is no longer kept.
     pub(crate) last: u64,
-    /// What tells the last version: the SHA-256 of its statement, or the digest of its payload.
+    /// Identifies the last version: the SHA-256 of its statement, or the digest of its payload.
     pub(crate) last_digest: [u8; 32],
-    /// When the hour began by which uploads are counted, and how many there were since.
+    /// The start of the hour in which uploads are counted, and their number since then.
     pub(crate) hour: (UnixSeconds, u32),
 }
 
@@ -89,7 +90,7 @@ impl BackupHead {
         self.versions.iter().rev().find(|version| version.deleted_at.is_none())
     }
 
-    /// Bytes of the versions that were not deleted, and of those that were and are there.
+    /// Bytes of the versions that were not deleted, and of deleted ones that can still be read.
     pub(crate) fn bytes(&self, now: UnixSeconds) -> VersionBytes {
         let sum = |deleted: bool| {
             let there = self.versions.iter().filter(|version| version.is_there(now));
@@ -98,10 +99,11 @@ impl BackupHead {
         VersionBytes { present: sum(false), deleted: sum(true) }
     }
 
-    /// Uploads in the hour that is going on; where there are any, when it ends.
+    /// The number of uploads in the present hour, and when that hour ends; `None` if there were
+    /// none.
     pub(crate) fn uploads(&self, now: UnixSeconds) -> Option<(u32, UnixSeconds)> {
         let (began, uploads) = self.hour;
-        // A clock that went back begins anew.
+        // If the clock went back before the hour's start, a new hour begins.
         (began..began.saturating_add(HOUR_S))
             .contains(&now)
             .then_some((uploads, began.saturating_add(HOUR_S)))
@@ -155,7 +157,7 @@ fn form(number: u8) -> Option<Form> {
     [Form::Compatible, Form::Native].into_iter().find(|form| *form as u8 == number)
 }
 
-/// A version's record.
+/// The content of a version's record, as CBOR.
 pub(crate) fn encode_version(backup: &SignedBackup) -> Vec<u8> {
     let signature = backup.signature().as_bytes();
     let mut out = Vec::with_capacity(signature.len() + 1024);

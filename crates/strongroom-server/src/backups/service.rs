@@ -1,19 +1,19 @@
-//! What the vault does with wallets' backups, apart from HTTP: take versions in, give them out to their owner, forget them
-//! (spec/storage.md §6).
+//! What the vault does with wallets' backups, whatever the protocol: it keeps versions, gives them
+//! to their owner, and deletes them (spec/storage.md §6).
 
 use super::grant::{DeleteGrant, ListGrant, ReadGrant};
-use super::head::{self, BackupHead, DELETED_LIFETIME_S, Form, KeptVersion, VersionBytes};
+use super::head::{self, BackupHead, DELETED_LIFETIME_S, Form, KeptVersion};
+use super::quota;
 use crate::clock::Clock;
 use crate::error::{ApiError, Code};
 use crate::limits::{ClientAddress, Guard, Limits};
 use crate::storage::{RecordDamaged, Records, Tags};
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use strongroom::backup::{BackupStatement, MAX_COUNTER, SignedBackup, UserId, VerifiedBackup};
 use strongroom::slh_dsa::Owner;
-use strongroom_store::{HeadRow, MAX_BACKUPS, NewVersion, Place, Pushed, Store, Tag, UnixSeconds};
+use strongroom_store::{HeadRow, NewVersion, Place, Pushed, Store, Tag, UnixSeconds};
 
-/// How often a change is tried again that another one came before.
+/// Attempts at a change that another one keeps coming before.
 const MAX_ATTEMPTS: u32 = 8;
 
 /// A backup in its owner's list.
@@ -24,7 +24,7 @@ pub(crate) struct BackupSummary {
     pub(crate) version: u64,
 }
 
-/// A version, for its owner.
+/// A version that was read for its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FoundVersion {
     pub(crate) version: KeptVersion,
@@ -34,21 +34,23 @@ pub(crate) struct FoundVersion {
 /// The versions of a backup, and what the next one must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct VersionList {
-    /// Newest first.
+    /// The newest version comes first.
     pub(crate) versions: Vec<KeptVersion>,
+    /// The number of the next version.
     pub(crate) next: u64,
+    /// SHA-256 of the last statement, or the digest of the last payload; zeros if there is none.
     pub(crate) previous: [u8; 32],
 }
 
-/// What a version that comes in is, beside those that are there.
-enum Step {
-    /// The last one, again: its answer was lost.
+/// How an uploaded version relates to those that are there.
+enum Upload {
+    /// It is the last one again, because its answer was lost.
     Repeated,
-    /// The next one.
+    /// It is the next one.
     Next { number: u64, last_digest: [u8; 32] },
 }
 
-/// The backups of wallets.
+/// The backups of a vault's wallets.
 pub(crate) struct Backups {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) records: Arc<Records>,
@@ -63,12 +65,13 @@ impl Backups {
         self.clock.now().unix_timestamp()
     }
 
-    /// Counts what an address uploads. Keys cost nothing, so it counts whoever signs it.
+    /// Counts the bytes that an address uploads. Keys cost nothing, so they count whichever key
+    /// signs.
     pub(crate) fn admit_upload(&self, client: &ClientAddress, body_bytes: usize) -> Result<(), ApiError> {
         self.guard.admit_anonymous(client, body_bytes)
     }
 
-    /// Keeps a version, durably. The same one again is no error.
+    /// Keeps a version durably. The same version again is accepted and changes nothing.
     pub(crate) async fn keep(&self, user_id: UserId, backup: &VerifiedBackup) -> Result<(), ApiError> {
         let owner = backup.owner();
         let backup_tag = self.tags.backup(owner, user_id);
@@ -77,7 +80,7 @@ impl Backups {
             let before = self.head(backup_tag).await?;
             let (revision, mut head) =
                 before.unwrap_or_else(|| (0, BackupHead::new(Form::of(signed), owner, user_id)));
-            let Step::Next { number, last_digest } = step(&head, signed)? else { return Ok(()) };
+            let Upload::Next { number, last_digest } = relation(&head, signed)? else { return Ok(()) };
             let record = self
                 .records
                 .seal(Place::Version { backup: backup_tag, number }, head::encode_version(signed));
@@ -88,7 +91,10 @@ impl Backups {
                 last_digest,
                 now,
             );
-            let gone = self.fit(backup_tag, &mut head, now).await?;
+            // Two uploads at once may exceed a bound by one.
+            let others = self.heads_of(owner).await?.into_iter();
+            let others: Vec<_> = others.filter(|(tag, _)| *tag != backup_tag).map(|(_, head)| head).collect();
+            let gone = quota::prune(&mut head, &others, &self.limits, now)?;
             let new = NewVersion {
                 owner: self.tags.backup_owner(owner),
                 expected: revision,
@@ -98,7 +104,7 @@ impl Backups {
                 changed_at: now,
                 number,
                 record,
-                // Of a native version the counter tells whether it was there before.
+                // A native version needs no mark: its counter shows whether it was there before.
                 digest: (head.form == Form::Compatible).then(|| self.tags.backup_payload(owner, &digest)),
                 gone,
             };
@@ -111,7 +117,7 @@ impl Backups {
         Err(busy())
     }
 
-    /// All backups of a key that were not deleted, the last changed first.
+    /// All backups of a key that were not deleted. The one that was changed last comes first.
     pub(crate) async fn list(&self, grant: &ListGrant) -> Result<Vec<BackupSummary>, ApiError> {
         let heads = self.heads_of(grant.owner()).await?;
         let listed = heads.into_iter().filter_map(|(_, head)| {
@@ -125,7 +131,7 @@ impl Backups {
         Ok(listed.collect())
     }
 
-    /// A version of a backup; the newest where none is named.
+    /// The version with this number, or else the newest one.
     pub(crate) async fn read(
         &self,
         grant: &ReadGrant,
@@ -133,7 +139,7 @@ impl Backups {
     ) -> Result<FoundVersion, ApiError> {
         let (owner, user_id) = grant.parts();
         let backup_tag = self.tags.backup(owner, user_id);
-        // A version that is pruned between the two calls has a newer one.
+        // A version may be pruned between the two calls, but then there is a newer one.
         for _ in 0..MAX_ATTEMPTS {
             let (_, head) = self.head(backup_tag).await?.ok_or_else(not_found)?;
             let now = self.now();
@@ -151,7 +157,7 @@ impl Backups {
         Err(not_found())
     }
 
-    /// The versions of a backup that can be read, those included that were deleted lately.
+    /// The versions of a backup that can be read, including those deleted within the last week.
     pub(crate) async fn versions(&self, grant: &ReadGrant) -> Result<VersionList, ApiError> {
         let (owner, user_id) = grant.parts();
         let Some((_, head)) = self.head(self.tags.backup(owner, user_id)).await? else {
@@ -162,12 +168,13 @@ impl Backups {
         Ok(VersionList { versions, next: head.last + 1, previous: head.last_digest })
     }
 
-    /// Takes a backup out of the list. Its versions can be read for a week, and its numbers go on.
+    /// Deletes a backup: it is no longer listed, and its versions can be read for a week. A later
+    /// version gets the next number.
     pub(crate) async fn delete(&self, grant: &DeleteGrant) -> Result<(), ApiError> {
         let (owner, user_id) = grant.parts();
         let backup_tag = self.tags.backup(owner, user_id);
         for _ in 0..MAX_ATTEMPTS {
-            // What is not there is deleted.
+            // A backup that is not there counts as deleted.
             let Some((revision, mut head)) = self.head(backup_tag).await? else { return Ok(()) };
             if head.newest().is_none() {
                 return Ok(());
@@ -197,11 +204,11 @@ impl Backups {
         let mut heads = Vec::with_capacity(all.len());
         for row in all {
             match self.open_head(row.tag, &row.head) {
-                // The look-up tag stands in clear beside the record: only what is inside counts.
+                // The look-up tag stands in the clear, so only the owner inside the record counts.
                 Ok((_, head)) if head.owner == owner => heads.push((row.tag, head)),
                 Ok(_) => {}
-                // A row that was altered costs the others nothing. Access to it answers `record_damaged`.
-                Err(error) => tracing::error!(%error, "left out of a list"),
+                // An altered row does not fail the whole list. Reading it answers `record_damaged`.
+                Err(error) => tracing::error!(%error, "a damaged record was left out of a list"),
             }
         }
         Ok(heads)
@@ -212,107 +219,20 @@ impl Backups {
         let content = self.records.open(place, &head.record)?;
         Ok((head.revision, BackupHead::decode(&content).ok_or(RecordDamaged { place })?))
     }
-
-    /// Forgets of a head what is too old or too much beside its newest version, and says which numbers that were. Refuses where the owner may not have
-    /// that either. Two uploads at once may exceed it by one.
-    async fn fit(
-        &self,
-        backup_tag: Tag,
-        head: &mut BackupHead,
-        now: UnixSeconds,
-    ) -> Result<Vec<u64>, ApiError> {
-        let limits = &self.limits;
-        let others = self.heads_of(head.owner).await?;
-        let others: Vec<_> =
-            others.into_iter().filter(|(tag, _)| *tag != backup_tag).map(|(_, head)| head).collect();
-        let most = limits.backup_user_ids.min(MAX_BACKUPS);
-        if others.len() >= most as usize {
-            return Err(Code::BackupQuota
-                .because(format!("a key may use {most} user ids, those of deleted backups included")));
-        }
-        check_rate(limits.backups_an_hour, others.iter().chain([&*head]), now)?;
-        let others = others.iter().map(|head| head.bytes(now)).fold(VersionBytes::default(), |sum, bytes| {
-            VersionBytes { present: sum.present + bytes.present, deleted: sum.deleted + bytes.deleted }
-        });
-        let quota = limits.backup_bytes.unwrap_or(u64::MAX / 4);
-        let newest = head.versions.last().map_or(0, |newest| newest.bytes);
-        if newest > quota {
-            return Err(Code::BackupQuota.because(format!(
-                "the backups of this key may have {quota} bytes together, and this one alone has {newest}"
-            )));
-        }
-        if others.present.saturating_add(newest) > quota {
-            return Err(Code::BackupQuota.because(format!(
-                "the backups of this key may have {quota} bytes together, and the others have {}: delete one of them",
-                others.present
-            )));
-        }
-        let before: Vec<u64> = head.versions.iter().map(|version| version.number).collect();
-        head.versions.retain(|version| version.is_there(now));
-        let keep = limits.backup_versions.get() as usize;
-        // The oldest goes first, and the newest never. What was deleted has as much room again.
-        forget_oldest(head, false, now, |count, bytes| {
-            count > keep || others.present + bytes.present > quota
-        });
-        let both = |bytes: VersionBytes| others.present + others.deleted + bytes.present + bytes.deleted;
-        forget_oldest(head, true, now, |_, bytes| both(bytes) > quota.saturating_mul(2));
-        let kept: Vec<u64> = head.versions.iter().map(|version| version.number).collect();
-        Ok(before.into_iter().filter(|number| !kept.contains(number)).collect())
-    }
 }
 
-/// Takes versions out of a head while there are too many of a kind or they are too large, the oldest first: of those that were deleted, or of those
-/// that were not, of which the newest stays.
-fn forget_oldest(
-    head: &mut BackupHead,
-    deleted: bool,
-    now: UnixSeconds,
-    too_much: impl Fn(usize, VersionBytes) -> bool,
-) {
-    let is_one = |version: &KeptVersion| version.deleted_at.is_some() == deleted;
-    let least = if deleted { 0 } else { 1 };
-    loop {
-        let count = head.versions.iter().filter(|version| is_one(version)).count();
-        match head.versions.iter().position(is_one) {
-            Some(oldest) if count > least && too_much(count, head.bytes(now)) => {
-                head.versions.remove(oldest);
-            }
-            _ => return,
-        }
-    }
-}
-
-/// Whether an owner stores no more than he may within an hour. What was refused does not count: others can send again what they recorded.
-fn check_rate<'a>(
-    most: Option<NonZeroU32>,
-    heads: impl Iterator<Item = &'a BackupHead>,
-    now: UnixSeconds,
-) -> Result<(), ApiError> {
-    let hours: Vec<_> = heads.filter_map(|head| head.uploads(now)).collect();
-    let uploads: u64 = hours.iter().map(|(uploads, _)| u64::from(*uploads)).sum();
-    match (most, hours.iter().map(|(_, end)| *end).min()) {
-        (Some(most), Some(end)) if uploads > most.get().into() => {
-            let wait = u32::try_from(end - now).unwrap_or(u32::MAX);
-            Err(Code::TooManyRequests
-                .because(format!("too many backups of this key within an hour: try again in {wait} seconds"))
-                .retry_after(wait))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// What a version is beside those that a head has.
-fn step(head: &BackupHead, backup: &SignedBackup) -> Result<Step, ApiError> {
+/// How a version relates to those that a head has.
+fn relation(head: &BackupHead, backup: &SignedBackup) -> Result<Upload, ApiError> {
     if head.form != Form::of(backup) {
         return Err(Code::BackupForm.because(
-            "what is kept under this user id is of the other form: choose another user id, or the other form",
+            "the backup under this user id has the other form: choose another user id, or that form",
         ));
     }
     let statement = backup.statement();
     let last_digest = statement.map_or_else(|| backup.digest(), BackupStatement::digest);
-    // After its deletion what was the last one is an older one.
+    // Once the backup was deleted, an upload of its last version is not a retry any more.
     if head.newest().is_some() && last_digest == head.last_digest {
-        return Ok(Step::Repeated);
+        return Ok(Upload::Repeated);
     }
     let number = head.last + 1;
     let follows = statement
@@ -320,22 +240,22 @@ fn step(head: &BackupHead, backup: &SignedBackup) -> Result<Step, ApiError> {
         .is_none_or(|position| position.counter() == number && *position.previous() == head.last_digest);
     if !follows || number > MAX_COUNTER {
         return Err(Code::BackupCounter.because(format!(
-            "the next version has the counter {number} and names the statement before it, as the list of the versions says; this one does not"
+            "the version does not follow the last one: the next has counter {number} and the previous digest that the list of versions gives"
         )));
     }
-    Ok(Step::Next { number, last_digest })
+    Ok(Upload::Next { number, last_digest })
 }
 
 fn superseded() -> ApiError {
     Code::BackupSuperseded.because(
-        "this payload was uploaded before, and is not put back: encrypt the backup anew to upload it",
+        "this payload was uploaded before and is not put back: encrypt the backup again to upload it",
     )
 }
 
 fn not_found() -> ApiError {
-    Code::BackupNotFound.because("no such backup of this key, or not that version")
+    Code::BackupNotFound.because("this key has no such backup, or the backup has no such version")
 }
 
 fn busy() -> ApiError {
-    Code::Overloaded.because("others change this backup at the same time: try again").retry_after(1)
+    Code::Overloaded.because("other requests change this backup at the same time: try again").retry_after(1)
 }

@@ -1,4 +1,5 @@
-//! Accepts connections within their bounds, speaks HTTP on each, and ends when their requests are done.
+//! Accepts connections within bounds and speaks HTTP on each. After the end was asked for, it waits
+//! for the requests that are under way.
 
 use super::edge::Peer;
 use super::signature_in_uri::SignatureInUri;
@@ -21,16 +22,16 @@ use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
-/// Bytes of a request's head.
+/// Bytes of a request's head at most.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 const MAX_HEADERS: usize = 64;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a client may take none of the bytes that wait for it.
+/// How long a client may read nothing of an answer.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long requests may go on after the end was asked for.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A listener's service and its bounds.
+/// The service of a listener, and the bounds of its connections.
 pub(crate) struct Acceptor {
     app: Router,
     tls: Option<Arc<Tls>>,
@@ -79,8 +80,8 @@ impl Acceptor {
         }
     }
 
-    /// The next connection that may be had. Where there are as many as may be, the next waits in the system's queue:
-    /// those that ask nothing are closed in seconds.
+    /// The next connection, if its address may have one more. While there are as many connections
+    /// as there may be, the next waits in the system's queue; idle ones are closed within seconds.
     async fn accept(&self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr, impl Send + use<>)> {
         let total = Arc::clone(&self.connections).acquire_owned().await.expect("it is never closed");
         match listener.accept().await {
@@ -95,8 +96,8 @@ impl Acceptor {
                 }
             },
             Err(error) => {
-                // Mostly out of file descriptors: others may be free again in a moment.
-                tracing::warn!(%error, "a connection was not accepted");
+                // Mostly this process is out of file descriptors, and some may be free in a moment.
+                tracing::warn!(%error, "cannot accept a connection");
                 self.metrics.connection_refused("accept_failed");
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 None
@@ -105,16 +106,16 @@ impl Acceptor {
     }
 
     async fn converse(&self, stream: TcpStream, address: SocketAddr, watcher: Watcher) {
-        // Answers are small and whole: waiting to fill a packet only delays them.
+        // Answers are small and whole, so waiting for a full packet would only delay them.
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY was refused");
+            tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
         let ended = match &self.tls {
             None => self.http(timed(stream), address.ip(), watcher).await,
             Some(tls) => match tls.accept(stream).await {
                 Ok(stream) => self.http(timed(stream), address.ip(), watcher).await,
                 Err(error) => {
-                    tracing::debug!(%error, "no TLS handshake");
+                    tracing::debug!(%error, "a TLS handshake failed");
                     self.metrics.connection_refused("tls_failed");
                     return;
                 }
@@ -130,8 +131,8 @@ impl Acceptor {
         }
     }
 
-    /// HTTP/1.1 alone: looking at first bytes to tell the version has no time limit, and one request at a time needs
-    /// no more.
+    /// Speaks HTTP/1.1 only. Telling versions apart by the first bytes has no time limit, and one
+    /// request at a time needs no other version.
     async fn http(
         &self,
         stream: impl Read + Write + Unpin + Send + 'static,
@@ -153,13 +154,13 @@ impl Acceptor {
     }
 }
 
-/// Whether the connection ended since nobody read what was written.
+/// Whether the connection ended because the client did not read what was written.
 fn took_nothing(error: &hyper::Error) -> bool {
     let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
     cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::TimedOut)
 }
 
-/// A stream whose other end must take what is written.
+/// A stream that fails if the other end does not read what is written.
 fn timed<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
 ) -> TokioIo<std::pin::Pin<Box<TimeoutStream<SignatureInUri<S>>>>> {

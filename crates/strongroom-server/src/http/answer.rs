@@ -1,4 +1,4 @@
-//! What every answer has: its request's id, its headers, and the body of a refusal.
+//! The parts that answers have in common: the request id, the headers, and the body of a refusal.
 
 use crate::error::ApiError;
 use axum::body::Body;
@@ -9,25 +9,25 @@ use serde_json::json;
 use strongroom::os_rng;
 use utoipa::ToSchema;
 
-/// The header of an answer whose text is JSON.
+/// The content type of an answer in JSON.
 pub(crate) const JSON: [(HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/json")];
 
-/// A refusal.
+/// The body of a refusal.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[allow(dead_code, reason = "it describes what `write_refusal` writes")]
 pub(crate) struct Refusal {
-    /// The HTTP status.
+    /// The HTTP status of the answer.
     status_code: u16,
-    /// Stable; the table is in spec/http.md.
+    /// The refusal's code, which is stable; spec/http.md lists all codes.
     code: String,
-    /// For people.
+    /// What was wrong and what to do, for people; it may change.
     message: String,
-    /// What the operator's log calls this request.
+    /// The name of this request in the operator's log, 16 hex digits.
     request_id: String,
 }
 
-/// A name that the answer and its line in the log have in common: 16 hex digits.
+/// A random name for a request, which its answer and its line in the log have: 16 hex digits.
 pub(crate) fn request_id() -> String {
     let mut id = [0; 8];
     os_rng().fill_bytes(&mut id);
@@ -61,7 +61,7 @@ pub(crate) fn write_headers(headers: &mut HeaderMap, request_id: &str, https: bo
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    // A page says itself what it needs.
+    // A page sets a policy of its own, for what it needs.
     headers
         .entry(header::CONTENT_SECURITY_POLICY)
         .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));

@@ -1,4 +1,4 @@
-//! A request's body: read within its bounds, then taken by what it says that it is.
+//! A request's body. It is read within bounds, and then taken according to its content type.
 
 use crate::error::{ApiError, Code};
 use crate::limits::{BodyPermit, ClientAddress, Guard};
@@ -7,10 +7,11 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderValue, header};
 use http_body_util::BodyExt;
 
-/// Memory that a body gets at a time.
+/// Bytes of memory that a body gets at a time.
 const MEMORY_STEP_BYTES: usize = 64 * 1024;
 
-/// A body that says that it is JSON, or is empty. The edge has read it.
+/// A body that is empty or has the content type of JSON. It is in memory already: the edge has read
+/// it.
 pub(crate) struct JsonBody(pub(crate) Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for JsonBody {
@@ -26,9 +27,11 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
     }
 }
 
-/// A body that is something to keep: JSON, or an envelope as it is.
+/// A body with a sealed secret.
 pub(crate) enum SealedBody {
+    /// The JSON of a store request.
     Json(Bytes),
+    /// An envelope's bytes.
     Envelope(Bytes),
 }
 
@@ -56,10 +59,10 @@ pub(crate) fn is(value: &HeaderValue, media_type: &str) -> bool {
 }
 
 fn broke_off(_: axum::Error) -> ApiError {
-    Code::MalformedRequest.because("the body broke off")
+    Code::MalformedRequest.because("the body ended early")
 }
 
-/// The whole body, and the memory that it was given.
+/// The whole body, and the permits for the memory that it takes.
 pub(super) async fn read(
     guard: &Guard,
     max_bytes: usize,
@@ -79,7 +82,7 @@ pub(super) async fn read(
         if bytes.len() + data.len() > max_bytes {
             return Err(too_large());
         }
-        // What is only announced gets no room, what comes in small pieces gets some ahead.
+        // Bytes that are only announced get no memory. Small pieces get some memory ahead.
         if bytes.len() + data.len() > permitted {
             let more = data.len().max(MEMORY_STEP_BYTES).min(max_bytes - permitted);
             permits.push(guard.body_room(client, more)?);

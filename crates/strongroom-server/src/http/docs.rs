@@ -1,4 +1,4 @@
-//! `/openapi.json`, and `/docs` to read it: one page that loads nothing.
+//! `/openapi.json`, and `/docs`, a page with its text. The page loads nothing.
 
 use super::answer::JSON;
 use crate::openapi::openapi as description;
@@ -101,7 +101,7 @@ fn row(page: &mut String, head: &str, content: &str) {
     let _ = write!(page, "<tr><th>{head}</th><td>{content}</td></tr>");
 }
 
-/// A link to a named shape, wherever the schema refers to one.
+/// A link to the named shape that a schema refers to, if it does.
 fn shape_of(schema: &Value) -> Option<String> {
     let direct = schema["$ref"].as_str();
     let among = || schema["oneOf"].as_array()?.iter().find_map(|schema| schema["$ref"].as_str());
@@ -109,7 +109,7 @@ fn shape_of(schema: &Value) -> Option<String> {
     Some(format!("<a href=\"#{0}\"><code>{0}</code></a>", escape(name)))
 }
 
-/// A text of the document, with what stands between backticks as code.
+/// A text of the document in HTML, with the parts between backticks as code.
 fn text(value: &Value) -> String {
     let escaped = escape(value.as_str().unwrap_or_default());
     let parts = escaped.split('`').enumerate();

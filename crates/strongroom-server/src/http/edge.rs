@@ -1,5 +1,6 @@
-//! What every request and answer passes: its name and its client on the way in, then the bounds; on
-//! the way out the error body, the headers, the log.
+//! The layers that every request and answer passes. On the way in, a request gets an id, a client
+//! address and its bounds. On the way out, an answer gets the body of a refusal, headers and a line
+//! in the log.
 
 use super::answer;
 use super::body;
@@ -21,17 +22,17 @@ use tracing::Instrument;
 /// How long a client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The other end of a connection; the listener puts it into every request.
+/// The address of a connection's other end. The listener adds it to every request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
-/// What requests are bounded, counted and logged by.
+/// The parts of the vault that bound, count and log its requests.
 pub(crate) struct Edge {
     pub(crate) guard: Arc<Guard>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tags: Arc<Tags>,
     pub(crate) max_body_bytes: usize,
-    /// Proxies of the operator's own in front of the server.
+    /// The number of the operator's own proxies in front of the server.
     pub(crate) trusted_hops: usize,
     /// Whether clients reach the server by HTTPS.
     pub(crate) https: bool,
@@ -39,7 +40,7 @@ pub(crate) struct Edge {
 
 impl Edge {
     fn client_of(&self, request: &Request) -> ClientAddress {
-        // A router that is called without a listener has one client.
+        // A router without a listener, as in tests, has one client.
         let peer = request.extensions().get::<Peer>().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0);
         let lines = request.headers().get_all("x-forwarded-for");
         let lines: Vec<&[u8]> = lines.iter().map(HeaderValue::as_bytes).collect();
@@ -47,15 +48,15 @@ impl Edge {
     }
 }
 
-/// Counts the client, reads the body within its bounds, and waits for the request's turn. A client who sends slowly
-/// holds up nobody: the turn begins when the body is there. Nor does one who goes away: what they
-/// asked for is done, and their turn and their memory are taken until then.
+/// Counts the client, reads the body within its bounds, and waits for the request's turn. The turn
+/// begins when the body is there, so a client that sends slowly holds up nobody. If a client goes
+/// away, its request is still done, and keeps its turn and its memory until then.
 pub(crate) async fn admit(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
     let client = *request.extensions().get::<ClientAddress>().expect("`log_and_finish` puts it there");
     let bounded = async {
         edge.guard.admit(&client)?;
         if request.extensions().get::<MatchedPath>().is_none() {
-            return Err(Code::NoSuchRoute.because("no such route: GET /openapi.json lists them"));
+            return Err(Code::NoSuchRoute.because("no such route: GET /openapi.json lists all routes"));
         }
         let (head, body) = request.into_parts();
         let reading = body::read(&edge.guard, edge.max_body_bytes, client, &head.headers, body);
@@ -83,13 +84,14 @@ pub(crate) async fn admit(State(edge): State<Arc<Edge>>, request: Request, next:
     }
 }
 
-/// A defect costs one request.
+/// The answer if a handler panics: a defect fails one request, and not the server.
 pub(crate) fn panicked(_: Box<dyn Any + Send>) -> Response {
     tracing::error!("a handler panicked");
     Code::Internal.because("internal error").into_response()
 }
 
-/// Names the request, writes the body of a refusal, and logs what happened without what was in it.
+/// Gives the request an id, writes the body of a refusal, and logs the outcome. Nothing of the
+/// request's content is logged.
 pub(crate) async fn log_and_finish(
     State(edge): State<Arc<Edge>>,
     mut request: Request,
@@ -100,7 +102,7 @@ pub(crate) async fn log_and_finish(
     request.extensions_mut().insert(client);
     let client = edge.tags.log_name(b"client-address", &client.to_bytes());
     let method = request.method().clone();
-    // The pattern, not the path: a slot's name is nobody else's business.
+    // The pattern and not the path, because a slot's name is private.
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
     let span =
         tracing::info_span!("request", request_id, client, wallet = tracing::field::Empty, %method, route);

@@ -1,4 +1,4 @@
-//! `/health`, `/version`, and `/metrics` for the operator
+//! `/health`, `/version`, and the operator's `/metrics`.
 
 use super::answer::JSON;
 use crate::error::ApiError;
@@ -15,55 +15,55 @@ use utoipa::ToSchema;
 const OK: &str = r#"{"status":"ok"}"#;
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// It goes well.
+/// The server is healthy.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "it describes the constant text")]
 pub(crate) struct Health {
-    /// `ok`
+    /// The text `ok`.
     status: String,
 }
 
-/// What runs.
+/// The software that runs.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Version {
-    /// `strongroom`
+    /// The text `strongroom`.
     name: &'static str,
-    /// Semantic.
+    /// The version, such as `0.1.0`.
     version: &'static str,
 }
 
-/// The process answers
+/// Whether the process answers
 #[utoipa::path(
     get,
     path = "/health/live",
     tag = "health",
     operation_id = "live",
-    responses((status = 200, description = "It does", body = Health)),
+    responses((status = 200, description = "The process answers", body = Health)),
 )]
 pub(crate) async fn live() -> impl IntoResponse {
     (JSON, OK)
 }
 
-/// The store answers
+/// Whether the store answers
 #[utoipa::path(
     get,
     path = "/health",
     tag = "health",
     operation_id = "ready",
-    responses((status = 200, description = "It did within the last second", body = Health)),
+    responses((status = 200, description = "The store answered within the last second", body = Health)),
 )]
 pub(crate) async fn ready(State(readiness): State<Arc<Readiness>>) -> Result<impl IntoResponse, ApiError> {
     readiness.check().await?;
     Ok((JSON, OK))
 }
 
-/// What runs
+/// The software that runs
 #[utoipa::path(
     get,
     path = "/version",
     tag = "health",
     operation_id = "version",
-    responses((status = 200, description = "Name and version", body = Version)),
+    responses((status = 200, description = "The name and the version", body = Version)),
 )]
 pub(crate) async fn version() -> Json<Version> {
     Json(Version { name: "strongroom", version: env!("CARGO_PKG_VERSION") })

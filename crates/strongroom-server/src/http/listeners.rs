@@ -1,4 +1,4 @@
-//! A vault on its listeners: the public one, and the operator's own.
+//! A vault on its two listeners: the public one, and the operator's.
 
 use super::acceptor::Acceptor;
 use super::router::{app, metrics_app};
@@ -9,13 +9,13 @@ use crate::vault::Vault;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
-/// Where a server listens.
+/// The sockets that a server listens on.
 pub struct Listeners {
-    /// For everybody.
+    /// The listener for clients.
     pub public: TcpListener,
-    /// Certificate and key of the public one, where it speaks TLS.
+    /// Certificate and key of the public listener; `None` if it speaks plain HTTP.
     pub tls: Option<Arc<Tls>>,
-    /// For the operator: metrics and health, in the clear.
+    /// The operator's listener, for metrics and health in plain HTTP.
     pub metrics: Option<TcpListener>,
 }
 
@@ -24,7 +24,7 @@ pub async fn serve(listeners: Listeners, vault: Vault, shutdown: impl Future<Out
     let sweeper = vault.sweeper();
     let sweeping = tokio::spawn(async move { sweeper.run().await });
     let operator = listeners.metrics.map(|listener| {
-        // Its reader is the operator's own: a bound against mistakes is enough.
+        // Only the operator's own software reads here, so a bound against mistakes is enough.
         let acceptor =
             Acceptor::new(metrics_app(vault.clone()), None, Arc::new(Metrics::new()), 64, usize::MAX);
         tokio::spawn(acceptor.serve(listener, std::future::pending()))
@@ -36,7 +36,7 @@ pub async fn serve(listeners: Listeners, vault: Vault, shutdown: impl Future<Out
         Acceptor::new(app(vault.clone()), listeners.tls, metrics, limits.max_connections, per_address);
     acceptor.serve(listeners.public, shutdown).await;
     sweeping.abort();
-    // Its health and figures are there until the last request is answered.
+    // Health and metrics are served until the last request is answered.
     if let Some(operator) = operator {
         operator.abort();
     }

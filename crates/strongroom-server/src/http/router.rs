@@ -1,4 +1,4 @@
-//! The routes of a vault. Each folder has its handlers in routes.rs.
+//! The routes of a vault. The handlers of a feature are in its folder's routes.rs.
 
 use super::docs;
 use super::edge::{self, Edge};
@@ -8,6 +8,7 @@ use crate::backups::routes as backups;
 use crate::config::CorsOrigin;
 use crate::error::Code;
 use crate::root::routes as handoff;
+use crate::secrets::parameters::EXPIRES_AT_HEADER;
 use crate::secrets::routes as secret;
 use crate::sign_in::routes as auth;
 use crate::vault::Vault;
@@ -48,7 +49,7 @@ pub fn app(vault: Vault) -> Router {
         .route("/attestation", get(attestation::show))
         .route("/attestation/configuration", get(attestation::configuration))
         .nest("/secret", secret.clone())
-        // The name that the seed system's successor uses.
+        // Clients of an older system's successor call the same routes under this name.
         .nest("/chest", secret)
         .nest("/backups", backups)
         .route("/handoff/offer", post(handoff::offer))
@@ -56,11 +57,11 @@ pub fn app(vault: Vault) -> Router {
         .route("/openapi.json", get(docs::openapi))
         .route("/docs", get(docs::page))
         .fallback(async || {
-            Code::NoSuchRoute.because("no such route: GET /openapi.json lists them").into_response()
+            Code::NoSuchRoute.because("no such route: GET /openapi.json lists all routes").into_response()
         })
         .method_not_allowed_fallback(no_such_method)
         .layer(middleware::from_fn_with_state(edge(&vault), edge::admit));
-    // Whoever watches the server is answered also when there is too much to do.
+    // Health is outside the bounds, so monitoring is answered even if the server is overloaded.
     health_routes()
         .merge(bounded)
         .layer(CatchPanicLayer::custom(edge::panicked))
@@ -69,7 +70,7 @@ pub fn app(vault: Vault) -> Router {
         .with_state(vault)
 }
 
-/// What the operator sees, on a port of its own.
+/// The router of the operator's listener: health and metrics.
 pub(crate) fn metrics_app(vault: Vault) -> Router {
     health_routes()
         .route("/metrics", get(health::metrics))
@@ -91,10 +92,11 @@ fn health_routes() -> Router<Vault> {
 }
 
 async fn no_such_method() -> impl IntoResponse {
-    Code::MethodNotAllowed.because("no such method here: see the Allow header")
+    Code::MethodNotAllowed.because("this route has no such method: the Allow header lists its methods")
 }
 
-/// Which pages may call the vault from a browser. It takes no cookies, so that none need be allowed.
+/// Lets pages of these origins call the vault from a browser. Credentials are not allowed, because
+/// the vault uses no cookies.
 fn cors(origins: &[CorsOrigin]) -> CorsLayer {
     let listed = origins.iter().filter_map(|origin| match origin {
         CorsOrigin::Any => None,
@@ -103,7 +105,7 @@ fn cors(origins: &[CorsOrigin]) -> CorsLayer {
     let allowed =
         if origins.contains(&CorsOrigin::Any) { AllowOrigin::any() } else { AllowOrigin::list(listed) };
     let [message, signature, request_id, expires_at] =
-        ["x-siwe-message", "x-siwe-signature", "x-request-id", secret::EXPIRES_AT_HEADER]
+        ["x-siwe-message", "x-siwe-signature", "x-request-id", EXPIRES_AT_HEADER]
             .map(HeaderName::from_static);
     CorsLayer::new()
         .allow_origin(allowed)

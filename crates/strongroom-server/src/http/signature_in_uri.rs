@@ -1,32 +1,35 @@
-//! A signature in a URI, cut short before the HTTP parser meets it: 99,714 characters fit neither its URI nor its head, and it would
-//! answer nothing that helps. What is left reaches the route that does (spec/http.md §6.7).
+//! Cuts a signature in a URI short before the HTTP parser reads it. The parser takes no URI of
+//! 99,714 characters, and would answer nothing that helps. The shortened request reaches a route
+//! that does (spec/http.md §6.7).
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What begins the parameter.
+/// The parameter's name, with which it begins.
 const PARAMETER: &[u8] = b"signature=";
-/// Characters of it that stay.
+/// Characters of the value that are passed on.
 const KEPT: usize = 16;
-/// Characters that are swallowed at most; what is longer is the parser's to refuse.
+/// Characters that are swallowed at most. The parser refuses a longer URI.
 const MAX_SWALLOWED: usize = 256 * 1024;
 
-/// Where in a request the next byte stands.
+/// The place of the next byte in a connection's first line.
 enum At {
-    /// In its target, before `?`.
+    /// In the method or the path, before `?`.
     Path,
-    /// In its query, with so many bytes of [`PARAMETER`] matched; none may begin here where that is `None`.
+    /// In the query. The number counts the bytes of [`PARAMETER`] that matched; `None` means that
+    /// no parameter begins here.
     Query(Option<usize>),
-    /// In the parameter's value, with so many characters passed on.
+    /// In the parameter's value. The number counts the characters that were passed on.
     Value(usize),
-    /// Behind its first line.
+    /// After the first line, or after its target.
     Rest,
 }
 
-/// A connection's stream. Only its first line is looked at, which is a request's whatever follows: what is behind it may be anything, and to take
-/// a body for a line would change what the parser reads. Bytes are left out of that line alone, and none that end it.
+/// A connection's stream, without the swallowed bytes. Only the first line is looked at, because it
+/// is certainly a request's. Later bytes may be a body, and cutting a body would change what the
+/// parser reads. The end of the line is always passed on.
 pub(super) struct SignatureInUri<S> {
     stream: S,
     at: At,
@@ -45,7 +48,7 @@ impl<S> SignatureInUri<S> {
             (At::Rest, _) | (_, b'\n') => At::Rest,
             (At::Path, b'?') => At::Query(Some(0)),
             (At::Path, _) => return true,
-            // The target ends, and what follows it on the line is the version.
+            // The target ends here, and the version follows.
             (At::Query(_) | At::Value(_), b' ') => At::Rest,
             (At::Query(Some(matched)), _) if byte == PARAMETER[*matched] => match matched + 1 {
                 all if all == PARAMETER.len() => At::Value(0),
@@ -88,7 +91,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for SignatureInUri<S> {
                 }
             }
             out.set_filled(kept);
-            // Nothing at all would look like the end.
+            // Returning no bytes would look like the end of the stream.
             if kept > before {
                 return Poll::Ready(Ok(()));
             }
@@ -132,7 +135,7 @@ mod tests {
     use proptest::prelude::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
-    /// What comes out of bytes that come in pieces of this size.
+    /// The bytes that come out if the request comes in pieces of this size.
     async fn passed(request: &str, piece: usize) -> String {
         let (mut client, server) = duplex(64 * 1024);
         let bytes = request.as_bytes().to_vec();
@@ -177,7 +180,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes: what does not belong to a long parameter passes, in its order, however it is cut.
+        /// All bytes that do not belong to a long value pass, in their order.
         #[test]
         fn only_long_values_are_cut(
             parts in prop::collection::vec(prop_oneof![
@@ -193,7 +196,7 @@ mod tests {
             let expected_cut = target.split_once('?').map_or(0, |(_, query)| {
                 query.split('&').filter(|parameter| long(parameter)).map(|p| p.len() - 10 - KEPT).sum()
             });
-            // A target begins behind a method: what has none is no request, and may be cut as it likes.
+            // Only a line with a method and a target is a request; other lines may be cut anyhow.
             if line.starts_with("GET /") && !line["GET /".len()..].starts_with("GET /") && line.matches("GET /").count() == 1 {
                 prop_assert_eq!(request.len() - out.len(), expected_cut, "{}", request);
             }
@@ -207,7 +210,8 @@ mod tests {
         assert_eq!(passed(&endless, 4096).await.len(), endless.len() - MAX_SWALLOWED);
     }
 
-    /// A body that comes after something was written, such as `100 Continue`, is no line.
+    /// A body that comes after an answer, such as `100 Continue`, is not taken for a request's
+    /// line.
     #[tokio::test]
     async fn only_the_first_line_of_a_connection_is_touched() {
         let (mut client, server) = duplex(64 * 1024);
@@ -217,7 +221,7 @@ mod tests {
         for part in [head, &body, &body] {
             client.write_all(part.as_bytes()).await.expect("taken");
             let mut out = vec![0; part.len()];
-            // All of it is there already: a byte that is missing is found at once, and not waited for.
+            // All bytes are there already, so a missing byte shows at once.
             let came = server.read(&mut out).await.expect("read");
             assert!(out[..came] == *part.as_bytes());
             server.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.expect("written");

@@ -1,4 +1,5 @@
-//! TLS 1.3 with X25519MLKEM768 first: what is stored today must not be read by a quantum computer tomorrow.
+//! TLS 1.3 with X25519MLKEM768 first, because a quantum computer of tomorrow must not read what is
+//! sent today.
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
@@ -16,21 +17,21 @@ use tokio_rustls::server::TlsStream;
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Certificate and key of the listener. Those of files can be read again while it serves.
+/// Certificate and key of the listener. Files can be read again while the server runs.
 pub struct Tls {
-    /// Of certificate and key.
+    /// The files of certificate and key; `None` if the key was made inside the TEE.
     files: Option<(PathBuf, PathBuf)>,
-    /// SHA-256 of the SubjectPublicKeyInfo of a key that was made inside of the TEE.
+    /// SHA-256 of the SubjectPublicKeyInfo of a key that was made inside the TEE.
     spki_sha256: Option<[u8; 32]>,
     configs: RwLock<Configs>,
 }
 
-/// The same but for the key exchange.
+/// Two configurations that differ only in the key exchange.
 #[derive(Clone)]
 struct Configs {
-    /// For clients that offer it, wherever in their list.
+    /// For clients that offer the hybrid, anywhere in their list.
     post_quantum: Arc<ServerConfig>,
-    /// For all others.
+    /// For all other clients.
     any: Arc<ServerConfig>,
 }
 
@@ -38,14 +39,14 @@ struct Configs {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// It is no PEM file of what is expected.
+    /// The file cannot be read, or is not the PEM of a certificate or a private key.
     #[error("{0} cannot be read")]
     File(PathBuf, #[source] rustls::pki_types::pem::Error),
-    /// A key that was made here is none.
+    /// The key or certificate that was made inside the TEE is not PEM.
     #[error("the TLS key that was made in the TEE cannot be read")]
     Made(#[source] rustls::pki_types::pem::Error),
-    /// They do not fit each other, or are of no known kind.
-    #[error("certificate and key cannot be used")]
+    /// Certificate and key do not belong together, or are of an unknown kind.
+    #[error("certificate and key cannot be used: they do not belong together, or are of an unknown kind")]
     Unusable(#[source] rustls::Error),
 }
 
@@ -53,16 +54,16 @@ impl Tls {
     /// Reads a chain of certificates and its private key, both PEM.
     ///
     /// # Errors
-    /// [`TlsError`].
+    /// [`TlsError`] where a file cannot be read, or the two do not belong together.
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         let configs = RwLock::new(Configs::load(certificate, key)?);
         Ok(Self { files: Some((certificate.to_owned(), key.to_owned())), spki_sha256: None, configs })
     }
 
-    /// Takes a key that was made inside of the TEE.
+    /// Takes a key that was made inside the TEE, with its certificate.
     ///
     /// # Errors
-    /// [`TlsError`].
+    /// [`TlsError`] where they cannot be used.
     pub fn in_tee(key: &TlsKey) -> Result<Self, TlsError> {
         let chain = CertificateDer::pem_slice_iter(key.chain_pem.as_bytes())
             .collect::<Result<Vec<_>, _>>()
@@ -74,16 +75,18 @@ impl Tls {
         Ok(Self { files: None, spki_sha256, configs: RwLock::new(Configs::of(chain, private)?) })
     }
 
-    /// SHA-256 of the SubjectPublicKeyInfo (RFC 5280 §4.1) of a key that was made inside of the TEE, for the evidence.
+    /// SHA-256 of the SubjectPublicKeyInfo (RFC 5280 §4.1) of a key that was made inside the TEE.
+    /// The evidence binds it.
     #[must_use]
     pub fn spki_sha256(&self) -> Option<[u8; 32]> {
         self.spki_sha256
     }
 
-    /// Reads the files again, if there are any. Where they cannot be used, the former ones stay.
+    /// Reads the files again, if there are any. If they cannot be used, the earlier ones stay in
+    /// use.
     ///
     /// # Errors
-    /// [`TlsError`].
+    /// [`TlsError`] where the files cannot be used.
     pub fn reload(&self) -> Result<(), TlsError> {
         let Some((certificate, key)) = &self.files else { return Ok(()) };
         let configs = Configs::load(certificate, key)?;
@@ -91,7 +94,7 @@ impl Tls {
         Ok(())
     }
 
-    /// The server's side of a handshake, within 10 seconds.
+    /// The server's side of a handshake, which has 10 seconds.
     pub(crate) async fn accept(&self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
         let configs = self.configs.read().unwrap_or_else(PoisonError::into_inner).clone();
         let handshake = async {

@@ -1,13 +1,13 @@
-//! Who a request comes from, as far as bounds are concerned.
+//! The address that a request is counted for.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Who a request comes from: the address that rates are counted by.
+/// The address that a request is counted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientAddress(IpAddr);
 
 impl ClientAddress {
-    /// An IPv4 address, or the /64 that an IPv6 address is in: a customer has at least that much.
+    /// An IPv4 address, or the /64 of an IPv6 address, because a customer has at least a whole /64.
     #[must_use]
     pub fn new(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
@@ -16,11 +16,12 @@ impl ClientAddress {
         })
     }
 
-    /// The address behind `trusted_hops` proxies of one's own, each of which has added its peer's to
-    /// `X-Forwarded-For`. What stands further left, anybody can write. The peer where an entry is none or missing.
+    /// The client's address behind `trusted_hops` proxies of the operator's, each of which has
+    /// added its peer's address to `X-Forwarded-For`. Anybody can write the entries further left,
+    /// so they do not count. If the entry is missing or not an address, the peer counts.
     #[must_use]
     pub(crate) fn behind_proxies(peer: IpAddr, forwarded_for: &[&[u8]], trusted_hops: usize) -> Self {
-        // Entry by entry: what is no text is one, or the others would be counted wrongly.
+        // An entry that is not text is an entry too. Otherwise the others would be counted wrongly.
         let entries: Vec<&[u8]> = forwarded_for.iter().flat_map(|line| line.split(|b| *b == b',')).collect();
         let client = trusted_hops
             .checked_sub(1)
@@ -29,7 +30,7 @@ impl ClientAddress {
         Self::new(client.unwrap_or(peer))
     }
 
-    /// Its bytes, for a look-up tag in the log.
+    /// The address as 16 bytes, for its name in the log.
     pub(crate) fn to_bytes(self) -> [u8; 16] {
         match self.0 {
             IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
@@ -65,7 +66,7 @@ mod tests {
         assert_eq!(
             ClientAddress::behind_proxies(peer, &lines, 2),
             client("198.51.100.1"),
-            "what is no text is an entry"
+            "an entry that is not text counts"
         );
         assert_eq!(behind(&["198.51.100.1"], 0), client("192.0.2.9"), "nobody is trusted");
         assert_eq!(behind(&["198.51.100.1"], 1), client("198.51.100.1"));

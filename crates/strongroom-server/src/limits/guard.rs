@@ -1,4 +1,4 @@
-//! The limits at work: what clients, signers and bodies are counted by.
+//! Counts clients, signers, bodies and stored bytes, and refuses what exceeds the limits.
 
 use super::client_address::ClientAddress;
 use super::queue::{Queue, RequestPermit, overloaded};
@@ -16,16 +16,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const KIB: usize = 1024;
 /// How long a request may wait for its turn.
 const MAX_WAIT: Duration = Duration::from_secs(2);
-/// How long a verification may wait for its turn, and how many may wait.
+/// How long a verification may wait for its turn.
 const MAX_VERIFICATION_WAIT: Duration = Duration::from_secs(5);
+/// Verifications that may wait at a time.
 const MAX_WAITING_VERIFICATIONS: usize = 64;
 
-/// The limits at work.
+/// The counters and queues of a server's limits.
 pub(crate) struct Guard {
     addresses: RateByKey<ClientAddress>,
     signers: RateByKey<Principal>,
     verifying: RateByKey<ClientAddress>,
-    /// In KiB.
+    /// Counted in KiB.
     anonymous: RateByKey<ClientAddress>,
     bodies: Arc<Semaphore>,
     bodies_by_address: Arc<Shares>,
@@ -33,7 +34,7 @@ pub(crate) struct Guard {
     verifications: Queue,
 }
 
-/// Memory for a part of a body, given back when it is dropped.
+/// Memory for a part of a body, which is given back on drop.
 pub(crate) struct BodyPermit {
     _room: OwnedSemaphorePermit,
     _share: Share,
@@ -41,7 +42,7 @@ pub(crate) struct BodyPermit {
 
 impl Guard {
     pub(crate) fn new(limits: &Limits) -> Self {
-        // As many KiB at once as a day gives, and a steady trickle after.
+        // A day's bytes may come at once; they are given back evenly over the next day.
         let anonymous = limits.anonymous_bytes_a_day.and_then(|bytes| {
             let kib = NonZeroU32::new(u32::try_from(bytes / KIB as u64).unwrap_or(u32::MAX))
                 .unwrap_or(NonZeroU32::MIN);
@@ -55,7 +56,8 @@ impl Guard {
             bodies: Arc::new(Semaphore::new(limits.max_bodies_bytes.min(Semaphore::MAX_PERMITS))),
             bodies_by_address: Shares::new(limits.max_body_bytes.max(limits.max_bodies_bytes / 8)),
             requests: Queue::new(limits.max_active, limits.max_waiting, MAX_WAIT),
-            // Each takes a core for some milliseconds: more at once would only make all of them late.
+            // A verification takes a core for some milliseconds, so more at once would delay them
+            // all.
             verifications: Queue::new(
                 std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
                 MAX_WAITING_VERIFICATIONS,
@@ -82,7 +84,7 @@ impl Guard {
     pub(crate) fn admit_verification(&self, client: &ClientAddress) -> Result<(), ApiError> {
         self.verifying.take(client, NonZeroU32::MIN).map_err(|seconds| {
             Code::TooManyRequests
-                .because("too many signatures to verify from this address: sessions need fewer")
+                .because("too many signatures to verify from this address: wait, or use a session, which needs one")
                 .retry_after(seconds)
         })
     }
@@ -92,12 +94,13 @@ impl Guard {
         let kib = NonZeroU32::new(u32::try_from(bytes.div_ceil(KIB)).unwrap_or(u32::MAX));
         self.anonymous.take(client, kib.unwrap_or(NonZeroU32::MIN)).map_err(|seconds| {
             Code::AnonymousQuota
-                .because("this address has stored as much as it may in a day: wait; secrets that a wallet signs do not count")
+                .because("this address has stored as much as it may in a day: wait, or sign the request, because signed secrets do not count")
                 .retry_after(seconds)
         })
     }
 
-    /// Room for bytes of a client's body, until it is dropped. One client has an eighth of it at most.
+    /// Memory for this many bytes of a client's body. One client gets an eighth of all memory at
+    /// most.
     pub(crate) fn body_room(&self, client: ClientAddress, bytes: usize) -> Result<BodyPermit, ApiError> {
         let share = self.bodies_by_address.take(client, bytes).ok_or_else(overloaded)?;
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
@@ -105,17 +108,17 @@ impl Guard {
         Ok(BodyPermit { _room: room, _share: share })
     }
 
-    /// Waits for a request's turn, where the queue is not full.
+    /// Waits for a request's turn. It fails at once if the queue is full.
     pub(crate) async fn turn(&self) -> Result<RequestPermit, ApiError> {
         self.requests.turn().await
     }
 
-    /// Waits for a verification's turn, where the queue is not full.
+    /// Waits for a verification's turn. It fails at once if the queue is full.
     pub(crate) async fn verification_turn(&self) -> Result<RequestPermit, ApiError> {
         self.verifications.turn().await
     }
 
-    /// Forgets clients who have not come for a while.
+    /// Forgets clients and signers whose rates are at rest again.
     pub(crate) fn tidy(&self) {
         self.addresses.tidy();
         self.signers.tidy();

@@ -1,4 +1,4 @@
-//! A bounded queue for work that only so much of may be done at a time.
+//! A bounded queue for work of which only some may run at a time.
 
 use crate::error::{ApiError, Code};
 use std::sync::Arc;
@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How long a question to the platform may wait for its turn, and how many may wait.
+/// How long a request for a quote may wait for its turn.
 const MAX_QUOTE_WAIT: Duration = Duration::from_secs(10);
+/// Requests for quotes that may wait at a time.
 const MAX_WAITING_QUOTES: usize = 64;
 
-/// A turn to be worked on, given back when it is dropped.
+/// A turn to be worked on, which is given back on drop.
 pub(crate) struct RequestPermit {
     _active: OwnedSemaphorePermit,
 }
@@ -35,12 +36,12 @@ impl Queue {
         Self::new(1, MAX_WAITING_QUOTES, MAX_QUOTE_WAIT)
     }
 
-    /// Whether somebody has a turn now.
+    /// Whether all turns are taken now.
     pub(crate) fn is_taken(&self) -> bool {
         self.active.available_permits() == 0
     }
 
-    /// Waits for a turn, where the queue is not full.
+    /// Waits for a turn. It fails at once if the queue is full.
     pub(crate) async fn turn(&self) -> Result<RequestPermit, ApiError> {
         if let Ok(active) = Arc::clone(&self.active).try_acquire_owned() {
             return Ok(RequestPermit { _active: active });
@@ -53,12 +54,12 @@ impl Queue {
     }
 }
 
-/// The refusal where there is more to do than the server can.
+/// The refusal if there is more to do than the server can.
 pub(super) fn overloaded() -> ApiError {
     Code::Overloaded.because("the server has more to do than it can: try again").retry_after(1)
 }
 
-/// A place in the queue, given back however the waiting ends.
+/// A place in the queue, which is given back on drop.
 struct QueuePlace<'a>(&'a AtomicUsize);
 
 impl<'a> QueuePlace<'a> {

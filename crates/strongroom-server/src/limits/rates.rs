@@ -1,4 +1,4 @@
-//! Rates by key, such as requests of one address. `governor` counts them (GCRA).
+//! Rates by key, such as the requests of one address. `governor` counts them (GCRA).
 
 use super::settings::Rate;
 use governor::clock::{Clock, DefaultClock};
@@ -6,10 +6,10 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use std::hash::Hash;
 use std::num::NonZeroU32;
 
-/// A day, in seconds.
+/// The seconds of a day.
 pub(super) const DAY_S: u32 = 24 * 60 * 60;
 
-/// A limiter by key, where there is a limit.
+/// A rate limiter by key; without a quota, it limits nothing.
 pub(super) struct RateByKey<K: Hash + Eq + Clone>(Option<(Quota, DefaultKeyedRateLimiter<K>)>);
 
 impl<K: Hash + Eq + Clone> RateByKey<K> {
@@ -21,10 +21,11 @@ impl<K: Hash + Eq + Clone> RateByKey<K> {
         Self::new(rate.map(|rate| Quota::per_second(rate.per_second).allow_burst(rate.burst)))
     }
 
-    /// Takes `cells` of the key's, or tells after how many seconds they will be there.
+    /// Takes `cells` from the key's quota, or returns the seconds after which they will be there.
     pub(super) fn take(&self, key: &K, cells: NonZeroU32) -> Result<(), u32> {
         let Some((quota, limiter)) = &self.0 else { return Ok(()) };
-        // More than there ever is at once; the limiter's own arithmetic does not take any number.
+        // The quota never has so many at once. The limiter must not be asked for them, because its
+        // arithmetic does not take every number.
         if cells > quota.burst_size() {
             return Err(DAY_S);
         }
@@ -38,7 +39,7 @@ impl<K: Hash + Eq + Clone> RateByKey<K> {
         }
     }
 
-    /// Forgets whose account is full again.
+    /// Forgets keys whose quota is whole again.
     pub(super) fn tidy(&self) {
         if let Some((_, limiter)) = &self.0 {
             limiter.retain_recent();

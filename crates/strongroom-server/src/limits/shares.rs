@@ -4,13 +4,13 @@ use super::client_address::ClientAddress;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Per-address share of a bounded resource.
+/// The shares that addresses have taken of a bounded resource.
 pub(crate) struct Shares {
     max: usize,
     taken: Mutex<HashMap<ClientAddress, usize>>,
 }
 
-/// A part of an address's share, until it is dropped.
+/// A part of an address's share, which is given back on drop.
 pub(crate) struct Share {
     shares: Arc<Shares>,
     client: ClientAddress,
@@ -18,12 +18,12 @@ pub(crate) struct Share {
 }
 
 impl Shares {
-    /// A share of `max` for each address.
+    /// Lets each address take `max`.
     pub(crate) fn new(max: usize) -> Arc<Self> {
         Arc::new(Self { max, taken: Mutex::default() })
     }
 
-    /// An amount for this address, where it may have that.
+    /// Takes an amount for this address; `None` if it would exceed its share.
     pub(crate) fn take(self: &Arc<Self>, client: ClientAddress, amount: usize) -> Option<Share> {
         let mut taken = self.taken();
         let before = taken.get(&client).copied().unwrap_or(0);

@@ -13,7 +13,7 @@ use strongroom_attest::root_transfer::handoff::{
 };
 use strongroom_root::handoff::Donor;
 
-/// Hands the vault's root to other replicas, where the operator named a release key.
+/// Hands the vault's root to other replicas, if the operator has named a release key.
 pub(crate) struct RootDonor {
     pub(crate) donor: Option<Donor>,
     pub(crate) attestation: Arc<Attestation>,
@@ -25,7 +25,7 @@ impl RootDonor {
     fn donor(&self) -> Result<&Donor, ApiError> {
         if self.attestation.attestor().platform().is_none() {
             return Err(
-                Code::HandoffRefused.because("this server runs outside a TEE: nobody could verify it")
+                Code::HandoffRefused.because("this server runs outside a TEE, so nobody can verify it")
             );
         }
         self.donor.as_ref().ok_or_else(|| {
@@ -34,7 +34,7 @@ impl RootDonor {
         })
     }
 
-    /// Answers a joiner's first message with what runs here.
+    /// Answers a joiner's first message with evidence of the code and the settings here.
     pub(crate) async fn offer(&self, hello: &Hello) -> Result<Offer, ApiError> {
         let donor = self.donor()?;
         let offering = ReceivedHello::new(hello, &mut os_rng()).map_err(refusal)?;
@@ -58,7 +58,7 @@ impl RootDonor {
         let (attestor, now) = (Arc::clone(self.attestation.attestor()), self.clock.now());
         let verification = move || taken.grant(&request, &attestor, now);
         let grant = self.verifier.run(client, verification).await?.map_err(|error| {
-            tracing::warn!(%error, "the root was not handed over");
+            tracing::warn!(%error, "the root was not handed over to a replica that asked for it");
             refusal(error)
         })?;
         let joiner = grant.joiner();
@@ -74,4 +74,40 @@ fn refusal(error: HandoffError) -> ApiError {
         _ => Code::HandoffRefused,
     };
     code.because(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::limits::{Guard, Limits};
+    use crate::metrics::Metrics;
+    use strongroom::key::DecapsulationKey;
+    use strongroom::slh_dsa::PublicKey;
+    use strongroom_attest::root_transfer::handoff::Joiner;
+    use strongroom_attest::{KeyOrigin, Protection};
+    use strongroom_root::{Attestor, Platform, Root};
+
+    #[tokio::test]
+    async fn outside_a_tee_no_root_is_offered() {
+        let root = Root::generate(&mut os_rng());
+        let vault_id = *root.vault_id().as_bytes();
+        let key = DecapsulationKey::from_seed(&[1; 64]).encapsulation_key();
+        let attestation = Attestation::new(
+            Arc::new(Attestor::new(Platform::None)),
+            (vault_id, root.epoch(), key),
+            Config::new(Vec::new()).bound(KeyOrigin::Generated, Protection::Plain),
+            Clock::system(),
+        );
+        let guard = Arc::new(Guard::new(&Limits::default()));
+        let root_donor = RootDonor {
+            donor: Some(Donor::new(root, PublicKey::from_bytes([7; 64]))),
+            attestation: Arc::new(attestation),
+            verifier: Arc::new(Verifier::new(guard, Arc::new(Metrics::new()))),
+            clock: Clock::system(),
+        };
+        let hello = Joiner::new(vault_id, &mut os_rng()).hello();
+        let refused = root_donor.offer(&hello).await.map(|_| ()).map_err(|error| error.code);
+        assert_eq!(refused, Err(Code::HandoffRefused));
+    }
 }

@@ -1,5 +1,5 @@
-//! The shapes of a handoff's messages in the OpenAPI description; strongroom-attest reads and writes
-//! them.
+//! The shapes of a handoff's messages in the OpenAPI description; strongroom-attest reads and
+//! writes them.
 
 use crate::attestation::schema::{BoundConfiguration, Evidence};
 use utoipa::ToSchema;
@@ -9,22 +9,22 @@ use utoipa::ToSchema;
 #[schema(rename_all = "camelCase")]
 #[allow(dead_code, reason = "it describes what strongroom-attest reads")]
 pub(crate) struct HandoffHello {
-    /// 64 hex digits.
+    /// A nonce that the joiner made for this handoff, 64 hex digits.
     nonce: String,
-    /// Base64 of an ML-KEM-1024 encapsulation key that is made for this handoff.
+    /// An ML-KEM-1024 encapsulation key that the joiner made for this handoff, in base64.
     ephemeral_key: String,
 }
 
-/// What the replica that has the root runs.
+/// The code and the settings of the replica that has the root.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[allow(dead_code, reason = "it describes what strongroom-attest writes")]
 pub(crate) struct HandoffOffer {
     /// The name of this handoff, 64 hex digits.
     handoff: String,
-    /// Of the donor, for this handoff.
+    /// The donor's evidence, made for this handoff.
     evidence: Evidence,
-    /// The donor's settings.
+    /// The settings that the donor runs with.
     configuration: BoundConfiguration,
 }
 
@@ -33,22 +33,22 @@ pub(crate) struct HandoffOffer {
 #[schema(rename_all = "camelCase")]
 #[allow(dead_code, reason = "it describes what strongroom-attest reads")]
 pub(crate) struct HandoffRequest {
-    /// As in the offer.
+    /// The name of this handoff, as in the offer.
     handoff: String,
-    /// Of the joiner, for this handoff.
+    /// The joiner's evidence, made for this handoff.
     evidence: Evidence,
     /// The settings that the joiner will run with.
     configuration: BoundConfiguration,
-    /// What the release key signed, where the joiner runs other code than the donor.
+    /// Statements of the release key for the joiner's code, if it differs from the donor's.
     #[schema(max_items = 4)]
     release_statements: Vec<serde_json::Value>,
 }
 
-/// The root on its way.
+/// The root, sealed to the joiner.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[allow(dead_code, reason = "it describes what strongroom-attest writes")]
 pub(crate) struct HandoffRoot {
-    /// Base64 of a native envelope to the joiner's key.
+    /// A native envelope to the joiner's key, in base64.
     envelope: String,
 }

@@ -20,21 +20,22 @@ use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use strongroom::encoding::from_base64;
-use strongroom::json::Object;
+use strongroom::json::{self, Object};
 use strongroom_attest::root_transfer::recovery::{DeliveredRoot, WaitingServer};
 use strongroom_attest::root_transfer::root_envelope;
 use strongroom_root::{Attestor, AwaitedRoot, Root};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// Connections while it waits: recovery is for few.
+/// Open connections at most. Few people take part in a recovery.
 const MAX_CONNECTIONS: usize = 256;
-/// Of one address, so that nobody alone keeps the recipient out; a bridge or balancer is one for all.
+/// Open connections of one address at most, so no single address keeps the recipient out. It is not
+/// lower because a load balancer is one address for all clients.
 const MAX_CONNECTIONS_PER_ADDRESS: usize = 64;
-/// How long a request may take, its body included, so that nobody keeps a connection from others.
+/// How long a request may take, including its body, so nobody holds a connection for long.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Answers on this listener until a recipient has brought the root, or the end is asked for.
+/// Answers on this listener until a recipient has brought the root, or `shutdown` completes.
 pub async fn wait_for_root(
     awaited: AwaitedRoot,
     listener: TcpListener,
@@ -49,7 +50,7 @@ pub async fn wait_for_root(
         .route("/recovery", get(show).post(take))
         .route("/health/live", get(async || Json(json!({ "status": "ok" }))))
         .fallback(async || {
-            Code::WaitingForRoot.because("this server waits for its root: a recovery recipient brings it")
+            Code::WaitingForRoot.because("this server waits until a recovery recipient brings its root")
         })
         .layer(DefaultBodyLimit::max(2 * root_envelope::MAX_BYTES))
         .layer(middleware::from_fn(log_and_finish))
@@ -74,13 +75,13 @@ struct WaitingState {
     bring: Mutex<Option<oneshot::Sender<Root>>>,
 }
 
-/// Names, logs and completes each answer as a vault does (http/edge.rs). There is no root yet, so
-/// nothing has a name in the log.
+/// Logs and completes each answer as a vault does (`log_and_finish` in http/edge.rs). There is no
+/// root yet, and therefore no key for the names of clients in the log.
 async fn log_and_finish(request: Request, next: Next) -> Response {
     let request_id = answer::request_id();
     let answered = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await;
     let mut response = answered.unwrap_or_else(|_| {
-        Code::RequestTimeout.because("the request was not done within 30 seconds").into_response()
+        Code::RequestTimeout.because("the request was not complete within 30 seconds").into_response()
     });
     let status = response.status().as_u16();
     match response.extensions_mut().remove::<ApiError>() {
@@ -111,11 +112,11 @@ async fn show(
         let mut nonce = [0; 32];
         hex::decode_to_slice(asked.nonce, &mut nonce).ok().map(|()| nonce)
     });
-    let nonce = nonce.ok_or_else(|| Code::MalformedNonce.because("nonce is 64 hex digits"))?;
+    let nonce = nonce.ok_or_else(|| Code::MalformedNonce.because("nonce is not 64 hex digits"))?;
     let turn = waiting.quotes.turn().await?;
     let quoting = Arc::clone(&waiting);
     let work = move || {
-        // Held by the work and not by the caller, who may go away before it is done.
+        // The work holds the turn, because the caller may go away before the work is done.
         let _turn = turn;
         quoting.awaited.show(nonce, &quoting.attestor)
     };
@@ -128,17 +129,17 @@ async fn show(
 
 impl WaitingState {
     fn take(&self, body: &[u8]) -> Result<(), ApiError> {
-        let Object(DeliveredRoot { envelope }) = serde_json::from_slice(body)
+        let Object(DeliveredRoot { envelope }) = json::from_slice(body)
             .map_err(|_| Code::MalformedRequest.because("the body is not {envelope}"))?;
         let envelope =
             from_base64(&envelope).ok_or_else(|| Code::MalformedRequest.because("envelope is not base64"))?;
         let refused = |what: String| {
-            tracing::warn!(what, "a root was brought and not taken");
+            tracing::warn!(what, "a root that was brought was refused");
             Code::RecoveryRefused.because(what)
         };
         let root = self.awaited.take(&envelope).map_err(|error| refused(error.to_string()))?;
         let bring = self.bring.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // Whoever comes second brought the same.
+        // A second recipient has brought the same root, so it is not needed.
         bring.map(|bring| bring.send(root));
         Ok(())
     }
@@ -152,7 +153,7 @@ async fn take(
         StatusCode::PAYLOAD_TOO_LARGE => {
             Code::BodyTooLarge.because("the body is larger than a root's envelope")
         }
-        _ => Code::MalformedRequest.because("the body broke off"),
+        _ => Code::MalformedRequest.because("the body ended early"),
     })?;
     waiting.take(&body).map(|()| StatusCode::NO_CONTENT)
 }

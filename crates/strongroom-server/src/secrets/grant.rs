@@ -1,4 +1,5 @@
-//! Grants: proof, as a value, that somebody may do something with a slot. Each has one constructor, the check.
+//! Grants: proof, as a value, that somebody may do something with a slot. Each grant has one
+//! constructor, which is the check.
 
 use super::record::Record;
 use super::slots::Slots;
@@ -13,34 +14,35 @@ use strongroom::key::Recipient;
 use strongroom::principal::Principal;
 use strongroom::sign_in::Act;
 
-/// What a reader may do with a slot.
+/// An act of a reader on a slot.
 pub(crate) trait ReadAct: Send + 'static {
     /// The act that a bound statement must name.
     fn of(slot: SlotId) -> Act;
 }
 
-/// Having the vault open the payload.
-pub(crate) struct Access;
+/// The vault opens the payload.
+pub(crate) struct OpenAct;
 
-impl ReadAct for Access {
+impl ReadAct for OpenAct {
     fn of(slot: SlotId) -> Act {
         Act::Access(slot)
     }
 }
 
-/// Having the vault open the payload, for a key that the request names.
-pub(crate) struct SealTo;
+/// The vault opens the payload and seals it to a key that the request names.
+pub(crate) struct SealToAct;
 
-/// Fetching the payload as it is.
-pub(crate) struct Envelope;
+/// The reader fetches the sealed payload.
+pub(crate) struct FetchAct;
 
-impl ReadAct for Envelope {
+impl ReadAct for FetchAct {
     fn of(slot: SlotId) -> Act {
         Act::Envelope(slot)
     }
 }
 
-/// A signed-in wallet is a reader of the slot in the path, whose record this carries. An axum extractor.
+/// A signed-in wallet or key is a reader of the slot in the path. Carries the slot's record, and is
+/// an axum extractor.
 pub(crate) struct AccessGrant<A> {
     generation: u64,
     record: Record,
@@ -58,7 +60,7 @@ impl<A> AccessGrant<A> {
 }
 
 impl<A> AccessGrant<A> {
-    /// Checks a sign-in for an act on a slot, then that the wallet may read it.
+    /// Checks a sign-in for an act on a slot, then that the signer may read the slot.
     async fn check(
         (sign_ins, slots): (&SignIns, &Slots),
         sign_in: &SignIn,
@@ -89,8 +91,8 @@ where
     }
 }
 
-impl AccessGrant<SealTo> {
-    /// A grant for an answer to this key alone, which the statement must name.
+impl AccessGrant<SealToAct> {
+    /// A grant for an answer that is sealed to this key. The statement must name the key.
     pub(crate) async fn to_key(
         parts: (&SignIns, &Slots),
         sign_in: &SignIn,
@@ -101,7 +103,7 @@ impl AccessGrant<SealTo> {
     }
 }
 
-/// A signed-in wallet owns a slot, whose record this carries.
+/// A signed-in wallet or key owns a slot. Carries the slot's record.
 pub(crate) struct OwnerGrant {
     slot: SlotId,
     generation: u64,
@@ -109,7 +111,7 @@ pub(crate) struct OwnerGrant {
 }
 
 impl OwnerGrant {
-    /// Checks a sign-in for an act on a slot, then that the wallet owns it.
+    /// Checks a sign-in for an act on a slot, then that the signer owns the slot.
     pub(crate) async fn check(
         (sign_ins, slots): (&SignIns, &Slots),
         sign_in: &SignIn,
@@ -121,24 +123,24 @@ impl OwnerGrant {
         if record.owners.contains(&signer) {
             return Ok(Self { slot, generation: row.generation, record });
         }
-        // Only who may read learns that the slot is there.
+        // Only a reader may learn that the slot is there.
         if !record.readers.contains(&signer) {
             return Err(not_found());
         }
         Err(if record.owners.is_empty() {
-            Code::NoOwner.because("the slot has no owner: it was stored for several, unsigned")
+            Code::NoOwner.because("the slot has no owner, because it was stored unsigned for several readers")
         } else {
-            Code::NotTheOwner.because("only the slot's owner may do this")
+            Code::NotTheOwner.because("only an owner of the slot may do this: sign in as an owner")
         })
     }
 
-    /// The slot, and its generation and record as they were checked.
+    /// The slot, with the generation and the record that were checked.
     pub(crate) fn into_parts(self) -> (SlotId, u64, Record) {
         (self.slot, self.generation, self.record)
     }
 }
 
-/// Who signed in, for their own list.
+/// A signed-in wallet or key, which may list its own slots.
 pub(crate) struct Lister(pub(crate) Principal);
 
 impl<S> FromRequestParts<S> for Lister
@@ -154,7 +156,7 @@ where
     }
 }
 
-/// The slot of a path such as `/secret/access/{slot}`. A text that names no slot is an unknown one.
+/// The slot in a path such as `/secret/access/{slot}`. A malformed name counts as an unknown slot.
 pub(crate) async fn slot_in_path<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<SlotId, ApiError> {
     let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| not_found())?;
     text.parse().map_err(|_| not_found())

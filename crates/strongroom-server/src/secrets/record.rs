@@ -1,28 +1,28 @@
-//! What a slot's record says (spec/storage.md §3); storage/records.rs seals it.
+//! The content of a slot's record (spec/storage.md §3). storage/records.rs seals it.
 
 use strongroom::envelope::Envelope;
 use strongroom::principal::Principal;
 use strongroom::{SealedSecret, SealedSecretError, w3pk};
 use strongroom_store::UnixSeconds;
 
-/// 1, of development builds, had one owner and no envelopes.
+/// Version 1 was only in development builds. It had one owner and no envelopes.
 const CONTENT_VERSION: u8 = 2;
-/// w3pk JSON, of either shape.
+/// The JSON of a w3pk payload, of either shape.
 const FORMAT_W3PK: u8 = 1;
-/// A native envelope's bytes.
+/// The bytes of a native envelope.
 const FORMAT_ENVELOPE: u8 = 2;
 
-/// What a slot holds, in the one way that we write it.
+/// A sealed secret as a slot keeps it. Each secret is written in one way only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum KeptSecret {
-    /// As JSON.
+    /// The JSON of a w3pk payload.
     W3pk(String),
-    /// As bytes.
+    /// The bytes of a native envelope.
     Envelope(Vec<u8>),
 }
 
 impl KeptSecret {
-    /// The one way to write a sealed secret.
+    /// Writes a sealed secret.
     pub(crate) fn of(sealed: &SealedSecret) -> Self {
         match sealed {
             SealedSecret::W3pk(payload) => Self::W3pk(payload.to_json()),
@@ -46,40 +46,40 @@ impl KeptSecret {
     }
 }
 
-/// What a slot holds, and for whom.
+/// A slot's secret, and the people that it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
-    /// What was sealed.
+    /// The sealed secret.
     pub(crate) kept: KeptSecret,
-    /// Who may read, ascending, each once.
+    /// Principals that may read, in ascending order, each once.
     pub(crate) readers: Vec<Principal>,
-    /// Who may replace and delete, ascending, each once.
+    /// Principals that may replace and delete, in ascending order, each once.
     pub(crate) owners: Vec<Principal>,
     /// When the slot was first stored.
     pub(crate) created_at: UnixSeconds,
-    /// When the slot ends, if it does.
+    /// When the slot expires, if it does.
     pub(crate) expires_at: Option<UnixSeconds>,
-    /// Whether the vault is among the recipients.
+    /// Whether the vault is among the recipients, and can open the secret.
     pub(crate) openable: bool,
 }
 
 impl Record {
-    /// Whether the slot has ended.
+    /// Whether the slot has expired.
     #[must_use]
     pub(crate) fn has_expired(&self, now: UnixSeconds) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
     }
 
-    /// Whether somebody may know of the slot: a reader, or an owner.
+    /// Whether a principal may know of the slot, as a reader or an owner.
     #[must_use]
     pub(crate) fn concerns(&self, principal: Principal) -> bool {
         self.readers.contains(&principal) || self.owners.contains(&principal)
     }
 
-    /// What was sealed, read again.
+    /// Reads the sealed secret.
     ///
     /// # Errors
-    /// None that a record of ours can have.
+    /// Never for a record that this code has written.
     pub(crate) fn sealed(&self) -> Result<SealedSecret, SealedSecretError> {
         Ok(match &self.kept {
             KeptSecret::W3pk(json) => SealedSecret::W3pk(w3pk::AnyPayload::from_json(json.as_bytes())?),
@@ -87,7 +87,7 @@ impl Record {
         })
     }
 
-    /// As CBOR.
+    /// The record as CBOR.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let (format, bytes) = self.kept.parts();
         let mut out = Vec::with_capacity(bytes.len() + 64 + 36 * (self.readers.len() + self.owners.len()));

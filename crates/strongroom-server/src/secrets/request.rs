@@ -1,11 +1,11 @@
-//! The body of a store request, read strictly and bounded.
+//! The body of a store request. It is read strictly and within bounds.
 
 use super::policy;
 use crate::error::{ApiError, Code};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use strongroom::envelope::{self, Envelope};
-use strongroom::json::Object;
+use strongroom::json::{self, JsonError, Object};
 use strongroom::policy::EnvelopePolicyError;
 use strongroom::principal::Principal;
 use strongroom::rfc3339;
@@ -15,17 +15,17 @@ use strongroom::{SealedSecret, SealedSecretError};
 use strongroom_store::UnixSeconds;
 use time::{OffsetDateTime, UtcOffset};
 
-/// Wallets that `publicAddresses` can name, as many as a policy can.
+/// Wallets that `publicAddresses` can name: as many as a policy can.
 pub(crate) const MAX_READERS: usize = strongroom::policy::MAX_PRINCIPALS;
 
-/// What is to be kept, and for whom.
+/// A sealed secret that shall be kept, and its readers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoreRequest {
     pub(crate) sealed: SealedSecret,
-    /// Ascending, each once, 1 to [`MAX_READERS`].
+    /// Readers in ascending order, each once, 1 to [`MAX_READERS`].
     pub(crate) readers: Vec<Principal>,
     pub(crate) expires_at: Option<UnixSeconds>,
-    /// Whether the vault has set the end, since nobody signed and the request named none.
+    /// Whether the vault has set the expiry, because nobody signed and the request named none.
     pub(crate) end_is_ours: bool,
 }
 
@@ -40,11 +40,10 @@ struct Raw<'a> {
 
 impl StoreRequest {
     pub(crate) fn parse(body: &[u8], now: OffsetDateTime) -> Result<Self, ApiError> {
-        let Object(raw): Object<Raw<'_>> = serde_json::from_slice(body).map_err(|error| {
-            // The message of serde_json may repeat the body, which may hold a secret by mistake.
-            let (line, column) = (error.line(), error.column());
+        let Object(raw): Object<Raw<'_>> = json::from_slice(body).map_err(|JsonError { line, column }| {
+            // Only the place is told: the body may be a plaintext by mistake.
             Code::MalformedRequest.because(format!(
-                "the body is no {{secret, publicAddresses, expiresAt?}}: line {line}, column {column}"
+                "the body is not {{secret, publicAddresses, expiresAt?}}: line {line}, column {column}"
             ))
         })?;
         let sealed = parse_secret(raw.secret.get())?;
@@ -60,7 +59,7 @@ impl StoreRequest {
         Ok(Self { sealed, readers, expires_at, end_is_ours: false })
     }
 
-    /// A body that is an envelope, with the header beside it.
+    /// Reads a body that is an envelope, with the header that says when it expires.
     pub(crate) fn parse_envelope(
         body: &[u8],
         expires_at: Option<&str>,
@@ -73,7 +72,8 @@ impl StoreRequest {
         Ok(Self { sealed: envelope.into(), readers, expires_at, end_is_ours: false })
     }
 
-    /// Bytes that it counts for: those of the body, and what its principals take in look-ups.
+    /// Bytes that the request counts for: those of the body, and those of its principals' look-up
+    /// tags.
     pub(crate) fn cost_bytes(&self, body_bytes: usize) -> usize {
         const PRINCIPAL_BYTES: usize = 128;
         let owners = match &self.sealed {
@@ -83,7 +83,7 @@ impl StoreRequest {
         body_bytes + PRINCIPAL_BYTES * (self.readers.len() + owners)
     }
 
-    /// Bounds the life of what nobody signed for.
+    /// Bounds the life of a secret that nobody signed for.
     pub(crate) fn end_by(&mut self, latest: UnixSeconds) -> Result<(), ApiError> {
         match self.expires_at {
             None => {
@@ -93,19 +93,19 @@ impl StoreRequest {
             }
             Some(end) if end <= latest => Ok(()),
             Some(_) => Err(Code::MalformedExpiry.because(
-                "expiresAt is later than unsigned secrets live here: sign the request, or ask for less",
+                "expiresAt is later than an unsigned secret may live here: sign the request, or choose an earlier time",
             )),
         }
     }
 }
 
-/// A payload, or a string that holds one.
+/// Reads a payload, or a string that holds one.
 fn parse_secret(raw: &str) -> Result<SealedSecret, ApiError> {
     if !raw.starts_with('"') {
         return SealedSecret::from_json(raw.as_bytes()).map_err(|error| malformed("secret", &error));
     }
-    let text: String =
-        serde_json::from_str(raw).map_err(|_| Code::MalformedRequest.because("secret is no JSON string"))?;
+    let text: String = serde_json::from_str(raw)
+        .map_err(|_| Code::MalformedRequest.because("secret is not a JSON string"))?;
     SealedSecret::from_json(text.as_bytes()).map_err(|error| match error {
         SealedSecretError::W3pk(PayloadError::Json { .. } | PayloadError::Missing { .. }) => {
             Code::NotSealed.because("the vault takes no plaintext: seal the secret on the client first")
@@ -116,7 +116,8 @@ fn parse_secret(raw: &str) -> Result<SealedSecret, ApiError> {
 
 fn malformed(what: &str, error: &SealedSecretError) -> ApiError {
     let code = match error {
-        // What a newer Strongroom asks for is not ignored, nor is it damage.
+        // A newer Strongroom may ask for more. That is not damage, but it must not be ignored
+        // either.
         SealedSecretError::Envelope(
             envelope::EnvelopeError::UnknownThreshold
             | envelope::EnvelopeError::Policy(EnvelopePolicyError::UnknownKey { .. }),
@@ -126,7 +127,7 @@ fn malformed(what: &str, error: &SealedSecretError) -> ApiError {
     code.because(format!("{what}: {error}"))
 }
 
-/// The readers that the policy names, which win; whoever names others in the request is told.
+/// The readers that the policy names. A request that names others is refused.
 fn readers_of(envelope: &Envelope, named: Option<Vec<Principal>>) -> Result<Vec<Principal>, ApiError> {
     if envelope.plaintext_bytes().is_none() {
         return Err(Code::MalformedPayload.because("the envelope's payload is cut short"));
@@ -134,18 +135,16 @@ fn readers_of(envelope: &Envelope, named: Option<Vec<Principal>>) -> Result<Vec<
     policy::check_readers(envelope.header().policy())?;
     let readers = &envelope.header().policy().readers;
     if named.is_some_and(|named| named != *readers) {
-        return Err(Code::ReadersDisagree.because(
-            "publicAddresses are others than the readers in the envelope's policy: leave them out",
-        ));
+        return Err(Code::ReadersDisagree
+            .because("publicAddresses differ from the readers in the envelope's policy: leave them out"));
     }
     Ok(readers.clone())
 }
 
 fn parse_readers(texts: &[String]) -> Result<Vec<Principal>, ApiError> {
     if !(1..=MAX_READERS).contains(&texts.len()) {
-        return Err(
-            Code::MalformedAddress.because(format!("publicAddresses has 1 to {MAX_READERS} addresses"))
-        );
+        return Err(Code::MalformedAddress
+            .because(format!("publicAddresses has {}, expected 1 to {MAX_READERS}", texts.len())));
     }
     let mut readers = texts
         .iter()
@@ -162,15 +161,15 @@ fn parse_readers(texts: &[String]) -> Result<Vec<Principal>, ApiError> {
 }
 
 fn parse_expiry(text: &str, now: OffsetDateTime) -> Result<UnixSeconds, ApiError> {
-    // In UTC it must still have a year of four digits, since that is how it is shown again.
+    // In UTC the year must have four digits, because answers show the time in UTC.
     let at = rfc3339::parse(text)
         .and_then(|at| at.checked_to_offset(UtcOffset::UTC))
         .ok_or_else(|| {
-            Code::MalformedExpiry.because("expiresAt is an RFC 3339 time, such as 2027-01-01T00:00:00Z")
+            Code::MalformedExpiry.because("expiresAt is not an RFC 3339 time, such as 2027-01-01T00:00:00Z")
         })?
         .unix_timestamp();
     if at <= now.unix_timestamp() {
-        return Err(Code::MalformedExpiry.because("expiresAt is past"));
+        return Err(Code::MalformedExpiry.because("expiresAt is past: choose a time in the future"));
     }
     Ok(at)
 }

@@ -1,100 +1,47 @@
 //! `/secret/…`: store, access, envelope, list, delete.
 
-use super::grant::{self, AccessGrant, Lister, OwnerGrant};
+use super::answers::{AccessAnswer, ListAnswer, StoreAnswer, etag, listed, opened, stored};
+use super::grant::{AccessGrant, FetchAct, Lister, OpenAct, OwnerGrant};
+use super::parameters::{
+    EXPIRES_AT_HEADER, ExpiresAtHeader, Page, PageParameters, SlotInPath, SlotParameter, if_match,
+};
 use super::record::KeptSecret;
 use super::request::StoreRequest;
 use super::schema;
-use super::service::{Secrets, Stored};
+use super::service::Secrets;
 use crate::error::{ApiError, Code};
 use crate::http::answer::JSON;
 use crate::http::body::{self, JsonBody, SealedBody};
-use crate::http::times::unix_rfc3339;
 use crate::limits::ClientAddress;
 use crate::sign_in::{SignIn, SignIns};
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Extension, FromRequestParts, Query, State};
-use axum::http::request::Parts;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::sync::Arc;
-use strongroom::json::Object;
+use strongroom::encoding;
+use strongroom::json::{self, Object};
 use strongroom::key::Recipient;
 use strongroom::sign_in::Act;
-use strongroom::{Plaintext, SlotId, encoding};
-use utoipa::{IntoParams, ToSchema};
-use zeroize::Zeroizing;
+use utoipa::ToSchema;
 
-/// `expiresAt` of an envelope that is sent as it is.
-pub(crate) const EXPIRES_AT_HEADER: &str = "x-strongroom-expires-at";
 const OCTET_STREAM: &str = "application/octet-stream";
-const DEFAULT_PAGE: u32 = 100;
-const MAX_PAGE: u32 = 1000;
 
-/// What became of a stored payload.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct StoreAnswer {
-    /// Where it is: 64 hex digits.
-    slot: String,
-    /// Whether the vault is among the recipients and can open it.
-    openable: bool,
-    /// When the vault forgets it, RFC 3339; never where there is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<String>,
-}
-
-/// A slot in a list.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct ListedSlot {
-    /// Its name.
-    slot: String,
-    /// Whether the wallet may replace and delete it.
-    owner: bool,
-    /// Whether the wallet may read it.
-    reader: bool,
-    /// Whether the vault can open it.
-    openable: bool,
-    /// RFC 3339.
-    created_at: String,
-    /// RFC 3339.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<String>,
-    /// For `If-Match`.
-    etag: String,
-}
-
-/// A page of a list.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct ListAnswer {
-    /// Ascending by name.
-    slots: Vec<ListedSlot>,
-    /// What to pass as `after` for the next page; none where this is the last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-}
-
-/// The key that an answer is sealed to.
+/// The key that the answer shall be sealed to.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AccessRequest {
-    /// A public key text `strongroom-pk-1…`, or base64 of an ML-KEM-1024 encapsulation key.
+    /// A public key text `strongroom-pk-1…`, or an ML-KEM-1024 encapsulation key in base64.
     seal_to: String,
-}
-
-/// An opened secret, sealed to the key of the request.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct AccessAnswer {
-    /// Base64 of a native envelope.
-    sealed: String,
 }
 
 /// Store a sealed payload
 ///
-/// Signed or not. The owners are those of an envelope's policy; else who signs; else the sole reader; else nobody. The same
-/// request again finds the same slot, if the vault is among the recipients.
+/// The request may be signed. The owners are those in an envelope's policy; else the signer; else
+/// the only reader; else nobody. If the vault is among the recipients, the same request again gets
+/// the same slot.
 #[utoipa::path(
     post,
     path = "/secret/store",
@@ -103,7 +50,7 @@ pub(crate) struct AccessAnswer {
     params(ExpiresAtHeader),
     request_body(content((schema::StoreRequest = "application/json"), (schema::EnvelopeBytes = "application/octet-stream"))),
     security((), ("siweMessage" = [], "siweSignature" = []), ("session" = [])),
-    responses((status = 201, description = "Stored, durably", body = StoreAnswer)),
+    responses((status = 201, description = "The payload is stored durably", body = StoreAnswer)),
 )]
 pub(crate) async fn store(
     State(secrets): State<Arc<Secrets>>,
@@ -135,14 +82,15 @@ pub(crate) async fn store(
 )]
 pub(crate) async fn access(
     State(secrets): State<Arc<Secrets>>,
-    grant: AccessGrant<grant::Access>,
+    grant: AccessGrant<OpenAct>,
 ) -> Result<impl IntoResponse, ApiError> {
     Ok((JSON, opened(&secrets.open(grant.record())?)))
 }
 
 /// Have the vault open a secret for one key
 ///
-/// Whoever ends the TLS does not see it. The statement names slot and key.
+/// The answer is sealed, so whatever ends the TLS cannot read it. The statement must name the slot
+/// and the key.
 #[utoipa::path(
     post,
     path = "/secret/access/{slot}",
@@ -160,8 +108,8 @@ pub(crate) async fn access_to_key(
     headers: HeaderMap,
     JsonBody(body): JsonBody,
 ) -> Result<Json<AccessAnswer>, ApiError> {
-    let Object(request): Object<AccessRequest> = serde_json::from_slice(&body)
-        .map_err(|_| Code::MalformedRequest.because("the body is no {sealTo}"))?;
+    let Object(request): Object<AccessRequest> =
+        json::from_slice(&body).map_err(|_| Code::MalformedRequest.because("the body is not {sealTo}"))?;
     let recipient: Recipient =
         request.seal_to.parse().map_err(|error| Code::MalformedKey.because(format!("sealTo: {error}")))?;
     let sign_in = SignIn::required(&headers)?;
@@ -170,7 +118,7 @@ pub(crate) async fn access_to_key(
     Ok(Json(AccessAnswer { sealed: encoding::base64(sealed.as_bytes()) }))
 }
 
-/// Fetch the payload as it is
+/// Fetch the sealed payload
 #[utoipa::path(
     get,
     path = "/secret/envelope/{slot}",
@@ -180,14 +128,11 @@ pub(crate) async fn access_to_key(
     security(("siweMessage" = [], "siweSignature" = []), ("session" = [])),
     responses((
         status = 200,
-        description = "What is stored, with its ETag; an envelope as its bytes, where `Accept` is application/octet-stream",
+        description = "The payload, with its ETag; an envelope comes as bytes if `Accept` is application/octet-stream",
         content((schema::Secret = "application/json"), (schema::EnvelopeBytes = "application/octet-stream")),
     )),
 )]
-pub(crate) async fn envelope(
-    headers: HeaderMap,
-    grant: AccessGrant<grant::Envelope>,
-) -> Result<Response, ApiError> {
+pub(crate) async fn envelope(headers: HeaderMap, grant: AccessGrant<FetchAct>) -> Result<Response, ApiError> {
     let etag = [(header::ETAG, etag(grant.generation()))];
     let wants_bytes = headers.get(header::ACCEPT).is_some_and(|value| body::is(value, OCTET_STREAM));
     Ok(match &grant.record().kept {
@@ -203,16 +148,17 @@ pub(crate) async fn envelope(
 
 /// Replace the payload, for its owner
 ///
-/// Where nobody else has meanwhile. The statement names slot and body.
+/// The payload is replaced only if nobody has replaced it in the meantime. The statement must name
+/// the slot and the body.
 #[utoipa::path(
     put,
     path = "/secret/envelope/{slot}",
     tag = "secrets",
     operation_id = "replace",
-    params(SlotParameter, ExpiresAtHeader, ("If-Match" = String, Header, description = "The ETag that is replaced")),
+    params(SlotParameter, ExpiresAtHeader, ("If-Match" = String, Header, description = "The ETag of the payload to replace")),
     request_body(content((schema::StoreRequest = "application/json"), (schema::EnvelopeBytes = "application/octet-stream"))),
     security(("siweMessage" = [], "siweSignature" = []), ("session" = [])),
-    responses((status = 200, description = "Replaced, durably", body = StoreAnswer)),
+    responses((status = 200, description = "The payload is replaced durably", body = StoreAnswer)),
 )]
 pub(crate) async fn replace(
     State(secrets): State<Arc<Secrets>>,
@@ -229,9 +175,9 @@ pub(crate) async fn replace(
     Ok(stored(secrets.replace(grant, expected, request).await?).into_response())
 }
 
-/// Forget a slot, for its owner
+/// Delete a slot, for its owner
 ///
-/// The statement names the slot.
+/// The statement must name the slot.
 #[utoipa::path(
     delete,
     path = "/secret/{slot}",
@@ -239,7 +185,7 @@ pub(crate) async fn replace(
     operation_id = "forget",
     params(SlotParameter),
     security(("siweMessage" = [], "siweSignature" = []), ("session" = [])),
-    responses((status = 204, description = "Forgotten, durably")),
+    responses((status = 204, description = "The slot is deleted durably")),
 )]
 pub(crate) async fn forget(
     State(secrets): State<Arc<Secrets>>,
@@ -253,57 +199,7 @@ pub(crate) async fn forget(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The slot of a path.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-#[allow(dead_code, reason = "it describes what `SlotInPath` and the grants read")]
-struct SlotParameter {
-    /// 64 hex digits.
-    #[param(pattern = "^[0-9a-f]{64}$")]
-    slot: String,
-}
-
-/// With an envelope that is sent as its bytes.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-#[allow(dead_code, reason = "it describes what `parse` reads")]
-struct ExpiresAtHeader {
-    /// When the vault forgets an envelope that is sent as its bytes: RFC 3339. A bound statement hashes body ‖ this.
-    #[param(rename = "x-strongroom-expires-at")]
-    expires_at: Option<String>,
-}
-
-/// Which part of a list. Read before the sign-in, so that a mistake here costs no nonce.
-pub(crate) struct Page {
-    after: Option<SlotId>,
-    limit: u32,
-}
-
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct PageParameters {
-    /// The last slot of the page before.
-    #[param(pattern = "^[0-9a-f]{64}$")]
-    after: Option<String>,
-    /// Slots in the page.
-    #[param(minimum = 1, maximum = 1000, default = 100)]
-    limit: Option<u32>,
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Page {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let malformed = || Code::MalformedQuery.because(format!("after is a slot, limit is 1 to {MAX_PAGE}"));
-        let Query(page) =
-            Query::<PageParameters>::from_request_parts(parts, state).await.map_err(|_| malformed())?;
-        let after = page.after.map(|text| text.parse()).transpose().map_err(|_| malformed())?;
-        let limit = page.limit.unwrap_or(DEFAULT_PAGE);
-        if (1..=MAX_PAGE).contains(&limit) { Ok(Self { after, limit }) } else { Err(malformed()) }
-    }
-}
-
-/// The slots that a wallet owns or may read
+/// The slots that the caller owns or may read
 #[utoipa::path(
     get,
     path = "/secret/slots",
@@ -311,41 +207,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Page {
     operation_id = "list",
     params(PageParameters),
     security(("siweMessage" = [], "siweSignature" = []), ("session" = [])),
-    responses((status = 200, description = "A page of them", body = ListAnswer)),
+    responses((status = 200, description = "A page of the slots", body = ListAnswer)),
 )]
 pub(crate) async fn list(
     State(secrets): State<Arc<Secrets>>,
     page: Page,
     Lister(principal): Lister,
 ) -> Result<Json<ListAnswer>, ApiError> {
-    let (listed, next) = secrets.list(principal, page.after, page.limit).await?;
-    let slots = listed
-        .iter()
-        .map(|entry| ListedSlot {
-            slot: entry.slot.to_string(),
-            owner: entry.owner,
-            reader: entry.reader,
-            openable: entry.openable,
-            created_at: unix_rfc3339(entry.created_at),
-            expires_at: entry.expires_at.map(unix_rfc3339),
-            etag: etag(entry.generation),
-        })
-        .collect();
-    Ok(Json(ListAnswer { slots, next: next.map(|slot| slot.to_string()) }))
+    let (slots, next) = secrets.list(principal, page.after, page.limit).await?;
+    Ok(listed(&slots, next))
 }
 
-/// The slot of the path, for handlers that need no grant of it yet.
-pub(crate) struct SlotInPath(SlotId);
-
-impl<S: Send + Sync> FromRequestParts<S> for SlotInPath {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        grant::slot_in_path(parts, state).await.map(Self)
-    }
-}
-
-/// The request, and the bytes that a bound statement hashes: the body, and after it the header that says when it ends.
+/// The request, and the bytes that a bound statement hashes: the body, followed by the header with
+/// its expiry.
 fn parse(
     secrets: &Secrets,
     headers: &HeaderMap,
@@ -355,11 +229,10 @@ fn parse(
     let (end, more) = (ends.next(), ends.next().is_some());
     match (body, end) {
         (_, Some(_)) if more => {
-            Err(Code::MalformedExpiry.because(format!("{EXPIRES_AT_HEADER} is there twice")))
+            Err(Code::MalformedExpiry.because(format!("{EXPIRES_AT_HEADER} is there twice: send it once")))
         }
-        (SealedBody::Json(_), Some(_)) => {
-            Err(Code::MalformedExpiry.because("a JSON body says itself when it ends: expiresAt"))
-        }
+        (SealedBody::Json(_), Some(_)) => Err(Code::MalformedExpiry
+            .because(format!("{EXPIRES_AT_HEADER} is for envelopes: a JSON body has expiresAt instead"))),
         (SealedBody::Json(body), None) => Ok((StoreRequest::parse(body, secrets.now())?, body.clone())),
         (SealedBody::Envelope(body), None) => {
             Ok((StoreRequest::parse_envelope(body, None, secrets.now())?, body.clone()))
@@ -370,48 +243,4 @@ fn parse(
             Ok((request, [body, text.as_bytes()].concat().into()))
         }
     }
-}
-
-fn stored(stored: Stored) -> impl IntoResponse {
-    let answer = StoreAnswer {
-        slot: stored.slot.to_string(),
-        openable: stored.openable,
-        expires_at: stored.expires_at.map(unix_rfc3339),
-    };
-    ([(header::ETAG, etag(stored.generation))], Json(answer))
-}
-
-/// `{"secret":…}`, or `{"secretBase64":…}` of bytes that are no text; wiped when it has been sent.
-fn opened(plaintext: &Plaintext) -> Bytes {
-    let bytes = plaintext.expose();
-    // A character becomes at most six, so that the buffer never moves and leaves a copy behind.
-    let mut json = Zeroizing::new(Vec::with_capacity(6 * bytes.len() + 32));
-    match std::str::from_utf8(bytes) {
-        Ok(text) => {
-            json.extend_from_slice(br#"{"secret":"#);
-            serde_json::to_writer(&mut *json, text).expect("writing to memory does not fail");
-            json.push(b'}');
-        }
-        Err(_) => {
-            json.extend_from_slice(br#"{"secretBase64":""#);
-            json.extend_from_slice(Zeroizing::new(encoding::base64(bytes)).as_bytes());
-            json.extend_from_slice(br#""}"#);
-        }
-    }
-    Bytes::from_owner(json)
-}
-
-fn etag(generation: u64) -> String {
-    format!("\"{generation}\"")
-}
-
-/// The generation of `If-Match: "n"`; 0, which no slot has, where it is another's tag.
-fn if_match(headers: &HeaderMap) -> Result<u64, ApiError> {
-    let mut values = headers.get_all(header::IF_MATCH).iter();
-    let value =
-        values.next().ok_or_else(|| Code::IfMatchRequired.because("send If-Match with the slot's ETag"))?;
-    let text = value.to_str().unwrap_or("");
-    let generation =
-        text.trim_matches('"').parse().ok().filter(|n| etag(*n) == text && values.next().is_none());
-    Ok(generation.unwrap_or(0))
 }

@@ -1,4 +1,5 @@
-//! What the vault does with secrets, apart from HTTP: take payloads in, guard them, open them.
+//! What the vault does with secrets, whatever the protocol: it keeps sealed payloads, opens them
+//! for their readers, and deletes them.
 
 use super::grant::OwnerGrant;
 use super::policy;
@@ -26,20 +27,20 @@ pub(crate) struct Secrets {
     pub(crate) kem_key: DecapsulationKey,
     pub(crate) vault_id: [u8; 32],
     pub(crate) guard: Arc<Guard>,
-    /// Whether nobody may store unsigned.
+    /// Whether storing needs a sign-in.
     pub(crate) require_sign_in_to_store: bool,
-    /// How long a secret lives at most that was stored unsigned.
+    /// How long a secret lives at most if it was stored unsigned.
     pub(crate) anonymous_lifetime: Option<Duration>,
 }
 
-/// What became of a payload that was taken in.
+/// The slot of a payload that was taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) slot: SlotId,
     pub(crate) generation: u64,
     /// Whether the vault can open it.
     pub(crate) openable: bool,
-    /// When it ends, if it does.
+    /// When it expires, if it does.
     pub(crate) expires_at: Option<UnixSeconds>,
 }
 
@@ -55,8 +56,8 @@ impl Secrets {
         self.slots.clock.now()
     }
 
-    /// Lets a request be stored that nobody signed, where this vault does that: bounds how long it
-    /// lives, and counts `body_bytes` for the client's address.
+    /// Admits a request that nobody signed, if this vault stores unsigned secrets. It bounds how
+    /// long the secret lives, and counts its bytes for the client's address.
     pub(crate) fn admit_unsigned(
         &self,
         request: &mut StoreRequest,
@@ -72,7 +73,7 @@ impl Secrets {
         self.guard.admit_anonymous(client, request.cost_bytes(body_bytes))
     }
 
-    /// Takes a payload into a new slot, or finds the slot of the same request (a retry).
+    /// Takes a payload into a new slot, or finds the slot of the same earlier request.
     pub(crate) async fn take_in(
         &self,
         request: StoreRequest,
@@ -91,7 +92,8 @@ impl Secrets {
         }
     }
 
-    /// The slot that holds the very same thing for the same people: the client asks again after a lost answer.
+    /// The slot that holds the same secret for the same people. A client that has lost the answer
+    /// asks again.
     async fn retry_of(
         &self,
         record: &Record,
@@ -102,13 +104,14 @@ impl Secrets {
         let held =
             || Code::CiphertextHeld.because("the vault holds or held this ciphertext: seal the secret again");
         let (row, holding) = self.slots.load(holder).await?.ok_or_else(held)?;
-        // What is kept is the one way to write the decoded fields.
+        // Each secret is written in one way only, so equal secrets have equal bytes.
         let same = holding.kept == record.kept
             && holding.readers == record.readers
             && holding.owners == record.owners
-            // An envelope names its owners itself, so that a stranger's request is the same but for who signs it.
+            // An envelope names its owners itself, so a stranger's request differs only in its
+            // signer.
             && signer.is_none_or(|signer| holding.concerns(signer))
-            // Where the vault sets the end, it moves on between the first request and its retry.
+            // An expiry that the vault sets is later for the retry than for the first request.
             && (holding.expires_at == record.expires_at || end_is_ours && holding.expires_at.is_some());
         if !same {
             return Err(held());
@@ -116,7 +119,7 @@ impl Secrets {
         Ok(Stored::new(holder, row.generation, &holding))
     }
 
-    /// Puts another payload into a slot, for its owner.
+    /// Replaces the payload of a slot, for its owner.
     pub(crate) async fn replace(
         &self,
         grant: OwnerGrant,
@@ -129,8 +132,8 @@ impl Secrets {
             return Err(changed());
         }
         let (record, held) = self.admit(request, before.owners.clone(), before.created_at)?;
-        // A ciphertext may stay in its slot. What the slot holds is what its sealed record says: the tag table stands
-        // in clear, and whoever edits it could name any slot.
+        // A ciphertext may stay in its slot. The sealed record says which one the slot holds, and
+        // not the tag table, which stands in the clear and may have been edited.
         let kept = self.tag_of(&before)?;
         let held = held.filter(|tag| Some(*tag) != kept);
         match self.slots.replace(slot, expected_generation, &record, held).await? {
@@ -141,7 +144,7 @@ impl Secrets {
         }
     }
 
-    /// Forgets a slot, for its owner.
+    /// Deletes a slot, for its owner.
     pub(crate) async fn forget(&self, grant: OwnerGrant) -> Result<(), ApiError> {
         let (slot, ..) = grant.into_parts();
         self.slots.delete(slot).await
@@ -157,7 +160,7 @@ impl Secrets {
         self.slots.list(principal, after, limit).await
     }
 
-    /// Opens what a record keeps, if the policy that it carries lets it.
+    /// Opens a record's secret, if the policy in its envelope allows it.
     pub(crate) fn open(&self, record: &Record) -> Result<Plaintext, ApiError> {
         let sealed = reread(record)?;
         if let SealedSecret::Envelope(envelope) = &sealed {
@@ -173,12 +176,12 @@ impl Secrets {
         match sealed.open(&self.kem_key) {
             Ok(plaintext) => Ok(plaintext),
             Err(OpenError::NotMine) => Err(Code::VaultNotRecipient
-                .because("the secret was not sealed for this vault: open it locally, or seal it for mlkemPublicKey too")),
+                .because("the secret was not sealed for this vault: open it locally, or seal it also for mlkemPublicKey of /secret/attestation")),
             Err(error) => Err(Code::Internal.because("internal error").caused_by(error)),
         }
     }
 
-    /// Opens what a record keeps, and seals it to one key.
+    /// Opens a record's secret, and seals it to one key.
     pub(crate) fn open_to(&self, record: &Record, recipient: Recipient) -> Result<Envelope, ApiError> {
         let plaintext = self.open(record)?;
         let sealed =
@@ -186,8 +189,9 @@ impl Secrets {
         sealed.map_err(|error| Code::Internal.because("internal error").caused_by(error))
     }
 
-    /// Checks what is to be kept, and finds the tag that keeps others from having it opened for themselves.
-    /// `owners` are those where no policy names any.
+    /// Checks a request, and returns its record with the tag of the ciphertext for the vault. The
+    /// tag keeps others from storing that ciphertext to have it opened for themselves. `owners` own
+    /// the slot if no policy names any.
     fn admit(
         &self,
         request: StoreRequest,
@@ -201,7 +205,8 @@ impl Secrets {
             }
             if envelope.header().stanza_for(&self.kem_key).is_some() {
                 policy::check_vault(policy, &self.vault_id)?;
-                // What may be opened later is taken now; what may no longer be is not.
+                // A secret that may be opened later is taken now. One that may no longer be opened
+                // is refused.
                 let open_end = EnvelopePolicy { not_before: None, ..policy.clone() };
                 policy::check_validity(&open_end, self.slots.now())?;
             }
@@ -218,26 +223,28 @@ impl Secrets {
         Ok((record, held))
     }
 
-    /// The tag of the one KEM ciphertext for the vault, after it has opened; none where there is no entry.
+    /// The tag of the KEM ciphertext for the vault, once its entry has opened. `None` if the vault
+    /// has no entry.
     fn entry_for_vault(&self, sealed: &SealedSecret) -> Result<Option<Tag>, ApiError> {
         let Some(ciphertext) = self.ciphertext_for_vault(sealed)? else {
             return Ok(None);
         };
-        // An entry that does not open would only occupy its tag.
+        // An entry that does not open would only keep its tag from others.
         sealed.open(&self.kem_key).map_err(|_| {
-            Code::VaultCannotOpen
-                .because("the vault cannot open its entry: seal for mlkemPublicKey of /secret/attestation")
+            Code::VaultCannotOpen.because(
+                "the vault cannot open the entry for its key: seal for mlkemPublicKey of /secret/attestation",
+            )
         })?;
         Ok(Some(self.slots.tags.held(ciphertext)))
     }
 
-    /// The tag that a record of ours holds.
+    /// The tag of the KEM ciphertext that a stored record holds.
     fn tag_of(&self, record: &Record) -> Result<Option<Tag>, ApiError> {
         let sealed = reread(record)?;
         Ok(self.ciphertext_for_vault(&sealed)?.map(|ciphertext| self.slots.tags.held(ciphertext)))
     }
 
-    /// The one KEM ciphertext for the vault; two are refused.
+    /// The KEM ciphertext for the vault. A payload with two is refused.
     fn ciphertext_for_vault<'a>(&self, sealed: &'a SealedSecret) -> Result<Option<&'a Ciphertext>, ApiError> {
         match sealed {
             SealedSecret::Envelope(envelope) => {
@@ -262,7 +269,7 @@ impl Secrets {
     }
 }
 
-/// What a record keeps. It was read before it was kept.
+/// The sealed secret of a record. It was read once before it was kept, so it can be read again.
 fn reread(record: &Record) -> Result<SealedSecret, ApiError> {
     record.sealed().map_err(|error| Code::Internal.because("internal error").caused_by(error))
 }
@@ -276,7 +283,7 @@ mod tests {
     use strongroom::wallet::WalletAddress;
     use strongroom_store::SqliteStore;
 
-    /// The secrets of a vault that keeps nothing yet.
+    /// The secrets of a vault with an empty store.
     fn secrets(folder: &std::path::Path) -> Secrets {
         let opened = strongroom_root::open_or_create(
             &folder.join("root"),
@@ -303,8 +310,8 @@ mod tests {
         }
     }
 
-    /// Storing refuses these already; a record that came to be otherwise, by an older server, say, is held against its policy
-    /// all the same. Rests on `policy::check_vault` and the comparison of readers in `Secrets::open`.
+    /// Storing refuses these records already, but an older server may have written one. This rests
+    /// on `policy::check_vault`, and on the comparison of readers in `Secrets::open`.
     #[test]
     fn a_record_is_held_against_its_policy_at_each_opening() {
         let folder = tempfile::tempdir().expect("a folder");

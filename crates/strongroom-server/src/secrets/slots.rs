@@ -1,4 +1,4 @@
-//! The slots of the store: records sealed for their place, found again by tags.
+//! The slots of the store. Records are sealed for their slot, and found again by look-up tags.
 
 use super::record::Record;
 use crate::clock::Clock;
@@ -10,7 +10,7 @@ use strongroom::os_rng;
 use strongroom::principal::Principal;
 use strongroom_store::{Inserted, Place, Replaced, SlotContent, SlotRow, Store, Tag, UnixSeconds};
 
-/// Puts records into slots, and gets them out again.
+/// Writes records into slots, and reads them again.
 pub(crate) struct Slots {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) records: Arc<Records>,
@@ -23,15 +23,15 @@ pub(crate) struct Slots {
 pub(crate) struct SlotSummary {
     pub(crate) slot: SlotId,
     pub(crate) generation: u64,
-    /// Whether the wallet owns it.
+    /// Whether the principal owns it.
     pub(crate) owner: bool,
-    /// Whether the wallet may read it.
+    /// Whether the principal may read it.
     pub(crate) reader: bool,
     /// Whether the vault can open it.
     pub(crate) openable: bool,
     /// When it was first stored.
     pub(crate) created_at: UnixSeconds,
-    /// When it ends, if it does.
+    /// When it expires, if it does.
     pub(crate) expires_at: Option<UnixSeconds>,
 }
 
@@ -40,7 +40,7 @@ impl Slots {
         self.clock.now().unix_timestamp()
     }
 
-    /// A slot that is there and has not expired.
+    /// The row and the record of a slot, or `None` if it is not there or has expired.
     pub(crate) async fn load(&self, slot: SlotId) -> Result<Option<(SlotRow, Record)>, ApiError> {
         let Some(row) = self.store.slot(slot).await? else {
             return Ok(None);
@@ -49,7 +49,7 @@ impl Slots {
         Ok((!record.has_expired(self.now())).then_some((row, record)))
     }
 
-    /// Puts a record into a new slot, unless the ciphertext that it holds is or was held by another.
+    /// Writes a record into a new slot, unless another slot holds or held its ciphertext.
     pub(super) async fn insert(
         &self,
         record: &Record,
@@ -59,7 +59,7 @@ impl Slots {
         Ok((slot, self.store.insert(slot, self.content(record, held, slot, 1)).await?))
     }
 
-    /// Puts another record into a slot, where that is of the expected generation still.
+    /// Writes another record into a slot, if the slot still has the expected generation.
     pub(super) async fn replace(
         &self,
         slot: SlotId,
@@ -71,14 +71,14 @@ impl Slots {
         Ok(self.store.replace(slot, expected_generation, content).await?)
     }
 
-    /// Forgets a slot.
+    /// Deletes a slot. Its ciphertext's tag stays.
     pub(super) async fn delete(&self, slot: SlotId) -> Result<(), ApiError> {
         self.store.delete(slot).await?;
         Ok(())
     }
 
-    /// The slots that somebody owns or may read, ascending after `after`; and where to go on, if
-    /// there may be more.
+    /// The slots that a principal owns or may read, in ascending order after `after`. The second
+    /// value is the `after` of the next page, if there may be more.
     pub(crate) async fn list(
         &self,
         principal: Principal,
@@ -90,15 +90,15 @@ impl Slots {
         let next = page.rows.last().map(|row| row.slot).filter(|_| page.more);
         let mut listed = Vec::with_capacity(page.rows.len());
         for row in page.rows {
-            // An altered row costs the others nothing. Access to it answers `record_damaged`.
+            // An altered row does not fail the whole list. Reading it answers `record_damaged`.
             let record = match self.unseal(&row) {
                 Ok(record) => record,
                 Err(error) => {
-                    tracing::error!(%error, "left out of a list");
+                    tracing::error!(%error, "a damaged record was left out of a list");
                     continue;
                 }
             };
-            // The look-up tag stands in clear beside the record: only what is inside counts.
+            // The look-up tag stands in the clear, so only the principals inside the record count.
             let owner = record.owners.contains(&principal);
             let reader = record.readers.contains(&principal);
             if (owner || reader) && !record.has_expired(now) {

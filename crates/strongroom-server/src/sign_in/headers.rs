@@ -1,4 +1,4 @@
-//! What a request brings to sign in: a wallet's two headers, or the token of an SLH-DSA key's
+//! The headers that sign a request in: a wallet's two headers, or the token of an SLH-DSA key's
 //! session (spec/sign-in.md).
 
 use super::sessions::{MAX_TOKEN_CHARS, PREFIX};
@@ -11,20 +11,22 @@ use zeroize::Zeroizing;
 
 const MESSAGE: &str = "x-siwe-message";
 const SIGNATURE: &str = "x-siwe-signature";
-/// Base64 of the longest statement.
+/// Characters of the longest statement in base64.
 const MAX_MESSAGE_CHARS: usize = MAX_STATEMENT_BYTES.div_ceil(3) * 4;
 const MAX_SIGNATURE_CHARS: usize = 132;
 
-/// What a request brings to show who sends it; nothing is verified yet. No `Debug`: it signs in.
+/// The sign-in that a request carries. Nothing of it is verified yet. It has no `Debug`, because a
+/// log with it could be used to sign in.
 pub(crate) enum SignIn {
-    /// A statement for this request. It signs in until its nonce is spent.
+    /// A statement for this request. It can be used until its nonce is spent.
     Wallet { statement: Box<WalletStatement>, signature: WalletSignature },
-    /// A token.
+    /// A session's token.
     Session(Zeroizing<String>),
 }
 
 impl SignIn {
-    /// Reads the headers; `None` where there are none. Those of a wallet win: others in between may use `Authorization` for themselves.
+    /// Reads the headers; `None` if there are none. A wallet's headers win, because a proxy in
+    /// between may use `Authorization` for itself.
     pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Option<Self>, ApiError> {
         let message = header(headers, MESSAGE, MAX_MESSAGE_CHARS)?;
         let signature = header(headers, SIGNATURE, MAX_SIGNATURE_CHARS)?;
@@ -48,14 +50,15 @@ impl SignIn {
     }
 }
 
-/// The refusal of a request that is not signed.
+/// The refusal of a request that does not sign in.
 pub(crate) fn missing() -> ApiError {
     Code::SignInRequired.because(format!(
-        "send {MESSAGE} and {SIGNATURE}, or Authorization: Bearer with a token of /auth/session"
+        "this call needs a sign-in: send {MESSAGE} and {SIGNATURE}, or Authorization: Bearer with a token of /auth/session"
     ))
 }
 
-/// Our token in `Authorization: Bearer`. Other schemes and other tokens are somebody else's.
+/// The vault's token in `Authorization: Bearer`. Other schemes and other tokens are not the
+/// vault's, and are ignored.
 pub(super) fn token(headers: &HeaderMap) -> Result<Option<Zeroizing<String>>, ApiError> {
     let ours = |value: &str| {
         let (scheme, token) = value.split_once(' ')?;
@@ -66,10 +69,12 @@ pub(super) fn token(headers: &HeaderMap) -> Result<Option<Zeroizing<String>>, Ap
         headers.get_all(header::AUTHORIZATION).iter().filter_map(|value| ours(value.to_str().ok()?));
     let Some(token) = tokens.next().map(Zeroizing::new) else { return Ok(None) };
     if tokens.next().is_some() {
-        return Err(Code::SessionMalformed.because("two tokens are there"));
+        return Err(Code::SessionMalformed.because("the request has two tokens: send one"));
     }
     if token.len() > MAX_TOKEN_CHARS {
-        return Err(Code::HeaderTooLarge.because(format!("a token has {MAX_TOKEN_CHARS} characters at most")));
+        return Err(
+            Code::HeaderTooLarge.because(format!("the token has more than {MAX_TOKEN_CHARS} characters"))
+        );
     }
     Ok(Some(token))
 }
@@ -80,7 +85,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str, max_chars: usize) -> Result<Op
         return Ok(None);
     };
     if values.next().is_some() {
-        return Err(Code::SignInMalformed.because(format!("{name} is there twice")));
+        return Err(Code::SignInMalformed.because(format!("{name} is there twice: send it once")));
     }
     if value.len() > max_chars {
         return Err(Code::HeaderTooLarge.because(format!("{name} has more than {max_chars} characters")));

@@ -1,4 +1,5 @@
-//! Nonces that cost nothing to issue (spec/sign-in.md §7).
+//! Nonces for sign-ins. Issuing one stores nothing; the vault recognises its own by their MAC
+//! (spec/sign-in.md §7).
 //!
 //! ```text
 //! hex( issued-at, Unix milliseconds, u64 || random 16 || MAC 16 )
@@ -21,48 +22,48 @@ const MAC_BYTES: usize = 16;
 /// Issues nonces and recognises its own.
 pub(crate) struct Nonces {
     key: Zeroizing<[u8; 32]>,
-    /// Random for a store that only this run serves: after a restart no older nonce passes, so a database that was
-    /// put back revives none.
+    /// Random if no other server uses the store. No nonce from before a restart passes then, so a
+    /// database that was put back revives none. Zeros if servers share the store.
     start_id: [u8; 32],
 }
 
-/// What `POST /auth/nonce` answers.
+/// A nonce that was issued, with its times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IssuedNonce {
-    /// 80 hex digits.
+    /// The nonce's text, 80 hex digits.
     pub(crate) nonce: String,
     /// The vault's clock when it was issued.
     pub(crate) issued_at: OffsetDateTime,
-    /// Until when it can be used.
+    /// When it can no longer be used.
     pub(crate) expires_at: OffsetDateTime,
 }
 
 /// A nonce that this vault issued for this wallet and that has not expired. It may have been spent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct GenuineNonce {
-    /// What is marked as spent.
+    /// The nonce's random bytes, under which it is marked as spent.
     pub(crate) id: [u8; RANDOM_BYTES],
-    /// Until when the mark must be kept.
+    /// How long the mark must be kept.
     pub(crate) keep_until: UnixSeconds,
 }
 
 /// Why a nonce does not pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NonceError {
-    /// Not issued here, or for another wallet.
+    /// It was not issued here, or it was issued for another wallet.
     Unknown,
-    /// Too old.
+    /// It is older than five minutes.
     Expired,
 }
 
 impl Nonces {
-    /// With the root's nonce key, for all servers that share a store.
+    /// Nonces under the root's nonce key, which all servers of a shared store recognise.
     #[must_use]
     pub(crate) fn for_all_servers(key: Zeroizing<[u8; 32]>) -> Self {
         Self { key, start_id: [0; 32] }
     }
 
-    /// With the root's nonce key, and a start id that no other run has.
+    /// Nonces under the root's nonce key, which only this run of the server recognises.
     #[must_use]
     pub(crate) fn for_this_run(key: Zeroizing<[u8; 32]>) -> Self {
         let mut start_id = [0; 32];
@@ -70,7 +71,7 @@ impl Nonces {
         Self { key, start_id }
     }
 
-    /// A new nonce, for anybody or for one wallet.
+    /// A new nonce, for anybody or for one wallet only.
     #[must_use]
     pub(crate) fn issue(&self, address: Option<&WalletAddress>, now: OffsetDateTime) -> IssuedNonce {
         let issued_at_ms = u64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
@@ -81,10 +82,10 @@ impl Nonces {
         IssuedNonce { nonce, issued_at: now, expires_at: now + NONCE_LIFETIME }
     }
 
-    /// Recognises a nonce that `address` signed, or that a signer without an address signed.
+    /// Recognises a nonce. `address` is that of the wallet that signed it; an SLH-DSA key has none.
     ///
     /// # Errors
-    /// [`NonceError`].
+    /// [`NonceError`] where the nonce is not this vault's, is for another wallet, or has expired.
     pub(crate) fn check(
         &self,
         nonce: &str,
@@ -103,7 +104,8 @@ impl Nonces {
         }
         let issued_at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(issued_at_ms) * 1_000_000)
             .map_err(|_| NonceError::Unknown)?;
-        // A nonce from further in the future than two replicas' clocks can differ cannot be judged here.
+        // Two replicas' clocks may differ by a little. A nonce from further in the future is
+        // refused.
         if now - issued_at > NONCE_LIFETIME || issued_at - now > CLOCK_SKEW {
             return Err(NonceError::Expired);
         }
@@ -112,6 +114,9 @@ impl Nonces {
     }
 
     /// Recognises a nonce and spends it, atomically and durably.
+    ///
+    /// # Errors
+    /// Where the nonce does not pass, was spent before, or the store does not answer.
     pub(crate) async fn spend(
         &self,
         store: &dyn Store,
@@ -122,17 +127,21 @@ impl Nonces {
         let checked = self.check(nonce, address, now);
         let GenuineNonce { id, keep_until } = checked.map_err(|error| match error {
             NonceError::Unknown => Code::NonceUnknown
-                .because("the nonce is not of this vault, of this wallet, or of this run: ask for a new one"),
-            NonceError::Expired => Code::NonceExpired.because("the nonce has expired: ask for a new one"),
+                .because("the nonce was issued elsewhere, for another wallet, or before a restart: get one at /auth/nonce"),
+            NonceError::Expired => {
+                Code::NonceExpired.because("the nonce has expired: get a new one at /auth/nonce")
+            }
         })?;
         if store.spend_nonce(id, keep_until).await? {
             return Ok(());
         }
-        Err(Code::NonceSpent
-            .because("the nonce was used before, or the server's clock went back: ask for a new one"))
+        Err(Code::NonceSpent.because(
+            "the nonce was used before, or the server's clock went back: get a new one at /auth/nonce",
+        ))
     }
 
-    /// The first 16 bytes of HMAC-SHA256 over start id, time, randomness, and the wallet where there is one.
+    /// The first 16 bytes of HMAC-SHA256 over start id ‖ time ‖ random bytes ‖ the wallet's
+    /// address, if there is one.
     fn mac(
         &self,
         issued_at_ms: u64,

@@ -1,4 +1,4 @@
-//! `/auth/nonce`, `/auth/session`
+//! `/auth/nonce`, `/auth/session`.
 
 use super::service::SignIns;
 use crate::error::{ApiError, Code};
@@ -11,41 +11,42 @@ use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use strongroom::json::Object;
+use strongroom::json::{self, Object};
 use strongroom::sign_in::SlhDsaStatement;
 use strongroom::wallet::WalletAddress;
 use utoipa::ToSchema;
 
-/// For whom a nonce is.
+/// The wallet that a nonce is for.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct NonceRequest {
-    /// The wallet that alone may use it; anybody where there is none.
+    /// The only wallet that may use the nonce; if it is left out, anybody may.
     #[schema(pattern = "^0[xX][0-9a-fA-F]{40}$")]
     address: Option<String>,
 }
 
-/// A nonce, to be signed once.
+/// A nonce, which can be signed once.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct NonceAnswer {
-    /// 80 hex digits.
+    /// The nonce, 80 hex digits.
     nonce: String,
-    /// RFC 3339, UTC.
+    /// The vault's time now: RFC 3339, UTC.
     issued_at: String,
-    /// Five minutes later.
+    /// When the nonce expires, five minutes later: RFC 3339, UTC.
     expires_at: String,
 }
 
-/// A nonce for a sign-in
+/// Get a nonce for a sign-in
 ///
-/// For anybody, or for the wallet that the body names. An empty body is one that names nobody.
+/// Only the wallet that the body names may use it. If the body is empty or names nobody, anybody
+/// may.
 #[utoipa::path(
     post,
     path = "/auth/nonce",
     tag = "sign-in",
     operation_id = "nonce",
     request_body(content = Option<NonceRequest>),
-    responses((status = 201, description = "A nonce", body = NonceAnswer)),
+    responses((status = 201, description = "The nonce", body = NonceAnswer)),
 )]
 pub(crate) async fn nonce(
     State(sign_ins): State<Arc<SignIns>>,
@@ -54,8 +55,8 @@ pub(crate) async fn nonce(
     let address: Option<WalletAddress> = if body.0.is_empty() {
         None
     } else {
-        let Object(request): Object<NonceRequest> = serde_json::from_slice(&body.0)
-            .map_err(|_| Code::MalformedRequest.because("the body is no {address?}"))?;
+        let Object(request): Object<NonceRequest> = json::from_slice(&body.0)
+            .map_err(|_| Code::MalformedRequest.because("the body is not {address?}"))?;
         request
             .address
             .map(|text| {
@@ -72,46 +73,47 @@ pub(crate) async fn nonce(
     Ok((StatusCode::CREATED, Json(answer)))
 }
 
-/// What is traded for a session.
+/// A signed statement, which is traded for a session.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct SessionRequest {
+#[schema(as = SessionRequest)]
+pub(crate) struct StartSessionRequest {
     /// A statement that an SLH-DSA key signed (spec/sign-in.md#sessions).
     message: String,
-    /// The key: 0x and 128 hex digits.
+    /// The SLH-DSA public key: 0x and 128 hex digits.
     public_key: String,
-    /// Over the message: 0x and 99,712 hex digits.
+    /// The signature over the message: 0x and 99,712 hex digits.
     signature: String,
 }
 
-/// A session.
+/// A session, which lasts ten minutes.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SessionAnswer {
-    /// For `Authorization: Bearer`.
+    /// The token to send in `Authorization: Bearer`.
     token: String,
-    /// Ten minutes later, RFC 3339, UTC.
+    /// When the session ends, ten minutes later: RFC 3339, UTC.
     expires_at: String,
 }
 
-/// A session for an SLH-DSA key
+/// Start a session for an SLH-DSA key
 ///
-/// For a statement with a nonce that was issued for nobody in particular.
+/// The statement's nonce must be one that anybody may use.
 #[utoipa::path(
     post,
     path = "/auth/session",
     tag = "sign-in",
     operation_id = "session",
-    request_body(content = SessionRequest),
-    responses((status = 201, description = "A session", body = SessionAnswer)),
+    request_body(content = StartSessionRequest),
+    responses((status = 201, description = "The session", body = SessionAnswer)),
 )]
 pub(crate) async fn session(
     State(sign_ins): State<Arc<SignIns>>,
     Extension(client): Extension<ClientAddress>,
     JsonBody(body): JsonBody,
 ) -> Result<(StatusCode, Json<SessionAnswer>), ApiError> {
-    let Object(request): Object<SessionRequest> = serde_json::from_slice(&body)
-        .map_err(|_| Code::MalformedRequest.because("the body is no {message, publicKey, signature}"))?;
+    let Object(request): Object<StartSessionRequest> = json::from_slice(&body)
+        .map_err(|_| Code::MalformedRequest.because("the body is not {message, publicKey, signature}"))?;
     let statement = SlhDsaStatement::parse(&request.message)
         .map_err(|error| Code::SignInMalformed.because(error.to_string()))?;
     let public_key = public_key(&request.public_key)?;

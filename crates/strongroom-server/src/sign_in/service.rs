@@ -1,4 +1,4 @@
-//! Who signs in: one order of checks for both kinds of sign-in (spec/sign-in.md).
+//! Verifies both kinds of sign-in, with one order of checks (spec/sign-in.md).
 
 use super::headers::{SignIn, token};
 use super::nonces::{IssuedNonce, Nonces};
@@ -17,7 +17,7 @@ use strongroom_store::Store;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-/// Signs wallets and SLH-DSA keys in.
+/// Signs wallets and SLH-DSA keys in to a vault.
 pub(crate) struct SignIns {
     pub(crate) nonces: Nonces,
     pub(crate) sessions: Sessions,
@@ -40,8 +40,8 @@ impl SignIns {
         self.nonces.issue(address, self.now())
     }
 
-    /// Who signs in for an act. A statement's nonce is spent last, so only a valid signature uses
-    /// one up.
+    /// Verifies a sign-in for an act, and returns the signer. The nonce of a statement is spent
+    /// last, so only a valid signature uses one up.
     pub(crate) async fn verify(&self, sign_in: &SignIn, act: &Act) -> Result<Principal, ApiError> {
         let (statement, signature) = match sign_in {
             SignIn::Session(token) => return self.session_owner(token, act).map(Principal::from),
@@ -54,17 +54,18 @@ impl SignIns {
         Ok(address.into())
     }
 
-    /// The holder of an SLH-DSA key whose session serves this act, by the request's token.
+    /// The owner of the session that the request's token names, if the session allows this act.
     pub(crate) fn owner_by_session(&self, headers: &HeaderMap, act: &Act) -> Result<Owner, ApiError> {
         let token = token(headers)?.ok_or_else(|| {
             Code::SignInRequired.because(
-                "send Authorization: Bearer with a token of POST /auth/session, or a signature to POST /backups/{publicKey}/query",
+                "this call needs a session: send Authorization: Bearer with a token of POST /auth/session, or a signature to POST /backups/{publicKey}/query",
             )
         })?;
         self.session_owner(&token, act)
     }
 
-    /// Trades a statement that an SLH-DSA key signed for a session: its token, and when it ends.
+    /// Trades a statement that an SLH-DSA key has signed for a session. Returns the token, and when
+    /// it expires.
     pub(crate) async fn start_session(
         &self,
         client: &ClientAddress,
@@ -80,13 +81,13 @@ impl SignIns {
         Ok(self.sessions.issue(&asked, now))
     }
 
-    /// Names a signer in the log, and counts their request.
+    /// Names a signer in the log, and counts the request for their rate.
     pub(crate) fn admit(&self, signer: &Principal) -> Result<(), ApiError> {
         self.name_in_log(signer);
         self.guard.admit_signer(signer)
     }
 
-    /// Names a signer in the log, without saying who they are.
+    /// Names a signer in the log. The name does not show which wallet or key it is.
     pub(crate) fn name_in_log(&self, signer: &Principal) {
         let name = match signer {
             Principal::Wallet(address) => self.tags.log_name(b"wallet", address.as_bytes()),
@@ -97,22 +98,23 @@ impl SignIns {
     }
 
     fn session_owner(&self, token: &str, act: &Act) -> Result<Owner, ApiError> {
-        let session =
-            self.sessions.check(token, self.now()).map_err(|error| match error {
-                SessionError::Unknown => Code::SessionMalformed
-                    .because("the token is not this vault's: ask for one at /auth/session"),
-                SessionError::Expired => Code::SessionExpired
-                    .because("the session has expired: ask for a new one at /auth/session"),
-            })?;
+        let session = self.sessions.check(token, self.now()).map_err(|error| match error {
+            SessionError::Unknown => Code::SessionMalformed
+                .because("the token is not of this vault: start a session at /auth/session"),
+            SessionError::Expired => {
+                Code::SessionExpired.because("the session has expired: start a new one at /auth/session")
+            }
+        })?;
         self.admit(&session.owner().into())?;
         if !session.allows(act) {
-            return Err(Code::SignInForAnotherAct.because("the session was signed for other acts"));
+            return Err(Code::SignInForAnotherAct
+                .because("the session was signed for other acts: start one that names this act"));
         }
         Ok(session.owner())
     }
 }
 
-/// What the caller of a statement that does not sign in is told.
+/// The refusal of a statement that does not sign in.
 fn refusal(error: SignInError) -> ApiError {
     let code = match error {
         SignInError::Domain | SignInError::Uri => Code::SignInWrongDomain,

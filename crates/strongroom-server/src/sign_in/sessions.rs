@@ -1,7 +1,9 @@
-//! Sessions of who holds an SLH-DSA key: tokens that are stored nowhere (spec/sign-in.md §8, §9).
+//! Sessions of SLH-DSA keys. A session is a token with a MAC, and is stored nowhere
+//! (spec/sign-in.md §8, §9).
 //!
 //! ```text
-//! strongroom-session-1 base64url( expiry, Unix seconds, u64 || owner 32 || n u8 || n x SHA-256 of a resource || MAC 32 )
+//! strongroom-session-1 base64url( expiry, Unix seconds, u64 || owner 32 || n u8
+//!                                 || n x SHA-256 of a resource || MAC 32 )
 //! ```
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -15,7 +17,8 @@ use zeroize::Zeroizing;
 
 /// How long a session lasts.
 const LIFETIME: Duration = Duration::minutes(10);
-/// By which our tokens are told from those that others in between use.
+/// The beginning of each token of a vault. A proxy in between may use tokens of its own, which do
+/// not begin so.
 pub(crate) const PREFIX: &str = "strongroom-session-1";
 const HASH_BYTES: usize = 32;
 const MAC_BYTES: usize = 32;
@@ -29,16 +32,16 @@ pub(crate) struct Sessions {
     key: Zeroizing<[u8; 32]>,
 }
 
-/// Why a token is none.
+/// Why a token does not pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SessionError {
-    /// Not issued here.
+    /// This vault did not issue it.
     Unknown,
-    /// Too old.
+    /// It is older than ten minutes.
     Expired,
 }
 
-/// Who may do what, until a token expires.
+/// The owner of a token, and the acts that it allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Session {
     owner: Owner,
@@ -46,12 +49,13 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Who asked for it.
+    /// The owner whose key signed for the session.
     pub(crate) fn owner(&self) -> Owner {
         self.owner
     }
 
-    /// Whether the session serves an act: one of its scope; without a scope, any that is not bound.
+    /// Whether the session allows an act: one that its scope names, or without a scope any act that
+    /// need not be named.
     pub(crate) fn allows(&self, act: &Act) -> bool {
         match &self.scope[..] {
             [] => !act.is_bound(),
@@ -61,12 +65,12 @@ impl Session {
 }
 
 impl Sessions {
-    /// With the root's session key, for all servers of the vault.
+    /// Sessions under the root's session key, which all servers of the vault recognise.
     pub(crate) fn new(key: Zeroizing<[u8; 32]>) -> Self {
         Self { key }
     }
 
-    /// A token for what was asked, and when it ends.
+    /// A token for the session that was asked for, and when it expires.
     pub(crate) fn issue(
         &self,
         asked: &SessionRequest,
@@ -85,7 +89,7 @@ impl Sessions {
     /// The session of a token.
     ///
     /// # Errors
-    /// [`SessionError`].
+    /// [`SessionError`] where this vault did not issue the token, or the token has expired.
     pub(crate) fn check(&self, token: &str, now: OffsetDateTime) -> Result<Session, SessionError> {
         let bytes = token.strip_prefix(PREFIX).and_then(from_base64url).ok_or(SessionError::Unknown)?;
         let (rest, mac) = bytes.split_last_chunk::<MAC_BYTES>().ok_or(SessionError::Unknown)?;

@@ -1,4 +1,4 @@
-//! The folder that one server owns: its root, its store, its lock.
+//! The data directory: the folder of one server, with its root, its store and its lock.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -15,24 +15,25 @@ pub struct DataDir {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataDirError {
-    /// Another server has it.
+    /// Another server uses it.
     #[error("{0} is in use by another server")]
     Locked(PathBuf),
-    /// It cannot be made or read.
-    #[error("{0} cannot be used as data directory")]
+    /// The folder or its lock cannot be made or opened.
+    #[error("{0} cannot be used as a data directory")]
     Io(PathBuf, #[source] io::Error),
 }
 
 impl DataDir {
-    /// Makes the folder where there is none, for this user alone, syncs its name, and locks it.
+    /// Makes the folder if there is none, with access for this user only. Syncs its name, and locks
+    /// it.
     ///
     /// # Errors
-    /// [`DataDirError`].
+    /// [`DataDirError`] where another server has locked it, or it cannot be made.
     pub fn open(path: &Path) -> Result<Self, DataDirError> {
         let io = |error| DataDirError::Io(path.to_owned(), error);
         create(path).map_err(io)?;
         let mut options = File::options();
-        // Who may open the file may lock it.
+        // Only this user may open the file, because a process that can open it can lock it.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let lock = options.create(true).truncate(false).write(true).open(path.join("lock")).map_err(io)?;
@@ -43,30 +44,30 @@ impl DataDir {
         }
     }
 
-    /// What the sealed root's file is called.
+    /// The name of the sealed root's file.
     pub const ROOT_NAME: &str = "root.sealed";
 
-    /// Where the embedded store of a data directory is, which may be in use.
+    /// The file of the embedded store in the data directory at `path`, which may be in use.
     #[must_use]
     pub fn store_file_in(path: &Path) -> PathBuf {
         path.join("vault.sqlite")
     }
 
-    /// Where the sealed root is.
+    /// The file of the sealed root.
     #[must_use]
     pub fn root_file(&self) -> PathBuf {
         self.path.join(Self::ROOT_NAME)
     }
 
-    /// Where the embedded store is. It belongs to the root: one without the other is refused.
+    /// The file of the embedded store. It belongs to the root, so one without the other is refused.
     #[must_use]
     pub fn store_file(&self) -> PathBuf {
         Self::store_file_in(&self.path)
     }
 }
 
-/// Makes the folder and those above it, and syncs each name into the folder that it stands in, outermost first. Done
-/// again for a folder that is there: a crash may have come between making and syncing.
+/// Makes the folder and its parents, outermost first, and syncs each name in its parent. A folder
+/// that is there is synced again, because a crash may have come between making and syncing it.
 fn create(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !parent.exists() {

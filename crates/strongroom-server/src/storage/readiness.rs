@@ -1,4 +1,4 @@
-//! Whether the store serves.
+//! Whether the store answers, for health checks.
 
 use crate::error::ApiError;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -6,18 +6,15 @@ use std::time::{Duration, Instant};
 use strongroom_store::{Store, StoreError};
 use tokio::sync::Mutex;
 
-/// How long an answer is given out again, so anybody may ask at any rate.
+/// How long an answer is given out again. Clients may therefore ask at any rate.
 const LIFETIME: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-type Answer = Result<(), ApiError>;
-
-/// When the store was asked last, and what it said. One request asks; those that come meanwhile wait
-/// for its answer.
+/// The store's last answer. One request at a time asks the store, and others wait for its answer.
 pub(crate) struct Readiness {
     store: Arc<dyn Store>,
     asking: Mutex<()>,
-    last: RwLock<Option<(Instant, Answer)>>,
+    last: RwLock<Option<(Instant, Result<(), ApiError>)>>,
 }
 
 impl Readiness {
@@ -25,8 +22,8 @@ impl Readiness {
         Self { store, asking: Mutex::default(), last: RwLock::default() }
     }
 
-    /// Whether the store answers; it is asked at most once a second, by one request at a time.
-    pub(crate) async fn check(&self) -> Answer {
+    /// Checks that the store answers. The store is asked once a second at most.
+    pub(crate) async fn check(&self) -> Result<(), ApiError> {
         if let Some(answer) = self.known() {
             return answer;
         }
@@ -43,7 +40,7 @@ impl Readiness {
         answer
     }
 
-    fn known(&self) -> Option<Answer> {
+    fn known(&self) -> Option<Result<(), ApiError>> {
         let last = self.last.read().unwrap_or_else(PoisonError::into_inner);
         last.as_ref().filter(|(at, _)| at.elapsed() < LIFETIME).map(|(_, answer)| answer.clone())
     }

@@ -1,7 +1,7 @@
-//! Sealed records: what the store keeps and cannot read or alter (spec/storage.md §2).
+//! Sealed records, which the store keeps and cannot read or alter (spec/storage.md §2).
 //!
 //! ```text
-//! 1 || salt 32 || AES-256-GCM(key of the salt, nonce 0, AAD [table, key, number], content)
+//! 0x01 || salt 32 || AES-256-GCM(key of the salt, nonce 0, AAD [table, key, number], content)
 //! ```
 
 use getrandom::rand_core::Rng;
@@ -23,11 +23,11 @@ pub(crate) struct RecordDamaged {
     pub(crate) place: Place,
 }
 
-/// Tells whole records from altered ones, without showing what is in them.
+/// Tells whole records from altered ones, without showing their content.
 pub struct RecordCheck(Records);
 
 impl RecordCheck {
-    /// For the records of this root's vault.
+    /// A check for the records of this root's vault.
     #[must_use]
     pub fn new(root: &strongroom_root::Root) -> Self {
         Self(Records::new(root.storage_key()))
@@ -46,7 +46,7 @@ pub(crate) struct Records {
 }
 
 impl Records {
-    /// With the root's storage key.
+    /// Seals and opens under this storage key.
     #[must_use]
     pub(crate) fn new(storage_key: Zeroizing<[u8; 32]>) -> Self {
         Self { storage_key }
@@ -67,10 +67,10 @@ impl Records {
         sealed
     }
 
-    /// The content of what was sealed for this place.
+    /// Opens the content that was sealed for this place.
     ///
     /// # Errors
-    /// [`RecordDamaged`]: altered, cut, or sealed for another place or vault.
+    /// [`RecordDamaged`] where the record was altered or cut, or sealed for another place or vault.
     pub(crate) fn open(&self, place: Place, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, RecordDamaged> {
         let parts = || {
             let (version, rest) = sealed.split_first()?;
@@ -83,8 +83,8 @@ impl Records {
         aead::open(&self.key(salt), &nonce, &aad(place), content, tag).map_err(|_| RecordDamaged { place })
     }
 
-    /// HKDF-Expand (RFC 5869 §2.3) of one block: HMAC(storage, `strongroom/record/1` ‖ salt ‖ 1). A key of its own for
-    /// each record, so the nonce is zero and replicas share none.
+    /// HKDF-Expand (RFC 5869 §2.3) of one block: HMAC(storage, `strongroom/record/1` ‖ salt ‖ 1).
+    /// Each salt gives a single-use key, so a zero nonce is safe, also with several replicas.
     fn key(&self, salt: &[u8; SALT_BYTES]) -> Zeroizing<[u8; 32]> {
         let mac = Hmac::<Sha256>::new_from_slice(&self.storage_key[..]).expect("HMAC takes any key");
         Zeroizing::new(
@@ -98,7 +98,7 @@ impl Records {
     }
 }
 
-/// Deterministic CBOR [table, key, number].
+/// The associated data of a place: deterministic CBOR [table, key, number].
 fn aad(place: Place) -> Vec<u8> {
     let (table, key, number) = match &place {
         Place::Slot { slot, generation } => ("slot", slot.as_bytes(), *generation),

@@ -1,4 +1,4 @@
-//! Forgetting what expired, by a clock that can be trusted.
+//! Deletes what has expired, once the clock can be trusted.
 
 use crate::clock::Clock;
 use crate::limits::Guard;
@@ -9,32 +9,32 @@ use strongroom_store::Store;
 use time::OffsetDateTime;
 
 const INTERVAL: Duration = Duration::from_secs(60);
-/// How long the clock must have gone steadily before anything is forgotten by it.
+/// How long the wall clock must run steadily before anything is deleted by it.
 const STEADY: Duration = Duration::from_secs(10 * 60);
-/// How far it may go apart from the machine's own count of time in that while.
+/// How far the wall clock may drift from the monotonic clock in that time.
 const DRIFT: time::Duration = time::Duration::seconds(30);
 
-/// Watches the wall clock. A secret that is swept away is gone: a clock that jumped, or that was set only just now, is
-/// no reason for it.
+/// Watches the wall clock for jumps. A deleted secret is gone for ever, so it must not be deleted
+/// by a clock that has jumped or was set a moment ago.
 struct Steadiness {
     since: Instant,
     wall: OffsetDateTime,
 }
 
 impl Steadiness {
-    /// From now on.
+    /// Watches from now on.
     fn from(now: Instant, wall: OffsetDateTime) -> Self {
         Self { since: now, wall }
     }
 
-    /// Whether the clock has been steady for long enough; one that jumped is watched anew.
+    /// Whether the clock has been steady for long enough. After a jump, the watch starts again.
     fn holds(&mut self, now: Instant, wall: OffsetDateTime) -> bool {
         let elapsed = now.duration_since(self.since);
         let drift = (wall - self.wall) - elapsed;
         if drift.abs() > DRIFT {
             tracing::error!(
                 seconds = drift.whole_seconds(),
-                "the clock jumped: nothing is forgotten by it for now"
+                "the wall clock jumped, so nothing is deleted for the next ten minutes"
             );
             *self = Self::from(now, wall);
             return false;
@@ -43,7 +43,7 @@ impl Steadiness {
     }
 }
 
-/// Forgets what expired in the store, and the rates of clients who have not come for a while.
+/// Deletes what has expired from the store, and forgets the rates of clients that are at rest.
 pub(crate) struct Sweeper {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) guard: Arc<Guard>,
@@ -52,7 +52,7 @@ pub(crate) struct Sweeper {
 }
 
 impl Sweeper {
-    /// Sweeps once a minute. A failure is logged, and the next turn tries again.
+    /// Sweeps once a minute. A failure is logged, and the next round tries again.
     pub(crate) async fn run(&self) {
         let mut steadiness = Steadiness::from(Instant::now(), self.clock.now());
         let mut interval = tokio::time::interval(INTERVAL);
@@ -67,9 +67,11 @@ impl Sweeper {
                 Ok(0) => {}
                 Ok(slots) => {
                     self.metrics.swept.inc_by(slots);
-                    tracing::info!(slots, "expired slots were forgotten");
+                    tracing::info!(slots, "deleted expired slots");
                 }
-                Err(error) => tracing::error!(%error, "expired slots could not be forgotten"),
+                Err(error) => {
+                    tracing::error!(%error, "cannot delete expired slots; the next round tries again");
+                }
             }
         }
     }
@@ -87,12 +89,12 @@ mod tests {
             let passed = Duration::from_secs(60 * minutes);
             steadiness.holds(start + passed, wall + passed + time::Duration::minutes(jump_minutes))
         };
-        assert!(!at(1, 0), "set only just now, for all we know");
+        assert!(!at(1, 0), "it may have been set a moment ago");
         assert!(!at(9, 0));
         assert!(at(10, 0));
         assert!(!at(11, 525_600), "a year ahead");
         assert!(!at(20, 525_600));
-        assert!(at(21, 525_600), "it stays there: so it is");
+        assert!(at(21, 525_600), "it has stayed there");
         assert!(!at(22, 0), "and back");
         assert!(at(32, 0));
     }

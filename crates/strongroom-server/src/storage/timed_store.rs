@@ -1,4 +1,4 @@
-//! A store whose calls are timed and whose failures are counted.
+//! A store that times its calls and counts their failures, for the metrics.
 
 use crate::metrics::Metrics;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use strongroom_store::{
     Store, Tag, UnixSeconds,
 };
 
-/// Passes every call on.
+/// Passes every call on to another store, and measures it.
 pub(crate) struct TimedStore {
     store: Arc<dyn Store>,
     metrics: Arc<Metrics>,

@@ -1,4 +1,4 @@
-//! A wallet's backup, as the seed document has it: prepared, encrypted, signed, stored, checked, brought back.
+//! A wallet's backup: prepared, encrypted, signed, stored, checked and restored.
 
 use crate::support::RunningVault;
 use strongroom::backup::{Archive, CapsuleKem, Keys, PayloadCipher, Position, SignedBackup, UserId};
@@ -15,11 +15,11 @@ fn a_wallet_is_backed_up_lost_and_restored() {
     let server = BackupServer::at(&running.url).expect("a URL");
     let mnemonic = |words| Mnemonic::parse(words, "").expect("a mnemonic");
 
-    // Step 1, data preparation: the wallet is JSON, and the wallet keeps its SHA-256.
+    // Prepare: the wallet's data is JSON, and the wallet keeps its SHA-256.
     let wallet = Archive::from_json(br#"{"accounts":[{"name":"Account 1"}]}"#).expect("JSON");
     let sha256 = wallet.sha256();
 
-    // Step 2 and 3: ML-KEM encapsulates to the wallet's own key, XSalsa20 encrypts, SLH-DSA signs the Keccak-256 of it all.
+    // Encrypt with ML-KEM and XSalsa20, and sign the payload's Keccak-256 with SLH-DSA.
     let keys = Keys::compatible(&mnemonic(WORDS), 0);
     let user: UserId = "c0ffee00-1234-4abc-8def-0123456789ab".parse().expect("a UUID");
     let seal =
@@ -27,7 +27,7 @@ fn a_wallet_is_backed_up_lost_and_restored() {
     let backup = seal();
     assert_eq!(backup.signature().as_bytes().len(), 49_856);
 
-    // Step 4, cloud storage: under the public key. The server verifies the signature, and nobody else's is taken.
+    // Store under the public key: the server verifies the signature, and takes no other key's.
     server.push(&keys.public_key(), user, &backup).expect("stored");
     let others = Keys::compatible(&mnemonic(WORDS), 1);
     let foreign = server.push(&others.public_key(), user, &backup).expect_err("another key's");
@@ -36,7 +36,7 @@ fn a_wallet_is_backed_up_lost_and_restored() {
     let rollback = server.push(&keys.public_key(), user, &backup).expect_err("an older one");
     assert_eq!(rollback.code(), Some("backup_superseded"));
 
-    // Retrieval: who shows the key again gets it, checks the signature, decapsulates, decrypts, and compares the SHA-256.
+    // Restore: get the payload, check its signature, decrypt it, and compare the SHA-256.
     let keys = Keys::compatible(&mnemonic(WORDS), 0);
     let session = server.sign_in(keys.signing_key(), &[Act::Backups]).expect("the key's holder");
     let newest = &session.list().expect("listed")[0];
@@ -44,7 +44,7 @@ fn a_wallet_is_backed_up_lost_and_restored() {
     let restored = fetched.backup.restore(&keys).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!((restored.archive.expose(), restored.archive.sha256()), (wallet.expose(), sha256));
 
-    // The native form has its counter signed: the server takes the next one alone, and the wallet sees which one it is.
+    // The native form has a signed counter, so the server takes only the next version.
     let keys = Keys::strongroom(&mnemonic(WORDS), 0);
     let seal = |position: &Position| wallet.sign(&keys, position, 1_800_000_000, &mut rng());
     let first = seal(&Position::first(user));

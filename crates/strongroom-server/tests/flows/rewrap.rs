@@ -1,4 +1,5 @@
-//! A recipient comes and goes: the envelope is rewrapped, its payload stays, and the vault takes it in the place of the old one.
+//! A recipient is added and removed. The envelope is rewrapped, its payload stays, and the new
+//! envelope replaces the old one in the vault.
 
 use crate::support::{RunningVault, wallet};
 use strongroom::derive::{self, W3PK_DEFAULT_CONTEXT};
@@ -24,16 +25,16 @@ fn an_envelope_is_rewrapped_and_put_back() {
     let sealed = envelope::seal(b"four years", &recipients, policy, &mut rng()).expect("two recipients");
     let stored = vault.store(&sealed.clone().into(), &[], None, Some(&alice)).expect("stored");
 
-    // Carol, who has a hybrid key, shall open it too: one stanza more, under the key that is there.
+    // Carol, who has a hybrid key, shall open it too. Her stanza wraps the same file key.
     let added = sealed.rewrap([&mine], &[carols.recipient()], &[], &mut rng()).expect("hers to rewrap");
     assert_eq!(added.open([&carols]).expect("hers too").expose(), b"four years");
     let put = vault.replace(stored.slot, &stored.etag, &added.into(), &[], None, &alice).expect("replaced");
 
-    // What was there before is changed no more: somebody else was faster.
+    // The earlier generation can no longer be replaced.
     let late = vault.replace(stored.slot, &stored.etag, &sealed.into(), &[], None, &alice);
     assert_eq!(late.expect_err("too late").code(), Some("generation_changed"));
 
-    // Carol goes again. What she has read she has; the next envelope is closed to her.
+    // Carol is removed again. She keeps what she has read, and cannot open the next envelope.
     let fetched = vault.fetch(stored.slot, &alice).expect("hers");
     let SealedSecret::Envelope(now) = fetched.sealed else { panic!("what was put") };
     let without = now.rewrap([&mine], &[], &[carols.recipient().id()], &mut rng()).expect("hers to rewrap");

@@ -1,4 +1,4 @@
-//! A secret: sealed by a client for itself and the vault, kept, opened by both, shared, taken back.
+//! A secret: sealed by a client for itself and the vault, kept, opened by both, shared and deleted.
 
 use crate::support::{RunningVault, wallet};
 use strongroom::derive::{self, W3PK_DEFAULT_CONTEXT};
@@ -15,7 +15,8 @@ fn a_secret_is_sealed_stored_opened_shared_and_forgotten() {
     let alices_key = derive::w3pk(&alice, W3PK_DEFAULT_CONTEXT);
     let bobs_key = derive::w3pk(&bob, W3PK_DEFAULT_CONTEXT);
 
-    // Alice verifies the vault before anything else, and seals for herself and for the key it proved.
+    // Alice verifies the vault before anything else, and seals for herself and for the key it
+    // proved.
     let vault = running.client();
     let vault_key = vault.server().encapsulation_key().clone();
     let secret = "苟全性命於亂世,不求聞達於諸侯。".as_bytes();
@@ -28,32 +29,33 @@ fn a_secret_is_sealed_stored_opened_shared_and_forgotten() {
     };
     let sealed = seal(&[alices_key.encapsulation_key(), vault_key.clone()], &[&alice]);
 
-    // The vault keeps the one envelope, which says who may read it. Signed by her, the slot is hers.
+    // The vault keeps the envelope, which says who may read it. Alice signs, so she owns the slot.
     let stored = vault.store(&sealed, &[], None, Some(&alice)).expect("stored");
     assert!(stored.openable);
 
-    // It opens on the client without the vault, and by the vault for her wallet; for nobody else.
+    // Alice can open it without the vault, and the vault opens it for her wallet, and for nobody
+    // else.
     assert_eq!(sealed.open(&alices_key).expect("hers").expose(), secret);
     assert_eq!(vault.open(stored.slot, &alice).expect("hers").expose(), secret);
     assert_eq!(sealed.open(&bobs_key).err(), Some(OpenError::NotMine));
     assert_eq!(vault.open(stored.slot, &mallory).err().expect("not hers").code(), Some("slot_not_found"));
 
-    // She shares it: sealed anew for Bob too, put in the place of what she saw there.
+    // She shares it: she seals it again, for Bob too, and replaces the envelope that she saw.
     let fetched = vault.fetch(stored.slot, &alice).expect("hers");
     assert_eq!((&fetched.sealed, &fetched.etag), (&sealed, &stored.etag));
     let keys = [alices_key.encapsulation_key(), bobs_key.encapsulation_key(), vault_key];
     let shared = seal(&keys, &[&alice, &bob]);
     vault.replace(stored.slot, &fetched.etag, &shared, &[], None, &alice).expect("replaced");
 
-    // Bob finds it in his list, and opens it either way.
+    // Bob finds the slot in the list, and opens the secret either way.
     let listed = vault.slots(&bob).expect("listed");
     assert_eq!(listed.iter().map(|entry| entry.slot).collect::<Vec<_>>(), [stored.slot]);
-    assert_eq!(vault.open(stored.slot, &bob).expect("his").expose(), secret);
-    let fetched = vault.fetch(stored.slot, &bob).expect("his");
-    assert_eq!(fetched.sealed.open(&bobs_key).expect("his").expose(), secret);
+    assert_eq!(vault.open(stored.slot, &bob).expect("Bob reads").expose(), secret);
+    let fetched = vault.fetch(stored.slot, &bob).expect("Bob reads");
+    assert_eq!(fetched.sealed.open(&bobs_key).expect("Bob's key").expose(), secret);
 
-    // Only its owner forgets it, and then it is gone for everybody.
-    let refused = vault.delete(stored.slot, &bob).expect_err("not his to delete");
+    // Only the owner can delete it, and then it is gone for everybody.
+    let refused = vault.delete(stored.slot, &bob).expect_err("Bob is not the owner");
     assert_eq!(refused.code(), Some("not_the_owner"));
     vault.delete(stored.slot, &alice).expect("deleted");
     assert_eq!(vault.open(stored.slot, &bob).err().expect("gone").code(), Some("slot_not_found"));

@@ -1,4 +1,4 @@
-//! What the vault shows of itself, and that a client finds it good.
+//! The vault's evidence, and the settings that it binds.
 
 use crate::support::{TestVault, wallet};
 use strongroom_attest::{AppraisalPolicy, Challenge, Evidence, Refusal, verify};
@@ -36,13 +36,13 @@ async fn without_a_nonce_it_is_cached_for_a_minute() {
     assert_eq!(vault.call("GET", "/attestation", &[], b"").await.body, first);
     vault.pass_time(time::Duration::seconds(61));
     assert_ne!(vault.call("GET", "/attestation", &[], b"").await.body["timestamp"], first["timestamp"]);
-    // The seeds' five fields are there, as their scripts read them.
+    // The five fields that clients of the older system read are there.
     for field in ["platform", "report", "measurement", "timestamp", "mlkemPublicKey"] {
         assert!(first[field].is_string(), "{field}");
     }
 }
 
-/// The name of the older system's successor answers the same.
+/// The path of the older system's successor answers the same.
 #[tokio::test]
 async fn chest_is_secret() {
     let vault = TestVault::new();
@@ -55,7 +55,7 @@ async fn chest_is_secret() {
     assert_eq!(vault.access(slot, &wallet(1)).await.body["secret"], "alice's");
 }
 
-/// What is shown of the settings is what the evidence binds.
+/// The settings that are shown are those that the evidence binds.
 #[tokio::test]
 async fn the_settings_are_those_of_the_evidence() {
     let vault = TestVault::new();

@@ -1,4 +1,4 @@
-//! Wallets' backups: only their owner puts them there, and nobody puts an older one back.
+//! Wallets' backups: only their owner can store them, and nobody can put an older version back.
 
 use crate::support::{Answer, RunningVault, TestVault, ask, wallet};
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ fn archive() -> Archive {
     Archive::from_json(br#"{"accounts":[]}"#).expect("JSON")
 }
 
-/// A compatible backup; each is another, since the encryption is fresh.
+/// A compatible backup. Each call encrypts again, so each payload is new.
 fn payload(keys: &Keys) -> SignedBackup {
     archive().sign_compatible(keys, CapsuleKem::MlKem768, PayloadCipher::XSalsa20Poly1305, &mut rng())
 }
@@ -43,7 +43,7 @@ fn at(keys: &Keys, position: &Position) -> SignedBackup {
     archive().sign(keys, position, 1_800_000_000, &mut rng())
 }
 
-/// The native backup after another one.
+/// The native version that follows another one.
 fn after(keys: &Keys, backup: &SignedBackup) -> SignedBackup {
     at(keys, &Position::after(backup.statement().expect("native")).expect("a next one"))
 }
@@ -85,7 +85,7 @@ async fn delete(vault: &TestVault, keys: &Keys, user: UserId) -> Answer {
     vault.call("DELETE", &path(keys, user), &[], body.to_string().as_bytes()).await
 }
 
-/// What is kept, as a client would verify and open it.
+/// The stored version, verified and opened as a client does.
 fn restored(answer: &Answer, keys: &Keys) -> Vec<u8> {
     assert_eq!(answer.status, 200, "{}", answer.body);
     let backup = SignedBackup::from_json(answer.body["backup"].to_string().as_bytes()).expect("a backup");
@@ -123,7 +123,7 @@ async fn a_field_wallet_uploads_lists_reads_and_deletes() {
     assert_eq!(found.body["backup"]["payload"], format!("0x{}", hex::encode(payload)));
     assert_ok(&delete(&vault, &keys, USER).await);
     assert_eq!(read(&vault, &keys, USER, json!({})).await.code(), (404, "backup_not_found"));
-    // What is not there is deleted.
+    // Deleting a backup that is not there succeeds.
     assert_ok(&delete(&vault, &keys, USER).await);
     assert_ok(&delete(&vault, &keys, OTHER_USER).await);
 }
@@ -138,7 +138,7 @@ async fn keys_and_user_ids_are_taken_in_either_case() {
     assert_eq!(version(&vault, &keys, USER).await, 1);
 }
 
-/// Guard: the signature is verified before anything is stored (routes/backups.rs, `upload`).
+/// Guard: the signature is verified before anything is stored (backups/routes.rs, `upload`).
 #[tokio::test]
 async fn a_signature_that_does_not_verify_changes_nothing() {
     let vault = TestVault::new();
@@ -156,7 +156,7 @@ async fn a_signature_that_does_not_verify_changes_nothing() {
     }
     assert_eq!(version(&vault, &keys, USER).await, 1);
     assert_eq!(read(&vault, &keys, OTHER_USER, json!({})).await.code(), (404, "backup_not_found"));
-    // Nor was its digest taken.
+    // The refused upload has not taken the digest either.
     assert_ok(&upload(&vault, &keys, USER, &second).await);
 }
 
@@ -203,14 +203,14 @@ async fn what_is_no_upload_is_refused_by_name() {
     assert_eq!(ask_query(&vault, &keys, &query).await.code(), (400, "malformed_request"));
     let query = json!({ "signature": signature, "userId": USER.to_string(), "version": 0 });
     assert_eq!(ask_query(&vault, &keys, &query).await.code(), (400, "malformed_query"));
-    // A name that is mistyped must not give another version than was asked for.
+    // A mistyped parameter must not give another version than the one that was asked for.
     for query in ["versoin=1", "version=0", "version=x", "version=", "version=1&version=2", "version=1&x"] {
         let answer = vault.call("GET", &format!("{path}?{query}"), &[], b"").await;
         assert_eq!(answer.code(), (400, "malformed_query"), "{query}");
     }
 }
 
-/// Guard: a payload is taken once (store, `push`; vault, the digest's tag).
+/// Guard: a payload is taken once (store, `push`; backups/service.rs, the digest's tag).
 #[tokio::test]
 async fn a_recorded_upload_is_not_put_back() {
     let vault = TestVault::new();
@@ -218,11 +218,11 @@ async fn a_recorded_upload_is_not_put_back() {
     let (first, second) = (payload(&keys), payload(&keys));
     assert_ok(&upload(&vault, &keys, USER, &first).await);
     assert_ok(&upload(&vault, &keys, USER, &first).await);
-    assert_eq!(version(&vault, &keys, USER).await, 1, "a retry is no version");
+    assert_eq!(version(&vault, &keys, USER).await, 1, "a retry makes no version");
     assert_ok(&upload(&vault, &keys, USER, &second).await);
     let superseded = (409, "backup_superseded");
     assert_eq!(upload(&vault, &keys, USER, &first).await.code(), superseded);
-    // Nor under another name, which the signature does not cover.
+    // Another user id does not help, although the signature does not cover the user id.
     assert_eq!(upload(&vault, &keys, OTHER_USER, &second).await.code(), superseded);
     assert_ok(&delete(&vault, &keys, USER).await);
     for recorded in [&first, &second] {
@@ -234,7 +234,7 @@ async fn a_recorded_upload_is_not_put_back() {
     assert_eq!(version(&vault, &keys, USER).await, 3, "numbers go on");
 }
 
-/// Guard: dated messages name the act, the backup and the day (backup_grant.rs, `by_message`).
+/// Guard: dated messages name the act, the backup and the day (backups/grant.rs, `by_message`).
 #[tokio::test]
 async fn a_dated_message_is_of_its_day_its_act_its_key_and_its_backup() {
     let vault = TestVault::new();
@@ -249,7 +249,7 @@ async fn a_dated_message_is_of_its_day_its_act_its_key_and_its_backup() {
         json!({ "userId": USER.to_string() }),
     );
     assert_eq!(ask_query(&vault, &keys, &reading).await.status, 200);
-    // Another key's path.
+    // The path of another key.
     assert_eq!(ask_query(&vault, &others, &reading).await.code(), bad);
     // Another backup, another act.
     let mut other = reading.clone();
@@ -277,7 +277,7 @@ async fn a_dated_message_is_of_its_day_its_act_its_key_and_its_backup() {
     assert_eq!(ask_query(&vault, &keys, &ahead).await.code(), bad);
 }
 
-/// Guard: counter and previous are the last ones' successors (backups.rs, `step`).
+/// Guard: counter and previous digest follow the last version (backups/service.rs, `relation`).
 #[tokio::test]
 async fn a_native_version_follows_the_one_before() {
     let vault = TestVault::new();
@@ -293,7 +293,7 @@ async fn a_native_version_follows_the_one_before() {
     let skipped = Position::new(USER, 3, *second.statement().expect("native").position().previous());
     let skipped = at(&keys, &skipped.expect("a counter"));
     assert_eq!(upload(&vault, &keys, USER, &skipped).await.code(), gap, "after the right one, with a gap");
-    // The right counter after another first.
+    // The counter is right, and the previous digest is another version's.
     let fork = after(&keys, &at(&keys, &Position::first(USER)));
     assert_eq!(upload(&vault, &keys, USER, &fork).await.code(), gap);
     assert_ok(&upload(&vault, &keys, USER, &second).await);
@@ -312,7 +312,8 @@ async fn a_native_version_follows_the_one_before() {
     assert_eq!(restored(&found, &keys), archive().expose());
 }
 
-/// Guard: the statement is held against path, key and envelope (routes/backups.rs, `upload`; `SignedBackup::verify`).
+/// Guard: the statement is compared with path, key and envelope (backups/routes.rs, `upload`;
+/// `SignedBackup::verify`).
 #[tokio::test]
 async fn a_statement_is_of_its_owner_its_user_and_its_envelope() {
     let vault = TestVault::new();
@@ -334,7 +335,8 @@ async fn a_statement_is_of_its_owner_its_user_and_its_envelope() {
     assert_ok(&upload(&vault, &keys, USER, &backup).await);
 }
 
-/// Guard: a series has one form (backups.rs, `step`): else a recorded compatible upload could come after a native one.
+/// Guard: all versions of a backup have one form (backups/service.rs, `relation`). Otherwise a
+/// recorded compatible upload could follow a native version.
 #[tokio::test]
 async fn a_series_has_one_form() {
     let vault = TestVault::new();
@@ -376,22 +378,22 @@ async fn the_last_versions_are_kept_and_what_is_deleted_for_a_week() {
     assert_eq!(answer.code(), (404, "backup_not_found"), "also before it is swept");
 }
 
-/// Guard: what an owner may have is counted (backups.rs, `fit`).
+/// Guard: what an owner may store is counted (backups/quota.rs, `prune`).
 #[tokio::test]
 async fn an_owner_has_a_quota() {
     let keys = compatible(0);
     let vault = TestVault::with(|config| config.limits.backup_bytes = Some(120_000));
-    // Each has some 52 KB: a newer version takes the place of the oldest.
+    // Each version has some 52 KB, so a newer one takes the oldest one's place.
     for _ in 0..3 {
         assert_ok(&upload(&vault, &keys, USER, &payload(&keys)).await);
     }
     assert_eq!(numbers(&read(&vault, &keys, USER, json!({ "versions": true })).await), [3, 2]);
-    // What stands under other names is nobody's to take away.
+    // An upload under one user id removes no version under another.
     let answer = upload(&vault, &keys, OTHER_USER, &payload(&keys)).await;
     assert_eq!(answer.code(), (413, "backup_quota"));
     assert_eq!(version(&vault, &keys, USER).await, 3, "what was there is there");
     assert_ok(&upload(&vault, &compatible(1), USER, &payload(&compatible(1))).await);
-    // Deleted versions have room of their own, as much again; then the oldest of them go.
+    // Deleted versions have the same room once more. Beyond it, the oldest of them go.
     assert_ok(&delete(&vault, &keys, USER).await);
     assert_ok(&upload(&vault, &keys, OTHER_USER, &payload(&keys)).await);
     for _ in 0..3 {
@@ -404,7 +406,8 @@ async fn an_owner_has_a_quota() {
     let vault = TestVault::with(|config| config.limits.backup_bytes = Some(10_000));
     let answer = upload(&vault, &keys, USER, &payload(&keys)).await;
     assert_eq!(answer.code(), (413, "backup_quota"));
-    assert!(answer.body["message"].as_str().is_some_and(|text| text.contains("alone")), "{}", answer.body);
+    let text = answer.body["message"].as_str().expect("text");
+    assert!(text.contains("make it smaller"), "{text}");
 
     let vault = TestVault::with(|config| config.limits.backup_user_ids = 1);
     assert_ok(&upload(&vault, &keys, USER, &payload(&keys)).await);
@@ -421,13 +424,13 @@ async fn uploads_are_counted_by_owner_and_by_address() {
     let refused = upload(&vault, &keys, USER, &payload(&keys)).await;
     assert_eq!(refused.code(), (429, "too_many_requests"));
     assert!(refused.headers.contains_key("retry-after"));
-    // Under whatever name; and for an hour.
+    // The rate counts all user ids together, for an hour.
     assert_eq!(upload(&vault, &keys, OTHER_USER, &payload(&keys)).await.code(), (429, "too_many_requests"));
     vault.pass_time(Duration::hours(1));
     let last = payload(&keys);
     assert_ok(&upload(&vault, &keys, USER, &last).await);
     vault.pass_time(Duration::hours(1));
-    // What others send again costs the owner nothing.
+    // An upload that somebody else sends again does not count for the owner.
     for _ in 0..3 {
         assert_ok(&upload(&vault, &keys, USER, &last).await);
     }
@@ -440,7 +443,7 @@ async fn uploads_are_counted_by_owner_and_by_address() {
     assert_eq!(version(&vault, &keys, USER).await, 1);
 }
 
-/// Guard: verifications are counted by address before they are done (verification.rs, `admit_verification`).
+/// Guard: verifications are counted by address before they run (verifier.rs, `admit_verification`).
 #[tokio::test]
 async fn verifications_are_counted_by_address() {
     let vault = TestVault::with(|config| {
@@ -464,7 +467,7 @@ async fn verifications_are_counted_by_address() {
     };
     assert_eq!(refused.code(), (429, "too_many_requests"));
     assert_eq!(from("192.0.2.2").await.code(), (401, "bad_signature"));
-    // What costs no verification is not counted by that.
+    // Requests that need no verification are not counted there.
     let cheap = vault.call("GET", "/openapi.json", &[("x-forwarded-for", "192.0.2.1".to_owned())], b"").await;
     assert_eq!(cheap.status, 200);
 }
@@ -494,7 +497,7 @@ async fn what_verifications_cost_is_for_the_operator_to_see() {
     }
 }
 
-/// Guard: records are bound to their place (sealing.rs, the associated data).
+/// Guard: records are bound to their place (storage/records.rs, `aad`).
 #[tokio::test]
 async fn rows_that_are_swapped_or_altered_are_refused() {
     let vault = TestVault::new();
@@ -505,7 +508,7 @@ async fn rows_that_are_swapped_or_altered_are_refused() {
     assert_ok(&upload(&vault, &keys, OTHER_USER, &payload(&keys)).await);
     let database = vault.database();
     let damaged = (500, "record_damaged");
-    // An older version in the newer one's place.
+    // An older version is put in the newer one's place.
     database
         .execute_batch(
             "CREATE TEMP TABLE kept AS SELECT * FROM backup_version;
@@ -520,7 +523,7 @@ async fn rows_that_are_swapped_or_altered_are_refused() {
         .execute_batch("UPDATE backup_version SET record = (SELECT record FROM kept WHERE kept.rowid = backup_version.rowid)")
         .expect("put back");
     assert_eq!(read(&vault, &keys, USER, json!({})).await.status, 200);
-    // A head of another revision, or of another series.
+    // A head of another revision, or of another backup.
     database
         .execute("UPDATE backup_series SET revision = revision + 1 WHERE revision = 2", [])
         .expect("altered");
@@ -530,7 +533,7 @@ async fn rows_that_are_swapped_or_altered_are_refused() {
     assert_eq!(version(&vault, &keys, USER).await, 2);
 }
 
-/// Guard: the list looks inside (backups.rs, `heads_of`).
+/// Guard: the list compares the owner inside the record (backups/service.rs, `heads_of`).
 #[tokio::test]
 async fn an_owners_tag_that_is_moved_lists_nothing() {
     let vault = TestVault::new();
@@ -578,7 +581,7 @@ async fn a_signature_in_the_uri_is_advised_where_to_go() {
     }
 }
 
-/// Guard: the listener cuts what the HTTP parser would not take (serve/signature_in_uri.rs).
+/// Guard: the listener cuts a URI that the HTTP parser would refuse (http/signature_in_uri.rs).
 #[test]
 fn a_whole_signature_in_the_uri_is_advised_too() {
     let vault = RunningVault::start();
@@ -592,7 +595,7 @@ fn a_whole_signature_in_the_uri_is_advised_too() {
     assert!(answer.contains("signature_in_uri") && answer.contains("/auth/session"), "{answer}");
 }
 
-/// Whoever asks without showing who he is learns nothing of what is there.
+/// A client that does not sign in learns nothing of what is there.
 #[tokio::test]
 async fn reading_needs_a_session_and_no_wallet_has_one() {
     let vault = TestVault::new();

@@ -1,4 +1,4 @@
-//! Bodies, paths and methods that are not as they should be: a clear code, and nothing stored.
+//! Wrong bodies, paths and methods get a clear code, and nothing is stored.
 
 use crate::support::{TestVault, client_key, store_body, wallet};
 use axum::body::{Body, Bytes};
@@ -86,6 +86,22 @@ async fn errors_do_not_repeat_what_was_sent() {
     }
 }
 
+/// Guard: bodies are read by `strongroom::json::from_slice`. `serde_json` by itself passes over the
+/// bytes of a member that it drops.
+#[tokio::test]
+async fn a_body_that_is_not_utf_8_is_refused_wherever_the_byte_stands() {
+    let vault = TestVault::new();
+    let good = body(&vault).await.to_string().replacen('{', r#"{"note":"?","#, 1);
+    assert_eq!(vault.call("POST", "/secret/store", &[], good.as_bytes()).await.status, 201);
+    let mut bad = good.into_bytes();
+    let at = bad.iter().position(|byte| *byte == b'?').expect("the note");
+    bad[at] = 0xFF;
+    let answer = vault.call("POST", "/secret/store", &[], &bad).await;
+    assert_eq!(answer.code(), (400, "malformed_request"), "{}", answer.body);
+    let nonce = vault.call("POST", "/auth/nonce", &[], b"{\"note\":\"\xFF\"}").await;
+    assert_eq!(nonce.code(), (400, "malformed_request"), "{}", nonce.body);
+}
+
 #[tokio::test]
 async fn a_secret_may_be_a_string_that_holds_a_payload() {
     let vault = TestVault::new();
@@ -112,7 +128,7 @@ async fn addresses_are_taken_in_any_case() {
     body["publicAddresses"] =
         json!([address.to_lowercase(), address.to_uppercase().replace("0X", "0x"), address]);
     let stored = vault.call("POST", "/secret/store", &[], body.to_string().as_bytes()).await;
-    // Three spellings of one address are one address, and so the owner's.
+    // Three spellings of one address are one reader, who owns the slot therefore.
     assert_eq!(vault.delete(stored.slot(), &wallet(1)).await.status, 204);
 }
 
@@ -128,7 +144,7 @@ async fn bodies_are_bounded_announced_or_not() {
     assert_eq!(within.code(), (400, "malformed_request"));
 }
 
-/// So many chunks of 600 bytes.
+/// A chunked body of this many chunks, with 600 bytes each.
 struct Chunks(usize);
 
 impl futures_core::Stream for Chunks {
@@ -201,7 +217,7 @@ async fn health_and_version_answer() {
     assert_eq!(vault.call("GET", "/version", &[], b"").await.body["name"], "strongroom");
 }
 
-/// Whatever bytes come as a body, and however a good one is altered: an answer below 500, in our shape.
+/// Any bytes as a body, and any altered good body, get an answer below 500 in the usual shape.
 #[test]
 fn no_body_is_a_defect() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

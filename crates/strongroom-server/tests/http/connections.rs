@@ -1,4 +1,4 @@
-//! What the listener bounds, by clients who take more than their share: connections, time, bytes.
+//! The listener's bounds on connections, time and bytes. Each test has a client that exceeds one.
 
 use crate::support::{Ports, TestVault, wallet};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,14 +11,14 @@ const GET: &[u8] = b"GET /version HTTP/1.1\r\nhost: x\r\n\r\n";
 const CHUNKED: &[u8] =
     b"POST /secret/store HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
 
-/// From this address of this machine, each of which is a client of its own.
+/// Connects from this loopback address. Each such address counts as a client of its own.
 async fn connect_from(client: [u8; 4], ports: &Ports) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.bind(SocketAddr::from((Ipv4Addr::from(client), 0))).expect("bound");
     socket.connect(ports.public).await.expect("connected")
 }
 
-/// Whether a request is answered; the connection stays. An error where it was closed.
+/// Whether a request is answered, on a connection that stays open. An error if it was closed.
 async fn get(stream: &mut TcpStream) -> std::io::Result<bool> {
     stream.write_all(GET).await?;
     let mut answer = [0; 2048];
@@ -26,7 +26,7 @@ async fn get(stream: &mut TcpStream) -> std::io::Result<bool> {
     Ok(answer[..bytes].starts_with(b"HTTP/1.1 200 OK\r\n"))
 }
 
-/// What comes until the connection ends, which it must within a time.
+/// The bytes that come until the connection ends. It must end within a time.
 async fn rest(stream: &mut TcpStream, within: Duration) -> String {
     let mut answer = Vec::new();
     let ended = tokio::time::timeout(within, stream.read_to_end(&mut answer)).await;
@@ -39,7 +39,7 @@ async fn has_figure(ports: &Ports, line: &str) -> bool {
     ports.metrics().await.lines().any(|is| is == line)
 }
 
-/// Guard: connections of an address are counted (serve/connections.rs, `enter`).
+/// Guard: connections of an address are counted (limits/shares.rs, `take`).
 #[tokio::test]
 async fn an_address_has_so_many_connections_and_others_have_theirs() {
     const ONE: [u8; 4] = [127, 0, 0, 1];
@@ -64,7 +64,8 @@ async fn an_address_has_so_many_connections_and_others_have_theirs() {
     }
 }
 
-/// Where a proxy stands before the server, all clients come from its address.
+/// Behind a proxy, all clients come from the proxy's address, so connections are not counted by
+/// address.
 #[tokio::test]
 async fn a_trusted_proxy_has_as_many_connections_as_it_likes() {
     let vault = TestVault::with(|config| {
@@ -79,7 +80,8 @@ async fn a_trusted_proxy_has_as_many_connections_as_it_likes() {
     }
 }
 
-/// Guard: connections are counted, and those that ask nothing end (serve.rs, `accept` and `HEAD_TIMEOUT`).
+/// Guard: connections are counted, and idle ones end (http/acceptor.rs, `accept` and
+/// `HEAD_TIMEOUT`).
 #[tokio::test]
 async fn when_all_connections_are_idle_the_next_is_served_within_seconds() {
     let vault = TestVault::with(|config| config.limits.max_connections = 2);
@@ -97,13 +99,14 @@ async fn when_all_connections_are_idle_the_next_is_served_within_seconds() {
     assert!(start.elapsed() > Duration::from_secs(5), "it was the third at once: {:?}", start.elapsed());
 }
 
-/// Guard: a part of an answer is taken within ten seconds (serve.rs, `WRITE_TIMEOUT`).
+/// Guard: a client must read something of an answer within ten seconds (http/acceptor.rs,
+/// `WRITE_TIMEOUT`).
 #[tokio::test]
 async fn who_asks_for_much_and_never_reads_is_cut_off() {
     const MIB: usize = 1024 * 1024;
     let vault = TestVault::with(|config| config.limits.max_body_bytes = 16 * MIB);
     let ports = vault.listen(None).await;
-    // More than the system takes in its own buffers.
+    // The answers are larger than the system's buffers.
     let payload = vault.seal(&vec![7; 8 * MIB]).await.to_json();
     let alice = wallet(1);
     let slot = vault.store_signed(&payload, &[&alice], &vault.sign(&alice, &[]).await).await.slot();
@@ -129,7 +132,7 @@ async fn who_asks_for_much_and_never_reads_is_cut_off() {
     assert!(start.elapsed() > Duration::from_secs(8), "it was given its time: {:?}", start.elapsed());
 }
 
-/// Guard: what was not announced is counted as it comes (edge.rs, `read`).
+/// Guard: bytes that were not announced are counted as they come (http/body.rs, `read`).
 #[tokio::test]
 async fn a_body_without_an_end_is_cut_off_at_its_bound() {
     let vault = TestVault::new();
@@ -145,7 +148,7 @@ async fn a_body_without_an_end_is_cut_off_at_its_bound() {
     assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("body_too_large"), "{answer}");
 }
 
-/// Guard: a body has ten seconds in all, however it drips (edge.rs, `BODY_TIMEOUT`).
+/// Guard: a body has ten seconds in all, however slowly it comes (http/edge.rs, `BODY_TIMEOUT`).
 #[tokio::test]
 async fn a_body_that_drips_is_cut_off_after_ten_seconds() {
     let vault = TestVault::with(|config| (config.limits.max_active, config.limits.max_waiting) = (1, 0));
@@ -157,7 +160,7 @@ async fn a_body_that_drips_is_cut_off_after_ten_seconds() {
         let mut second = tokio::time::interval(Duration::from_secs(1));
         while writer.write_all(b"1\r\n \r\n").await.is_ok() {
             second.tick().await;
-            // Who sends slowly holds up nobody: his turn has not begun.
+            // A slow client holds up nobody, because its turn has not begun.
             assert_eq!(vault.call("GET", "/attestation", &[], b"").await.status, 200);
         }
     };

@@ -1,4 +1,5 @@
-//! What whoever edits the database gets: refusals. Each test names the guard that it rests on.
+//! An attacker who edits the database gets only refusals. Each test names the guard that it rests
+//! on.
 
 use crate::support::{TestVault, wallet};
 use rusqlite::params;
@@ -14,7 +15,7 @@ async fn two_slots(vault: &TestVault) -> [SlotId; 2] {
     [vault.store(&alices, &[&wallet(1)]).await.slot(), vault.store(&mallorys, &[&wallet(2)]).await.slot()]
 }
 
-/// Guard: the tag of AES-256-GCM (record.rs, `Records::open`).
+/// Guard: the tag of AES-256-GCM (storage/records.rs, `Records::open`).
 #[tokio::test]
 async fn an_edited_row_is_refused_and_others_are_unaffected() {
     let vault = TestVault::new();
@@ -34,7 +35,7 @@ async fn an_edited_row_is_refused_and_others_are_unaffected() {
         assert_eq!(vault.access(a, &wallet(1)).await.code(), (500, "record_damaged"), "byte {at}");
         assert_eq!(vault.access(b, &wallet(2)).await.body["secret"], "mallory's");
     }
-    // Nor does it fail a list that it stands in.
+    // A list that contains it does not fail.
     let other = vault.seal(b"alice's other").await.to_json();
     let other = vault.store(&other, &[&wallet(1)]).await.slot();
     let headers = vault.sign(&wallet(1), &[]).await;
@@ -45,7 +46,8 @@ async fn an_edited_row_is_refused_and_others_are_unaffected() {
     assert_eq!(vault.access(a, &wallet(1)).await.body["secret"], "alice's");
 }
 
-/// Guard: the slot in the AAD (record.rs, `aad`). Without it Mallory's own row, in the place of Alice's, would do.
+/// Guard: the slot in the associated data (storage/records.rs, `aad`). Without it, Mallory's own
+/// row would open in the place of Alice's.
 #[tokio::test]
 async fn swapped_rows_are_refused() {
     let vault = TestVault::new();
@@ -65,7 +67,7 @@ async fn swapped_rows_are_refused() {
     }
 }
 
-/// Guard: the generation in the AAD (record.rs, `aad`).
+/// Guard: the generation in the associated data (storage/records.rs, `aad`).
 #[tokio::test]
 async fn a_row_with_another_generation_is_refused() {
     let vault = TestVault::new();
@@ -77,7 +79,7 @@ async fn a_row_with_another_generation_is_refused() {
     assert_eq!(vault.access(a, &wallet(1)).await.code(), (500, "record_damaged"));
 }
 
-/// Guard: expiry is read from inside the record (vault.rs, `load`).
+/// Guard: the expiry is read from inside the record (secrets/slots.rs, `load`).
 #[tokio::test]
 async fn an_expiry_that_is_edited_away_still_holds() {
     let vault = TestVault::new();
@@ -95,7 +97,7 @@ async fn an_expiry_that_is_edited_away_still_holds() {
     assert_eq!(listed.body["slots"], json!([]));
 }
 
-/// Guard: the list looks for the principal inside the record (vault.rs, `slots_of`).
+/// Guard: the list compares the principals inside the record (secrets/slots.rs, `list`).
 #[tokio::test]
 async fn a_look_up_tag_that_is_moved_lists_nothing() {
     let vault = TestVault::new();
@@ -114,7 +116,7 @@ async fn a_look_up_tag_that_is_moved_lists_nothing() {
     assert_eq!(listed.body["slots"][0]["slot"], b.to_string());
 }
 
-/// The database holds neither text nor address in clear.
+/// The database holds neither texts nor addresses in the clear.
 #[tokio::test]
 async fn the_disk_shows_neither_payload_nor_reader() {
     let vault = TestVault::new();

@@ -1,5 +1,5 @@
-//! Native envelopes in a vault: the policy inside wins, and the vault opens nothing that it does not let it open. The guard
-//! is named above each test that rests on one; `./check guards` takes them out one by one.
+//! Native envelopes in a vault: the policy inside wins, and the vault opens only what it allows. A
+//! test that rests on a guard names it; `./check guards` removes the guards one by one.
 
 use crate::support::{Answer, TestVault, client_key, wallet};
 use axum::body::Body;
@@ -24,7 +24,7 @@ impl TestVault {
         id
     }
 
-    /// For these readers, and this vault as audience.
+    /// A policy for these readers, with this vault as the audience.
     async fn policy(&self, readers: &[&WalletKey]) -> EnvelopePolicy {
         EnvelopePolicy {
             readers: readers.iter().map(|wallet| wallet.address().into()).collect(),
@@ -33,7 +33,7 @@ impl TestVault {
         }
     }
 
-    /// For the client's first key and the vault.
+    /// An envelope for the client's first key and the vault.
     async fn seal_native(&self, plaintext: &[u8], policy: EnvelopePolicy) -> Envelope {
         let keys = [client_key(1).encapsulation_key(), self.vault_key().await].map(Recipient::from);
         envelope::seal(plaintext, &keys, policy, &mut rng()).expect("two recipients")
@@ -77,7 +77,7 @@ async fn an_envelope_is_stored_opened_and_fetched() {
     let fetched = vault.call("GET", &format!("/chest/envelope/{slot}"), &sign_in, b"").await;
     assert_eq!(fetched.body, body(&envelope)["secret"]);
     assert_eq!(fetched.etag(), "\"1\"");
-    // The sole reader owns it.
+    // The only reader owns it.
     assert_eq!(vault.delete(slot, &alice).await.status, 204);
 }
 
@@ -99,7 +99,7 @@ async fn as_bytes_and_as_a_string_it_is_the_same() {
     let stored = vault.send(octets(octet, envelope.as_bytes(), "2999-01-01T00:00:00Z")).await;
     assert_eq!(stored.body["expiresAt"], "2999-01-01T00:00:00Z");
     let slot = stored.slot();
-    // The same envelope again, as JSON in a string: a retry but for its end.
+    // The same envelope again, as JSON in a string: it is a retry except for its expiry.
     let as_string =
         json!({ "secret": body(&envelope)["secret"].to_string(), "expiresAt": "2999-01-01T00:00:00Z" });
     let again = vault.call("POST", "/secret/store", &[], as_string.to_string().as_bytes()).await;
@@ -158,7 +158,7 @@ async fn readers_travel_inside_and_win() {
         vault.call("POST", "/secret/store", &[], with(json!([b.to_lowercase(), a])).as_bytes()).await;
     let slot = agreed.slot();
     assert_eq!(vault.access(slot, &bob).await.body["secret"], "secret");
-    // Stored unsigned for two, nobody owns it.
+    // It was stored unsigned for two readers, so nobody owns it.
     assert_eq!(vault.delete(slot, &bob).await.code(), (403, "no_owner"));
 
     let nobody = EnvelopePolicy { readers: vec![], ..vault.policy(&[]).await };
@@ -173,7 +173,7 @@ async fn owners_travel_inside_and_win() {
     let policy = EnvelopePolicy { owners, ..vault.policy(&[&alice]).await };
     let envelope = vault.seal_native(b"secret", policy).await;
     let bytes = body(&envelope).to_string();
-    // Alice signs, is the sole reader, and owns nothing.
+    // Alice signs and is the only reader, and yet the policy's owner owns the slot.
     let sign_in = vault.sign(&alice, &[]).await;
     let slot = vault.call("POST", "/secret/store", &sign_in, bytes.as_bytes()).await.slot();
     assert_eq!(vault.delete(slot, &alice).await.code(), (403, "not_the_owner"));
@@ -185,7 +185,7 @@ async fn owners_travel_inside_and_win() {
     assert_eq!(vault.delete(slot, &carol).await.status, 204);
 }
 
-/// Guard: the audience is compared (vault.rs, `check_policy`).
+/// Guard: the audience is compared (secrets/policy.rs, `check_vault`).
 #[tokio::test]
 async fn an_envelope_for_another_vault_is_refused() {
     let vault = TestVault::new();
@@ -197,7 +197,7 @@ async fn an_envelope_for_another_vault_is_refused() {
     assert_eq!(vault.store_policy(good).await.status, 201);
 }
 
-/// Guard: what is not implemented refuses (vault.rs, `check_policy`).
+/// Guard: a policy that is not implemented is refused (secrets/policy.rs, `check_vault`).
 #[tokio::test]
 async fn a_policy_that_asks_for_more_is_refused() {
     let vault = TestVault::new();
@@ -214,7 +214,7 @@ async fn a_policy_that_asks_for_more_is_refused() {
     );
 }
 
-/// Guard: both times are compared at each opening (vault.rs, `open`).
+/// Guard: both times are compared at each opening (secrets/service.rs, `open`).
 #[tokio::test]
 async fn an_envelope_is_opened_in_its_time_alone() {
     let vault = TestVault::new();
@@ -233,7 +233,7 @@ async fn an_envelope_is_opened_in_its_time_alone() {
     assert_eq!(vault.access(slot, &alice).await.code(), (422, "outside_validity"));
     let key = Recipient::from(client_key(9).encapsulation_key());
     assert_eq!(vault.access_to(slot, &alice, &key).await.code(), (422, "outside_validity"));
-    // What is sealed may be fetched at any time.
+    // The sealed envelope may be fetched at any time.
     let fetched =
         vault.call("GET", &format!("/secret/envelope/{slot}"), &vault.sign(&alice, &[]).await, b"").await;
     assert_eq!(fetched.status, 200);
@@ -244,7 +244,7 @@ async fn without_a_stanza_for_the_vault_it_is_kept_closed() {
     let vault = TestVault::new();
     let alice = wallet(1);
     let keys = [client_key(1).encapsulation_key().into()];
-    // Nothing else in its policy concerns this vault.
+    // The vault is not a recipient, so the rest of the policy does not concern it.
     let policy = EnvelopePolicy {
         audience: Some([7; 32]),
         one_time: true,
@@ -257,7 +257,8 @@ async fn without_a_stanza_for_the_vault_it_is_kept_closed() {
     assert_eq!(vault.access(stored.slot(), &alice).await.code(), (422, "vault_not_recipient"));
 }
 
-/// Guard: one tag over all formats (vault.rs, `ciphertext_for_vault`, the arm of `SealedSecret::Envelope`).
+/// Guard: one tag over all formats (secrets/service.rs, `ciphertext_for_vault`, the arm of
+/// `SealedSecret::Envelope`).
 #[tokio::test]
 async fn nobody_stores_a_held_envelope_again_and_an_owner_puts_it_rewrapped() {
     let vault = TestVault::new();
@@ -267,7 +268,8 @@ async fn nobody_stores_a_held_envelope_again_and_an_owner_puts_it_rewrapped() {
     let sign_in = vault.sign(&alice, &[]).await;
     let stored = vault.call("POST", "/secret/store", &sign_in, body(&envelope).to_string().as_bytes()).await;
     let slot = stored.slot();
-    // Mallory is a recipient, say, and signs: the policy inside is the same, the owner would be another.
+    // Mallory is a recipient and signs. The policy inside is the same, but the owner would be
+    // another.
     let other = Recipient::from(client_key(3).encapsulation_key());
     let rewrapped = envelope.rewrap([&mine], &[other], &[], &mut rng()).expect("a recipient");
     for again in [&envelope, &rewrapped] {
@@ -309,7 +311,8 @@ async fn an_answer_comes_sealed_to_ones_own_key() {
     }
 }
 
-/// Guard: the act is bound to slot and key (strongroom/sign_in/act.rs, `is_bound` and `resource`).
+/// Guard: the act is bound to slot and key (`is_bound` and `resource` in sign_in/act.rs of
+/// `strongroom`).
 #[tokio::test]
 async fn a_statement_for_one_key_serves_no_other() {
     let vault = TestVault::new();
@@ -327,7 +330,7 @@ async fn a_statement_for_one_key_serves_no_other() {
         let answer = vault.ask_for(slot, &headers, &mallorys.to_string()).await;
         assert_eq!(answer.code(), (401, "sign_in_for_another_act"), "{resources:?}");
     }
-    // Nor does it serve an access in clear.
+    // It does not serve an access in the clear either.
     let headers = vault.sign(&alice, &[Act::seal_to(slot, &mine)]).await;
     let answer = vault.call("GET", &format!("/secret/access/{slot}"), &headers, b"").await;
     assert_eq!(answer.code(), (401, "sign_in_for_another_act"));
@@ -338,7 +341,8 @@ async fn a_statement_for_one_key_serves_no_other() {
     assert_eq!(vault.ask_for(slot, &headers, &mine.to_string()).await.status, 200);
 }
 
-/// Guard: the end is under the statement (routes/secret.rs, `parse`). Else who ends the TLS could have the slot forgotten.
+/// Guard: the statement covers the expiry (secrets/routes.rs, `parse`). Otherwise a proxy that ends
+/// the TLS could let the slot expire early.
 #[tokio::test]
 async fn a_bound_statement_covers_the_end_beside_an_envelope() {
     let vault = TestVault::new();
@@ -365,7 +369,7 @@ async fn a_bound_statement_covers_the_end_beside_an_envelope() {
     assert_eq!(put(&with_end, Some(end)).await.body["expiresAt"], end);
 }
 
-/// Guard: who signs must be concerned (vault.rs, `retry_of`).
+/// Guard: the signer must be a reader or an owner (secrets/service.rs, `retry_of`).
 #[tokio::test]
 async fn a_retry_tells_a_stranger_nothing() {
     let vault = TestVault::new();
@@ -411,7 +415,7 @@ async fn what_a_newer_policy_asks_for_is_refused_by_name() {
     assert!(answer.body["message"].as_str().expect("text").contains("unknown key 9"), "{}", answer.body);
 }
 
-/// The same numbers each time, so that two formats encapsulate to the same ciphertext.
+/// Gives the same numbers each time, so two formats encapsulate to the same ciphertext.
 struct Fixed(Vec<u8>);
 
 impl getrandom::rand_core::TryRng for Fixed {
@@ -433,14 +437,15 @@ impl getrandom::rand_core::TryRng for Fixed {
 
 impl getrandom::rand_core::TryCryptoRng for Fixed {}
 
-/// Guard: one tag over all formats (vault.rs, `ciphertext_for_vault`).
+/// Guard: one tag over all formats (secrets/service.rs, `ciphertext_for_vault`).
 #[tokio::test]
 async fn a_ciphertext_that_one_format_holds_is_held_for_the_other() {
     let [alice, mallory] = [wallet(1), wallet(2)];
     for native_first in [true, false] {
         let vault = TestVault::new();
         let key = vault.vault_key().await;
-        // file key 32, id 16, encapsulation 32, salt 24; and K 32, iv 12, encapsulation 32.
+        // Lengths of what is drawn: file key 32, id 16, encapsulation 32, salt 24 for an envelope;
+        // K 32, iv 12, encapsulation 32 for a w3pk payload.
         let mut native_rng = Fixed([&[1; 48][..], &[5; 32], &[2; 24]].concat());
         let mut w3pk_rng = Fixed([&[3; 44][..], &[5; 32]].concat());
         let native =

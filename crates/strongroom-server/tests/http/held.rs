@@ -1,5 +1,5 @@
-//! spec/storage.md §5: each promise by an attack that works where the guard is taken out. The guard
-//! is named above each test; `./check guards` takes them out one by one.
+//! The promises of spec/storage.md §5. Each test is an attack that works if its guard is removed.
+//! It names the guard; `./check guards` removes the guards one by one.
 
 use crate::support::{TestVault, client_key, store_body, wallet};
 use serde_json::{Value, json};
@@ -27,7 +27,8 @@ async fn nobody_has_a_held_payload_opened_by_storing_it_again() {
 
     let stolen = [
         payload.clone(),
-        // The same KEM ciphertext under another client entry, in another order, with other fields beside.
+        // The same KEM ciphertext with another client entry, in another order, or with other
+        // fields.
         edited(&payload, |p| p["recipients"].as_array_mut().expect("a list").reverse()),
         edited(&payload, |p| drop(p["recipients"].as_array_mut().expect("a list").remove(0))),
         edited(&payload, |p| p["note"] = json!("mine")),
@@ -42,7 +43,8 @@ async fn nobody_has_a_held_payload_opened_by_storing_it_again() {
     assert_eq!(vault.access(slot, &alice).await.body["secret"], "alice's");
 }
 
-/// Guard: one tag over all formats (vault.rs, `entry_for_vault`, the arm of `AnyPayload::Older`).
+/// Guard: one tag over all formats (secrets/service.rs, `ciphertext_for_vault`, the arm of
+/// `AnyPayload::Older`).
 #[tokio::test]
 async fn nor_transcoded_from_the_older_format_or_into_it() {
     let vault = TestVault::new();
@@ -62,7 +64,8 @@ async fn nor_transcoded_from_the_older_format_or_into_it() {
     let answer = vault.store(&transcoded.to_string(), &[&mallory]).await;
     assert_eq!(answer.code(), (409, "ciphertext_held"));
 
-    // And the other way: a first-generation payload whose wrapped key happens to be zero, stored as such first.
+    // The other way round: a first-generation payload whose wrapped key happens to be zero is
+    // stored first.
     let older = older_payload_json(key.as_bytes(), b"alice's too");
     let parsed: Value = serde_json::from_str(&older).expect("JSON");
     let ciphertext = from_base64(parsed["ciphertext"].as_str().expect("base64")).expect("base64");
@@ -75,7 +78,8 @@ async fn nor_transcoded_from_the_older_format_or_into_it() {
     assert_eq!(vault.store(&older, &[&mallory]).await.code(), (409, "ciphertext_held"));
 }
 
-/// Guard: deletion, replacement and expiry leave the tag (sqlite/slots.rs: nothing ever deletes from `held`).
+/// Guard: deletion, replacement and expiry leave the tag (sqlite/slots.rs, which never deletes from
+/// `held`).
 #[tokio::test]
 async fn nor_after_its_slot_was_deleted_replaced_or_has_expired() {
     let vault = TestVault::new();
@@ -113,7 +117,8 @@ async fn nor_by_putting_it_into_a_slot_of_ones_own() {
     let payload = vault.seal(b"alice's").await.to_json();
     vault.store(&payload, &[&alice]).await.slot();
 
-    // Mallory's slot holds something of his; or Alice's payload, relabelled so that the vault does not see its entry.
+    // Mallory's slot holds a payload of their own, or Alice's payload, relabelled so the vault does
+    // not see its entry.
     let own = vault.seal(b"mallory's").await.to_json();
     let other_key = client_key(9).encapsulation_key().to_base64();
     let relabelled = edited(&payload, |p| p["recipients"][VAULT]["publicKey"] = json!(other_key));
@@ -125,7 +130,8 @@ async fn nor_by_putting_it_into_a_slot_of_ones_own() {
     }
 }
 
-/// Guard: what a slot holds is read from its sealed record (vault.rs, `replace`, `kept`), not from the tag table.
+/// Guard: what a slot holds is read from its sealed record and not from the tag table
+/// (secrets/service.rs, `replace`).
 #[tokio::test]
 async fn nor_by_an_edited_tag_that_names_ones_own_slot() {
     let vault = TestVault::new();
@@ -141,7 +147,7 @@ async fn nor_by_an_edited_tag_that_names_ones_own_slot() {
     assert_eq!(vault.store(&payload, &[&mallory]).await.code(), (409, "ciphertext_held"));
 }
 
-/// Guard: the vault opens once at store time (vault.rs, `entry_for_vault`, `sealed.open`).
+/// Guard: the vault opens its entry once before it stores (secrets/service.rs, `entry_for_vault`).
 #[tokio::test]
 async fn nobody_occupies_a_tag_with_garbage() {
     let vault = TestVault::new();
@@ -163,8 +169,8 @@ async fn nobody_occupies_a_tag_with_garbage() {
     assert_eq!(vault.store(&payload, &[&alice]).await.status, 201);
 }
 
-/// Guard: more than one entry refuses (vault.rs, `ours.next().is_some()`). Without it the second entry is never
-/// tagged, and is free to be stored by anybody who strips the first.
+/// Guard: a second entry is refused (secrets/service.rs, `ciphertext_for_vault`). Without it, the
+/// second entry is never tagged, and anybody can strip the first entry and store the second.
 #[tokio::test]
 async fn two_entries_for_the_vault_are_refused() {
     let vault = TestVault::new();
@@ -180,7 +186,7 @@ async fn two_entries_for_the_vault_are_refused() {
     assert_eq!(vault.store(&hidden, &[&mallory]).await.code(), (422, "vault_recipient_repeated"));
 }
 
-/// Guard: the readers must be the same (vault.rs, `retry_of`).
+/// Guard: the readers must be the same (secrets/service.rs, `retry_of`).
 #[tokio::test]
 async fn a_retry_after_a_lost_answer_finds_its_slot() {
     let vault = TestVault::new();
@@ -192,14 +198,15 @@ async fn a_retry_after_a_lost_answer_finds_its_slot() {
     for (payload, readers) in [(&payload, [&alice, &bob]), (&spaced, [&bob, &alice])] {
         assert_eq!(vault.store(payload, &readers).await.slot(), slot);
     }
-    // Neither fewer nor more. One of two unsigned readers less would own it; one more is still nobody's slot.
+    // Neither fewer nor more. A single reader would own the slot.
     for readers in [&[&alice][..], &[&alice, &bob, &wallet(3)]] {
         let answer = vault.store(&payload, readers).await;
         assert_eq!(answer.code(), (409, "ciphertext_held"), "{} readers", readers.len());
     }
 }
 
-/// Guard: the expiry must be the same (vault.rs, `retry_of`); else an answer would promise what the slot does not keep.
+/// Guard: the expiry must be the same (secrets/service.rs, `retry_of`). Otherwise an answer would
+/// promise what the slot does not keep.
 #[tokio::test]
 async fn a_retry_has_the_same_end() {
     let vault = TestVault::new();
@@ -212,7 +219,7 @@ async fn a_retry_has_the_same_end() {
     assert_eq!(vault.store(&payload, &[&wallet(1)]).await.code(), (409, "ciphertext_held"));
 }
 
-/// Guard: the owner must be the same too (vault.rs, `retry_of`).
+/// Guard: the owner must be the same too (secrets/service.rs, `retry_of`).
 #[tokio::test]
 async fn a_retry_does_not_tell_a_stranger_that_he_owns_it() {
     let vault = TestVault::new();
@@ -220,7 +227,7 @@ async fn a_retry_does_not_tell_a_stranger_that_he_owns_it() {
     let payload = vault.seal(b"alice's").await.to_json();
     let sign_in = vault.sign(&alice, &[]).await;
     let slot = vault.store_signed(&payload, &[&alice, &bob], &sign_in).await.slot();
-    // Bob may read it, and does not own it either.
+    // Bob may read it, but does not own it either.
     for signer in [&mallory, &bob] {
         let sign_in = vault.sign(signer, &[]).await;
         let answer = vault.store_signed(&payload, &[&alice, &bob], &sign_in).await;

@@ -1,5 +1,6 @@
-//! How much one client may ask, and all of them together: each bound by a client who goes over it. Rates run by the
-//! machine's own clock, so the tests ask until they are refused, not a number of times.
+//! Bounds on what one client may ask, and all clients together. Each test has a client that exceeds
+//! one. Rates run by the machine's clock, so the tests ask until they are refused and not a number
+//! of times.
 
 use crate::support::{Answer, TestVault, store_body, wallet};
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ use tokio::task::JoinSet;
 const ALICE: &str = "192.0.2.1";
 const BOB: &str = "192.0.2.2";
 
-/// A vault behind one proxy, whose header says who the client is.
+/// A vault behind one proxy, whose header names the client's address.
 fn behind_a_proxy(change: impl FnOnce(&mut Limits)) -> TestVault {
     TestVault::with(|config| {
         config.trusted_hops = 1;
@@ -30,7 +31,7 @@ fn retry_after(answer: &Answer) -> u64 {
     answer.headers["retry-after"].to_str().expect("ASCII").parse().expect("seconds")
 }
 
-/// A body to store, and when it shall end.
+/// The body of a store request, with this expiry.
 async fn body(vault: &TestVault, readers: &[&WalletKey], end: Option<OffsetDateTime>) -> Vec<u8> {
     let payload = vault.seal(b"alice's").await.to_json();
     let mut body: Value = serde_json::from_slice(&store_body(&payload, readers)).expect("JSON");
@@ -45,7 +46,7 @@ fn end_of(answer: &Answer) -> Option<OffsetDateTime> {
     Some(OffsetDateTime::parse(answer.body["expiresAt"].as_str()?, &Rfc3339).expect("a time"))
 }
 
-/// Guard: the client is counted (edge.rs, `admit`).
+/// Guard: the client is counted (http/edge.rs, `admit`).
 #[tokio::test]
 async fn an_address_over_its_rate_is_refused_and_others_are_served() {
     let vault = behind_a_proxy(|limits| limits.address_rate = Rate::new(1));
@@ -64,7 +65,7 @@ async fn an_address_over_its_rate_is_refused_and_others_are_served() {
     assert_eq!(get(&vault, BOB, "/openapi.json").await.status, 200);
 }
 
-/// Guard: health stands outside the bounds (routes.rs, `app`).
+/// Guard: health is outside the bounds (http/router.rs, `app`).
 #[tokio::test]
 async fn health_is_never_limited() {
     let vault = behind_a_proxy(|limits| limits.address_rate = Rate::new(1));
@@ -75,8 +76,8 @@ async fn health_is_never_limited() {
     }
 }
 
-/// Guard: only what trusted proxies wrote counts (limits.rs, `behind_proxies`). Else anybody is as many clients as he
-/// likes.
+/// Guard: only entries of trusted proxies count (limits/client_address.rs, `behind_proxies`).
+/// Otherwise anybody could pretend to be many clients.
 #[tokio::test]
 async fn a_client_makes_no_new_names_for_himself() {
     for (trusted_hops, before) in [(0, ""), (1, ", 198.51.100.1")] {
@@ -92,7 +93,7 @@ async fn a_client_makes_no_new_names_for_himself() {
     }
 }
 
-/// Guard: the wallet is counted, and before its nonce is spent (sign_in.rs, `admit_wallet`).
+/// Guard: the wallet is counted before its nonce is spent (sign_in/service.rs, `admit`).
 #[tokio::test]
 async fn a_wallet_over_its_rate_is_refused_and_may_ask_the_same_again() {
     let vault = TestVault::with(|config| config.limits.wallet_rate = Rate::new(1));
@@ -120,7 +121,7 @@ async fn a_wallet_over_its_rate_is_refused_and_may_ask_the_same_again() {
     assert_eq!(vault.call("GET", "/secret/slots", &headers, b"").await.status, 200);
 }
 
-/// Who cannot sign for a wallet does not use up its rate.
+/// Requests that are not signed by the wallet do not use up its rate.
 #[tokio::test]
 async fn forged_sign_ins_cost_a_wallet_nothing() {
     let vault = TestVault::with(|config| config.limits.wallet_rate = Rate::new(1));
@@ -134,7 +135,7 @@ async fn forged_sign_ins_cost_a_wallet_nothing() {
     assert_eq!(vault.call("GET", "/secret/slots", &headers, b"").await.status, 200);
 }
 
-/// Guard: bytes that nobody signs for are counted (routes/secret.rs, `admit_anonymous`).
+/// Guard: bytes that nobody signs for are counted (secrets/service.rs, `admit_unsigned`).
 #[tokio::test]
 async fn an_address_stores_so_much_unsigned_and_signed_what_it_likes() {
     let size = body(&TestVault::new(), &[&wallet(1)], None).await.len() as u64;
@@ -155,7 +156,7 @@ async fn an_address_stores_so_much_unsigned_and_signed_what_it_likes() {
     assert_eq!(store(ALICE, vec![]).await.code(), (429, "anonymous_quota"));
 }
 
-/// Guard: what nobody signs for ends (routes/secret.rs, `end_by`).
+/// Guard: a secret that nobody signs for expires (secrets/service.rs, `admit_unsigned`).
 #[tokio::test]
 async fn what_is_stored_unsigned_ends_by_its_lifetime() {
     let lifetime = Duration::hours(1);
@@ -177,9 +178,9 @@ async fn what_is_stored_unsigned_ends_by_its_lifetime() {
     }
 }
 
-/// The end that the vault sets has moved on when a client asks again after a lost answer.
+/// The expiry that the vault sets is later when a client asks again after a lost answer.
 ///
-/// Guard: such an end need not be the same (vault.rs, `end_is_ours`).
+/// Guard: such an expiry need not be the same (secrets/service.rs, `end_is_ours`).
 #[tokio::test]
 async fn a_retry_finds_its_slot_whose_end_the_vault_set() {
     let vault = TestVault::with(|config| {
@@ -190,13 +191,13 @@ async fn a_retry_finds_its_slot_whose_end_the_vault_set() {
     vault.pass_time(Duration::seconds(7));
     let again = vault.call("POST", "/secret/store", &[], &body).await;
     assert_eq!((again.slot(), end_of(&again)), (first.slot(), end_of(&first)));
-    // Signed, the same request would have no end: it is another one, though the owner is the same.
+    // The same request would not expire if it were signed, so it is another request.
     let headers = vault.sign(&wallet(1), &[]).await;
     let signed = vault.call("POST", "/secret/store", &headers, &body).await;
     assert_eq!(signed.code(), (409, "ciphertext_held"));
 }
 
-/// Guard: a request waits for its turn in a bounded queue (edge.rs, `turn`).
+/// Guard: a request waits for its turn in a bounded queue (http/edge.rs, `admit`).
 #[tokio::test]
 async fn who_finds_the_queue_full_is_told_at_once_and_health_answers_meanwhile() {
     let vault = Arc::new(TestVault::with(|config| {
@@ -225,14 +226,14 @@ async fn who_finds_the_queue_full_is_told_at_once_and_health_answers_meanwhile()
     assert_eq!(vault.call("GET", "/attestation", &[], b"").await.status, 200, "the turn is given back");
 }
 
-/// Guard: bodies get room only while there is some (edge.rs, `body_room`).
+/// Guard: bodies get memory only while there is some (http/body.rs, `body_room`).
 #[tokio::test]
 async fn all_bodies_together_have_a_bounded_memory() {
     let vault = TestVault::with(|config| config.limits.max_bodies_bytes = 96 * 1024);
     for _ in 0..2 {
         let large = vault.call("POST", "/secret/store", &[], &[b' '; 100_000]).await;
         assert_eq!((large.code(), retry_after(&large)), ((503, "overloaded"), 1));
-        // And whatever became of a request, its room is free again.
+        // The memory of each request is free again, whatever its outcome.
         let within = vault.call("POST", "/secret/store", &[], &[b' '; 60_000]).await;
         assert_eq!(within.code(), (400, "malformed_request"));
     }

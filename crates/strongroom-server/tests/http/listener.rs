@@ -1,11 +1,11 @@
-//! What the listener bounds, on a real socket: the router never sees these.
+//! The listener's bounds on a real socket, for requests that never reach the router.
 
 use crate::support::RunningVault;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// What a connection answers until it is closed, and after how long that was.
+/// The bytes that come until the connection is closed, and the time that it took.
 fn talk(vault: &RunningVault, request: &[u8]) -> (String, Duration) {
     let mut stream = TcpStream::connect(vault.url.trim_start_matches("http://")).expect("connected");
     stream.set_read_timeout(Some(Duration::from_secs(30))).expect("set");

@@ -1,4 +1,4 @@
-//! The vault over HTTP: what it promises, what it refuses, what an attacker tries.
+//! The vault over HTTP: its promises, its refusals, and the attacks on both.
 
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "shared with the other test binary")]

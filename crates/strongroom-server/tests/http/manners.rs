@@ -1,4 +1,4 @@
-//! What every answer has about it, whatever was asked: headers that keep browsers out of trouble, and a description.
+//! What every answer has: headers that protect pages in browsers, and a description in OpenAPI.
 
 use crate::support::{Answer, TestVault};
 use axum::body::Body;
@@ -24,7 +24,7 @@ fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
     answer.headers.get(name).map_or("-", |value| value.to_str().expect("ASCII"))
 }
 
-/// An answer of each kind, by a vault with these settings.
+/// An answer of each kind, from a vault with these settings.
 async fn all_kinds(change: impl Fn(&mut Config)) -> Vec<Answer> {
     let vault = TestVault::with(&change);
     let mut answers = Vec::new();
@@ -60,7 +60,7 @@ async fn all_kinds(change: impl Fn(&mut Config)) -> Vec<Answer> {
     panic!("nobody is refused");
 }
 
-/// Guard: `write_headers` (edge.rs) stands outside of everything else.
+/// Guard: the layer that writes headers is the outermost (http/router.rs, `app`).
 #[tokio::test]
 async fn every_answer_keeps_browsers_out_of_trouble() {
     let mut request_ids = std::collections::HashSet::new();
@@ -104,7 +104,7 @@ async fn a_method_that_health_does_not_have_is_refused_as_json() {
     }
 }
 
-/// Guard: `write_headers` (edge.rs), `https`.
+/// Guard: `https` in `write_headers` (http/answer.rs).
 #[tokio::test]
 async fn who_came_by_https_is_told_never_to_do_otherwise() {
     for answer in all_kinds(|config| config.https = true).await {
@@ -126,7 +126,7 @@ fn cors(origins: &[&str]) -> impl Fn(&mut Config) {
     move |config| config.cors_origins.clone_from(&origins)
 }
 
-/// Guard: the list of origins (routes.rs, `cors`).
+/// Guard: the list of origins (http/router.rs, `cors`).
 #[tokio::test]
 async fn pages_of_listed_origins_may_sign_in_and_no_others() {
     let vault = TestVault::with(cors(&["https://other.example", APP]));
@@ -160,9 +160,9 @@ async fn pages_of_listed_origins_may_sign_in_and_no_others() {
     );
 }
 
-/// A page reads why it was refused too. It never gets to send what a browser keeps for the vault.
+/// A page can also read why it was refused. It can never send what a browser keeps for the vault.
 ///
-/// Guard: the layer's place, outside the bounds (routes.rs, `app`).
+/// Guard: the CORS layer is outside the bounds (http/router.rs, `app`).
 #[tokio::test]
 async fn every_answer_can_be_read_by_allowed_pages_and_none_takes_credentials() {
     for (origins, expected) in [(&[APP][..], APP), (&["*"], "*"), (&[APP, "*"], "*")] {
@@ -198,9 +198,9 @@ async fn the_page_to_read_loads_nothing() {
     }
 }
 
-/// A clock past the year 9999 is what this handler does not expect.
+/// The handler of nonces panics if the clock is past the year 9999.
 ///
-/// Guard: `CatchPanicLayer` (routes.rs, `app`).
+/// Guard: `CatchPanicLayer` (http/router.rs, `app`).
 #[tokio::test]
 async fn a_defect_costs_one_request() {
     let vault = TestVault::with(|config| {

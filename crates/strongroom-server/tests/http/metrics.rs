@@ -1,4 +1,5 @@
-//! What the operator watches: counted by kinds, and nothing that a user could be known by.
+//! The operator's metrics. They count kinds of requests, and contain nothing that identifies a
+//! user.
 
 use crate::support::{Ports, TestVault, ask, wallet};
 use tokio::net::TcpStream;
@@ -14,7 +15,7 @@ fn assert_has(figures: &str, line: &str) {
     assert!(figures.lines().any(|is| is == line), "{line} is not in\n{figures}");
 }
 
-/// Guard: the route's pattern is the label, not the path (edge.rs, `finish`).
+/// Guard: the label is the route's pattern and not the path (http/edge.rs, `log_and_finish`).
 #[tokio::test]
 async fn requests_refusals_and_store_calls_are_counted_and_nobody_is_named() {
     let vault = TestVault::with(|config| config.trusted_hops = 1);
@@ -77,7 +78,7 @@ async fn a_store_that_fails_is_counted() {
     assert_has(&figures, r#"strongroom_refusals_total{code="store_unavailable"} 1"#);
 }
 
-/// Guard: the two ports have a router each (routes.rs, `app` and `metrics_app`).
+/// Guard: each of the two ports has a router of its own (http/router.rs, `app` and `metrics_app`).
 #[tokio::test]
 async fn the_figures_are_on_the_operators_port_alone_and_nothing_else_is() {
     let vault = TestVault::new();

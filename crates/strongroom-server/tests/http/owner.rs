@@ -1,4 +1,4 @@
-//! Who owns a slot, and what only an owner may do.
+//! The owners of a slot, and the calls that only an owner may make.
 
 use crate::support::{TestVault, client_key, store_body, wallet};
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ async fn the_signer_else_the_sole_reader_else_nobody_owns_a_slot() {
     let slot = vault.store_signed(&payload, &[&alice], &sign_in).await.slot();
     assert_eq!(vault.delete(slot, &alice).await.code(), (403, "not_the_owner"));
     assert_eq!(vault.delete(slot, &bob).await.code(), (404, "slot_not_found"));
-    // Carol owns it and is no reader.
+    // Carol owns it, but is not a reader.
     assert_eq!(vault.access(slot, &carol).await.code(), (404, "slot_not_found"));
     assert_eq!(vault.delete(slot, &carol).await.status, 204);
     assert_eq!(vault.delete(slot, &carol).await.code(), (404, "slot_not_found"));
@@ -69,10 +69,10 @@ async fn replacing_needs_the_owner_the_body_and_the_present_etag() {
     assert_eq!((replaced.status, replaced.etag().as_str()), (200, "\"2\""));
     assert_eq!(vault.access(slot, &bob).await.body["secret"], "second");
     assert_eq!(vault.put(slot, &bob, "\"2\"", &body).await.code(), (403, "not_the_owner"));
-    // What the slot held before stays taken, for its owner too.
+    // The slot's earlier ciphertext stays taken, also for its owner.
     let back = store_body(&first, &[&alice]);
     assert_eq!(vault.put(slot, &alice, "\"2\"", &back).await.code(), (409, "ciphertext_held"));
-    // The KEM ciphertext of one's own slot may stay, such as for other readers.
+    // The KEM ciphertext of the slot itself may stay, for example if only the readers change.
     let same = store_body(&second, &[&alice]);
     assert_eq!(vault.put(slot, &alice, "\"2\"", &same).await.status, 200);
     assert_eq!(vault.access(slot, &bob).await.code(), (404, "slot_not_found"));

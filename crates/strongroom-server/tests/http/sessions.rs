@@ -1,4 +1,5 @@
-//! Sessions of SLH-DSA keys: traded once, for the acts that were signed, for ten minutes.
+//! Sessions of SLH-DSA keys. A statement is traded once, for the acts that it names, for ten
+//! minutes.
 
 use crate::backups::native;
 use crate::support::{Answer, ORIGIN, TestVault, wallet};
@@ -75,7 +76,7 @@ async fn a_session_serves_its_key_for_ten_minutes() {
     assert_eq!(vault.call("GET", &list(&keys), &token, b"").await.code(), (401, "session_expired"));
 }
 
-/// Guard: a session serves what was signed (session.rs, `allows`).
+/// Guard: a session allows only what was signed (sign_in/sessions.rs, `allows`).
 #[tokio::test]
 async fn a_session_serves_the_acts_of_its_scope() {
     let vault = TestVault::new();
@@ -94,7 +95,8 @@ async fn a_session_serves_the_acts_of_its_scope() {
     assert_eq!(vault.call("DELETE", &elsewhere, &deleting, b"").await.code(), other);
 }
 
-/// Guard: key, context, origin, times and nonce are checked (strongroom/sign_in/verify.rs, `SlhDsaStatement::verify`; routes/auth.rs).
+/// Guard: key, context, origin, times and nonce are checked (`SlhDsaStatement::verify` of
+/// `strongroom`; sign_in/service.rs, `start_session`).
 #[tokio::test]
 async fn a_statement_is_traded_once_by_its_key_for_this_vault() {
     let vault = TestVault::new();
@@ -111,7 +113,7 @@ async fn a_statement_is_traded_once_by_its_key_for_this_vault() {
     let good = body(&text, &keys, Context::SESSION);
     assert_eq!(trade(&vault, &good).await.status, 201, "no refusal has used the nonce up");
     assert_eq!(trade(&vault, &good).await.code(), (401, "nonce_spent"));
-    // A nonce for a wallet serves no key, and one of nobody's is none.
+    // A key cannot use a nonce for a wallet, nor one that the vault did not issue.
     let address = json!({ "address": wallet(1).address().to_string() }).to_string();
     let issued = vault.call("POST", "/auth/nonce", &[], address.as_bytes()).await;
     for nonce in [issued.body["nonce"].as_str().expect("a nonce"), "abcdefgh"] {
@@ -157,7 +159,7 @@ async fn what_is_no_session_is_refused_by_name() {
         get(format!("Bearer strongroom-session-1{}", "A".repeat(3000))).await,
         is(431, "header_too_large")
     );
-    // Not ours at all: as if there were none.
+    // A token that is not the vault's is ignored.
     for other in ["Bearer abc", "Basic abc", "Bearer"] {
         assert_eq!(get(other.to_owned()).await, is(401, "sign_in_required"));
     }
@@ -215,7 +217,7 @@ async fn a_wallets_headers_count_beside_somebody_elses_authorization() {
     headers.push(gateway);
     let opened = vault.call("GET", &format!("/secret/access/{slot}"), &headers, b"").await;
     assert_eq!(opened.body["secret"], "alice's");
-    // Of ours too, the wallet's count.
+    // If a session's token is there too, the wallet's headers count.
     let token = session(&vault, &native(0), &[]).await.remove(0);
     let mut headers = vault.sign(&wallet(1), &[]).await;
     headers.push(token);

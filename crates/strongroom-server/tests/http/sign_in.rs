@@ -1,4 +1,4 @@
-//! Signing in: every check of spec/sign-in.md §6, by a request that fails it alone.
+//! Signing in: for every check of spec/sign-in.md §6, a request that fails only that check.
 
 use crate::support::{Answer, ORIGIN, TestVault, wallet};
 use strongroom::SlotId;
@@ -66,7 +66,7 @@ async fn headers_are_there_whole_and_bounded() {
     assert_eq!(case.with_headers(&good).await.body["secret"], "alice's");
 }
 
-/// Guard: `WalletStatement::verify`, `check_origin`; the Host header is never asked.
+/// Guard: `check_origin` in `WalletStatement::verify`. The Host header is never read.
 #[tokio::test]
 async fn statements_for_other_sites_are_refused() {
     let case = Case::new().await;
@@ -113,7 +113,7 @@ async fn a_time_in_lower_case_signs_in() {
     assert_eq!(case.with_headers(&headers).await.body["secret"], "alice's");
 }
 
-/// Guard: the recovered address is compared (strongroom/sign_in/verify.rs, `WalletStatement::verify`).
+/// Guard: the recovered address is compared (`WalletStatement::verify` of `strongroom`).
 #[tokio::test]
 async fn another_wallets_signature_is_refused() {
     let case = Case::new().await;
@@ -122,12 +122,12 @@ async fn another_wallets_signature_is_refused() {
     let draft = case.vault.draft(&case.alice, &nonce);
     let headers = case.vault.sign_draft(&mallory, draft);
     assert_eq!(case.with_headers(&headers).await.code(), (401, "wrong_signer"));
-    // Mallory as himself signs in well, and is no reader.
+    // Mallory can sign in with their own wallet, but is not a reader.
     let headers = case.vault.sign(&mallory, &[]).await;
     assert_eq!(case.with_headers(&headers).await.code(), (404, "slot_not_found"));
 }
 
-/// Guard: `spend_nonce` (sign_in.rs, `SignIn::verify`).
+/// Guard: `spend` in `SignIns::verify` (sign_in/service.rs).
 #[tokio::test]
 async fn a_captured_sign_in_serves_once() {
     let case = Case::new().await;
@@ -152,7 +152,7 @@ async fn fifty_copies_at_once_are_one_sign_in() {
     assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 49);
 }
 
-/// Guard: the resource is compared (strongroom/sign_in/verify.rs, `check_act`).
+/// Guard: the resource is compared (`check_act` in sign_in/verify.rs of `strongroom`).
 #[tokio::test]
 async fn a_captured_sign_in_serves_no_other_act() {
     let case = Case::new().await;
@@ -183,7 +183,7 @@ async fn nonces_are_the_vaults_own_fresh_and_perhaps_one_wallets() {
     assert_eq!(with_nonce(&"0".repeat(80)).await.code(), (401, "nonce_unknown"));
     let other_vault = TestVault::new();
     assert_eq!(with_nonce(&other_vault.nonce().await).await.code(), (401, "nonce_unknown"));
-    // A nonce within a longer one is another nonce.
+    // A longer text that contains a nonce is another nonce.
     let nonce = case.vault.nonce().await;
     assert_eq!(with_nonce(&format!("{nonce}00")).await.code(), (401, "nonce_unknown"));
     assert_eq!(with_nonce(&nonce.to_uppercase()).await.status, 200);
@@ -209,7 +209,8 @@ async fn storing_may_need_a_sign_in() {
     assert_eq!(vault.store_signed(&payload, &[&wallet(1)], &sign_in).await.status, 201);
 }
 
-/// A sign-in that is there is checked, though storing needs none: else a typo would cost the owner his slot.
+/// A sign-in is checked even if storing needs none. Otherwise a typo would cost the owner their
+/// slot.
 #[tokio::test]
 async fn a_bad_sign_in_on_a_store_request_is_refused() {
     let vault = TestVault::new();

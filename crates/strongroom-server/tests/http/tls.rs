@@ -1,4 +1,4 @@
-//! TLS at the listener, by clients that offer this and that.
+//! TLS at the listener, with clients that offer different versions and key exchanges.
 
 use crate::support::{Ports, TestVault, ask};
 use rustls::crypto::aws_lc_rs::{default_provider, kx_group};
@@ -19,7 +19,7 @@ use tokio_rustls::client::TlsStream;
 
 const GET: &str = "GET /version HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
 
-/// A certificate and its key, in files.
+/// The files of a certificate and its key.
 struct Files(TempDir);
 
 impl Files {
@@ -35,7 +35,7 @@ impl Files {
         self.0.path().join("key.pem")
     }
 
-    /// Puts new ones there.
+    /// Writes a new certificate and key into the files.
     fn certify(&self) -> CertificateDer<'static> {
         let made = rcgen::generate_simple_self_signed(["vault.example".to_owned()]).expect("a certificate");
         std::fs::write(self.certificate(), made.cert.pem()).expect("written");
@@ -80,7 +80,7 @@ impl Client {
         TlsConnector::from(self.config()).connect(server_name(), stream).await
     }
 
-    /// What was agreed upon, after a request has been answered.
+    /// The key exchange and version that were agreed upon, after a request has been answered.
     async fn served(&self, ports: &Ports) -> (Option<ProtocolVersion>, NamedGroup) {
         let mut stream = self.connect(ports).await.expect("a handshake");
         stream.write_all(GET.as_bytes()).await.expect("sent");
@@ -105,7 +105,7 @@ async fn start(vault: &TestVault) -> (Ports, Arc<Tls>, Files, Client) {
     (vault.listen(Some(Arc::clone(&tls))).await, tls, files, client)
 }
 
-/// Guard: the server's one version (tls.rs, `with_protocol_versions`).
+/// Guard: the server has only TLS 1.3 (http/tls.rs, `with_protocol_versions`).
 #[tokio::test]
 async fn tls_1_2_is_refused() {
     let vault = TestVault::new();
@@ -116,7 +116,8 @@ async fn tls_1_2_is_refused() {
     assert_eq!(client.served(&ports).await.0, Some(ProtocolVersion::TLSv1_3));
 }
 
-/// Guard: who offers the hybrid gets it (tls.rs, `accept`): rustls alone takes the client's first share.
+/// Guard: a client that offers the hybrid gets it (http/tls.rs, `accept`). Without it, rustls takes
+/// the client's first key share.
 #[tokio::test]
 async fn the_hybrid_is_taken_wherever_it_stands_in_a_clients_list() {
     let vault = TestVault::new();
@@ -150,7 +151,7 @@ async fn http_1_1_alone_is_agreed_upon() {
     assert!(!answer.contains("HTTP/1.1 200"), "in the clear: {answer}");
 }
 
-/// Guard: new files take the place of the former ones only when they can be used (tls.rs, `reload`).
+/// Guard: new files replace the earlier ones only if they can be used (http/tls.rs, `reload`).
 #[tokio::test]
 async fn a_new_certificate_is_served_and_a_broken_one_is_not() {
     let vault = TestVault::new();
@@ -169,7 +170,7 @@ async fn a_new_certificate_is_served_and_a_broken_one_is_not() {
     assert!(matches!(tls.reload(), Err(TlsError::File(path, _)) if path == files.certificate()));
     new.served(&ports).await;
 
-    // Who was connected before notices nothing.
+    // Clients that were connected before are not affected.
     under_way.write_all(GET.as_bytes()).await.expect("sent");
     let mut answer = String::new();
     under_way.read_to_string(&mut answer).await.expect("an answer");
@@ -189,7 +190,7 @@ fn a_certificate_and_a_key_must_belong_together() {
     assert!(matches!(one.load(), Err(TlsError::File(..) | TlsError::Unusable(_))), "no certificate at all");
 }
 
-/// Guard: the time of a handshake (tls.rs, `HANDSHAKE_TIMEOUT`).
+/// Guard: a handshake has a time limit (http/tls.rs, `HANDSHAKE_TIMEOUT`).
 #[tokio::test]
 async fn who_does_not_finish_the_handshake_is_let_go_after_ten_seconds() {
     let vault = TestVault::new();

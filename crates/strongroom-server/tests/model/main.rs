@@ -1,5 +1,5 @@
-//! A long mixed workload with a fixed seed, each answer compared with a model's: what a slot holds, who may read it, who
-//! owns it. The same on both stores.
+//! A long mixed workload with a fixed seed. Each answer is compared with that of a model, which
+//! knows what a slot holds, who may read it and who owns it. Both stores run the same workload.
 
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "shared with the other test binaries")]
@@ -71,7 +71,7 @@ impl Run {
                 }
             }
         }
-        // A workload that met no such case would show nothing about it.
+        // A workload that meets no such case shows nothing about it.
         let met = &self.model.met;
         for answer in ["200", "201", "204", "401", "403", "404", "409", "412", "422"] {
             assert!(met.get(answer).is_some_and(|times| *times > 0), "{answer} was never met: {met:?}");
@@ -95,13 +95,13 @@ impl Run {
         wallets
     }
 
-    /// A slot that was there once, mostly; sometimes one that never was.
+    /// Mostly a slot that was there once, and sometimes one that never was.
     fn slot(&mut self) -> SlotId {
         let slots = self.model.slots();
         if slots.is_empty() || self.random.below(20) == 0 {
             return SlotId::from_bytes(self.random.bytes());
         }
-        // Mostly of the last ones, which have not expired yet.
+        // Mostly one of the last slots, which have not expired yet.
         let back = self.random.below(slots.len()).min(self.random.below(slots.len()));
         slots[slots.len() - 1 - back]
     }
@@ -146,7 +146,8 @@ impl Run {
         self.vault.call("POST", "/secret/store", &headers, &body(secret)).await
     }
 
-    /// The same request again finds the same slot; the same ciphertext for others is refused, for ever.
+    /// The same request again gets the same slot. The same ciphertext for other readers is refused
+    /// for ever.
     async fn store_again(&mut self) {
         let Some((slot, secret, signer)) = self.model.any(&mut self.random) else { return };
         let now = self.vault.now().unix_timestamp();
@@ -167,7 +168,7 @@ impl Run {
             }
             (true, false) => self.model.meets_code(&answer, 409, "ciphertext_held"),
             (false, _) => {
-                // The vault does not hold what is not for it: any number may store it.
+                // The vault has no entry in this payload, so it may be stored any number of times.
                 self.model.meets(&answer, 201);
                 asked.owner = signer.or((asked.readers.len() == 1).then(|| asked.readers[0]));
                 self.model.insert(answer.slot(), asked, signer);
@@ -189,7 +190,7 @@ impl Run {
                 assert_eq!(answer.body["secret"], secret.text);
             }
         }
-        // Whatever came of it, the sign-in is used up.
+        // The sign-in is used up, whatever the outcome.
         let again = self.vault.call("GET", &path, &headers, b"").await;
         self.model.meets_code(&again, 401, "nonce_spent");
     }
@@ -246,7 +247,7 @@ impl Run {
         }
     }
 
-    /// All pages of one wallet's list.
+    /// All pages of one wallet's list, compared with the model's list.
     async fn list(&mut self) {
         let who = self.anybody();
         let mut listed = Vec::new();

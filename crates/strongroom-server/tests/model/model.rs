@@ -1,11 +1,11 @@
-//! What a vault must answer, in the simplest way to say it.
+//! A model of a vault's answers, written as simply as possible.
 
 use crate::support::Answer;
 use std::collections::BTreeMap;
 use strongroom::SlotId;
 use strongroom_testkit::seeded_random::SeededRandom;
 
-/// What a slot holds; wallets are numbers.
+/// The content of a slot. Wallets are numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Secret {
     pub(crate) text: String,
@@ -19,7 +19,7 @@ pub(crate) struct Secret {
 /// A slot's past and present.
 struct Slot {
     id: SlotId,
-    /// As it was first stored, and who signed that.
+    /// The content that was first stored, and the wallet that signed it.
     first: (Secret, Option<usize>),
     generation: u64,
     now: Option<Secret>,
@@ -28,7 +28,7 @@ struct Slot {
 #[derive(Default)]
 pub(crate) struct Model {
     slots: Vec<Slot>,
-    /// How often each status was met.
+    /// How often each status was answered.
     pub(crate) met: BTreeMap<String, u32>,
 }
 
@@ -51,13 +51,13 @@ impl Model {
         self.slots.push(Slot { id, first: (secret.clone(), signer), generation: 1, now: Some(secret) });
     }
 
-    /// Any slot as it was first stored.
+    /// Some slot, with the content that was first stored in it.
     pub(crate) fn any(&self, random: &mut SeededRandom) -> Option<(SlotId, Secret, Option<usize>)> {
         let slot = (!self.slots.is_empty()).then(|| &self.slots[random.below(self.slots.len())])?;
         Some((slot.id, slot.first.0.clone(), slot.first.1))
     }
 
-    /// Whether a slot still holds what was first stored in it.
+    /// Whether a slot still holds the content that was first stored in it.
     pub(crate) fn is_as_stored(&self, id: SlotId, secret: &Secret) -> bool {
         self.slots.iter().any(|slot| slot.id == id && slot.now.as_ref() == Some(secret))
     }
@@ -71,12 +71,12 @@ impl Model {
         self.slots.iter().find(|slot| slot.id == id)?.now.as_ref()?.owner
     }
 
-    /// What a slot holds, for who may read it.
+    /// The content of a slot if this wallet may read it.
     pub(crate) fn readable(&self, id: SlotId, who: usize, now: i64) -> Option<&Secret> {
         self.present(id, now).filter(|secret| secret.readers.contains(&who))
     }
 
-    /// Whether a wallet may replace and delete, or what it is told.
+    /// Whether a wallet may replace and delete, or else the status of the refusal.
     pub(crate) fn owned(&self, id: SlotId, who: usize, now: i64) -> Result<(), (u16, &'static str)> {
         let secret = self.present(id, now).ok_or((404, "slot_not_found"))?;
         match secret.owner {
@@ -102,7 +102,7 @@ impl Model {
         self.slots.iter_mut().find(|slot| slot.id == id).expect("it was found").now = None;
     }
 
-    /// A wallet's list, ascending: slot, owner, reader, openable, ETag.
+    /// A wallet's list in ascending order: slot, owner, reader, openable, ETag.
     pub(crate) fn listed(&self, who: usize, now: i64) -> Vec<(String, bool, bool, bool, String)> {
         let mut listed: Vec<_> = self
             .slots

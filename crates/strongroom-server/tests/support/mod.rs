@@ -1,4 +1,5 @@
-//! A vault for tests: real store, real root, a clock that a test can move, in process or on a socket.
+//! A vault for tests, in process or on a socket. Store and root are real, and a test can move the
+//! clock.
 
 use axum::Router;
 use axum::body::Body;
@@ -37,7 +38,7 @@ pub(crate) fn client_key(n: u8) -> DecapsulationKey {
     DecapsulationKey::from_seed(&[n; 64])
 }
 
-/// A vault that answers in process.
+/// A vault that answers calls in process.
 pub(crate) struct TestVault {
     vault: Vault,
     app: Router,
@@ -46,12 +47,12 @@ pub(crate) struct TestVault {
     _data_dir: DataDir,
 }
 
-/// What it answered.
+/// The answer to a call.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
-    /// A string where it is no JSON.
+    /// The body; a string if it is not JSON.
     pub(crate) body: Value,
 }
 
@@ -112,7 +113,7 @@ impl TestVault {
 
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::new(vec![ORIGIN.parse().expect("an origin")]);
-        // Every test is one client in a hurry; those of limits set their own.
+        // Every test is one client that asks much. Tests of limits set their own.
         config.limits = unlimited();
         change(&mut config);
         let folder = tempfile::tempdir().expect("a folder");
@@ -120,7 +121,7 @@ impl TestVault {
         Self { app: app(vault.clone()), vault, clock_offset_s, folder, _data_dir: data_dir }
     }
 
-    /// On the store that `open` gives for a vault's id.
+    /// A vault on the store that `open` returns for the vault's id.
     pub(crate) async fn on(open: impl AsyncFnOnce([u8; 32]) -> Arc<dyn Store>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let (data_dir, opened) = open_root(&folder);
@@ -139,7 +140,7 @@ impl TestVault {
         now.replace_nanosecond(0).expect("zero is a nanosecond")
     }
 
-    /// The database, as its administrator sees it.
+    /// The database as its administrator sees it.
     pub(crate) fn database(&self) -> rusqlite::Connection {
         let path: PathBuf = self.folder.path().join("data/vault.sqlite");
         rusqlite::Connection::open(path).expect("the database")
@@ -158,7 +159,7 @@ impl TestVault {
         Answer { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 
-    /// The body of an answer that is no JSON.
+    /// The body of an answer that is not JSON.
     pub(crate) async fn send_for_bytes(&self, request: Request<Body>) -> Vec<u8> {
         let response = self.app.clone().oneshot(request).await.expect("an answer");
         assert_eq!(response.headers()["content-type"], "application/octet-stream");
@@ -177,7 +178,7 @@ impl TestVault {
         ports
     }
 
-    /// Any call; JSON where there is a body.
+    /// Any call. A body is sent as JSON.
     pub(crate) async fn call(
         &self,
         method: &str,
@@ -278,14 +279,14 @@ pub(crate) fn store_body(payload_json: &str, readers: &[&WalletKey]) -> Vec<u8> 
     json!({ "secret": payload, "publicAddresses": readers }).to_string().into_bytes()
 }
 
-/// Where a vault listens.
+/// The addresses that a vault listens on.
 pub(crate) struct Ports {
     pub(crate) public: SocketAddr,
     pub(crate) metrics: SocketAddr,
 }
 
 impl Ports {
-    /// The figures as they are now.
+    /// The metrics as they are now.
     pub(crate) async fn metrics(&self) -> String {
         ask(self.metrics, "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await
     }
@@ -295,7 +296,7 @@ async fn free_port() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.expect("a free port")
 }
 
-/// Sends this and gives what comes until the connection ends.
+/// Sends these bytes, and returns what comes until the connection ends.
 pub(crate) async fn ask(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).await.expect("connected");
     stream.write_all(request.as_bytes()).await.expect("sent");
@@ -304,7 +305,7 @@ pub(crate) async fn ask(address: SocketAddr, request: &str) -> String {
     answer
 }
 
-/// A vault on a socket of its own, for the real client. Goes when dropped.
+/// A vault on a socket of its own, for the real client. It ends when it is dropped.
 pub(crate) struct RunningVault {
     pub(crate) url: String,
     _folder: TempDir,

@@ -174,8 +174,7 @@ fn a_vault_without_its_root_starts_by_no_other_way() {
     ] {
         lost.refused(&["--recovery", wrong]).fails(2, why);
     }
-    lost.refused(&["--recover", "--join", "https://a"])
-        .fails(2, "recover, join: both are set");
+    lost.refused(&["--recover", "--join", "https://a"]).fails(2, "recover, join: both are set");
 }
 
 /// Recipients are removed only by `--recovery none`, never because the flag was left out. Guard:
