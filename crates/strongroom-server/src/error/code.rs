@@ -109,7 +109,7 @@ pub enum Code {
     WrongAudience,
     /// The policy asks for something that this vault does not do yet.
     UnsupportedPolicy,
-    /// It is before the policy's not-before, or not before its not-after.
+    /// The time is before the policy's not-before, or at or after its not-after.
     OutsideValidity,
     /// A PUT has no `If-Match`.
     IfMatchRequired,

@@ -23,7 +23,8 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
         if body.is_empty() || is_json {
             return Ok(Self(body));
         }
-        Err(Code::UnsupportedMediaType.because("send content-type: application/json"))
+        Err(Code::UnsupportedMediaType
+            .because("the content type is not JSON: send content-type: application/json"))
     }
 }
 

@@ -79,7 +79,7 @@ pub(crate) async fn admit(State(edge): State<Arc<Edge>>, request: Request, next:
         Ok(response) => response,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Code::Overloaded.because("the server is shutting down").into_response(),
+            Err(_) => Code::Overloaded.because("the server is shutting down: try again").into_response(),
         },
     }
 }

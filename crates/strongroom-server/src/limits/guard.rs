@@ -69,14 +69,18 @@ impl Guard {
     /// Counts a request of a client.
     pub(crate) fn admit(&self, client: &ClientAddress) -> Result<(), ApiError> {
         self.addresses.take(client, NonZeroU32::MIN).map_err(|seconds| {
-            Code::TooManyRequests.because("too many requests from this address").retry_after(seconds)
+            Code::TooManyRequests
+                .because("too many requests from this address: wait as long as Retry-After says")
+                .retry_after(seconds)
         })
     }
 
     /// Counts a signed request of a wallet or a key.
     pub(crate) fn admit_signer(&self, signer: &Principal) -> Result<(), ApiError> {
         self.signers.take(signer, NonZeroU32::MIN).map_err(|seconds| {
-            Code::TooManyRequests.because("too many requests of this wallet or key").retry_after(seconds)
+            Code::TooManyRequests
+                .because("too many requests of this wallet or key: wait as long as Retry-After says")
+                .retry_after(seconds)
         })
     }
 
@@ -94,7 +98,7 @@ impl Guard {
         let kib = NonZeroU32::new(u32::try_from(bytes.div_ceil(KIB)).unwrap_or(u32::MAX));
         self.anonymous.take(client, kib.unwrap_or(NonZeroU32::MIN)).map_err(|seconds| {
             Code::AnonymousQuota
-                .because("this address has stored as much as it may in a day: wait, or sign the request, because signed secrets do not count")
+                .because("this address has stored as much as it may in a day: wait; secrets that are signed do not count")
                 .retry_after(seconds)
         })
     }
@@ -173,7 +177,7 @@ mod tests {
         tokio::task::yield_now().await;
         let asked = tokio::time::Instant::now();
         assert_eq!(guard.turn().await.err().expect("the queue is full").code, Code::Overloaded);
-        assert_eq!(asked.elapsed(), Duration::ZERO, "who finds it full does not wait");
+        assert_eq!(asked.elapsed(), Duration::ZERO, "a full queue refuses at once");
         drop(turn);
         assert!(waiting.await.expect("no panic").is_ok());
         let _turn = guard.turn().await.expect("free again");
@@ -200,7 +204,7 @@ mod tests {
         }
         let asked = tokio::time::Instant::now();
         assert_eq!(guard.verification_turn().await.err().expect("the queue is full").code, Code::Overloaded);
-        assert_eq!(asked.elapsed(), Duration::ZERO, "who finds it full does not wait");
+        assert_eq!(asked.elapsed(), Duration::ZERO, "a full queue refuses at once");
         drop(turns);
         for waiting in waiting {
             assert!(waiting.await.expect("no panic").is_ok());

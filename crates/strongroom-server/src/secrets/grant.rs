@@ -130,7 +130,8 @@ impl OwnerGrant {
         Err(if record.owners.is_empty() {
             Code::NoOwner.because("the slot has no owner, because it was stored unsigned for several readers")
         } else {
-            Code::NotTheOwner.because("only an owner of the slot may do this: sign in as an owner")
+            Code::NotTheOwner
+                .because("only an owner of the slot may do this: ask the owner, or sign in as one")
         })
     }
 
