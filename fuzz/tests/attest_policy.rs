@@ -155,7 +155,7 @@ fn a_policy_is_what_its_file_says_and_no_more() {
                 reach.count("accepted");
             }
             Err(AppraisalPolicyError::Toml(error)) if error.contains("unknown field") => {
-                reach.count("unknown field")
+                reach.count("unknown field");
             }
             Err(AppraisalPolicyError::Toml(_)) => reach.count("Toml"),
             Err(error) => reach.count(&error),

@@ -1,12 +1,12 @@
-//! checks/secrets.sh runs this under valgrind. Several keys sign the same digest, and the number of
-//! executed instructions must not depend on the key.
+//! checks/instruction_counts.sh runs this under valgrind. Several keys sign the same digest, and
+//! the number of executed instructions must not depend on the key.
 
 use slh_shake::internals::{Backend, sign_digest};
 use slh_shake::{ParameterSet, Shake128f};
 use std::hint::black_box;
 
 #[test]
-#[ignore = "checks/secrets.sh counts what it executes"]
+#[ignore = "checks/instruction_counts.sh counts what it executes"]
 fn sign_by_the_key_of_the_environment() {
     let variable = |name: &str| std::env::var(name).expect("set");
     let (name, key): (String, usize) =

@@ -44,6 +44,8 @@ pub mod explain;
 pub mod platform;
 pub mod policy;
 mod refusal;
+mod report_data;
+mod revocation;
 pub mod root_transfer;
 pub mod trust_anchors;
 mod verify;
@@ -51,10 +53,11 @@ mod verify;
 pub use checks::Check;
 pub use configuration::{Configuration, KeyOrigin, Protection, RecoveryRecipients};
 pub use evidence::{
-    AuxiliaryData, Claims, Collateral, DstackEvent, Evidence, MAX_EVIDENCE_BYTES, NO_NONCE, Purpose, Report,
-    SnpCollateral, TdxCollateral, VERSION,
+    AuxiliaryData, Collateral, DstackEvent, Evidence, MAX_EVIDENCE_BYTES, Report, SnpCollateral,
+    TdxCollateral,
 };
 pub use policy::AppraisalPolicy;
 pub use refusal::Refusal;
+pub use report_data::{Claims, NO_NONCE, Purpose, VERSION};
 pub use trust_anchors::TrustAnchors;
 pub use verify::{Appraisal, Challenge, VerifiedServer, appraise, verify};

@@ -2,10 +2,11 @@
 
 use crate::checks::{Check, Checks};
 use crate::configuration::KeyOrigin;
-use crate::evidence::{AuxiliaryData, Claims, Evidence, NO_NONCE, Purpose, VERSION};
+use crate::evidence::{AuxiliaryData, Evidence};
 use crate::platform::{self, Bound, nitro, none, snp, tdx};
 use crate::policy::AppraisalPolicy;
 use crate::refusal::Refusal;
+use crate::report_data::{Claims, NO_NONCE, Purpose, VERSION};
 use strongroom::encoding::from_base64;
 use strongroom::key::EncapsulationKey;
 use strongroom::rfc3339;

@@ -8,6 +8,6 @@ mod parameters;
 mod quota;
 pub(crate) mod routes;
 pub(crate) mod schema;
-mod service;
+mod versions;
 
-pub(crate) use service::Backups;
+pub(crate) use versions::Backups;

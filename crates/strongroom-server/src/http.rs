@@ -1,13 +1,14 @@
 //! The vault over HTTP: listeners and connections, what every request passes, and the routes.
 
 mod acceptor;
-pub(crate) mod answer;
 pub(crate) mod body;
 mod docs;
 mod edge;
+pub(crate) mod headers;
 pub(crate) mod health;
 mod listeners;
 pub(crate) mod parameters;
+pub(crate) mod refusal;
 mod router;
 mod signature_in_uri;
 pub(crate) mod times;

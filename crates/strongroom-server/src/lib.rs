@@ -14,9 +14,10 @@
 //! | `routes.rs` | the handlers, one for each call |
 //! | `parameters.rs`, `answers.rs`, `schema.rs` | the shapes of requests and answers |
 //! | `grant.rs` | proofs that somebody may do something, each with the check that makes it |
-//! | `service.rs` | what the vault does, whatever the protocol, such as `Secrets` |
 //!
-//! [`Vault`] is composed of these services.
+//! The other files are what the vault does, whatever the protocol: `secrets/storing.rs` and
+//! `secrets/opening.rs`, `backups/versions.rs`, `sign_in/checks.rs`, `attestation/evidence.rs`,
+//! `root/donor.rs`. [`Vault`] is composed of what they define.
 //!
 //! The server refuses what spec/http.md §9 lists, and each refusal has a [`Code`]. An `AccessGrant`
 //! can only be made by checking that the signer may read. Handlers that open or give out a payload

@@ -3,8 +3,8 @@
 use crate::attestation::routes as attestation;
 use crate::backups::routes as backups;
 use crate::error::Code;
-use crate::http::answer::Refusal;
 use crate::http::health;
+use crate::http::refusal::Refusal;
 use crate::root::routes as handoff;
 use crate::secrets::routes as secret;
 use crate::sign_in::routes as auth;

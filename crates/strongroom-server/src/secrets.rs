@@ -2,14 +2,15 @@
 
 mod answers;
 mod grant;
+mod opening;
 pub(crate) mod parameters;
 mod policy;
 mod record;
 mod request;
 pub(crate) mod routes;
 pub(crate) mod schema;
-mod service;
 mod slots;
+mod storing;
 
-pub(crate) use service::Secrets;
 pub(crate) use slots::Slots;
+pub(crate) use storing::Secrets;

@@ -10,6 +10,7 @@ mod schema;
 mod slots;
 mod snapshot;
 mod spent_nonces;
+mod version;
 mod writer;
 
 use crate::expiry::{SWEEP_BATCH, SWEEP_MARGIN_S};
@@ -43,7 +44,7 @@ impl SqliteStore {
     /// [`StoreError::ForeignVault`] for another vault's store, [`StoreError::OldSqlite`],
     /// [`StoreError::UnknownSchema`], [`StoreError::NoWal`], [`StoreError::Database`].
     pub fn open(path: &Path, vault_id: &[u8; 32]) -> Result<Self, StoreError> {
-        schema::check_sqlite_version(rusqlite::version_number())?;
+        version::check_sqlite_version(rusqlite::version_number())?;
         files::create_for_this_user(path)?;
         let mut connection = Connection::open(path)?;
         schema::configure(&connection)?;
@@ -67,7 +68,7 @@ impl SqliteStore {
         if !path.exists() {
             return Ok(None);
         }
-        schema::check_sqlite_version(rusqlite::version_number())?;
+        version::check_sqlite_version(rusqlite::version_number())?;
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         schema::configure(&connection)?;
         schema::vault_id(&connection)

@@ -4,9 +4,9 @@
 use super::Bound;
 use crate::certificates::{self, NITRO};
 use crate::checks::Checks;
-use crate::evidence::Claims;
 use crate::policy::{AppraisalPolicy, Hex, NitroMeasurement};
 use crate::refusal::Refusal;
+use crate::report_data::Claims;
 use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
 use std::collections::BTreeMap;

@@ -3,9 +3,10 @@
 
 use super::{Bound, NONE};
 use crate::checks::Checks;
-use crate::evidence::{AuxiliaryData, Claims, Collateral, Evidence, Report};
+use crate::evidence::{AuxiliaryData, Collateral, Evidence, Report};
 use crate::policy::AppraisalPolicy;
 use crate::refusal::Refusal;
+use crate::report_data::Claims;
 
 /// The evidence of a server outside a TEE for these claims.
 #[must_use]

@@ -14,6 +14,7 @@ use crate::checks::Checks;
 use crate::evidence::SnpCollateral;
 use crate::policy::{AppraisalPolicy, Hex, SnpTcb};
 use crate::refusal::Refusal;
+use crate::revocation;
 use crate::trust_anchors::SnpProduct;
 use strongroom::encoding::from_base64;
 use time::OffsetDateTime;
@@ -77,7 +78,7 @@ fn verify_chain(
         }
         match certificates::verify_path(&vcek, &[&ask], ark, AMD, now) {
             Ok(()) => {
-                certificates::verify_not_revoked(&ask, ark, &crl, AMD, now)?;
+                revocation::verify_not_revoked(&ask, ark, &crl, AMD, now)?;
                 let vcek = Vcek::read(&vcek, *product).ok_or(Refusal::ChipCertificate)?;
                 return Ok((*product, vcek));
             }

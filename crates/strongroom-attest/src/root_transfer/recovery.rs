@@ -2,9 +2,10 @@
 //! (spec/root.md §9).
 
 use crate::configuration::Configuration;
-use crate::evidence::{Evidence, Purpose};
+use crate::evidence::Evidence;
 use crate::policy::AppraisalPolicy;
 use crate::refusal::Refusal;
+use crate::report_data::Purpose;
 use crate::verify::{Challenge, VerifiedServer, verify};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;

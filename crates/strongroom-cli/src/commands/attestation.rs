@@ -1,7 +1,8 @@
 //! `strongroom attestation verify|policy|show`
 
-use crate::error::{Hint, Refused, remedy, tell};
+use crate::error::{Hint, Refused, tell};
 use crate::streams::{self, Input, Kind};
+use crate::trust::remedy;
 use crate::trust::{self, Trust};
 use anstream::adapter::strip_str;
 use anstream::stream::RawStream;

@@ -1,9 +1,9 @@
 //! `/attestation`, `/secret/attestation`
 
+use super::evidence::Attestation;
 use super::schema;
-use super::service::Attestation;
 use crate::error::{ApiError, Code};
-use crate::http::answer::JSON;
+use crate::http::headers::JSON;
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::response::IntoResponse;

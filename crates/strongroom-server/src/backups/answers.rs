@@ -1,7 +1,7 @@
 //! The answers to calls about backups.
 
 use super::head::KeptVersion;
-use super::service::{BackupSummary, FoundVersion, VersionList};
+use super::versions::{BackupSummary, FoundVersion, VersionList};
 use crate::http::times::unix_rfc3339;
 use axum::Json;
 use serde::Serialize;

@@ -8,7 +8,7 @@ use super::parameters::{
 };
 use super::parameters::{bad_version, user_id};
 use super::schema;
-use super::service::Backups;
+use super::versions::Backups;
 use crate::error::{ApiError, Code};
 use crate::http::body::JsonBody;
 use crate::http::parameters::signature;

@@ -1,6 +1,6 @@
 //! `/openapi.json`, and `/docs`, a page with its text. The page loads nothing.
 
-use super::answer::JSON;
+use super::headers::JSON;
 use crate::openapi::openapi as description;
 use axum::http::header;
 use axum::response::{Html, IntoResponse};

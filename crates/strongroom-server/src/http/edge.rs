@@ -2,8 +2,8 @@
 //! address and its bounds. On the way out, an answer gets the body of a refusal, headers and a line
 //! in the log.
 
-use super::answer;
 use super::body;
+use super::{headers, refusal};
 use crate::error::{ApiError, Code};
 use crate::limits::{ClientAddress, Guard};
 use crate::metrics::{Counted, Metrics};
@@ -97,7 +97,7 @@ pub(crate) async fn log_and_finish(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let request_id = answer::request_id();
+    let request_id = headers::request_id();
     let client = edge.client_of(&request);
     request.extensions_mut().insert(client);
     let client = edge.tags.log_name(b"client-address", &client.to_bytes());
@@ -120,14 +120,14 @@ pub(crate) async fn log_and_finish(
                 match &error.cause {
                     None => tracing::info!(status, ms, code, "refused"),
                     Some(cause) => {
-                        let cause = answer::chain(cause.as_ref());
+                        let cause = refusal::chain(cause.as_ref());
                         tracing::error!(status, ms, code, cause, "failed");
                     }
                 }
-                answer::write_refusal(&mut response, &error, &request_id);
+                refusal::write_refusal(&mut response, &error, &request_id);
             }
         }
-        answer::write_headers(response.headers_mut(), &request_id, edge.https);
+        headers::write_headers(response.headers_mut(), &request_id, edge.https);
         response
     }
     .instrument(span)

@@ -1,6 +1,6 @@
 //! `/health`, `/version`, and the operator's `/metrics`.
 
-use super::answer::JSON;
+use super::headers::JSON;
 use crate::error::ApiError;
 use crate::metrics::Metrics;
 use crate::storage::Readiness;

@@ -3,8 +3,8 @@
 
 use crate::attestation;
 use crate::error::{ApiError, Code};
-use crate::http::answer;
 use crate::http::{Acceptor, Tls};
+use crate::http::{headers, refusal};
 use crate::limits::Queue;
 use crate::metrics::Metrics;
 use axum::body::Bytes;
@@ -78,7 +78,7 @@ struct WaitingState {
 /// Logs and completes each answer as a vault does (`log_and_finish` in http/edge.rs). There is no
 /// root yet, and therefore no key for the names of clients in the log.
 async fn log_and_finish(request: Request, next: Next) -> Response {
-    let request_id = answer::request_id();
+    let request_id = headers::request_id();
     let answered = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await;
     let mut response = answered.unwrap_or_else(|_| {
         Code::RequestTimeout.because("the request was not complete within 30 seconds").into_response()
@@ -88,14 +88,14 @@ async fn log_and_finish(request: Request, next: Next) -> Response {
         None => tracing::info!(request_id, status, "served"),
         Some(error) => {
             let (_, code) = error.code.parts();
-            match error.cause.as_ref().map(|cause| answer::chain(cause.as_ref())) {
+            match error.cause.as_ref().map(|cause| refusal::chain(cause.as_ref())) {
                 None => tracing::info!(request_id, status, code, "refused"),
                 Some(cause) => tracing::error!(request_id, status, code, cause, "failed"),
             }
-            answer::write_refusal(&mut response, &error, &request_id);
+            refusal::write_refusal(&mut response, &error, &request_id);
         }
     }
-    answer::write_headers(response.headers_mut(), &request_id, false);
+    headers::write_headers(response.headers_mut(), &request_id, false);
     response
 }
 

@@ -1,7 +1,7 @@
 //! The answers to calls about secrets.
 
-use super::service::Stored;
 use super::slots::SlotSummary;
+use super::storing::Stored;
 use crate::http::times::unix_rfc3339;
 use axum::Json;
 use axum::body::Bytes;

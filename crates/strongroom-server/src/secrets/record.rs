@@ -1,5 +1,6 @@
 //! The content of a slot's record (spec/storage.md §3). storage/records.rs seals it.
 
+use crate::error::{ApiError, Code};
 use strongroom::envelope::Envelope;
 use strongroom::principal::Principal;
 use strongroom::{SealedSecret, SealedSecretError, w3pk};
@@ -118,6 +119,11 @@ impl Record {
         };
         (d.position() == bytes.len()).then_some(record)
     }
+}
+
+/// The sealed secret of a record. It was read once before it was kept, so it can be read again.
+pub(super) fn reread(record: &Record) -> Result<SealedSecret, ApiError> {
+    record.sealed().map_err(|error| Code::Internal.because("internal error").caused_by(error))
 }
 
 #[cfg(test)]

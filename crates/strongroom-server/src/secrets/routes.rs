@@ -8,10 +8,10 @@ use super::parameters::{
 use super::record::KeptSecret;
 use super::request::StoreRequest;
 use super::schema;
-use super::service::Secrets;
+use super::storing::Secrets;
 use crate::error::{ApiError, Code};
-use crate::http::answer::JSON;
 use crate::http::body::{self, JsonBody, SealedBody};
+use crate::http::headers::JSON;
 use crate::limits::ClientAddress;
 use crate::sign_in::{SignIn, SignIns};
 use axum::Json;

@@ -1,6 +1,6 @@
 //! `/auth/nonce`, `/auth/session`.
 
-use super::service::SignIns;
+use super::checks::SignIns;
 use crate::error::{ApiError, Code};
 use crate::http::body::JsonBody;
 use crate::http::parameters::{public_key, signature};

@@ -210,7 +210,7 @@ async fn what_is_no_upload_is_refused_by_name() {
     }
 }
 
-/// Guard: a payload is taken once (store, `push`; backups/service.rs, the digest's tag).
+/// Guard: a payload is taken once (store, `push`; backups/versions.rs, the digest's tag).
 #[tokio::test]
 async fn a_recorded_upload_is_not_put_back() {
     let vault = TestVault::new();
@@ -277,7 +277,7 @@ async fn a_dated_message_is_of_its_day_its_act_its_key_and_its_backup() {
     assert_eq!(ask_query(&vault, &keys, &ahead).await.code(), bad);
 }
 
-/// Guard: counter and previous digest follow the last version (backups/service.rs, `relation`).
+/// Guard: counter and previous digest follow the last version (backups/versions.rs, `relation`).
 #[tokio::test]
 async fn a_native_version_follows_the_one_before() {
     let vault = TestVault::new();
@@ -335,7 +335,7 @@ async fn a_statement_is_of_its_owner_its_user_and_its_envelope() {
     assert_ok(&upload(&vault, &keys, USER, &backup).await);
 }
 
-/// Guard: all versions of a backup have one form (backups/service.rs, `relation`). Otherwise a
+/// Guard: all versions of a backup have one form (backups/versions.rs, `relation`). Otherwise a
 /// recorded compatible upload could follow a native version.
 #[tokio::test]
 async fn a_series_has_one_form() {
@@ -533,7 +533,7 @@ async fn rows_that_are_swapped_or_altered_are_refused() {
     assert_eq!(version(&vault, &keys, USER).await, 2);
 }
 
-/// Guard: the list compares the owner inside the record (backups/service.rs, `heads_of`).
+/// Guard: the list compares the owner inside the record (backups/versions.rs, `heads_of`).
 #[tokio::test]
 async fn an_owners_tag_that_is_moved_lists_nothing() {
     let vault = TestVault::new();

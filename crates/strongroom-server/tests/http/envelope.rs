@@ -214,7 +214,7 @@ async fn a_policy_that_asks_for_more_is_refused() {
     );
 }
 
-/// Guard: both times are compared at each opening (secrets/service.rs, `open`).
+/// Guard: both times are compared at each opening (secrets/opening.rs, `open`).
 #[tokio::test]
 async fn an_envelope_is_opened_in_its_time_alone() {
     let vault = TestVault::new();
@@ -257,7 +257,7 @@ async fn without_a_stanza_for_the_vault_it_is_kept_closed() {
     assert_eq!(vault.access(stored.slot(), &alice).await.code(), (422, "vault_not_recipient"));
 }
 
-/// Guard: one tag over all formats (secrets/service.rs, `ciphertext_for_vault`, the arm of
+/// Guard: one tag over all formats (secrets/storing.rs, `ciphertext_for_vault`, the arm of
 /// `SealedSecret::Envelope`).
 #[tokio::test]
 async fn nobody_stores_a_held_envelope_again_and_an_owner_puts_it_rewrapped() {
@@ -369,7 +369,7 @@ async fn a_bound_statement_covers_the_end_beside_an_envelope() {
     assert_eq!(put(&with_end, Some(end)).await.body["expiresAt"], end);
 }
 
-/// Guard: the signer must be a reader or an owner (secrets/service.rs, `retry_of`).
+/// Guard: the signer must be a reader or an owner (secrets/storing.rs, `retry_of`).
 #[tokio::test]
 async fn a_retry_tells_a_stranger_nothing() {
     let vault = TestVault::new();
@@ -437,7 +437,7 @@ impl getrandom::rand_core::TryRng for Fixed {
 
 impl getrandom::rand_core::TryCryptoRng for Fixed {}
 
-/// Guard: one tag over all formats (secrets/service.rs, `ciphertext_for_vault`).
+/// Guard: one tag over all formats (secrets/storing.rs, `ciphertext_for_vault`).
 #[tokio::test]
 async fn a_ciphertext_that_one_format_holds_is_held_for_the_other() {
     let [alice, mallory] = [wallet(1), wallet(2)];

@@ -43,7 +43,7 @@ async fn nobody_has_a_held_payload_opened_by_storing_it_again() {
     assert_eq!(vault.access(slot, &alice).await.body["secret"], "alice's");
 }
 
-/// Guard: one tag over all formats (secrets/service.rs, `ciphertext_for_vault`, the arm of
+/// Guard: one tag over all formats (secrets/storing.rs, `ciphertext_for_vault`, the arm of
 /// `AnyPayload::Older`).
 #[tokio::test]
 async fn nor_transcoded_from_the_older_format_or_into_it() {
@@ -131,7 +131,7 @@ async fn nor_by_putting_it_into_a_slot_of_ones_own() {
 }
 
 /// Guard: what a slot holds is read from its sealed record and not from the tag table
-/// (secrets/service.rs, `replace`).
+/// (secrets/storing.rs, `replace`).
 #[tokio::test]
 async fn nor_by_an_edited_tag_that_names_ones_own_slot() {
     let vault = TestVault::new();
@@ -147,7 +147,7 @@ async fn nor_by_an_edited_tag_that_names_ones_own_slot() {
     assert_eq!(vault.store(&payload, &[&mallory]).await.code(), (409, "ciphertext_held"));
 }
 
-/// Guard: the vault opens its entry once before it stores (secrets/service.rs, `entry_for_vault`).
+/// Guard: the vault opens its entry once before it stores (secrets/storing.rs, `entry_for_vault`).
 #[tokio::test]
 async fn nobody_occupies_a_tag_with_garbage() {
     let vault = TestVault::new();
@@ -169,7 +169,7 @@ async fn nobody_occupies_a_tag_with_garbage() {
     assert_eq!(vault.store(&payload, &[&alice]).await.status, 201);
 }
 
-/// Guard: a second entry is refused (secrets/service.rs, `ciphertext_for_vault`). Without it, the
+/// Guard: a second entry is refused (secrets/storing.rs, `ciphertext_for_vault`). Without it, the
 /// second entry is never tagged, and anybody can strip the first entry and store the second.
 #[tokio::test]
 async fn two_entries_for_the_vault_are_refused() {
@@ -186,7 +186,7 @@ async fn two_entries_for_the_vault_are_refused() {
     assert_eq!(vault.store(&hidden, &[&mallory]).await.code(), (422, "vault_recipient_repeated"));
 }
 
-/// Guard: the readers must be the same (secrets/service.rs, `retry_of`).
+/// Guard: the readers must be the same (secrets/storing.rs, `retry_of`).
 #[tokio::test]
 async fn a_retry_after_a_lost_answer_finds_its_slot() {
     let vault = TestVault::new();
@@ -205,7 +205,7 @@ async fn a_retry_after_a_lost_answer_finds_its_slot() {
     }
 }
 
-/// Guard: the expiry must be the same (secrets/service.rs, `retry_of`). Otherwise an answer would
+/// Guard: the expiry must be the same (secrets/storing.rs, `retry_of`). Otherwise an answer would
 /// promise what the slot does not keep.
 #[tokio::test]
 async fn a_retry_has_the_same_end() {
@@ -219,7 +219,7 @@ async fn a_retry_has_the_same_end() {
     assert_eq!(vault.store(&payload, &[&wallet(1)]).await.code(), (409, "ciphertext_held"));
 }
 
-/// Guard: the owner must be the same too (secrets/service.rs, `retry_of`).
+/// Guard: the owner must be the same too (secrets/storing.rs, `retry_of`).
 #[tokio::test]
 async fn a_retry_does_not_tell_a_stranger_that_he_owns_it() {
     let vault = TestVault::new();

@@ -93,7 +93,7 @@ async fn a_client_makes_no_new_names_for_himself() {
     }
 }
 
-/// Guard: the wallet is counted before its nonce is spent (sign_in/service.rs, `admit`).
+/// Guard: the wallet is counted before its nonce is spent (sign_in/checks.rs, `admit`).
 #[tokio::test]
 async fn a_wallet_over_its_rate_is_refused_and_may_ask_the_same_again() {
     let vault = TestVault::with(|config| config.limits.wallet_rate = Rate::new(1));
@@ -135,7 +135,7 @@ async fn forged_sign_ins_cost_a_wallet_nothing() {
     assert_eq!(vault.call("GET", "/secret/slots", &headers, b"").await.status, 200);
 }
 
-/// Guard: bytes that nobody signs for are counted (secrets/service.rs, `admit_unsigned`).
+/// Guard: bytes that nobody signs for are counted (secrets/storing.rs, `admit_unsigned`).
 #[tokio::test]
 async fn an_address_stores_so_much_unsigned_and_signed_what_it_likes() {
     let size = body(&TestVault::new(), &[&wallet(1)], None).await.len() as u64;
@@ -156,7 +156,7 @@ async fn an_address_stores_so_much_unsigned_and_signed_what_it_likes() {
     assert_eq!(store(ALICE, vec![]).await.code(), (429, "anonymous_quota"));
 }
 
-/// Guard: a secret that nobody signs for expires (secrets/service.rs, `admit_unsigned`).
+/// Guard: a secret that nobody signs for expires (secrets/storing.rs, `admit_unsigned`).
 #[tokio::test]
 async fn what_is_stored_unsigned_ends_by_its_lifetime() {
     let lifetime = Duration::hours(1);
@@ -180,7 +180,7 @@ async fn what_is_stored_unsigned_ends_by_its_lifetime() {
 
 /// The expiry that the vault sets is later when a client asks again after a lost answer.
 ///
-/// Guard: such an expiry need not be the same (secrets/service.rs, `end_is_ours`).
+/// Guard: such an expiry need not be the same (secrets/storing.rs, `end_is_ours`).
 #[tokio::test]
 async fn a_retry_finds_its_slot_whose_end_the_vault_set() {
     let vault = TestVault::with(|config| {

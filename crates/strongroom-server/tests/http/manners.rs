@@ -104,7 +104,7 @@ async fn a_method_that_health_does_not_have_is_refused_as_json() {
     }
 }
 
-/// Guard: `https` in `write_headers` (http/answer.rs).
+/// Guard: `https` in `write_headers` (http/refusal.rs).
 #[tokio::test]
 async fn who_came_by_https_is_told_never_to_do_otherwise() {
     for answer in all_kinds(|config| config.https = true).await {

@@ -96,7 +96,7 @@ async fn a_session_serves_the_acts_of_its_scope() {
 }
 
 /// Guard: key, context, origin, times and nonce are checked (`SlhDsaStatement::verify` of
-/// `strongroom`; sign_in/service.rs, `start_session`).
+/// `strongroom`; sign_in/checks.rs, `start_session`).
 #[tokio::test]
 async fn a_statement_is_traded_once_by_its_key_for_this_vault() {
     let vault = TestVault::new();

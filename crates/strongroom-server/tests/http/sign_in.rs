@@ -127,7 +127,7 @@ async fn another_wallets_signature_is_refused() {
     assert_eq!(case.with_headers(&headers).await.code(), (404, "slot_not_found"));
 }
 
-/// Guard: `spend` in `SignIns::verify` (sign_in/service.rs).
+/// Guard: `spend` in `SignIns::verify` (sign_in/checks.rs).
 #[tokio::test]
 async fn a_captured_sign_in_serves_once() {
     let case = Case::new().await;

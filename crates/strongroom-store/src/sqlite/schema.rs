@@ -8,8 +8,6 @@ use std::time::Duration;
 /// development builds.
 const SCHEMA: i64 = 3;
 const SCHEMA_WITHOUT_BACKUPS: i64 = 1;
-/// SQLite 3.51.3 mends a race that could corrupt a write-ahead log while it is reset.
-const MIN_SQLITE: i32 = 3_051_003;
 
 const TABLES: &str = "
 CREATE TABLE vault (
@@ -59,10 +57,6 @@ const RECOVERY_TABLE: &str = "
 -- From which a recovery recipient brings the root back.
 CREATE TABLE recovery (id INTEGER PRIMARY KEY CHECK (id = 1), envelope BLOB NOT NULL) STRICT;
 ";
-
-pub(super) fn check_sqlite_version(version: i32) -> Result<(), StoreError> {
-    if version < MIN_SQLITE { Err(StoreError::OldSqlite(rusqlite::version())) } else { Ok(()) }
-}
 
 /// Configures a connection. FULL syncs the log at every commit; in WAL mode NORMAL would not.
 pub(super) fn configure(db: &Connection) -> Result<(), StoreError> {
@@ -133,17 +127,5 @@ pub(super) fn vault_id(db: &Connection) -> Result<Option<[u8; 32]>, StoreError> 
         }
         Some((id, _)) => id.try_into().map(Some).map_err(|_| StoreError::ForeignVault),
         None => Err(StoreError::ForeignVault),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_old_sqlite_is_refused_and_the_linked_one_is_not_old() {
-        assert!(matches!(check_sqlite_version(3_051_002), Err(StoreError::OldSqlite(_))));
-        assert!(check_sqlite_version(MIN_SQLITE).is_ok());
-        assert!(check_sqlite_version(rusqlite::version_number()).is_ok());
     }
 }

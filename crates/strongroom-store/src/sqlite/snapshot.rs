@@ -1,6 +1,6 @@
 //! Snapshots: copies of a store that are taken while a server runs, checked, and put back.
 
-use super::{files::sync_folder_of, schema};
+use super::{files::sync_folder_of, schema, version};
 use crate::{Place, StoreError, Tag};
 use rusqlite::backup::{Backup as Copying, StepResult};
 use rusqlite::{Connection, OpenFlags};
@@ -136,7 +136,7 @@ fn refuse_existing(path: &Path) -> Result<(), SnapshotError> {
 fn open_to_read(path: &Path) -> Result<Connection, SnapshotError> {
     // SQLite's own message for a missing file does not name the file.
     File::open(path).map_err(|error| SnapshotError::Io(path.to_owned(), error))?;
-    schema::check_sqlite_version(rusqlite::version_number())?;
+    version::check_sqlite_version(rusqlite::version_number())?;
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(StoreError::from)?;
     db.busy_timeout(Duration::from_secs(5)).map_err(StoreError::from)?;
     Ok(db)

@@ -5,14 +5,12 @@ use super::error::KeyError;
 use super::hybrid::{HybridDecapsulationKey, HybridEncapsulationKey};
 use super::identity::Identity;
 use super::ml_kem_1024::{DecapsulationKey, EncapsulationKey};
-use super::recipient::Recipient;
+use super::recipient::PUBLIC_PREFIX;
 use crate::encoding;
 use crate::kem;
 use std::fmt;
-use std::str::FromStr;
 use zeroize::Zeroizing;
 
-const PUBLIC_PREFIX: &str = "strongroom-pk-1";
 const SECRET_PREFIX: &str = "STRONGROOM-SECRET-KEY-1";
 const FORM_SEED: u8 = 0;
 const FORM_EXPANDED: u8 = 1;
@@ -26,50 +24,9 @@ fn secret_text(body: &[u8]) -> Zeroizing<String> {
 }
 
 /// Writes the public key text, `strongroom-pk-1…`.
-impl fmt::Display for Recipient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::MlKem1024(key) => key.fmt(f),
-            Self::MlKem1024P384(key) => key.fmt(f),
-        }
-    }
-}
-
-/// Reads a public key text, or the bare base64 of the 1,568 bytes of an ML-KEM-1024 key.
-impl FromStr for Recipient {
-    type Err = KeyError;
-
-    fn from_str(text: &str) -> Result<Self, KeyError> {
-        if !text.starts_with(PUBLIC_PREFIX) {
-            let bytes = encoding::from_base64_exact::<{ kem::ENCAPSULATION_KEY_BYTES }>(text);
-            return EncapsulationKey::from_bytes(&bytes.ok_or(KeyError::Text)?[..]).map(Self::MlKem1024);
-        }
-        let body = encoding::from_key_text(PUBLIC_PREFIX, text).ok_or(KeyError::Text)?;
-        let (id, key) = body.split_first_chunk().ok_or(KeyError::Text)?;
-        match u16::from_be_bytes(*id) {
-            kem::KEM_ID => EncapsulationKey::from_bytes(key).map(Self::MlKem1024),
-            kem::HYBRID_KEM_ID => HybridEncapsulationKey::from_bytes(key).map(Self::MlKem1024P384),
-            _ => Err(KeyError::UnknownForm),
-        }
-    }
-}
-
-/// Writes the public key text, `strongroom-pk-1…`.
 impl fmt::Display for EncapsulationKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&public_text(kem::KEM_ID, self.as_bytes()))
-    }
-}
-
-/// Reads a public key text of ML-KEM-1024, or the bare base64 of the 1,568 bytes.
-impl FromStr for EncapsulationKey {
-    type Err = KeyError;
-
-    fn from_str(text: &str) -> Result<Self, KeyError> {
-        match text.parse()? {
-            Recipient::MlKem1024(key) => Ok(key),
-            Recipient::MlKem1024P384(_) => Err(KeyError::Hybrid),
-        }
     }
 }
 
@@ -164,6 +121,7 @@ fn secret_body(kem_id: u16, form: u8, key: &[u8]) -> Zeroizing<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::recipient::Recipient;
     use super::*;
 
     fn key() -> DecapsulationKey {

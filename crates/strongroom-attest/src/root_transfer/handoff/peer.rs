@@ -2,9 +2,10 @@
 
 use super::error::{HandoffError, MAX_STATEMENTS};
 use crate::configuration::Configuration;
-use crate::evidence::{Evidence, Purpose};
+use crate::evidence::Evidence;
 use crate::policy::AppraisalPolicy;
 use crate::refusal::Refusal;
+use crate::report_data::Purpose;
 use crate::root_transfer::release_statement::ReleaseStatement;
 use crate::trust_anchors::TrustAnchors;
 use crate::verify::{Challenge, VerifiedServer, verify};

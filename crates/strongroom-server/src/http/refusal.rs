@@ -1,16 +1,11 @@
-//! The parts that answers have in common: the request id, the headers, and the body of a refusal.
+//! The body of a refusal, which is JSON on every route.
 
 use crate::error::ApiError;
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use axum::response::Response;
-use getrandom::rand_core::Rng;
 use serde_json::json;
-use strongroom::os_rng;
 use utoipa::ToSchema;
-
-/// The content type of an answer in JSON.
-pub(crate) const JSON: [(HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/json")];
 
 /// The body of a refusal.
 #[derive(ToSchema)]
@@ -27,13 +22,7 @@ pub(crate) struct Refusal {
     request_id: String,
 }
 
-/// A random name for a request, which its answer and its line in the log have: 16 hex digits.
-pub(crate) fn request_id() -> String {
-    let mut id = [0; 8];
-    os_rng().fill_bytes(&mut id);
-    hex::encode(id)
-}
-
+/// Puts the body of a refusal into its answer.
 pub(crate) fn write_refusal(response: &mut Response, error: &ApiError, request_id: &str) {
     let (status, code) = error.code.parts();
     let body = json!({
@@ -49,28 +38,6 @@ pub(crate) fn write_refusal(response: &mut Response, error: &ApiError, request_i
         headers.insert(header::RETRY_AFTER, seconds.into());
     }
     *response.body_mut() = Body::from(body.to_string());
-}
-
-pub(crate) fn write_headers(headers: &mut HeaderMap, request_id: &str, https: bool) {
-    const ALWAYS: [(HeaderName, &str); 4] = [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-    ];
-    for (name, value) in ALWAYS {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    // A page sets a policy of its own, for what it needs.
-    headers
-        .entry(header::CONTENT_SECURITY_POLICY)
-        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
-    if https {
-        let year = HeaderValue::from_static("max-age=31536000");
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
-    }
-    let request_id = HeaderValue::from_str(request_id).expect("hex digits are a header value");
-    headers.insert("x-request-id", request_id);
 }
 
 /// An error with its sources, on one line.
