@@ -26,7 +26,7 @@ pub struct Evidence {
     pub mlkem_public_key: String,
     /// The version of this format: [`VERSION`].
     pub version: u32,
-    /// The client's nonce, or [`NO_NONCE`]: 32 bytes in hex.
+    /// The client's nonce, or [`NO_NONCE`](crate::NO_NONCE): 32 bytes in hex.
     pub nonce: String,
     /// The vault's public name: 32 bytes in hex.
     pub vault_id: String,

@@ -19,15 +19,16 @@ pub enum BroughtRootError {
     /// The envelope does not open, or is for another server or vault.
     #[error(transparent)]
     Envelope(#[from] RootEnvelopeError),
-    /// The vault whose store is here does not follow from the root.
+    /// The root is of another vault than the store that is here.
     #[error("this is not the root of the vault whose store is here")]
     OtherVault,
 }
 
-/// The envelope that brings `root` back to any one of `recipients`, or `None` where there are none.
+/// The envelope from which any one of `recipients` can bring `root` back, or `None` if there are no
+/// recipients.
 ///
 /// # Panics
-/// Where there are more recipients than an envelope takes. The settings refuse so many.
+/// If there are more recipients than an envelope takes. The settings refuse that many.
 #[must_use]
 pub fn recovery_envelope(root: &Root, recipients: &[Recipient], rng: &mut impl CryptoRng) -> Option<Vec<u8>> {
     (!recipients.is_empty())

@@ -185,8 +185,8 @@ mod tests {
 
     static_assertions::assert_not_impl_any!(Root: fmt::Debug, fmt::Display, Clone, PartialEq);
 
-    /// The values were computed with Python's hmac and hashlib. If any label changed, no vault
-    /// could read its data any more.
+    /// The values were computed with Python's hmac and hashlib. If a label changed, no vault could
+    /// read the data that it stored before.
     #[test]
     fn the_key_tree_stays_as_it_is() {
         let root = Root::from_parts(Zeroizing::new([0x11; 32]), KeyOrigin::Generated);
@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(root.kem_key(1).encapsulation_key(), key);
     }
 
-    /// Rests on the comparison in `of_vault`.
+    /// Fails if `of_vault` no longer compares the vaultId.
     #[test]
     fn what_comes_back_is_this_vaults_root_or_none() {
         let mut rng = strongroom_testkit::rng();

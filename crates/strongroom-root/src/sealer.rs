@@ -21,23 +21,23 @@ use strongroom::aead::{self, KEY_BYTES, NONCE_BYTES};
 use strongroom_attest::Protection;
 use zeroize::Zeroizing;
 
-/// Seals a root, and opens it again where nobody else can. Where a sealer fails, no other is tried.
+/// Seals a root, and opens it again where nobody else can. If a sealer fails, no other is tried.
 pub trait Sealer: Send + Sync {
-    /// The protection that it gives, which evidence names.
+    /// The protection that this sealer gives. Evidence names it.
     fn protection(&self) -> Protection;
 
     /// Data that the file has to keep for unsealing, such as a salt or a key's label. It is fresh
     /// for each sealing.
     ///
     /// # Errors
-    /// [`SealerError`] where the key's holder does not answer.
+    /// [`SealerError`] if the holder of the key, such as a platform or a token, does not answer.
     fn data(&self, rng: &mut dyn CryptoRng) -> Result<Vec<u8>, SealerError>;
 
-    /// The sealed bytes. They are bound to `head`, which is all that stands before them in the
-    /// file.
+    /// Seals the plaintext. The sealed bytes are bound to `head`, the bytes that stand before them
+    /// in the file.
     ///
     /// # Errors
-    /// [`SealerError`] where the key's holder does not seal.
+    /// [`SealerError`] if the holder of the key does not seal.
     fn seal(
         &self,
         data: &[u8],
@@ -49,12 +49,11 @@ pub trait Sealer: Send + Sync {
     /// The plaintext that [`seal`](Self::seal) sealed under this data and head.
     ///
     /// # Errors
-    /// [`SealerError`] where the bytes were altered, or the key is not the one they were sealed
-    /// under.
+    /// [`SealerError`] if the bytes were altered, or were sealed under another key.
     fn unseal(&self, data: &[u8], head: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealerError>;
 
-    /// Whether a file with this data has to be sealed again, because its key is an older one. It is
-    /// asked only after the file was unsealed.
+    /// Whether a file with this data has to be sealed again, because its key is an older one. The
+    /// caller asks only after it has unsealed the file.
     fn is_outdated(&self, _data: &[u8]) -> bool {
         false
     }

@@ -16,7 +16,7 @@ pub enum SealerName {
     /// The strongest one that this machine has.
     #[default]
     Auto,
-    /// The sealer that gives this protection. No other takes its place where it is missing.
+    /// The sealer that gives this protection. If it is missing, no other takes its place.
     Named(Protection),
 }
 
@@ -81,10 +81,10 @@ pub struct TokenKey {
 }
 
 impl TokenKey {
-    /// The key labelled `key_label`, or `None` where nothing is set.
+    /// The key labelled `key_label`, or `None` if nothing is set.
     ///
     /// # Errors
-    /// [`SealerSettingsError`] where one setting lacks another that it needs.
+    /// [`SealerSettingsError`] if one setting lacks another that it needs.
     pub fn new(
         module: Option<PathBuf>,
         key_label: Option<String>,
@@ -120,7 +120,7 @@ pub enum NoSealerError {
         /// The protection that was asked for.
         named: Protection,
     },
-    /// The kernel gives no report, which the key is derived for.
+    /// The kernel gives no report of the guest, from which the key is derived.
     #[error("the processor's key cannot be used")]
     Processor(#[source] PlatformError),
     /// The token or its key cannot be used.
@@ -140,7 +140,8 @@ impl SealerChoice {
     /// The sealer of this name, with the passphrase or the token that it needs.
     ///
     /// # Errors
-    /// [`SealerSettingsError`] where the named sealer takes no such secret, or lacks its own.
+    /// [`SealerSettingsError`] if both secrets are given, if the sealer takes none of that kind, or
+    /// if the one that it needs is missing.
     pub fn new(
         name: SealerName,
         passphrase: Option<Zeroizing<String>>,
@@ -160,10 +161,10 @@ impl SealerChoice {
         }
     }
 
-    /// The sealer on this platform, or `None` where the root stays in memory.
+    /// The sealer on this platform, or `None` if the root stays in memory.
     ///
     /// # Errors
-    /// [`NoSealerError`]. No other sealer takes the place of one that cannot be used.
+    /// [`NoSealerError`] if the sealer cannot be used here. No other sealer takes its place.
     pub fn sealer(self, platform: &Platform) -> Result<Option<Box<dyn Sealer>>, NoSealerError> {
         let named = match self.name {
             SealerName::Named(protection) => protection,

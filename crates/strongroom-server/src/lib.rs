@@ -5,9 +5,9 @@
 //! SignedBackup -verify-> VerifiedBackup -keep-> version -grant-> SignedBackup
 //! ```
 //!
-//! A folder holds a feature: `sign_in/`, `secrets/`, `backups/`, `attestation/`, `root/`. `http/`
-//! is what every request passes, and `storage/` is how the vault keeps what the store must not
-//! read. The files in a feature's folder are named alike:
+//! Each feature has a folder: `sign_in/`, `secrets/`, `backups/`, `attestation/`, `root/`. Every
+//! request passes through `http/`. `storage/` seals what the vault keeps, since the store must not
+//! be able to read it. The files in a feature's folder are named alike:
 //!
 //! | file | what it holds |
 //! | --- | --- |
@@ -20,8 +20,8 @@
 //! `root/donor.rs`. [`Vault`] is composed of what they define.
 //!
 //! The server refuses what spec/http.md §9 lists, and each refusal has a [`Code`]. An `AccessGrant`
-//! can only be made by checking that the signer may read. Handlers that open or give out a payload
-//! take nothing else.
+//! can only be made by checking that the signer may read. Functions that open or give out a payload
+//! require such a grant.
 
 mod attestation;
 mod backups;

@@ -186,7 +186,7 @@ impl Metrics {
     }
 }
 
-/// Adds one to a gauge, until it is dropped.
+/// Holds a gauge one higher until this value is dropped.
 pub(crate) struct Counted(Gauge);
 
 impl Counted {

@@ -5,7 +5,7 @@ use rand_core::CryptoRng;
 use strongroom_attest::Protection;
 use zeroize::Zeroizing;
 
-/// Writes the root in the clear. The data is empty.
+/// Writes the root in the clear. This sealer has no data in the file.
 pub struct PlainSealer;
 
 impl Sealer for PlainSealer {

@@ -27,7 +27,8 @@ use strongroom::backup::{MAX_COUNTER, SignedBackup, SignedBackupError, VerifyErr
 use strongroom::json::{self, Object};
 use utoipa::ToSchema;
 
-/// A call about backups, with the signature of a dated message.
+/// A call about backups, with the signature of a dated message: a text that names the day, the
+/// act, and the key or the backup (spec/sign-in.md#dated-messages).
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct QueryRequest {
@@ -49,7 +50,8 @@ pub(crate) struct QueryRequest {
     delete: bool,
 }
 
-/// The signature of a dated message.
+/// The signature of a dated message, which names the day and the act
+/// (spec/sign-in.md#dated-messages).
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct SignatureRequest {
     /// The signature of the dated message: 0x and 99,712 hex digits.
@@ -58,8 +60,8 @@ pub(crate) struct SignatureRequest {
 
 /// Upload a version of a backup
 ///
-/// The body has either `payload`, or `envelope` and `statement`. The same upload again gets the
-/// same answer.
+/// The body has either `payload`, or `envelope` and `statement`. Uploading the newest version again
+/// gets the same answer; an older one is refused.
 #[utoipa::path(
     post,
     path = "/backups/{publicKey}/users/{userId}",
@@ -159,8 +161,9 @@ pub(crate) async fn versions(
 
 /// Delete a backup
 ///
-/// The caller proves that they hold the key by a session that names the act, or by the signature of
-/// a dated message in the body. The versions can be read for seven days after.
+/// The caller proves that they hold the key by a session that names the act, or in the body by the
+/// signature of a dated message. That is a text that names the day, the act and the backup. The
+/// versions stay readable for seven days after the deletion.
 #[utoipa::path(
     delete,
     path = "/backups/{publicKey}/users/{userId}",
@@ -197,8 +200,9 @@ pub(crate) async fn delete(
 
 /// List, read or delete with the signature of a dated message
 ///
-/// The signature fits neither a URI nor most headers, so it is in the body. The answer is that of
-/// the call that the query stands for.
+/// A dated message names the day, the act, and the key or the backup. Its signature fits neither a
+/// URI nor most headers, so it is in the body. The answer is that of the call that the query stands
+/// for.
 #[utoipa::path(
     post,
     path = "/backups/{publicKey}/query",

@@ -23,7 +23,7 @@ pub(crate) enum KeptSecret {
 }
 
 impl KeptSecret {
-    /// Writes a sealed secret.
+    /// Converts a sealed secret to the form in which a slot keeps it.
     pub(crate) fn of(sealed: &SealedSecret) -> Self {
         match sealed {
             SealedSecret::W3pk(payload) => Self::W3pk(payload.to_json()),

@@ -29,7 +29,7 @@ use utoipa::ToSchema;
 
 const OCTET_STREAM: &str = "application/octet-stream";
 
-/// The key that the answer shall be sealed to.
+/// The body of an access request: the key to which the answer is sealed.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AccessRequest {

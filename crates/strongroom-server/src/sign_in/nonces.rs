@@ -57,13 +57,13 @@ pub(crate) enum NonceError {
 }
 
 impl Nonces {
-    /// Nonces under the root's nonce key, which all servers of a shared store recognise.
+    /// Nonces that all servers of a shared store recognise, under the root's nonce key.
     #[must_use]
     pub(crate) fn for_all_servers(key: Zeroizing<[u8; 32]>) -> Self {
         Self { key, start_id: [0; 32] }
     }
 
-    /// Nonces under the root's nonce key, which only this run of the server recognises.
+    /// Nonces that only this run of the server recognises, under the root's nonce key.
     #[must_use]
     pub(crate) fn for_this_run(key: Zeroizing<[u8; 32]>) -> Self {
         let mut start_id = [0; 32];

@@ -86,10 +86,10 @@ impl Sessions {
         (Zeroizing::new(format!("{PREFIX}{}", base64url(&token))), expires_at)
     }
 
-    /// The session of a token.
+    /// Checks a token and returns its session.
     ///
     /// # Errors
-    /// [`SessionError`] where this vault did not issue the token, or the token has expired.
+    /// [`SessionError`] if this vault did not issue the token, or if the token has expired.
     pub(crate) fn check(&self, token: &str, now: OffsetDateTime) -> Result<Session, SessionError> {
         let bytes = token.strip_prefix(PREFIX).and_then(from_base64url).ok_or(SessionError::Unknown)?;
         let (rest, mac) = bytes.split_last_chunk::<MAC_BYTES>().ok_or(SessionError::Unknown)?;
