@@ -1,7 +1,7 @@
 //! Failures, as they are told: `error:` says what failed, `hint:` says what to do, and an exit code
 //! tells the kind.
 
-use crate::trust::remedy;
+use crate::trust::remedies::remedy;
 use anstyle::{AnsiColor, Style};
 use std::fmt;
 use std::io::{self, Write};

@@ -1,9 +1,7 @@
 //! What a server must prove, from flags or from the policy that is kept for it.
 #![allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links, reason = "these comments are help texts")]
 
-mod remedies;
-
-pub(crate) use remedies::remedy;
+pub(crate) mod remedies;
 
 use crate::error::Hint;
 use anyhow::{Context, Result, anyhow};

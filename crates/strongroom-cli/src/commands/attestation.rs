@@ -2,7 +2,7 @@
 
 use crate::error::{Hint, Refused, tell};
 use crate::streams::{self, Input, Kind};
-use crate::trust::remedy;
+use crate::trust::remedies::remedy;
 use crate::trust::{self, Trust};
 use anstream::adapter::strip_str;
 use anstream::stream::RawStream;
