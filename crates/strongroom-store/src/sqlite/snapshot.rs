@@ -167,24 +167,34 @@ fn copy_to(source: &Connection, part: &Path) -> Result<Snapshot, SnapshotError> 
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.write(true).create_new(true).open(part).map_err(io)?;
     let mut target = Connection::open(part).map_err(StoreError::from)?;
-    // The moment that is copied. Without it every commit of a server would start the copy over.
-    source.execute_batch("BEGIN; SELECT 1 FROM sqlite_schema").map_err(StoreError::from)?;
-    let copying = Copying::new(source, &mut target).map_err(StoreError::from)?;
-    loop {
-        match copying.step(PAGES_A_STEP).map_err(StoreError::from)? {
-            StepResult::Done => break,
-            StepResult::More => {}
-            _ => std::thread::sleep(Duration::from_millis(10)),
-        }
-    }
-    drop(copying);
-    source.execute_batch("ROLLBACK").map_err(StoreError::from)?;
+    copy_pages(source, &mut target, || {}).map_err(StoreError::from)?;
     // The copy is one file, without a log.
     target.pragma_update(None, "journal_mode", "DELETE").map_err(StoreError::from)?;
     let snapshot = check(&target, part)?;
     drop(target);
     File::open(part).and_then(|file| file.sync_all()).map_err(io)?;
     Ok(snapshot)
+}
+
+/// Copies every page as it is when the call begins. Calls `between_steps` whenever a step leaves
+/// pages to copy.
+fn copy_pages(
+    source: &Connection,
+    target: &mut Connection,
+    mut between_steps: impl FnMut(),
+) -> Result<(), rusqlite::Error> {
+    // The moment that is copied. Without it every commit of a server would start the copy over.
+    source.execute_batch("BEGIN; SELECT 1 FROM sqlite_schema")?;
+    let copying = Copying::new(source, target)?;
+    loop {
+        match copying.step(PAGES_A_STEP)? {
+            StepResult::Done => break,
+            StepResult::More => between_steps(),
+            _ => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+    drop(copying);
+    source.execute_batch("ROLLBACK")
 }
 
 fn check(db: &Connection, path: &Path) -> Result<Snapshot, SnapshotError> {
@@ -270,6 +280,30 @@ mod tests {
             .filter(|name| name.ends_with(".part"))
             .collect();
         assert!(names.is_empty(), "{names:?}");
+    }
+
+    #[tokio::test]
+    async fn a_copy_has_nothing_that_was_written_after_it_began() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("vault.sqlite");
+        let store = SqliteStore::open(&path, &[1; 32]).expect("a store");
+        for n in 0..10 {
+            store.insert(SlotId::from_bytes([n; 32]), content(vec![n; 80_000])).await.expect("stored");
+        }
+        let writer = Connection::open(&path).expect("a second connection");
+        let mut target = Connection::open_in_memory().expect("a target");
+        let mut steps = 0;
+        copy_pages(&open_to_read(&path).expect("a source"), &mut target, || {
+            if steps == 0 {
+                writer.execute_batch("CREATE TABLE later (n)").expect("written");
+            }
+            steps += 1;
+        })
+        .expect("a copy");
+        assert!(steps > 1, "a copy in one step shows nothing");
+        let has_later = |db: &Connection| db.table_exists(None, "later").expect("read");
+        assert!(has_later(&writer));
+        assert!(!has_later(&target));
     }
 
     #[tokio::test]
