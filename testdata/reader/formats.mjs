@@ -393,18 +393,25 @@ const checksummed = (address, primitives) => {
   return `0x${[...digits].map((digit, i) => (parseInt(digest[i], 16) >= 8 ? digit.toUpperCase() : digit)).join('')}`;
 };
 
-/** A time of RFC 3339 §5.6 with letters of either case, in nanoseconds since 1970; else null. */
+/**
+ * A time of RFC 3339 §5.6 with letters of either case, in nanoseconds since 1970; else null. A
+ * second 60 is the last nanosecond of second 59, and stands at the end of a month in UTC.
+ */
 function time(text) {
   const match = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):(\d\d))$/i.exec(text);
   if (!match) return null;
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number);
   const date = new Date(Date.UTC(2000, 0, 1));
   date.setUTCFullYear(year, month - 1, day);
-  const real = date.getUTCMonth() === month - 1 && date.getUTCDate() === day && hour < 24 && minute < 60 && second < 60;
+  const real = date.getUTCMonth() === month - 1 && date.getUTCDate() === day && hour < 24 && minute < 60 && second < 61;
   if (!real || Number(match[9] ?? 0) > 23 || Number(match[10] ?? 0) > 59) return null;
   const offset = match[8] === undefined ? 0 : (match[8] === '+' ? 1 : -1) * (Number(match[9]) * 60 + Number(match[10]));
-  const fraction = BigInt((match[7] ?? '').slice(0, 9).padEnd(9, '0'));
-  return BigInt(date.getTime() + ((hour * 60 + minute - offset) * 60 + second) * 1000) * 1000000n + fraction;
+  const at = date.getTime() + ((hour * 60 + minute - offset) * 60 + second) * 1000;
+  if (second === 60) {
+    const after = new Date(at);
+    return after.getUTCDate() === 1 && at % 86_400_000 === 0 ? BigInt(at) * 1000000n - 1n : null;
+  }
+  return BigInt(at) * 1000000n + BigInt((match[7] ?? '').slice(0, 9).padEnd(9, '0'));
 }
 
 const scheme = '[A-Za-z][A-Za-z0-9+.-]*';
@@ -562,7 +569,7 @@ export const files = {
   'derivations.json': { count: 18, read: derivation, missing: 13 },
   'w3pk.json': { count: 64, read: w3pkPayload, missing: 0 },
   'backups.json': { count: 76, read: backup, missing: 39 },
-  'sign-in.json': { count: 106, read: signIn, missing: 29 },
+  'sign-in.json': { count: 109, read: signIn, missing: 30 },
   'nonces.json': { count: 26, read: nonce, missing: 0 },
   'sessions.json': { count: 29, read: session, missing: 0 },
   'root.json': { count: 8, read: root, missing: 0 },

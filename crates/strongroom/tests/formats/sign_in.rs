@@ -14,7 +14,7 @@ const SLOT: SlotId = SlotId::from_bytes([1; 32]);
 
 #[test]
 fn statements() {
-    walk("sign-in.json", 106, make, |input| {
+    walk("sign-in.json", 109, make, |input| {
         let now = rfc3339::parse(text(input, "now")).expect("a time");
         let rules = rules(input);
         let statement = text(input, "statement");
@@ -171,6 +171,11 @@ fn accepted(cases: &mut Cases) {
         ("32-resources", "32 resources", format!("{}\nResources:{}", bare(), "\n- urn:a:b".repeat(32))),
         ("empty-request-id", "an empty request id", format!("{}\nRequest ID: ", bare())),
         ("lower-case-times", "times with t and z in lower case", lower_case),
+        (
+            "second-60",
+            "a second 60 at the end of a month in UTC",
+            replaced(&full(), "2026-11-22T11:05:00.5+01:00", "2026-12-01T00:59:60+01:00"),
+        ),
         ("chain-zero", "the chain 0", replaced(&bare(), "11155111", "0")),
         ("largest-chain", "the chain 2^64 - 1", replaced(&bare(), "11155111", "18446744073709551615")),
         ("nonce-128", "a nonce of 128 characters", replaced(&bare(), "abcdefgh", &"a".repeat(128))),
@@ -244,6 +249,14 @@ fn refused_grammar(cases: &mut Cases) {
         ("time-day", "a day that is not in the month", time, "Issued At: 2026-11-31T09:59:00Z", 10),
         ("time-space", "a space between date and time", time, "Issued At: 2026-11-22 09:59:00Z", 10),
         ("time-fraction", "a fraction without digits", time, "Issued At: 2026-11-22T09:59:00.Z", 10),
+        ("time-second-60", "a second 60 within a month", time, "Issued At: 2026-11-22T09:58:60Z", 10),
+        (
+            "expiration-second-60",
+            "a second 60 at the end of a month, but not in UTC",
+            "2026-11-22T11:05:00.5+01:00",
+            "2026-11-30T23:59:60+01:00",
+            11,
+        ),
         ("expiration", "an expiration time that is none", "2026-11-22T11:05:00.5+01:00", "later", 11),
         ("not-before", "an empty not-before", "2026-11-22T09:00:00.000Z", "", 12),
         ("request-id-escape", "a request id with a bad escape", "some%20id", "some%2", 13),
