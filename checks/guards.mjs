@@ -575,7 +575,7 @@ const guards = [
   ['root: handoff, this exchange', attest('root_transfer/handoff/peer.rs'),
     'nonce: Some(transcript), tls_spki_sha256: None }', 'nonce: hex::decode(&evidence.nonce).ok().and_then(|n| n.try_into().ok()).or(Some(transcript)), tls_spki_sha256: None }',
     'strongroom-attest', 'every_vector_has_its_outcome'],
-  ['root: handoff, evidence for clients is none', 'crates/strongroom-attest/src/report_data.rs',
+  ['root: handoff, evidence for clients does not serve it', 'crates/strongroom-attest/src/report_data.rs',
     'new_with_prefix(self.purpose.label())', 'new_with_prefix(Purpose::Service.label())',
     'strongroom-attest', 'every_shown_field_is_bound'],
   ['root: handoff, to nobody whom somebody governs', attest('configuration.rs'),

@@ -17,7 +17,7 @@ pub fn summary(configuration: &Configuration) -> String {
     )
 }
 
-/// Who could bring the root back, in words.
+/// Says in words who could bring the root back.
 #[must_use]
 pub fn recipients(configuration: &Configuration) -> String {
     match (&configuration.recovery, configuration.key_origin) {

@@ -43,7 +43,7 @@ fn timestamp() -> String {
 /// An image's number stands in PCR0.
 type Image = u8;
 
-/// Who certifies the enclaves, and the vault's settings.
+/// The vendor that certifies the enclaves, and the settings of the vault.
 struct World {
     aws: FakeAws,
     release: SigningKey,
